@@ -1,0 +1,120 @@
+"""What a model bundle says of itself: the dataclasses behind ``bundle.json``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from ..errors import BundleError
+
+FORMAT = "mskseg-bundle"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Arguments of `network.bayesian_unet.BayesianUNet`."""
+
+    levels: int = 6
+    base_filters: int = 32
+    classes: int = 23
+    in_channels: int = 1
+    batch_norm: bool = True
+    dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How slices are made from a CT.
+
+    HU are clipped to `hu_window` and mapped linearly to `value_range`. `in_plane_spacing_mm` and `slice_interval_mm` are the
+    grid that the network was trained on; None means the CT's own. With `in_channels` > 1 the channels are
+    neighbouring slices at `slice_interval_mm`, inferior to superior, the middle one being labelled.
+    """
+
+    hu_window: tuple[float, float] = (-150.0, 350.0)
+    value_range: tuple[float, float] = (0.0, 1.0)
+    in_plane_spacing_mm: float | None = None
+    slice_interval_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of ``bundle.json``. `files` maps every other file of the bundle to its SHA-256."""
+
+    name: str
+    version: str
+    description: str
+    date: str
+    license: str
+    network: NetworkSpec = NetworkSpec()
+    preprocessing: Preprocessing = Preprocessing()
+    passes: int = 10
+    files: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+
+    @staticmethod
+    def from_json(data: Any) -> Manifest:
+        """Read what `to_json` wrote.
+
+        Raises:
+            BundleError: not a bundle manifest, made for a newer version, or with missing or impossible entries.
+        """
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise BundleError("bundle.json is not the manifest of an MSKSegment model bundle; choose another folder.")
+        if data.get("format_version") != FORMAT_VERSION:
+            raise BundleError(
+                f"The bundle has format version {data.get('format_version')}, this software reads {FORMAT_VERSION}; "
+                "update MSKSegment or choose another bundle."
+            )
+        try:
+            manifest = Manifest(
+                name=str(data["name"]),
+                version=str(data["version"]),
+                description=str(data["description"]),
+                date=str(data["date"]),
+                license=str(data["license"]),
+                network=_build(NetworkSpec, data["network"]),
+                preprocessing=_build(Preprocessing, data["preprocessing"]),
+                passes=int(data["passes"]),
+                files={str(key): str(value) for key, value in data["files"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BundleError(
+                f"bundle.json lacks or garbles an entry ({type(error).__name__}: {error}); get a fresh copy of the bundle."
+            ) from error
+        _check(manifest)
+        return manifest
+
+
+def _build(kind: Any, data: dict[str, Any]) -> Any:
+    known = {f.name for f in fields(kind)}
+    unknown = set(data) - known
+    if unknown:
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+
+
+def _check(manifest: Manifest) -> None:
+    network, preprocessing = manifest.network, manifest.preprocessing
+    problem = None
+    if not 2 <= network.levels <= 8 or network.base_filters < 1 or not 0 <= network.dropout < 1:
+        problem = "a network that cannot be built"
+    elif network.classes != 23:
+        problem = f"{network.classes} classes instead of background and 22 structures"
+    elif network.in_channels < 1 or network.in_channels % 2 == 0:
+        problem = f"{network.in_channels} neighbouring slices, which is not odd"
+    elif len(preprocessing.hu_window) != 2 or preprocessing.hu_window[0] >= preprocessing.hu_window[1]:
+        problem = "an empty HU window"
+    elif any(
+        value is not None and not 0.1 <= value <= 20
+        for value in (preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm)
+    ):
+        problem = "a voxel spacing outside 0.1 to 20 mm"
+    elif not 1 <= manifest.passes <= 1000:
+        problem = f"{manifest.passes} dropout passes"
+    if problem:
+        raise BundleError(f"bundle.json describes {problem}; get a fresh copy of the bundle.")

@@ -1,0 +1,96 @@
+"""The one object that tables, files, MRML nodes and reviews read: what a run found in one CT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from .anatomy import Segment
+from .ct.volume import Geometry
+
+
+class Light(str, Enum):
+    """Whether to trust a segment's numbers; grey means that nothing is known, never that all is well."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+    GREY = "grey"
+
+    @property
+    def word(self) -> str:
+        """The light in words, shown wherever its colour is."""
+        return {"green": "good", "yellow": "inaccurate", "red": "failed", "grey": "not rated"}[self.value]
+
+
+class ReviewState(str, Enum):
+    """Who stands behind a segment: the network, an annotator's edit, or an annotator's acceptance."""
+
+    AUTOMATIC = "automatic"
+    EDITED = "edited"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Numbers of one segment, all taken on the CT's own grid inside the label.
+
+    Fractions are shares (0..1) of the segment's voxels below -30 HU (fat), from -30 to 30 HU (composite) and
+    above 30 HU (lean). `histogram` counts voxels in bins of 10 HU from -200 to 300 HU, the first and last bin
+    holding everything beyond. `max_area_level_mm` is the LPS z of the axial slice of largest cross-section.
+    `volume_cc_per_m2` is None when the height is unknown. `truncated_by` names the faces of the field of view that cut the
+    segment (for example "superior"); empty when it lies inside.
+    """
+
+    voxels: int
+    volume_cc: float
+    volume_cc_per_m2: float | None
+    mean_hu: float
+    sd_hu: float
+    median_hu: float
+    fat_fraction: float
+    composite_fraction: float
+    lean_fraction: float
+    histogram: tuple[int, ...]
+    max_area_cm2: float
+    max_area_level_mm: float
+    truncated_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmentReport:
+    """All that is known of one structure on one side. `measurements` is None when it was not found.
+
+    `asymmetry_percent` is 200 * (right - left) / (right + left) of the volumes, the same on both rows, None when a side
+    is absent or truncated. `uncertainty` is the mean voxel uncertainty inside the label (Soufi et al. 2025).
+    """
+
+    segment: Segment
+    light: Light
+    reasons: tuple[str, ...]
+    measurements: Measurements | None = None
+    uncertainty: float | None = None
+    asymmetry_percent: float | None = None
+    predicted_dice: float | None = None
+    dice_interval: tuple[float, float] | None = None
+    state: ReviewState = ReviewState.AUTOMATIC
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What was found in one CT, on the CT's own grid.
+
+    `labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`), `uncertainty` float32 ``[z, y, x]``: the mean over the classes
+    of the variance over the dropout passes, 0 where the network was not run, or None when labels were only measured.
+    `reports` holds the 43 segments in table order.
+    """
+
+    labels: np.ndarray
+    geometry: Geometry
+    reports: tuple[SegmentReport, ...]
+    uncertainty: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,31 @@
+"""Errors a user can act on. The message of each is one sentence that says what is wrong and what to do."""
+
+
+class MSKSegmentError(Exception):
+    """Base of all errors that carry a sentence for the user; the command line exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class InputError(MSKSegmentError):
+    """The data or an option given by the user cannot be used."""
+
+    exit_code = 2
+
+
+class BundleError(MSKSegmentError):
+    """A model bundle is missing, damaged or does not fit; choose or repair the bundle."""
+
+    exit_code = 2
+
+
+class DeviceError(MSKSegmentError):
+    """The chosen computing device is missing or failed; choose another one."""
+
+    exit_code = 2
+
+
+class Cancelled(MSKSegmentError):
+    """The user cancelled the run; nothing was written."""
+
+    exit_code = 3

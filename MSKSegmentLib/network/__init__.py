@@ -1,0 +1,1 @@
+"""Networks and Monte Carlo dropout. Needs torch."""
