@@ -104,9 +104,12 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _he_normal(module: nn.Module) -> None:
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+    if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        return
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+    else:
         # For a transposed convolution torch's "fan_out" counts its inputs: its weight is stored [in, out, kh, kw].
-        mode = "fan_in" if isinstance(module, nn.Conv2d) else "fan_out"
-        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)

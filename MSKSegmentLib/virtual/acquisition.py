@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .body import FEMORA
+from .tissue import FEMORA
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 

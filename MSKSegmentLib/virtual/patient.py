@@ -10,9 +10,10 @@ from ..anatomy import STRUCTURES, segments
 from ..ct.volume import CTVolume, Geometry
 from .acquisition import random_acquisition, scan
 from .atlas import Atlas
-from .body import complete_body, random_build
+from .body import complete_body
+from .build import random_build
 from .deformation import deform, random_shape
-from .radiodensity import random_composition, radiodensity
+from .radiodensity import radiodensity, random_composition
 
 MARGIN_MM = 75.0
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..anatomy import segments
 from .atlas import CARTILAGE, COCCYX, FIBULA, LIGAMENT, OTHER_MUSCLE, PATELLA, TIBIA
-from .body import FEMORA, Tissue, _noise
+from .tissue import FEMORA, Tissue, smooth_noise
 
 FAT_HU = -105.0
 
@@ -98,8 +98,8 @@ def _add_intramuscular_fat(
         share[other] = float(np.mean(list(what.infiltration.values())))
     wanted = share[tissue]
     # Streaks run roughly along the limb; half of the fat is diffuse, as CT shows it.
-    streaks = _noise(rng, tissue.shape, (14.0 / spacing[0], 1.6 / spacing[1], 1.6 / spacing[2]))
-    patches = _noise(rng, tissue.shape, tuple(8.0 / s for s in spacing))
+    streaks = smooth_noise(rng, tissue.shape, (14.0 / spacing[0], 1.6 / spacing[1], 1.6 / spacing[2]))
+    patches = smooth_noise(rng, tissue.shape, tuple(8.0 / s for s in spacing))
     field = 0.6 * streaks + 0.8 * patches
     local = 1 / (1 + np.exp(-3.5 * (field - _normal_quantile(1 - wanted))))
     mix = np.where(wanted > 0, np.clip(0.35 * wanted + 0.65 * local * (wanted > 0.005), 0, 0.95), 0)
@@ -110,7 +110,7 @@ def _add_intramuscular_fat(
         differs = (tissue[one] != tissue[two]) & muscle[one] & muscle[two]
         boundary[one] |= differs
         boundary[two] |= differs & (rng.random(differs.shape, dtype=np.float32) < 0.3)
-    plane = _noise(rng, tissue.shape, tuple(12.0 / s for s in spacing))
+    plane = smooth_noise(rng, tissue.shape, tuple(12.0 / s for s in spacing))
     fascia = boundary * np.clip(what.fascia * (0.6 + 0.5 * plane), 0, 0.8)
     mix = np.maximum(mix, fascia)
     hu += mix * (FAT_HU - hu)
@@ -132,14 +132,14 @@ def _add_texture(
     hu: np.ndarray, tissue: np.ndarray, spacing: tuple[float, float, float], rng: np.random.Generator
 ) -> None:
     """Strands in fat, mottled stool, uneven organs."""
-    fine = _noise(rng, tissue.shape, tuple(1.8 / s for s in spacing))
+    fine = smooth_noise(rng, tissue.shape, tuple(1.8 / s for s in spacing))
     fat = tissue == Tissue.FAT
     strands = np.clip(fine - 1.5, 0, 1) * rng.uniform(20, 90)
     hu[fat] += strands[fat]
     stool = tissue == Tissue.STOOL
     hu[stool] += np.where(fine[stool] < -0.6, -350, 30 * fine[stool])
     soft = np.isin(tissue, (Tissue.ORGAN, Tissue.BOWEL_WALL))
-    patches = _noise(rng, tissue.shape, tuple(9.0 / s for s in spacing))
+    patches = smooth_noise(rng, tissue.shape, tuple(9.0 / s for s in spacing))
     hu[soft] += 14 * patches[soft]
 
 
@@ -149,7 +149,7 @@ def _add_bone(
     """A cortex around trabecular bone; fatty marrow in the middle of the femoral shaft, whose cortex is thick."""
     from scipy import ndimage
 
-    texture = _noise(rng, tissue.shape, tuple(2.2 / s for s in spacing))
+    texture = smooth_noise(rng, tissue.shape, tuple(2.2 / s for s in spacing))
     bones = [segment.label for segment in segments() if segment.structure.group == "bone"]
     bones += [COCCYX, PATELLA, PATELLA + 10, TIBIA, TIBIA + 10, FIBULA, FIBULA + 10, Tissue.VERTEBRA]
     for label in bones:

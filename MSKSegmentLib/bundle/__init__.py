@@ -1,0 +1,29 @@
+"""Model bundles: a network's weights with all that is needed to use and to judge them."""
+
+from .finding import bundle_folder, find_bundles, resolve_bundle
+from .keras_import import import_keras
+from .manifest import Manifest, NetworkSpec, Preprocessing
+from .store import (
+    ModelBundle,
+    load_bundle,
+    read_manifest,
+    save_bundle,
+    update_calibration,
+    verify_bundle,
+)
+
+__all__ = [
+    "Manifest",
+    "ModelBundle",
+    "NetworkSpec",
+    "Preprocessing",
+    "bundle_folder",
+    "find_bundles",
+    "import_keras",
+    "load_bundle",
+    "read_manifest",
+    "resolve_bundle",
+    "save_bundle",
+    "update_calibration",
+    "verify_bundle",
+]

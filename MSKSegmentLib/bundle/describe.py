@@ -1,0 +1,135 @@
+"""What ``mskseg bundle list|info|verify`` print about bundles. Needs no torch, except to verify."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from ..errors import BundleError
+from .finding import SEARCH_VARIABLE, bundle_folder, find_bundles, resolve_bundle
+from .manifest import Manifest, NetworkSpec
+from .store import CALIBRATION_FILE, WEIGHTS_FILE, ModelBundle, read_manifest, verify_bundle
+
+_DTYPE_WORDS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32"}
+
+
+def describe_bundles() -> str:
+    """A table of the bundles at hand: folder, name, version, size on disk, network, calibrated or not.
+
+    The first one is the default. The files are not verified; a bundle whose manifest cannot be read says so.
+    """
+    folders = find_bundles()
+    if not folders:
+        return f"No model bundle is installed. Put one in a folder and name that folder in {SEARCH_VARIABLE}."
+    rows: list[tuple[str, ...]] = [("FOLDER", "NAME", "VERSION", "SIZE", "NETWORK", "CALIBRATED")]
+    rows += [_row(folder) for folder in folders]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, f"Default: {folders[0].name}"])
+
+
+def describe_bundle(name_or_path: str | Path | None = None) -> str:
+    """A bundle in full, after verifying its files; None is the default bundle.
+
+    Raises:
+        BundleError: there is no such bundle, or it fails verification.
+    """
+    bundle = resolve_bundle(name_or_path)
+    manifest, preprocessing = bundle.manifest, bundle.manifest.preprocessing
+    parameters, dtype = _weights_summary(bundle)
+    low, high = preprocessing.hu_window
+    first, last = preprocessing.value_range
+    rows = [
+        ("Name", f"{manifest.name} {manifest.version} ({manifest.date})"),
+        ("Description", manifest.description),
+        ("Card", _card_summary(bundle.card)),
+        ("License", manifest.license),
+        ("Network", f"Bayesian U-Net, {_network(manifest.network)}, dropout {manifest.network.dropout:g}"),
+        ("Parameters", f"{parameters / 1e6:.3f} million, stored as {dtype}, {_size(bundle.folder)} on disk"),
+        ("Input", f"HU {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
+        ("Grid", _grid(manifest)),
+        ("Passes", str(manifest.passes)),
+        ("Calibration", _calibration(bundle.calibration)),
+        ("Digest", bundle.digest),
+    ]
+    width = max(len(label) for label, _ in rows) + 2
+    return "\n".join(f"{label:<{width}}{text}" for label, text in rows)
+
+
+def describe_verification(name_or_path: str | Path | None = None) -> tuple[bool, str]:
+    """Whether a bundle may be used, and that in words with every problem found. Builds the network, so it needs torch.
+
+    Raises:
+        BundleError: there is no such bundle.
+    """
+    folder = bundle_folder(name_or_path)
+    problems = verify_bundle(folder)
+    if problems:
+        return False, "\n".join([f"{folder.name} must not be used:", *(f"- {problem}" for problem in problems)])
+    return True, f"{folder.name} is whole: every file has its SHA-256 and the weights fit the network."
+
+
+def _row(folder: Path) -> tuple[str, ...]:
+    try:
+        manifest = read_manifest(folder)
+    except BundleError:
+        return folder.name, "(unreadable)", "-", _size(folder), "-", "-"
+    calibrated = "yes" if CALIBRATION_FILE in manifest.files else "no"
+    return folder.name, manifest.name, manifest.version, _size(folder), _network(manifest.network), calibrated
+
+
+def _network(spec: NetworkSpec) -> str:
+    norm = ", batch norm" if spec.batch_norm else ""
+    return f"{spec.levels} levels x {spec.base_filters} filters{norm}"
+
+
+def _channels(manifest: Manifest) -> str:
+    count = manifest.network.in_channels
+    return "single slices" if count == 1 else f"{count} neighbouring slices"
+
+
+def _grid(manifest: Manifest) -> str:
+    def millimetres(value: float | None) -> str:
+        return "as in the CT" if value is None else f"{value:g} mm"
+
+    preprocessing = manifest.preprocessing
+    in_plane, interval = preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm
+    return f"in plane {millimetres(in_plane)}, slice interval {millimetres(interval)}"
+
+
+def _calibration(calibration: dict[str, Any] | None) -> str:
+    if calibration is None:
+        return "none: results are not rated (grey lights)"
+    try:
+        patients = [int(entry["patients"]) for entry in calibration["structures"].values()]
+        return f"{len(patients)} structures, up to {max(patients, default=0)} patients each, {calibration['date']}"
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return "not readable; calibrate the bundle again"
+
+
+def _card_summary(card: str) -> str:
+    """The first paragraph of the card that is not a heading, on one line."""
+    paragraphs = (paragraph.strip() for paragraph in card.split("\n\n"))
+    return " ".join(next((p for p in paragraphs if p and not p.startswith("#")), "(empty)").split())
+
+
+def _weights_summary(bundle: ModelBundle) -> tuple[int, str]:
+    """Number of trained parameters and the kernels' stored type, from the header of the weights file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(bundle.folder / WEIGHTS_FILE, framework="numpy") as file:
+            slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
+            shapes = {key: tuple(item.get_shape()) for key, item in slices.items()}
+            types = {item.get_dtype() for key, item in slices.items() if len(shapes[key]) > 1}
+    except (OSError, SafetensorError) as error:
+        raise BundleError(
+            f"The weights of {bundle.folder.name} are not a readable safetensors file; get a fresh copy of the bundle."
+        ) from error
+    trained = sum(math.prod(shape) for key, shape in shapes.items() if ".running_" not in key)
+    return trained, " and ".join(sorted(_DTYPE_WORDS.get(kind, kind) for kind in types))
+
+
+def _size(folder: Path) -> str:
+    return f"{sum(entry.stat().st_size for entry in folder.iterdir() if entry.is_file()) / 1e6:.1f} MB"

@@ -1,0 +1,75 @@
+"""Which model bundles there are, and the one that a user names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import BundleError
+from .store import MANIFEST_FILE, ModelBundle, load_bundle, read_manifest
+
+SEARCH_VARIABLE = "MSKSEG_BUNDLES"
+
+
+def find_bundles() -> tuple[Path, ...]:
+    """Folders of the bundles at hand: those that come with the software by name, then those of ``MSKSEG_BUNDLES``.
+
+    The variable lists folders separated by `os.pathsep`, each a bundle or a folder of bundles. Nothing is verified.
+    """
+    package = Path(__file__).resolve().parents[1]
+    roots = [package.parent / "Resources" / "Models", package / "Resources" / "Models"]
+    roots += [Path(entry) for entry in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if entry]
+    found: dict[Path, Path] = {}
+    for root in roots:
+        for folder in [root, *_subfolders(root)]:
+            if (folder / MANIFEST_FILE).is_file():
+                found.setdefault(folder.resolve(), folder)
+    return tuple(found.values())
+
+
+def bundle_folder(name_or_path: str | Path | None = None) -> Path:
+    """The folder of a bundle given by path, by its folder's name or by its own name; None is the first found.
+
+    Raises:
+        BundleError: there is no such bundle, or more than one; the sentence lists the names to choose from.
+    """
+    found = find_bundles()
+    if name_or_path is None:
+        if not found:
+            raise BundleError(f"No model bundle is installed; name a bundle's folder or set {SEARCH_VARIABLE}.")
+        return found[0]
+    path = Path(name_or_path)
+    if (path / MANIFEST_FILE).is_file():
+        return path
+    name = str(name_or_path)
+    matches = [folder for folder in found if folder.name == name] or [f for f in found if _name_of(f) == name]
+    if len(matches) == 1:
+        return matches[0]
+    available = ", ".join(sorted({folder.name for folder in found})) or "none"
+    if matches:
+        raise BundleError(f"{len(matches)} model bundles are called {name}; give the path of one of them.")
+    raise BundleError(f"There is no model bundle {path.name}; give its folder or one of the installed: {available}.")
+
+
+def resolve_bundle(name_or_path: str | Path | None = None) -> ModelBundle:
+    """The verified bundle that `bundle_folder` finds; None is the one that comes with the software.
+
+    Raises:
+        BundleError: there is no such bundle, or it fails verification.
+    """
+    return load_bundle(bundle_folder(name_or_path))
+
+
+def _subfolders(root: Path) -> list[Path]:
+    try:
+        # Names with a leading dot are bundles still being written.
+        return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _name_of(folder: Path) -> str | None:
+    try:
+        return read_manifest(folder).name
+    except BundleError:
+        return None

@@ -1,0 +1,263 @@
+"""Model bundles on disk: load, verify, save, recalibrate.
+
+A bundle is a folder with exactly ``bundle.json``, ``weights.safetensors``, ``MODEL_CARD.md`` and, once calibrated,
+``calibration.json``. The manifest holds the SHA-256 of the others. Nothing in it can run code when read.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import math
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BundleError
+from .manifest import Manifest
+from .weights import decode_weights, encode_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..network.bayesian_unet import BayesianUNet
+
+MANIFEST_FILE = "bundle.json"
+WEIGHTS_FILE = "weights.safetensors"
+CALIBRATION_FILE = "calibration.json"
+CARD_FILE = "MODEL_CARD.md"
+
+_REQUIRED = (WEIGHTS_FILE, CARD_FILE)
+_ALLOWED = (*_REQUIRED, CALIBRATION_FILE)
+# Left behind by file managers that merely showed the folder.
+_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A verified bundle. `digest` (SHA-256 of bundle.json, hex) identifies it with all its files."""
+
+    manifest: Manifest
+    folder: Path
+    calibration: dict[str, Any] | None
+    card: str
+    digest: str
+
+    def load_network(self) -> BayesianUNet:
+        """The network with its weights: float32, on the CPU, in evaluation mode (dropout off).
+
+        Raises:
+            BundleError: the weights changed since the bundle was loaded, or do not fit the manifest's network.
+        """
+        return decode_weights(self.read_weights(), self.manifest.network)
+
+    def read_weights(self) -> bytes:
+        """The bytes of weights.safetensors, verified anew because the file may have changed since loading.
+
+        Raises:
+            BundleError: the file is gone or was altered.
+        """
+        try:
+            data = (self.folder / WEIGHTS_FILE).read_bytes()
+        except OSError as error:
+            raise _damaged(self.folder, f"{WEIGHTS_FILE} cannot be read") from error
+        if _sha256(data) != self.manifest.files[WEIGHTS_FILE]:
+            raise _damaged(self.folder, f"{WEIGHTS_FILE} was altered")
+        return data
+
+
+def load_bundle(folder: str | Path) -> ModelBundle:
+    """Read a bundle after verifying every file.
+
+    Raises:
+        BundleError: not a bundle, or a file is missing, extra, altered or unsafe.
+    """
+    folder = Path(folder)
+    manifest, digest = _read_manifest(folder)
+    problems = _file_problems(folder, manifest)
+    if problems:
+        raise _damaged(folder, problems[0])
+    try:
+        card = (folder / CARD_FILE).read_text(encoding="utf-8")
+        calibration = _read_json(folder / CALIBRATION_FILE) if CALIBRATION_FILE in manifest.files else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(folder, f"{CARD_FILE} or {CALIBRATION_FILE} is not readable text") from error
+    if calibration is not None and not isinstance(calibration, dict):
+        raise _damaged(folder, f"{CALIBRATION_FILE} is not a table of values")
+    return ModelBundle(manifest, folder, calibration, card, digest)
+
+
+def verify_bundle(folder: str | Path) -> list[str]:
+    """What is wrong with a bundle, one phrase or sentence each; empty when it may be used."""
+    folder = Path(folder)
+    try:
+        manifest, _ = _read_manifest(folder)
+        problems = _file_problems(folder, manifest)
+        if not problems:
+            load_bundle(folder).load_network()
+    except BundleError as error:
+        return [str(error)]
+    return problems
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """The manifest alone, with no other file looked at: for lists.
+
+    Raises:
+        BundleError: bundle.json is missing or not a manifest that this software reads.
+    """
+    return _read_manifest(Path(folder))[0]
+
+
+def save_bundle(
+    folder: str | Path,
+    manifest: Manifest,
+    network_state: Mapping[str, Tensor],
+    calibration: dict[str, Any] | None,
+    card: str,
+    dtype: str = "float16",
+) -> ModelBundle:
+    """Write a new bundle and load it back. `folder` appears whole or not at all; `manifest.files` is filled in.
+
+    `network_state` is the state dictionary of a `BayesianUNet`; its kernels are stored as `dtype` ("float16",
+    "bfloat16" or "float32"), biases and batch-norm statistics as float32.
+
+    Raises:
+        BundleError: `folder` exists or cannot be written, or manifest, weights and calibration do not fit or hold
+            numbers that are not finite.
+    """
+    files = {
+        WEIGHTS_FILE: encode_weights(network_state, manifest.network, dtype),
+        CARD_FILE: card.encode("utf-8"),
+    }
+    return _write(Path(folder), manifest, files, calibration)
+
+
+def update_calibration(
+    bundle: ModelBundle, calibration: dict[str, Any], folder: str | Path, version: str, date: str | None = None
+) -> ModelBundle:
+    """Write `bundle` with another calibration as a new version in the new folder `folder`; `date` defaults to today.
+
+    Raises:
+        BundleError: the version is the old one, or `folder` exists or cannot be written.
+    """
+    if version == bundle.manifest.version:
+        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
+    manifest = replace(bundle.manifest, version=version, date=date or datetime.date.today().isoformat())
+    files = {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: bundle.card.encode("utf-8")}
+    return _write(Path(folder), manifest, files, calibration)
+
+
+def _read_manifest(folder: Path) -> tuple[Manifest, str]:
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise BundleError(f"{folder.name or 'The folder'} is not a model bundle: it has no {MANIFEST_FILE}.")
+    try:
+        data = path.read_bytes()
+        content = json.loads(data.decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(folder, f"{MANIFEST_FILE} is not readable JSON") from error
+    try:
+        manifest = Manifest.from_json(content)
+        if not _of_right_kinds(manifest):
+            raise TypeError
+    except (TypeError, OverflowError) as error:
+        raise _damaged(folder, f"{MANIFEST_FILE} has an entry of the wrong kind") from error
+    return manifest, _sha256(data)
+
+
+def _of_right_kinds(manifest: Manifest) -> bool:
+    """Whether the entries that `Manifest.from_json` takes as they come are numbers where numbers belong."""
+    network, preprocessing = manifest.network, manifest.preprocessing
+    counts = (network.levels, network.base_filters, network.classes, network.in_channels)
+    pairs = (preprocessing.hu_window, preprocessing.value_range)
+    return (
+        all(type(count) is int for count in counts)
+        and type(network.batch_norm) is bool
+        and all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs)
+        and all(type(value) in (int, float) and math.isfinite(value) for pair in pairs for value in pair)
+    )
+
+
+def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
+    """Phrases; only plain names from a fixed list are ever opened, so that no name can lead out of the folder."""
+    problems = [f"the manifest lists no {name}" for name in _REQUIRED if name not in manifest.files]
+    problems += [
+        f"the manifest lists {PureWindowsPath(name).name or 'a folder'}, which is not a file of a bundle"
+        for name in manifest.files
+        if name not in _ALLOWED
+    ]
+    present = {entry.name for entry in folder.iterdir()} - set(_LITTER)
+    expected = {name for name in manifest.files if name in _ALLOWED}
+    extra = sorted(present - expected - {MANIFEST_FILE})
+    problems += [f"{name} is in the folder but not in the manifest" for name in extra]
+    for name in sorted(expected):
+        if not (folder / name).is_file():
+            problems.append(f"{name} is missing")
+            continue
+        try:
+            altered = _sha256_of_file(folder / name) != manifest.files[name]
+        except OSError:
+            problems.append(f"{name} cannot be read")
+            continue
+        if altered:
+            problems.append(f"{name} was altered")
+    return problems
+
+
+def _write(
+    folder: Path, manifest: Manifest, files: dict[str, bytes], calibration: dict[str, Any] | None
+) -> ModelBundle:
+    if calibration is not None:
+        files = {**files, CALIBRATION_FILE: _json_bytes(calibration)}
+    manifest = replace(manifest, files={name: _sha256(data) for name, data in files.items()})
+    content = _json_bytes(manifest.to_json())
+    Manifest.from_json(json.loads(content))
+    if folder.exists():
+        raise BundleError(f"There already is a {folder.name}; choose a new folder for the bundle.")
+    temporary = folder.with_name(f".{uuid.uuid4().hex[:12]}")
+    try:
+        temporary.mkdir(parents=True)
+        for name, data in {**files, MANIFEST_FILE: content}.items():
+            (temporary / name).write_bytes(data)
+        temporary.rename(folder)
+    except OSError as error:
+        raise BundleError(
+            f"The bundle {folder.name} cannot be written ({error.strerror}); choose a folder you may write to."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return load_bundle(folder)
+
+
+def _json_bytes(content: dict[str, Any]) -> bytes:
+    try:
+        return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+    except (TypeError, ValueError) as error:
+        raise BundleError(
+            "The manifest or calibration holds something other than text and finite numbers; make it again."
+        ) from error
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_bytes().decode("utf-8"))
+
+
+def _damaged(folder: Path, problem: str) -> BundleError:
+    return BundleError(f"The model bundle {folder.name} cannot be used: {problem}; get a fresh copy of it.")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sha256_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

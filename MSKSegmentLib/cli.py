@@ -1,0 +1,287 @@
+"""The command line ``mskseg``: exit code 0 done, 2 bad input, 3 cancelled, 1 a fault."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from . import RESEARCH_USE_ONLY, __version__
+from .engine.cancelling import cancellable
+from .engine.progress import JsonLines, make_reporter
+from .errors import InputError, MSKSegmentError
+
+Checkpoint = Callable[[], None]
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are raised like all other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:]}; see '{self.prog} --help'.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; errors are one sentence on stderr (and a JSON line where asked for)."""
+    lines = JsonLines() if "json" in _progress_kind(arguments) else None
+    for stream in (sys.stdout, sys.stderr):
+        # Names of patients' folders are not always in the terminal's encoding.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        with cancellable() as checkpoint:
+            options = _parser().parse_args(arguments)
+            return options.run(options, checkpoint) or 0
+    except MSKSegmentError as error:
+        code, message = error.exit_code, str(error)
+    except MemoryError:
+        code, message = 1, "The computer's memory is exhausted; close other programs or crop the CT and try again."
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        code, message = 1, f"The program failed unexpectedly ({type(error).__name__}); please report it with the lines above."
+    if lines:
+        lines.write({"stage": "error", "done": 0, "total": 0, "eta_s": None, "message": message, "exit_code": code})
+    print(message, file=sys.stderr)
+    return code
+
+
+def _progress_kind(arguments: Sequence[str] | None) -> str:
+    """The value of --progress, needed before parsing so that a parse error also reaches a program that reads JSON."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for position, word in enumerate(words):
+        if word == "--progress":
+            return "".join(words[position + 1 : position + 2])
+        if word.startswith("--progress="):
+            return word.partition("=")[2]
+    return ""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="mskseg", description=f"Hip and thigh muscle segmentation from CT. {RESEARCH_USE_ONLY}")
+    parser.add_argument("--version", action="version", version=f"mskseg {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_segment(commands)
+    _add_check_and_measure(commands)
+    _add_bundle(commands)
+    _add_training(commands)
+    return parser
+
+
+def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    segment = commands.add_parser("segment", help="segment a CT, measure it and say what can be trusted")
+    segment.add_argument("ct", type=Path, metavar="CT", help="DICOM folder, NIfTI, NRRD or MHA file")
+    segment.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="result folder")
+    segment.add_argument("--bundle", metavar="NAME|DIR", help="model bundle (default: the one that comes along)")
+    segment.add_argument("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's, usually 10)")
+    segment.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    segment.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
+    segment.add_argument("--seed", type=int, help="repeat a run exactly")
+    segment.add_argument("--series", metavar="N|UID", help="which DICOM series, where there are several")
+    segment.add_argument("--progress", default="bar", choices=("bar", "json", "none"))
+    segment.add_argument("--scene", action="store_true", help="also write scene.mrb for 3D Slicer (needs slicer-core)")
+    segment.add_argument("--record-path", action="store_true", help="note the CT's path in result.json")
+    segment.set_defaults(run=_segment)
+
+
+def _add_check_and_measure(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    check = commands.add_parser("check", help="say whether a CT can be used, without segmenting it")
+    check.add_argument("ct", type=Path, metavar="CT")
+    check.add_argument("--series", metavar="N|UID")
+    check.set_defaults(run=_check)
+    measure = commands.add_parser("measure", help="measure an existing segmentation")
+    measure.add_argument("segmentation", type=Path, help=".seg.nrrd or a label map with this software's labels")
+    measure.add_argument("--ct", type=Path, required=True, help="the CT that was segmented")
+    measure.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    measure.add_argument("--series", metavar="N|UID")
+    measure.add_argument("--height-cm", type=float, metavar="CM")
+    measure.set_defaults(run=_measure)
+
+
+def _add_bundle(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    actions = commands.add_parser("bundle", help="model bundles").add_subparsers(
+        required=True, metavar="ACTION", parser_class=_Parser
+    )
+    actions.add_parser("list", help="bundles that are found").set_defaults(run=_bundle_list)
+    for name, run, text in (
+        ("info", _bundle_info, "network, preprocessing, calibration and card of a bundle"),
+        ("verify", _bundle_verify, "compare every file with its checksum"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("bundle", nargs="?", metavar="NAME|DIR")
+        action.set_defaults(run=run)
+    keras = actions.add_parser("import-keras", help="make a bundle of Keras weights of the published architecture")
+    keras.add_argument("weights", type=Path, metavar="WEIGHTS.h5")
+    keras.add_argument("--levels", type=int, required=True, help="5 or 6 in the published models")
+    keras.add_argument("--base-filters", type=int, default=32)
+    keras.add_argument("--channels", type=int, default=1, help="neighbouring slices that the network reads")
+    keras.add_argument("--hu-window", type=float, nargs=2, default=(-150.0, 350.0), metavar=("LOW", "HIGH"))
+    keras.add_argument("--value-range", type=float, nargs=2, default=(0.0, 255.0), metavar=("LOW", "HIGH"))
+    keras.add_argument("--name", help="default: the file's name")
+    keras.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    keras.set_defaults(run=_bundle_import_keras)
+
+
+def _add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    virtual = commands.add_parser("virtual", help="make virtual patients: simulated CT with true labels")
+    virtual.add_argument("-n", "--number", type=int, required=True)
+    virtual.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    virtual.add_argument("--seed", type=int, default=0, help="number of the first patient")
+    virtual.add_argument("--spacing", type=float, nargs=3, default=(3.0, 2.5, 2.5), metavar=("Z", "Y", "X"), help="mm")
+    virtual.add_argument("--atlas", type=Path, help="folder with *_labels.nrrd (default: MSKSEG_ATLAS)")
+    virtual.set_defaults(run=_virtual)
+    train = commands.add_parser("train", help="train a network as a recipe file says, and resume where it stopped")
+    train.add_argument("recipe", type=Path, metavar="RECIPE.json")
+    train.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    train.add_argument("--atlas", type=Path)
+    train.set_defaults(run=_train)
+    calibrate = commands.add_parser("calibrate", help="learn a bundle's lights from cases with true labels")
+    calibrate.add_argument("data", type=Path, help="folder of cases: <case>/ct.nii.gz and <case>/labels.nii.gz")
+    calibrate.add_argument("--bundle", metavar="NAME|DIR")
+    calibrate.add_argument("--source", required=True, help="what the cases are, in a few words")
+    calibrate.add_argument("--version", required=True, help="version of the new bundle")
+    calibrate.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    calibrate.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the new bundle")
+    calibrate.set_defaults(run=_calibrate)
+
+
+def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .bundle import resolve_bundle
+    from .console import print_result
+    from .ct import read_ct
+    from .export.result_folder import SCENE, check_output, write_result
+    from .pipeline import Settings, segment_case
+
+    check_output(options.output)
+    reporter = make_reporter(options.progress)
+    try:
+        reporter.step("reading", 0, 1)
+        bundle = resolve_bundle(options.bundle)
+        save_scene = _scene_writer() if options.scene else None
+        volume = read_ct(options.ct, options.series)
+        reporter.step("reading", 1, 1)
+        checkpoint()
+        height = options.height_cm / 100 if options.height_cm is not None else None
+        settings = Settings(options.device, options.samples, options.seed, height)
+        result = segment_case(volume, bundle, settings, reporter.step, checkpoint)
+        reporter.step("writing", 0, 1)
+        source = str(options.ct.absolute()) if options.record_path else None
+        extra = None
+        if save_scene:
+            extra = lambda folder: save_scene(result, volume, folder / SCENE)  # noqa: E731
+        write_result(options.output, result, source, extra)
+        reporter.step("writing", 1, 1)
+    finally:
+        reporter.close()
+    if isinstance(reporter, JsonLines):
+        message = f"{sum(report.measurements is not None for report in result.reports)} of 43 segments found."
+        reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": message})
+    else:
+        print_result(result, options.output)
+
+
+def _scene_writer():  # type: ignore[no-untyped-def]
+    """`scene.scene_file.save_scene`, asked for before the run so that a missing package costs no time."""
+    try:
+        from .scene.scene_file import save_scene
+    except ImportError as error:
+        raise InputError("--scene needs the package slicer-core; install it with: pip install 'mskseg[scene]'.") from error
+    return save_scene
+
+
+def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .ct import check_volume, read_ct, refuse, to_working_grid
+
+    volume = read_ct(options.ct, options.series)
+    checkpoint()
+    working = to_working_grid(volume)
+    warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
+    size, spacing = volume.geometry.size, volume.geometry.spacing
+    print(f"{size[0]} x {size[1]} x {size[2]} voxels of {spacing[0]:.3f} x {spacing[1]:.3f} x {spacing[2]:.3f} mm")
+    for warning in warnings:
+        print(f"Warning: {warning}")
+    print("The CT can be segmented." if not warnings else "The CT can be segmented, with the warnings above.")
+
+
+def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .console import print_result
+    from .ct import read_ct, read_labels
+    from .export.result_folder import check_output, write_result
+    from .pipeline import measure_case
+
+    check_output(options.output)
+    volume = read_ct(options.ct, options.series)
+    labels, geometry = read_labels(options.segmentation)
+    checkpoint()
+    if not geometry.matches(volume.geometry, tolerance_mm=0.1):
+        raise InputError("The segmentation and the CT have different grids; give the CT that was segmented.")
+    height = options.height_cm / 100 if options.height_cm is not None else None
+    result = measure_case(labels, volume, height)
+    write_result(options.output, result)
+    print_result(result, options.output)
+
+
+def _bundle_list(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .bundle.describe import describe_bundles
+
+    print(describe_bundles())
+
+
+def _bundle_info(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .bundle.describe import describe_bundle
+
+    print(describe_bundle(options.bundle))
+
+
+def _bundle_verify(options: argparse.Namespace, checkpoint: Checkpoint) -> int:
+    from .bundle.describe import describe_verification
+
+    whole, text = describe_verification(options.bundle)
+    print(text)
+    return 0 if whole else 2
+
+
+def _bundle_import_keras(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .bundle import describe, import_keras
+
+    bundle = import_keras(
+        options.weights,
+        options.output,
+        levels=options.levels,
+        base_filters=options.base_filters,
+        in_channels=options.channels,
+        name=options.name,
+        hu_window=tuple(options.hu_window),
+        value_range=tuple(options.value_range),
+    )
+    print(describe.describe_bundle(bundle.folder))
+
+
+def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .virtual.cases import write_patients
+
+    for line in write_patients(options.output, options.number, options.seed, tuple(options.spacing), options.atlas):
+        checkpoint()
+        print(line, flush=True)
+
+
+def _train(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .training.recipes import train_recipe
+
+    train_recipe(options.recipe, options.output, options.atlas, checkpoint)
+
+
+def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from .bundle import resolve_bundle
+    from .training.evaluation import calibrate_bundle
+
+    if options.output.exists():
+        raise InputError(f"The folder {options.output.name!r} exists already; name a new one for the calibrated bundle.")
+    bundle = resolve_bundle(options.bundle)
+    calibrate_bundle(bundle, options.data, options.source, options.version, options.device, options.output, checkpoint)
+
+

@@ -1,0 +1,60 @@
+"""What the command line prints: the table of a result, the lights in colour and in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import RESEARCH_USE_ONLY
+from .case_result import CaseResult, Light, SegmentReport
+
+_STYLES = {Light.GREEN: "green", Light.YELLOW: "yellow", Light.RED: "bold red", Light.GREY: "dim"}
+
+
+def print_result(result: CaseResult, folder: Path | None) -> None:
+    """Print table, warnings and where the files are."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(width=None if Console().is_terminal else 132)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("light")
+    table.add_column("structure", no_wrap=True)
+    table.add_column("side")
+    for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "uncert.", "Dice*"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for report in result.reports:
+        style = _STYLES[report.light]
+        table.add_row(f"[{style}]● {report.light.word}[/]", *(escape(cell) for cell in _cells(report)))
+    console.print(table)
+    console.print(
+        "* Dice coefficient predicted from the uncertainty. Asymmetry: right minus left, in percent of their mean.", style="dim"
+    )
+    for warning in result.warnings:
+        console.print(f"[yellow]Warning:[/] {escape(warning)}")
+    counts = {light: sum(report.light is light for report in result.reports) for light in Light}
+    console.print("Lights: " + ", ".join(f"[{_STYLES[light]}]{n} {light.word}[/]" for light, n in counts.items()))
+    console.print(f"[bold]{RESEARCH_USE_ONLY}[/]")
+    if folder is not None:
+        console.print(f"Files in {escape(str(folder))}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
+
+
+def _cells(report: SegmentReport) -> list[str]:
+    name, side, found = report.segment.structure.name, report.segment.side.value, report.measurements
+    if found is None:
+        return [name, side, "absent", *[""] * 8]
+    return [
+        name + (" (truncated)" if found.truncated_by else ""),
+        side,
+        f"{found.volume_cc:.1f}",
+        _number(found.volume_cc_per_m2, ".1f"),
+        f"{found.mean_hu:.0f}",
+        *(f"{100 * share:.0f}" for share in (found.fat_fraction, found.composite_fraction, found.lean_fraction)),
+        _number(report.asymmetry_percent, "+.0f"),
+        _number(report.uncertainty, ".1e"),
+        _number(report.predicted_dice, ".2f"),
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

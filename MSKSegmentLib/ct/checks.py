@@ -1,0 +1,134 @@
+"""Is this CT fit for the method: units, spacing, field of view, metal. Findings are sentences for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..errors import InputError
+from .cropping import CoarseBody, coarse_body
+from .field_of_view import anatomy_findings, edge_findings
+from .findings import Finding, refusal, warning
+from .hu_scale import scale_findings
+from .volume import CTVolume
+
+IN_PLANE_REFUSED_MM = (0.1, 6.0)
+IN_PLANE_WARNED_MM = (0.3, 4.0)
+INTERVAL_REFUSED_MM = (0.1, 10.0)
+INTERVAL_WARNED_MM = (0.3, 6.0)
+METAL_HU = 2500
+# Half a cubic centimetre: less is noise, a surgical clip or a dense cortex.
+METAL_CC = 0.5
+
+
+def check_volume(volume: CTVolume) -> tuple[Finding, ...]:
+    """All findings on a CT on its working grid (axes x left, y posterior, z superior), refusals first.
+
+    Reads a coarse copy and each slice once; no copy of the volume is made.
+    """
+    found = [*spacing_findings(volume), *scale_findings(volume)]
+    if not any(finding.severity == "refusal" for finding in found):
+        body = coarse_body(volume)
+        if body is None:
+            found.append(
+                refusal(
+                    "body_not_found",
+                    "No body was found in the image (hardly anything is above -300 HU); choose another scan.",
+                )
+            )
+        else:
+            found += [*edge_findings(volume, body), *anatomy_findings(volume, body), *metal_findings(volume, body)]
+    return tuple(sorted(found, key=lambda finding: finding.severity != "refusal"))
+
+
+def refuse(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """The sentences of the warnings, if there is no refusal.
+
+    Raises:
+        InputError: with the sentence of the first refusal.
+    """
+    findings = tuple(findings)
+    for finding in findings:
+        if finding.severity == "refusal":
+            raise InputError(finding.sentence)
+    return tuple(finding.sentence for finding in findings)
+
+
+def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
+    """Voxel spacing outside what CT of hip and thigh has."""
+    x, y, interval = volume.geometry.spacing
+    found = []
+    low, high = IN_PLANE_REFUSED_MM
+    if min(x, y) < low or max(x, y) > high:
+        found.append(
+            refusal(
+                "in_plane_spacing",
+                f"The pixel spacing of {x:.3g} x {y:.3g} mm is outside {low} to {high} mm; check the spacing in the "
+                "file's header.",
+            )
+        )
+    elif min(x, y) < IN_PLANE_WARNED_MM[0] or max(x, y) > IN_PLANE_WARNED_MM[1]:
+        found.append(
+            warning(
+                "in_plane_spacing",
+                f"The pixel spacing of {x:.3g} x {y:.3g} mm is unusual for CT; expect larger errors.",
+            )
+        )
+    low, high = INTERVAL_REFUSED_MM
+    if not low <= interval <= high:
+        found.append(
+            refusal(
+                "slice_interval",
+                f"The slice interval of {interval:.3g} mm is outside {low} to {high:.0f} mm; choose a reconstruction "
+                "with thinner slices or check the spacing in the header.",
+            )
+        )
+    elif interval > INTERVAL_WARNED_MM[1]:
+        found.append(
+            warning(
+                "slice_interval",
+                f"The slice interval of {interval:.3g} mm is coarse; volumes of small muscles are uncertain.",
+            )
+        )
+    elif interval < INTERVAL_WARNED_MM[0]:
+        found.append(
+            warning("slice_interval", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
+        )
+    return tuple(found)
+
+
+def metal_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
+    """Metal inside the body: more than 0.5 cc above 2500 HU."""
+    first, last = _inside(body, 1), _inside(body, 2)
+    y_range, x_range = (
+        slice(occupied[0] * stride, (occupied[-1] + 1) * stride)
+        for occupied, stride in ((first, body.stride[1]), (last, body.stride[0]))
+    )
+    middle = (x_range.start + min(x_range.stop, volume.geometry.size[0])) / 2
+    counts = np.zeros((len(volume.hu), 2), dtype=np.int64)
+    for k, section in enumerate(volume.hu):
+        window = section[y_range, x_range]
+        # Most slices have none: the maximum is cheaper than a mask.
+        if window.max() > METAL_HU:
+            columns = np.nonzero(window > METAL_HU)[1] + x_range.start
+            counts[k] = np.count_nonzero(columns < middle), np.count_nonzero(columns >= middle)
+    voxel_cc = volume.geometry.voxel_volume_mm3 / 1000
+    metal_cc = float(counts.sum() * voxel_cc)
+    if metal_cc < METAL_CC:
+        return ()
+    right, left = (counts.sum(axis=0) >= 0.1 * counts.sum()).tolist()
+    side = "on both sides" if right and left else "on the right" if right else "on the left"
+    levels = np.flatnonzero(counts.sum(axis=1))
+    low, high = sorted(float(volume.geometry.to_physical([0, 0, k])[2]) for k in (levels[0], levels[-1]))
+    return (
+        warning(
+            "metal",
+            f"Metal ({metal_cc:.1f} cc above {METAL_HU} HU) lies {side} from z = {low:.0f} to {high:.0f} mm; do not "
+            "trust segments and densities there.",
+        ),
+    )
+
+
+def _inside(body: CoarseBody, axis: int) -> np.ndarray:
+    return np.flatnonzero(body.mask.any(axis=tuple(a for a in range(3) if a != axis)))

@@ -1,0 +1,131 @@
+"""Where the body is: a box and a mask without the table, from a coarse copy of the CT."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .volume import CTVolume, Geometry, Vector
+
+BODY_THRESHOLD_HU = -300
+COARSE_SPACING_MM = 4.0
+# Radius of the opening: drops table skins, blankets and cables, but no limb.
+OPENING_MM = 7.0
+# A second leg is never less than a tenth of the first; a hand rest or a cable is.
+KEPT_SHARE = 0.1
+SMALLEST_BODY_MM3 = 100_000.0
+
+Stride = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of voxels: first index and number of voxels, both ``(x, y, z)``."""
+
+    start_xyz: tuple[int, int, int]
+    size_xyz: tuple[int, int, int]
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """Slices ``[z, y, x]`` that cut the box out of an array."""
+        z, y, x = (
+            slice(start, start + size) for start, size in zip(self.start_xyz[::-1], self.size_xyz[::-1], strict=True)
+        )
+        return z, y, x
+
+
+@dataclass(frozen=True)
+class CoarseBody:
+    """The body on every n-th voxel: `mask` bool ``[z, y, x]``, filled; `stride` ``(x, y, z)`` in voxels of the CT."""
+
+    mask: np.ndarray
+    stride: Stride
+    spacing: Vector
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of one coarse voxel in cubic millimetres."""
+        return self.spacing[0] * self.spacing[1] * self.spacing[2]
+
+
+def coarse_stride(geometry: Geometry, spacing_mm: float = COARSE_SPACING_MM) -> Stride:
+    """Strides ``(x, y, z)`` that bring a grid to about `spacing_mm`, 1 where it is as coarse already."""
+    x, y, z = (max(1, round(spacing_mm / spacing)) for spacing in geometry.spacing)
+    return x, y, z
+
+
+def subsampled(array: np.ndarray, stride: Stride) -> np.ndarray:
+    """A view ``[z, y, x]`` of every n-th voxel."""
+    return array[:: stride[2], :: stride[1], :: stride[0]]
+
+
+def coarse_body(volume: CTVolume) -> CoarseBody | None:
+    """The body (or both legs) without table and blankets on a coarse grid, or None when there is none.
+
+    Voxels above -300 HU of the subsampled CT are opened within each slice, the largest component and every other of at
+    least a tenth of its size are kept, and holes such as bowel gas are filled. The array's third axis must be the
+    slices' one.
+    """
+    import SimpleITK as sitk
+
+    stride = coarse_stride(volume.geometry)
+    sx, sy, sz = (s * n for s, n in zip(volume.geometry.spacing, stride, strict=True))
+    tissue = np.ascontiguousarray(subsampled(volume.hu, stride) > BODY_THRESHOLD_HU, dtype=np.uint8)
+    radius = [max(1, math.floor(OPENING_MM / s)) for s in (sx, sy)]
+    image = sitk.BinaryErode(sitk.GetImageFromArray(tissue), [*radius, 0], sitk.sitkBall, 0.0, 1.0, True)
+    image = sitk.BinaryDilate(image, [*radius, 0], sitk.sitkBall)
+    components = sitk.GetArrayFromImage(sitk.RelabelComponent(sitk.ConnectedComponent(image)))
+    sizes = np.bincount(components.ravel())
+    if sizes.size < 2 or sizes[1] * sx * sy * sz < SMALLEST_BODY_MM3:
+        return None
+    last = 1 + int(np.count_nonzero(sizes[1:] >= KEPT_SHARE * sizes[1]))
+    kept = ((components > 0) & (components < last)).astype(np.uint8)
+    filled = [sitk.GetArrayFromImage(sitk.BinaryFillhole(sitk.GetImageFromArray(section))) for section in kept]
+    return CoarseBody(np.stack(filled).astype(bool), stride, (sx, sy, sz))
+
+
+def body_box(volume: CTVolume, margin_mm: float = 10.0) -> Box | None:
+    """The smallest box around the body (both legs where they are apart), widened by `margin_mm`; None without a body.
+
+    The box is cut at the volume's faces. Table and blankets do not count.
+    """
+    body = coarse_body(volume)
+    if body is None:
+        return None
+    start, size = [0, 0, 0], [0, 0, 0]
+    for axis in range(3):
+        occupied = np.flatnonzero(body.mask.any(axis=tuple(a for a in range(3) if a != 2 - axis)))
+        # One coarse voxel more on either side: the surface lies somewhere between two samples.
+        margin = math.ceil(margin_mm / volume.geometry.spacing[axis]) + body.stride[axis] - 1
+        first = max(0, int(occupied[0]) * body.stride[axis] - margin)
+        end = min(volume.geometry.size[axis], int(occupied[-1]) * body.stride[axis] + margin + 1)
+        start[axis], size[axis] = first, end - first
+    return Box((start[0], start[1], start[2]), (size[0], size[1], size[2]))
+
+
+def body_mask(volume: CTVolume) -> np.ndarray | None:
+    """The body inside its skin, bool ``[z, y, x]`` on the CT's grid, without the table; None without a body.
+
+    The skin is the -300 HU surface of the full grid near the coarse body; what the coarse body encloses counts as body
+    whatever its HU, so that bowel gas does not make holes.
+    """
+    import SimpleITK as sitk
+
+    body = coarse_body(volume)
+    if body is None:
+        return None
+    coarse = sitk.GetImageFromArray(body.mask.astype(np.uint8))
+    inner = sitk.GetArrayViewFromImage(sitk.BinaryErode(coarse, [1, 1, 0], sitk.sitkBall, 0.0, 1.0, True))
+    outer = sitk.GetArrayViewFromImage(sitk.BinaryDilate(coarse, [1, 1, 0], sitk.sitkBall))
+    rows, columns = (
+        np.minimum(np.rint(np.arange(n) / s).astype(int), coarse_size - 1)
+        for n, s, coarse_size in zip(volume.hu.shape[1:], body.stride[1::-1], body.mask.shape[1:], strict=True)
+    )
+    mask = np.empty(volume.hu.shape, dtype=bool)
+    for k, section in enumerate(volume.hu):
+        coarse_k = min(round(k / body.stride[2]), body.mask.shape[0] - 1)
+        near = outer[coarse_k][np.ix_(rows, columns)] > 0
+        mask[k] = near & ((section > BODY_THRESHOLD_HU) | (inner[coarse_k][np.ix_(rows, columns)] > 0))
+    return mask

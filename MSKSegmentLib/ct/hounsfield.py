@@ -1,0 +1,76 @@
+"""Opening an image file quietly, and its pixels as HU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the toolkit's own warnings off the terminal: what matters of them is told in our words."""
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
+
+
+def read_image(path: Path) -> sitk.Image | None:
+    """An image file as it is stored, DICOM with its rescaling applied, or None when it cannot be read."""
+    import SimpleITK as sitk
+
+    with _quiet():
+        try:
+            return sitk.ReadImage(str(path))
+        except RuntimeError:
+            return None
+
+
+def read_information(path: Path) -> sitk.ImageFileReader | None:
+    """A reader that has read the file's header only, or None when that fails."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with _quiet():
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            return None
+    return reader
+
+
+def to_hu(array: np.ndarray, name: str) -> np.ndarray:
+    """Values ``[z, y, x]`` of any real type as int16 HU, rounded, held to the range of int16.
+
+    Works slice by slice, so that no float copy of the volume is made.
+
+    Raises:
+        InputError: a value is not a finite number; `name` is the file's name for the sentence.
+    """
+    if array.dtype == np.int16:
+        return np.array(array)
+    hu = np.empty(array.shape, dtype=np.int16)
+    limits = np.iinfo(np.int16)
+    for k, section in enumerate(array):
+        if array.dtype.kind == "f" and not np.isfinite(section).all():
+            raise InputError(f"The image {name} has values that are not numbers (NaN or infinity); export it again.")
+        hu[k] = (
+            np.rint(np.clip(section, limits.min, limits.max))
+            if array.dtype.kind == "f"
+            else np.clip(section, limits.min, limits.max)
+        )
+    return hu

@@ -1,0 +1,123 @@
+"""Reading label maps with sides: plain images, and Slicer's segmentations with their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..anatomy import segment_of_label, segments
+from ..errors import InputError
+from .hounsfield import read_image
+from .nifti_file import check_nifti
+from .volume import Geometry
+
+_FIELD = re.compile(r"Segment(\d+)_(ID|Name|Tags|LabelValue|Layer)")
+
+
+@dataclass(frozen=True)
+class StoredSegment:
+    """One segment of a ``.seg.nrrd``: its name for messages, where it is stored, and its label with sides if it is
+
+    ours.
+    """
+
+    name: str
+    layer: int
+    value: int
+    label: int | None
+
+
+def read_labels(path: str | Path) -> tuple[np.ndarray, Geometry]:
+    """Read a label map with sides: uint8 ``[z, y, x]`` (values as in `anatomy`) and its geometry.
+
+    Plain images (NIfTI, NRRD, MetaImage) hold those values themselves. In Slicer's ``.seg.nrrd`` (one layer or
+    several) segments are recognised by identifier, name or a tag: a key such as ``GMAX_right`` or a name such as
+    ``Gluteus maximus, right``, in any case of letters. Where layers overlap, the later segment wins.
+
+    Raises:
+        InputError: the file cannot be read, is no 3D label map, or holds values or segments that are not in the table.
+    """
+    import SimpleITK as sitk
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no file {path.name}; check the path.")
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        check_nifti(path)
+    image = read_image(path)
+    if image is None:
+        raise InputError(f"The file {path.name} cannot be read as a label map; it is damaged or of another type.")
+    if image.GetDimension() != 3:
+        raise InputError(f"The label map {path.name} has {image.GetDimension()} dimensions; a 3D label map is needed.")
+    array = sitk.GetArrayViewFromImage(image)
+    geometry = Geometry.of_image(image)
+    stored = stored_segments({key: image.GetMetaData(key) for key in image.GetMetaDataKeys()})
+    if stored:
+        return _from_segments(array if array.ndim == 4 else array[..., None], stored, path.name), geometry
+    if array.ndim != 3:
+        raise InputError(f"The image {path.name} has several values per voxel; a label map is needed.")
+    return _from_values(array, path.name), geometry
+
+
+def stored_segments(fields: Mapping[str, str]) -> tuple[StoredSegment, ...]:
+    """The segments that the header fields of a ``.seg.nrrd`` describe, in their order; empty for other files."""
+    found: dict[int, dict[str, str]] = {}
+    for key, value in fields.items():
+        match = _FIELD.fullmatch(key)
+        if match:
+            found.setdefault(int(match[1]), {})[match[2]] = value
+    known = {text.casefold(): s.label for s in segments() for text in (s.key, s.name)}
+    return tuple(_segment(found[number], number, known) for number in sorted(found))
+
+
+def _segment(entry: Mapping[str, str], number: int, known: Mapping[str, int]) -> StoredSegment:
+    tags = [tag.partition(":")[2] for tag in entry.get("Tags", "").split("|")]
+    texts = [entry.get("ID", ""), entry.get("Name", ""), *tags]
+    label = next((known[text.strip().casefold()] for text in texts if text.strip().casefold() in known), None)
+    layer, value = (_whole(entry.get(field), default) for field, default in (("Layer", 0), ("LabelValue", 1)))
+    return StoredSegment(entry.get("Name") or entry.get("ID") or str(number), layer, value, label)
+
+
+def _whole(text: str | None, default: int) -> int:
+    return int(text) if text is not None and text.strip().isdecimal() else default
+
+
+def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: str) -> np.ndarray:
+    """Label map with sides from stored layers ``[z, y, x, layer]``."""
+    labels = np.zeros(layers.shape[:3], dtype=np.uint8)
+    for segment in stored:
+        if segment.layer >= layers.shape[3]:
+            raise InputError(f"The segmentation {name} lacks a layer that its header names; save it again.")
+        inside = layers[..., segment.layer] == segment.value
+        if segment.label is None:
+            if inside.any():
+                raise InputError(
+                    f"The segment '{_short(segment.name)}' of {name} is none of the structures; rename it (for "
+                    "example to 'GMAX_right') or delete it."
+                )
+            continue
+        labels[inside] = segment.label
+    return labels
+
+
+def _from_values(array: np.ndarray, name: str) -> np.ndarray:
+    if array.dtype.kind == "c":
+        raise InputError(f"The image {name} has complex values; a label map is needed.")
+    labels = np.empty(array.shape, dtype=np.uint8)
+    for k, section in enumerate(array):
+        for value in np.unique(section):
+            if value != 0 and (not np.isfinite(value) or value != int(value) or segment_of_label(int(value)) is None):
+                raise InputError(
+                    f"The label map {name} holds the value {value:g}, which stands for no structure; expected are 1 "
+                    "to 22 on the right and, paired structures only, 101 to 122 on the left."
+                )
+        labels[k] = section
+    return labels
+
+
+def _short(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:60]

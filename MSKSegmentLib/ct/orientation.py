@@ -1,0 +1,210 @@
+"""From the input's grid to the one that the network works on, and back.
+
+The working grid's axes are x left, y posterior, z superior, as near as its direction allows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
+
+from .cropping import CoarseBody, coarse_body
+from .volume import IDENTITY, CTVolume, Geometry, Matrix
+
+AIR_HU = -1024
+# Scans tilted by less than this are used as they are: the slices still look axial, and nothing is interpolated.
+TOLERATED_DEGREES = 5.0
+UPRIGHT_MARGIN_MM = 20.0
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class AxisOrder:
+    """Which index axis of the input serves x, y and z of the working grid (`axes`), and with which sign (`signs`)."""
+
+    axes: Triple
+    signs: Triple
+
+    @property
+    def _array_axes(self) -> list[int]:
+        return [2 - self.axes[2], 2 - self.axes[1], 2 - self.axes[0]]
+
+    @property
+    def _flips(self) -> tuple[slice, ...]:
+        return tuple(slice(None, None, self.signs[axis]) for axis in (2, 1, 0))
+
+    def apply(self, array: np.ndarray) -> np.ndarray:
+        """The array of the input's grid with permuted and flipped axes (a view)."""
+        return array.transpose(self._array_axes)[self._flips]
+
+    def undo(self, array: np.ndarray) -> np.ndarray:
+        """The inverse of `apply` (a view)."""
+        return array[self._flips].transpose(np.argsort(self._array_axes))
+
+    def geometry(self, geometry: Geometry) -> Geometry:
+        """The geometry of `apply`'s result."""
+        first = [0, 0, 0]
+        for axis, sign in zip(self.axes, self.signs, strict=True):
+            first[axis] = geometry.size[axis] - 1 if sign < 0 else 0
+        origin = geometry.to_physical(first)
+        size, spacing = ([values[axis] for axis in self.axes] for values in (geometry.size, geometry.spacing))
+        direction = np.asarray(geometry.direction)[:, list(self.axes)] * np.asarray(self.signs)
+        return Geometry(
+            (int(size[0]), int(size[1]), int(size[2])),
+            (spacing[0], spacing[1], spacing[2]),
+            (float(origin[0]), float(origin[1]), float(origin[2])),
+            _matrix(direction),
+        )
+
+
+@dataclass(frozen=True)
+class WorkingGrid:
+    """The CT on its working grid, and the way back to the input's grid.
+
+    `volume.hu` is ``[z, y, x]`` with z superior, y posterior, x left. `order` is None when the scan was resampled
+    upright; otherwise the way back is lossless.
+    """
+
+    volume: CTVolume
+    input_geometry: Geometry
+    order: AxisOrder | None
+
+    def labels_to_input(self, labels: np.ndarray) -> np.ndarray:
+        """A label map uint8 ``[z, y, x]`` of the working grid on the input's grid.
+
+        Exact unless the scan was resampled; then by nearest neighbour.
+        """
+        if self.order is not None:
+            return np.ascontiguousarray(self.order.undo(labels))
+        return resample_labels(labels, self.volume.geometry, self.input_geometry)
+
+    def scalars_to_input(self, scalars: np.ndarray) -> np.ndarray:
+        """A scalar map float32 ``[z, y, x]`` of the working grid on the input's grid, 0 beyond the working grid."""
+        if self.order is not None:
+            return np.ascontiguousarray(self.order.undo(scalars))
+        return _resample(scalars, self.volume.geometry, self.input_geometry, 0.0)
+
+
+def _matrix(array: np.ndarray) -> Matrix:
+    rows = [(float(row[0]), float(row[1]), float(row[2])) for row in array]
+    return rows[0], rows[1], rows[2]
+
+
+def axis_order(direction: Matrix) -> AxisOrder:
+    """The permutation and flips of the index axes that bring a direction matrix nearest to the identity."""
+    d = np.asarray(direction)
+    orders = ((sum(abs(d[row, column]) for row, column in enumerate(axes)), axes) for axes in permutations((0, 1, 2)))
+    _, (x, y, z) = max(orders, key=lambda order: order[0])
+    signs = [1 if d[row, column] >= 0 else -1 for row, column in enumerate((x, y, z))]
+    return AxisOrder((x, y, z), (signs[0], signs[1], signs[2]))
+
+
+def tilt_degrees(direction: Matrix) -> float:
+    """The angle of the rotation from the patient's axes to a grid whose axes are already in order."""
+    cosine = (np.trace(np.asarray(direction)) - 1.0) / 2.0
+    return math.degrees(math.acos(max(-1.0, min(1.0, float(cosine)))))
+
+
+def to_working_grid(volume: CTVolume) -> WorkingGrid:
+    """Bring a CT of any axis order, flip or tilt onto its working grid.
+
+    Axis orders, flips and tilts up to 5 degrees are lossless. Beyond that the body decides. If it lies straight in the
+    slices (the scan and its patient were turned together, as a hardened transform does), they are used as they are. If
+    it lies straight in the patient's frame (an oblique reformat), the scan is resampled linearly onto an upright grid,
+    with a sentence in the notes. "Straight" is the frame in which the body is nearer to its symmetry planes, see `body_is_upright`.
+    """
+    order = axis_order(volume.geometry.direction)
+    ordered = replace(volume, hu=np.ascontiguousarray(order.apply(volume.hu)), geometry=order.geometry(volume.geometry))
+    degrees = tilt_degrees(ordered.geometry.direction)
+    if degrees <= TOLERATED_DEGREES:
+        return WorkingGrid(ordered, volume.geometry, order)
+    body = coarse_body(ordered)
+    if body is None or not body_is_upright(body, ordered.geometry.direction):
+        return WorkingGrid(ordered, volume.geometry, order)
+    geometry = upright_geometry(body, ordered.geometry)
+    note = (
+        f"The slices lie {degrees:.0f} degrees oblique to the body; the scan was resampled upright for the analysis "
+        "and the result was brought back onto the slices."
+    )
+    upright = CTVolume(
+        _resample(ordered.hu, ordered.geometry, geometry, AIR_HU), geometry, volume.height_m, (*volume.notes, note)
+    )
+    return WorkingGrid(upright, volume.geometry, None)
+
+
+def body_is_upright(body: CoarseBody, direction: Matrix) -> bool:
+    """Whether the body is straight in the patient's frame (LPS) rather than in the frame of its grid.
+
+    In the frame in which the body is straight, its left-right symmetry and its length along z make the tensor of
+    second moments of its surface normals, the sum of n n^T, nearest to diagonal: the frame with the smaller sum of
+    squared off-diagonal elements wins. Normals are taken rather than positions because the ends at which the field of
+    view cuts the body would tilt the moments of its positions, and they do so the more the shorter the scan is.
+    """
+    normals = _surface_normals(body)
+    in_grid = normals.T @ normals
+    d = np.asarray(direction)
+    in_patient = d @ in_grid @ d.T
+    return _off_diagonal(in_patient) < _off_diagonal(in_grid)
+
+
+def _surface_normals(body: CoarseBody) -> np.ndarray:
+    """Area-weighted normals ``[n, 3]`` (x, y, z in the grid's frame) of the body's surface off the volume's faces."""
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(body.mask.astype(np.float32))
+    image.SetSpacing(body.spacing)
+    gradient = sitk.GetArrayFromImage(sitk.GradientRecursiveGaussian(image, 1.5 * max(body.spacing)))
+    weight = np.linalg.norm(gradient, axis=-1)
+    inside = np.zeros(body.mask.shape, dtype=bool)
+    # The smoothed gradient near a cut face is that of the mirrored body, hence the wider rim.
+    inside[2:-2, 2:-2, 2:-2] = True
+    chosen = inside & (weight > 0.25 * weight.max(initial=0.0))
+    vectors = gradient[chosen].astype(float)
+    return vectors / np.sqrt(weight[chosen])[:, None]
+
+
+def _off_diagonal(tensor: np.ndarray) -> float:
+    return float(tensor[0, 1] ** 2 + tensor[0, 2] ** 2 + tensor[1, 2] ** 2)
+
+
+def upright_geometry(body: CoarseBody, geometry: Geometry) -> Geometry:
+    """A grid along the patient's axes around the body, with the spacing of `geometry` and a margin of 20 mm."""
+    indices = np.argwhere(body.mask)[:, ::-1] * np.asarray(body.stride)
+    points = geometry.to_physical(indices)
+    low, high = points.min(axis=0) - UPRIGHT_MARGIN_MM, points.max(axis=0) + UPRIGHT_MARGIN_MM
+    x, y, z = (math.ceil((b - a) / s) + 1 for a, b, s in zip(low, high, geometry.spacing, strict=True))
+    return Geometry((x, y, z), geometry.spacing, (float(low[0]), float(low[1]), float(low[2])), IDENTITY)
+
+
+def resample_labels(labels: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
+    """A label map uint8 ``[z, y, x]`` on another grid, 0 beyond its own, by nearest neighbour.
+
+    Interpolating each label's surface changes volumes as little but takes seventy times as long.
+    """
+    import SimpleITK as sitk
+
+    if source.matches(target):
+        return labels.astype(np.uint8)
+    return _resample(labels.astype(np.uint8), source, target, 0, sitk.sitkNearestNeighbor)
+
+
+def _resample(
+    array: np.ndarray, source: Geometry, target: Geometry, outside: float, interpolator: int | None = None
+) -> np.ndarray:
+    import SimpleITK as sitk
+
+    image = sitk.Resample(
+        source.image_of(array),
+        target.size,
+        sitk.Transform(),
+        sitk.sitkLinear if interpolator is None else interpolator,
+        target.origin,
+        target.spacing,
+        [component for row in target.direction for component in row],
+        outside,
+    )
+    return sitk.GetArrayFromImage(image)

@@ -1,0 +1,5 @@
+"""A run as a child process: the request, its progress lines, cancelling. Both front ends and the tests use it."""
+
+from .process import EngineEvent, EngineRun, SegmentRequest
+
+__all__ = ["EngineEvent", "EngineRun", "SegmentRequest"]

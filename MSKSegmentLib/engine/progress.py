@@ -1,0 +1,100 @@
+"""Progress of a run: JSON lines for programs, a bar for people; both from the same calls."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any, Protocol, TextIO
+
+STAGES = {
+    "reading": "Reading the CT",
+    "checks": "Checking the CT",
+    "inference": "Segmenting",
+    "segmentation": "Cleaning up and telling right from left",
+    "measurement": "Measuring",
+    "writing": "Writing the result",
+}
+
+
+class Reporter(Protocol):
+    """Whatever shows progress."""
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` steps of a stage are finished."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """Ignore the step."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class JsonLines:
+    """One JSON object per line: ``stage``, ``done``, ``total``, ``eta_s`` of this stage (null at its start), ``message``."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._stage = ""
+        self._began = 0.0
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """Write the step as a line."""
+        if stage != self._stage:
+            self._stage, self._began = stage, time.monotonic()
+        elapsed = time.monotonic() - self._began
+        eta = round(elapsed / done * (total - done), 1) if done else None
+        message = STAGES.get(stage, stage)
+        if stage == "inference" and done:
+            message = f"{message}: slice {done} of {total}"
+        self.write({"stage": stage, "done": done, "total": total, "eta_s": eta, "message": message})
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Write one line at once."""
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Bar:
+    """A progress bar on the terminal's error stream."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._tasks: dict[str, Any] = {}
+        self._progress.start()
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """Advance the stage's bar."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(STAGES.get(stage, stage), total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+
+
+def make_reporter(kind: str) -> Reporter:
+    """The reporter called ``bar``, ``json`` or ``none``."""
+    if kind == "json":
+        return JsonLines()
+    return Bar() if kind == "bar" else Silent()

@@ -1,0 +1,1 @@
+"""Files of a result: tables, provenance and images."""

@@ -1,0 +1,131 @@
+"""A result folder, written beside its place and renamed into it when whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import RESEARCH_USE_ONLY
+from ..case_result import CaseResult, SegmentReport
+from ..errors import InputError
+from .segmentation_file import write_segmentation, write_uncertainty
+from .tables import write_measurements
+
+SEGMENTATION, UNCERTAINTY = "segmentation.seg.nrrd", "uncertainty.nrrd"
+MEASUREMENTS, RESULT, SCENE = "measurements.csv", "result.json", "scene.mrb"
+FORMAT = "mskseg-result"
+
+
+def check_output(folder: Path) -> None:
+    """Refuse an output folder before any work is done.
+
+    A folder may be new, empty, or an earlier result, which is replaced; anything else might hold somebody's data.
+
+    Raises:
+        InputError: the folder cannot be used.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"The output {folder.name!r} is a file; name a folder with -o.")
+    if folder.is_dir() and any(folder.iterdir()) and not _is_result(folder):
+        raise InputError(f"The folder {folder.name!r} holds other files; name a new or empty folder with -o.")
+    parent = next(place for place in folder.absolute().parents if place.exists())
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"Nothing can be written beside {folder.name!r}; name a folder with -o where you may write.")
+
+
+def partial_folder(folder: Path) -> Path:
+    """Where a result is written before it is whole; one per process, so that two runs do not meet."""
+    return folder.absolute().parent / f".{folder.name}.{os.getpid()}.partial"
+
+
+def remove_partial(folder: Path, process: int) -> None:
+    """Remove what the process of that number left behind when it was killed."""
+    shutil.rmtree(folder.absolute().parent / f".{folder.name}.{process}.partial", ignore_errors=True)
+
+
+def write_result(
+    folder: Path, result: CaseResult, source: str | None = None, extra: Callable[[Path], None] | None = None
+) -> None:
+    """Write segmentation, uncertainty, table and ``result.json``; `extra` may add files to the folder it is given.
+
+    `source` is the input's path, recorded only when the user asked for it. The folder appears whole or not at all.
+
+    Raises:
+        InputError: the folder holds other files, or cannot be written.
+    """
+    check_output(folder)
+    partial = partial_folder(folder)
+    try:
+        partial.mkdir(parents=True)
+        write_segmentation(partial / SEGMENTATION, result)
+        if result.uncertainty is not None:
+            write_uncertainty(partial / UNCERTAINTY, result)
+        write_measurements(partial / MEASUREMENTS, result)
+        if extra:
+            extra(partial)
+        content = result_json(result, source)
+        (partial / RESULT).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        _swap_in(partial, folder.absolute())
+    except OSError as error:
+        raise InputError(
+            f"The result could not be written to {folder.name!r} ({error.strerror or 'write error'}); free space or name "
+            "another folder with -o."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def result_json(result: CaseResult, source: str | None = None) -> dict[str, Any]:
+    """Everything but the arrays, JSON-ready."""
+    return {
+        "format": FORMAT,
+        "format_version": 1,
+        "notice": RESEARCH_USE_ONLY,
+        "provenance": result.provenance | ({"source": source} if source else {}),
+        "warnings": list(result.warnings),
+        "segments": [_segment_json(report) for report in result.reports],
+    }
+
+
+def _segment_json(report: SegmentReport) -> dict[str, Any]:
+    return {
+        "key": report.segment.key,
+        "label": report.segment.label,
+        "structure": report.segment.structure.name,
+        "side": report.segment.side.value,
+        "light": report.light.value,
+        "reasons": list(report.reasons),
+        "state": report.state.value,
+        "uncertainty": report.uncertainty,
+        "predicted_dice": report.predicted_dice,
+        "dice_interval": report.dice_interval,
+        "asymmetry_percent": report.asymmetry_percent,
+        "measurements": report.measurements and asdict(report.measurements),
+    }
+
+
+def _is_result(folder: Path) -> bool:
+    try:
+        return json.loads((folder / RESULT).read_text(encoding="utf-8")).get("format") == FORMAT
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _swap_in(partial: Path, folder: Path) -> None:
+    """Put the whole folder in its place; an earlier result stays until the new one is there."""
+    if not folder.exists():
+        partial.rename(folder)
+        return
+    old = partial.with_suffix(".old")
+    folder.rename(old)
+    try:
+        partial.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,217 @@
+"""Files of a result that 3D Slicer opens directly: a segmentation (``.seg.nrrd``) and the uncertainty (``.nrrd``).
+
+Written with SimpleITK alone, so that a result folder needs no Slicer. The tags that carry the traffic light are built
+here once; the MRML scene uses the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..anatomy import segment_of_label
+from ..anatomy.terminology import terminology_entry
+from ..case_result import CaseResult, Light, ReviewState, SegmentReport
+from ..ct.volume import Geometry
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+TERMINOLOGY_TAG = "TerminologyEntry"
+STATUS_TAG = "Segmentation.Status"
+LIGHT_TAG = "MSKSegment.Light"
+REASONS_TAG = "MSKSegment.Reasons"
+STATE_TAG = "MSKSegment.State"
+UNCERTAINTY_TAG = "MSKSegment.Uncertainty"
+PREDICTED_DICE_TAG = "MSKSegment.PredictedDice"
+DICE_INTERVAL_TAG = "MSKSegment.DiceInterval"
+SCORE_TAGS = (UNCERTAINTY_TAG, PREDICTED_DICE_TAG, DICE_INTERVAL_TAG)
+ABSENT_ATTRIBUTE = "MSKSegment.Absent"
+
+SMOOTHING_FACTOR = 0.5
+REPRESENTATION = "Binary labelmap"
+
+Box = tuple[slice, slice, slice]
+
+# Label maps are mostly runs of equal values and noise compresses badly at any level: the fastest one serves both.
+_COMPRESSION_LEVEL = 1
+
+
+def review_status(report: SegmentReport) -> str:
+    """Slicer's own review status of a segment, as the Segmentations module shows it.
+
+    It says how far people got, and what asks for their attention: accepted -> completed, edited -> in progress,
+    untouched -> flagged if its light is yellow or red, else not started. A green light is never "completed", because
+    nobody has looked at it.
+    """
+    if report.state is ReviewState.ACCEPTED:
+        return "completed"
+    if report.state is ReviewState.EDITED:
+        return "inprogress"
+    return "flagged" if report.light in (Light.YELLOW, Light.RED) else "notstarted"
+
+
+def segment_tags(report: SegmentReport) -> dict[str, str]:
+    """The tags of a segment in Slicer: terminology, review status, light, reasons (a JSON list), state, scores.
+
+    Tags of unknown scores are left out. `MSKSegment.DiceInterval` holds the lower and the upper bound.
+    """
+    tags = {
+        TERMINOLOGY_TAG: terminology_entry(report.segment),
+        STATUS_TAG: review_status(report),
+        LIGHT_TAG: report.light.value,
+        REASONS_TAG: _json(report.reasons),
+        STATE_TAG: report.state.value,
+    }
+    if report.uncertainty is not None:
+        tags[UNCERTAINTY_TAG] = f"{report.uncertainty:.6g}"
+    if report.predicted_dice is not None:
+        tags[PREDICTED_DICE_TAG] = f"{report.predicted_dice:.4f}"
+    if report.dice_interval is not None:
+        tags[DICE_INTERVAL_TAG] = " ".join(f"{bound:.4f}" for bound in report.dice_interval)
+    return tags
+
+
+def label_boxes(labels: np.ndarray) -> dict[int, Box]:
+    """Bounding box ``(z, y, x)`` of each label of the anatomy table that occurs in a uint8 map ``[z, y, x]``."""
+    from scipy import ndimage
+
+    found = ndimage.find_objects(labels)
+    return {label: box for label, box in enumerate(found, start=1) if box is not None and segment_of_label(label)}
+
+
+def absent_note(result: CaseResult, present: set[int]) -> str:
+    """The segments without a voxel, with their lights and reasons, as JSON: files and nodes hold no empty segments."""
+    return _json(
+        [
+            {"key": report.segment.key, "light": report.light.value, "reasons": report.reasons}
+            for report in result.reports
+            if report.segment.label not in present
+        ]
+    )
+
+
+def write_segmentation(path: str | os.PathLike[str], result: CaseResult) -> None:
+    """Write the label map as a segmentation with names, colours, codes and lights (gzip NRRD, one layer).
+
+    The grid is the CT's own, and voxel values are those of the label map with sides, so that any NRRD reader gets the
+    label map back. Segments without a voxel are listed under the key ``MSKSegment.Absent``.
+
+    Raises:
+        InputError: the file cannot be written there.
+    """
+    boxes = label_boxes(result.labels)
+    image = result.geometry.image_of(result.labels)
+    for key, value in _segmentation_header(result.geometry).items():
+        image.SetMetaData(key, value)
+    present = [report for report in result.reports if report.segment.label in boxes]
+    for number, report in enumerate(present):
+        for key, value in _segment_header(report, boxes[report.segment.label]).items():
+            image.SetMetaData(f"Segment{number}_{key}", value)
+    image.SetMetaData(ABSENT_ATTRIBUTE, absent_note(result, set(boxes)))
+    _write_image(path, image, ".seg.nrrd")
+
+
+def write_uncertainty(path: str | os.PathLike[str], result: CaseResult) -> None:
+    """Write the voxel uncertainty (float32, on the CT's grid) as a gzip NRRD.
+
+    Raises:
+        InputError: the result holds no uncertainty, or the file cannot be written there.
+    """
+    image = result.geometry.image_of(uncertainty_of(result))
+    _write_image(path, image, ".nrrd")
+
+
+def uncertainty_of(result: CaseResult) -> np.ndarray:
+    """The voxel uncertainty, float32 ``[z, y, x]``.
+
+    Raises:
+        InputError: the result holds none.
+    """
+    if result.uncertainty is None:
+        raise InputError("This result holds no uncertainty, only measured labels: run the network on the CT.")
+    return result.uncertainty.astype(np.float32, copy=False)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
+    """A temporary name beside `path`, with `suffix`, that takes the place of `path` when the block ends well.
+
+    A reader thus never meets half a file, and an older file survives a failed write.
+
+    Raises:
+        InputError: the block or the replacement failed with an OSError or a RuntimeError (as writers of SimpleITK do).
+    """
+    target = Path(path)
+    # Short and ASCII, because some writers cannot cope with long or other names.
+    temporary = target.parent / f"msk-{uuid.uuid4().hex[:8]}{suffix}"
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{target.name} could not be written: check that its folder exists, is writable and has space left."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def serialized_geometry(geometry: Geometry) -> str:
+    """The grid in the text form of Slicer's "Reference image geometry": IJK-to-RAS matrix by rows, then the extent."""
+    matrix = ras_matrix(geometry)
+    extent = [bound for count in geometry.size for bound in (0, count - 1)]
+    return "".join(f"{value!r};" for value in [*matrix.ravel().tolist(), *extent])
+
+
+def ras_matrix(geometry: Geometry) -> np.ndarray:
+    """``[4, 4]`` matrix from voxel indices ``(i, j, k, 1)`` to mm in RAS, Slicer's frame: LPS with x and y negated."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = geometry.matrix
+    matrix[:3, 3] = geometry.origin
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
+
+
+def _json(value: object) -> str:
+    # Slicer separates tags by "|"; JSON may write that character as an escape.
+    return json.dumps(value, ensure_ascii=False).replace("|", "\\u007c")
+
+
+def _segmentation_header(geometry: Geometry) -> dict[str, str]:
+    parameters = {"Smoothing factor": str(SMOOTHING_FACTOR), "Reference image geometry": serialized_geometry(geometry)}
+    return {
+        "Segmentation_MasterRepresentation": REPRESENTATION,
+        "Segmentation_SourceRepresentation": REPRESENTATION,
+        "Segmentation_ContainedRepresentationNames": f"{REPRESENTATION}|",
+        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+        "Segmentation_ConversionParameters": "".join(f"{name}|{value}|&" for name, value in parameters.items()),
+    }
+
+
+def _segment_header(report: SegmentReport, box: Box) -> dict[str, str]:
+    segment = report.segment
+    return {
+        "ID": segment.key,
+        "Name": segment.name,
+        "NameAutoGenerated": "0",
+        "Color": " ".join(f"{channel / 255:.6g}" for channel in segment.color),
+        "ColorAutoGenerated": "0",
+        "LabelValue": str(segment.label),
+        "Layer": "0",
+        "Extent": " ".join(f"{axis.start} {axis.stop - 1}" for axis in reversed(box)),
+        "Tags": "".join(f"{tag}:{value}|" for tag, value in segment_tags(report).items()),
+    }
+
+
+def _write_image(path: str | os.PathLike[str], image: sitk.Image, suffix: str) -> None:
+    import SimpleITK as sitk
+
+    with whole_file(path, suffix) as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True, compressionLevel=_COMPRESSION_LEVEL)

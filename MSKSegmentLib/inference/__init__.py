@@ -1,0 +1,1 @@
+"""The Monte Carlo engine: slices in, label, uncertainty and running sums out. Needs torch."""

@@ -1,0 +1,105 @@
+"""From a CT to what the network sees: window, scale, in-plane spacing, neighbouring slices. The one copy of that rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..bundle.manifest import NetworkSpec, Preprocessing
+from ..ct.volume import CTVolume
+
+AIR_HU = -1024.0
+# In the body something is denser than fat; slices without a voxel above this hold only air, foam or cloth.
+_EMPTY_BELOW_HU = -300
+# A model interval this close to the CT's own is taken as equal: interpolating would cost and blur for nothing.
+_SAME_SPACING = 1.25
+
+
+def normalise(hu: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Clip float HU to the bundle's window and map it linearly to its value range; any shape."""
+    low, high = preprocessing.hu_window
+    bottom, top = preprocessing.value_range
+    return (hu.clamp(low, high) - low) * ((top - bottom) / (high - low)) + bottom
+
+
+@dataclass(frozen=True)
+class SlicePlan:
+    """Where the network is run in a CT whose array axes are superior, posterior, left.
+
+    `levels` are positions along z in (fractional) CT slices, ascending; `grid` is the network's ``(height, width)`` before padding
+    to `padded`; `interval` is the distance of neighbouring channels in CT slices, `reach` the half width of the
+    triangular slice profile in CT slices (1: linear interpolation between slices).
+    """
+
+    levels: np.ndarray
+    grid: tuple[int, int]
+    padded: tuple[int, int]
+    interval: float
+    reach: float
+
+
+def plan_slices(volume: CTVolume, preprocessing: Preprocessing, network: NetworkSpec) -> SlicePlan:
+    """Choose levels and in-plane grid for a CT.
+
+    Where the CT's slices are finer than the bundle's interval the network is run once per interval and probabilities are
+    interpolated between; where they are coarser it is run on every slice, with neighbours interpolated at the interval.
+    """
+    x, y, z = volume.geometry.spacing
+    depth, height, width = volume.hu.shape
+    wanted = preprocessing.slice_interval_mm or z
+    if wanted <= z * _SAME_SPACING:
+        levels = np.arange(depth, dtype=float)
+    else:
+        levels = np.linspace(0, depth - 1, max(2, int(np.ceil((depth - 1) * z / wanted)) + 1))
+    in_plane = preprocessing.in_plane_spacing_mm
+    grid = (height, width)
+    if in_plane:
+        grid = (max(1, round(height * y / in_plane)), max(1, round(width * x / in_plane)))
+    stride = 2 ** (network.levels - 1)
+    # Reflect padding inside the network needs at least two pixels at its coarsest level.
+    padded = (max(2, -(-grid[0] // stride)) * stride, max(2, -(-grid[1] // stride)) * stride)
+    interval = wanted / z
+    return SlicePlan(levels, grid, padded, interval, max(1.0, interval))
+
+
+class SliceReader:
+    """Cuts network inputs from a CT; keeps nothing but views."""
+
+    def __init__(self, volume: CTVolume, plan: SlicePlan, preprocessing: Preprocessing, channels: int) -> None:
+        self._hu = volume.hu
+        self._plan = plan
+        self._preprocessing = preprocessing
+        self._offsets = [(k - channels // 2) * plan.interval for k in range(channels)]
+
+    def is_empty(self, level: float) -> bool:
+        """Whether no CT slice that the network would label at this level shows a body."""
+        near = self._hu[int(np.floor(level)) : int(np.ceil(level)) + 1]
+        return bool((near < _EMPTY_BELOW_HU).all())
+
+    def read(self, level: float) -> Tensor:
+        """Network input float32 ``[1, channels, H, W]`` around a level, on the CPU."""
+        plan = self._plan
+        planes = torch.stack([torch.from_numpy(self._plane(level + offset)) for offset in self._offsets])
+        if planes.shape[-2:] != plan.grid:
+            # Anti-aliasing averages over the area of a coarser pixel, as a scanner's coarser reconstruction does.
+            planes = functional.interpolate(
+                planes.unsqueeze(0), plan.grid, mode="bilinear", align_corners=False, antialias=True
+            )[0]
+        below, right = plan.padded[0] - plan.grid[0], plan.padded[1] - plan.grid[1]
+        planes = functional.pad(planes, (0, right, 0, below), value=AIR_HU)
+        return normalise(planes, self._preprocessing).unsqueeze(0)
+
+    def _plane(self, level: float) -> np.ndarray:
+        """One plane float32 ``[y, x]``; slices finer than the interval are averaged under a triangular profile."""
+        last = self._hu.shape[0] - 1
+        level = float(np.clip(level, 0, last))
+        reach = self._plan.reach
+        first = max(0, int(np.ceil(level - reach + 1e-6)))
+        until = min(last, int(np.floor(level + reach - 1e-6)))
+        weights = 1 - np.abs(np.arange(first, until + 1) - level) / reach
+        weights = (weights / weights.sum()).astype(np.float32)
+        return np.tensordot(weights, self._hu[first : until + 1].astype(np.float32), axes=1)

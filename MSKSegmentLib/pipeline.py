@@ -1,0 +1,161 @@
+"""The main job in order: a CT goes in, a measured and rated segmentation comes out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .bundle import ModelBundle
+from .case_result import CaseResult
+from .ct.checks import check_volume, refuse
+from .ct.cropping import Box, body_box
+from .ct.orientation import to_working_grid
+from .ct.volume import CTVolume, Geometry
+from .errors import InputError
+from .provenance import Stopwatch, provenance
+from .quality.calibration import Calibration
+
+Progress = Callable[[str, int, int], None]
+
+# A patient's height divides a volume by its square: a slip in units must not pass as a number.
+HEIGHT_RANGE_M = (0.5, 2.6)
+MOST_PASSES = 1000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose. None means: the bundle's passes, a random seed, the height in the CT's header."""
+
+    device: str = "auto"
+    passes: int | None = None
+    seed: int | None = None
+    height_m: float | None = None
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """No progress."""
+
+
+def segment_case(
+    volume: CTVolume,
+    bundle: ModelBundle,
+    settings: Settings | None = None,
+    progress: Progress = _silent,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> CaseResult:
+    """Segment, measure and rate one CT; the result lies on the CT's own grid.
+
+    `progress` is called with (stage, done, total); `checkpoint` often, so that it can raise `Cancelled`.
+
+    Raises:
+        InputError: the CT or a setting cannot be used.
+        DeviceError: the device is missing or too small.
+        BundleError: the bundle's weights or calibration cannot be read.
+    """
+    from .inference.devices import choose_device
+    from .inference.predict import predict
+    from .measurement import measure
+    from .quality.reports import make_reports
+    from .quality.scores import structure_uncertainty
+    from .segmentation import remove_stray_components, split_sides
+
+    settings = settings or Settings()
+    passes = _checked_passes(settings.passes or bundle.manifest.passes)
+    seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
+    height_m = _checked_height(settings.height_m or volume.height_m)
+    device = choose_device(settings.device)
+    watch = Stopwatch()
+
+    with watch.stage("checks"):
+        progress("checks", 0, 1)
+        working = to_working_grid(volume)
+        warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
+        box = _body(working.volume)
+        body = _cropped(working.volume, box)
+        calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
+        progress("checks", 1, 1)
+    checkpoint()
+    with watch.stage("inference"):
+        prediction = predict(
+            body,
+            bundle.load_network(),
+            bundle.manifest.network,
+            bundle.manifest.preprocessing,
+            passes,
+            seed,
+            device.name,
+            lambda done, total: progress("inference", done, total),
+            checkpoint,
+        )
+    with watch.stage("segmentation"):
+        progress("segmentation", 0, 2)
+        classes = remove_stray_components(prediction.classes, body.geometry)
+        checkpoint()
+        sides = split_sides(classes, body.geometry)
+        progress("segmentation", 1, 2)
+        labels = working.labels_to_input(_pasted(sides.labels, box, working.volume.geometry))
+        uncertainty = working.scalars_to_input(_pasted(prediction.uncertainty, box, working.volume.geometry))
+        progress("segmentation", 2, 2)
+    checkpoint()
+    with watch.stage("measurement"):
+        progress("measurement", 0, 1)
+        measurements = measure(labels, volume.hu, volume.geometry, height_m)
+        if not measurements:
+            warnings += ("No bone or muscle was found; check that the scan shows the hip or the thigh.",)
+        reports = make_reports(measurements, structure_uncertainty(labels, uncertainty), calibration, passes)
+        progress("measurement", 1, 1)
+    facts = provenance(volume, bundle, passes, seed, height_m, device, watch)
+    return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
+
+
+def measure_case(labels: np.ndarray, volume: CTVolume, height_m: float | None = None) -> CaseResult:
+    """Measure a given label map with sides, uint8 ``[z, y, x]`` on the CT's grid; every light is grey.
+
+    Raises:
+        InputError: the label map does not fit the CT, or the height is impossible.
+    """
+    from .measurement import measure
+    from .quality.reports import make_reports
+
+    if labels.shape != volume.hu.shape:
+        raise InputError("The segmentation and the CT have different grids; give the CT that was segmented.")
+    height = _checked_height(height_m or volume.height_m)
+    watch = Stopwatch()
+    with watch.stage("measurement"):
+        measurements = measure(labels, volume.hu, volume.geometry, height)
+    reports = make_reports(measurements, None, None, 0)
+    facts = provenance(volume, None, None, None, height, None, watch)
+    return CaseResult(labels, volume.geometry, reports, None, volume.notes, facts)
+
+
+def _checked_height(height_m: float | None) -> float | None:
+    if height_m is not None and not HEIGHT_RANGE_M[0] <= height_m <= HEIGHT_RANGE_M[1]:
+        low, high = (round(100 * limit) for limit in HEIGHT_RANGE_M)
+        raise InputError(f"A height of {100 * height_m:g} cm is impossible; give it in centimetres, {low} to {high}.")
+    return height_m
+
+
+def _checked_passes(passes: int) -> int:
+    if not 1 <= passes <= MOST_PASSES:
+        raise InputError(f"{passes} dropout passes cannot be run; choose 1 to {MOST_PASSES}.")
+    return passes
+
+
+def _body(volume: CTVolume) -> Box:
+    box = body_box(volume)
+    if box is None:
+        raise InputError("No body was found in the image; check that it is a CT in Hounsfield units.")
+    return box
+
+
+def _cropped(volume: CTVolume, box: Box) -> CTVolume:
+    return CTVolume(np.ascontiguousarray(volume.hu[box.slices]), volume.geometry.cropped(box.start_xyz, box.size_xyz))
+
+
+def _pasted(array: np.ndarray, box: Box, geometry: Geometry) -> np.ndarray:
+    whole = np.zeros(geometry.shape, array.dtype)
+    whole[box.slices] = array
+    return whole

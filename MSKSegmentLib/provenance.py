@@ -1,0 +1,82 @@
+"""How a result came about: versions, settings, times, and a digest of the input instead of its name."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from . import RESEARCH_USE_ONLY, __version__
+from .ct.volume import CTVolume
+
+if TYPE_CHECKING:
+    from .bundle import ModelBundle
+    from .inference.devices import Device
+
+_PACKAGES = ("numpy", "torch", "SimpleITK")
+
+
+class Stopwatch:
+    """Wall time per named stage, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block under `name`."""
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - began, 3)
+
+
+def provenance(
+    volume: CTVolume,
+    bundle: ModelBundle | None,
+    passes: int | None,
+    seed: int | None,
+    height_m: float | None,
+    device: Device | None,
+    watch: Stopwatch,
+) -> dict[str, Any]:
+    """A JSON-ready account of a run, without patient name or path."""
+    return {
+        "software": {"name": "MSKSegment", "version": __version__, "notice": RESEARCH_USE_ONLY},
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "bundle": bundle
+        and {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
+        "settings": {"passes": passes, "seed": seed, "height_m": height_m},
+        "device": device and device.description,
+        "seconds": watch.seconds,
+        "input": {
+            "digest": input_digest(volume),
+            "size": volume.geometry.size,
+            "spacing_mm": [round(value, 5) for value in volume.geometry.spacing],
+        },
+    }
+
+
+def input_digest(volume: CTVolume) -> str:
+    """SHA-256 over the HU, slice by slice, and the geometry: the same for the same image in any file format."""
+    digest = hashlib.sha256()
+    for plane in volume.hu:
+        digest.update(plane.tobytes())
+    geometry = volume.geometry
+    numbers = (*geometry.size, *geometry.spacing, *geometry.origin, *(v for row in geometry.direction for v in row))
+    digest.update(" ".join(f"{number:.4f}" for number in numbers).encode())
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,79 @@
+"""Between numpy arrays on a `Geometry` (LPS) and VTK images placed in Slicer's RAS frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..ct.volume import Geometry
+from ..export.segmentation_file import ras_matrix
+
+if TYPE_CHECKING:
+    import slicer
+    import vtk
+
+Extent = tuple[int, int, int, int, int, int]
+
+
+def vtk_matrix(matrix: np.ndarray) -> vtk.vtkMatrix4x4:
+    """A VTK matrix from an array ``[4, 4]``."""
+    import vtk
+
+    result = vtk.vtkMatrix4x4()
+    result.DeepCopy(matrix.ravel().tolist())
+    return result
+
+
+def array_of_matrix(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
+    """The array ``[4, 4]`` of a VTK matrix."""
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def array_of_image(image: vtk.vtkImageData) -> np.ndarray:
+    """The scalars of a VTK image as an array ``[z, y, x]`` that shares its memory."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    x, y, z = image.GetDimensions()
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(z, y, x)
+
+
+def set_scalars(image: vtk.vtkImageData, array: np.ndarray, extent: Extent) -> None:
+    """Give a VTK image a copy of an array ``[z, y, x]`` at the extent ``(x0, x1, y0, y1, z0, z1)``, ends included."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    scalars = numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True)
+    scalars.SetName("ImageScalars")
+    image.SetExtent(*extent)
+    image.GetPointData().SetScalars(scalars)
+
+
+def full_extent(geometry: Geometry) -> Extent:
+    """The VTK extent of the whole grid."""
+    x, y, z = geometry.size
+    return 0, x - 1, 0, y - 1, 0, z - 1
+
+
+def oriented_image(array: np.ndarray, geometry: Geometry, extent: Extent | None = None) -> slicer.vtkOrientedImageData:
+    """An array ``[z, y, x]`` (copied) that fills `extent` of the grid, or all of it, as Slicer's placed image."""
+    import slicer
+
+    image = slicer.vtkOrientedImageData()
+    set_scalars(image, array, extent or full_extent(geometry))
+    image.SetImageToWorldMatrix(vtk_matrix(ras_matrix(geometry)))
+    return image
+
+
+def add_scalar_volume(
+    scene: slicer.vtkMRMLScene, array: np.ndarray, geometry: Geometry, name: str
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """A volume node with a copy of an array ``[z, y, x]`` and a display node of its own."""
+    import vtk
+
+    image = vtk.vtkImageData()
+    set_scalars(image, array, full_extent(geometry))
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.SetIJKToRASMatrix(vtk_matrix(ras_matrix(geometry)))
+    node.SetAndObserveImageData(image)
+    node.CreateDefaultDisplayNodes()
+    return node

@@ -1,0 +1,84 @@
+"""Shared pieces: a small CT-like phantom, a tiny bundle that runs in a second, the shared data where present."""
+
+import os
+from pathlib import Path
+
+# Tests are many and small: one thread each avoids waiting at barriers on shared machines.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"
+
+
+def phantom_hu(shape=(24, 64, 80), seed=0):
+    """Two thighs with femora in air, in Hounsfield units ``[z, y, x]``: muscle, fat, bone, noise."""
+    z, y, x = np.mgrid[: shape[0], : shape[1], : shape[2]].astype(np.float32)
+    hu = np.full(shape, -1000.0, np.float32)
+    for side in (0.28, 0.72):
+        far = np.hypot((y - 0.5 * shape[1]) / (0.36 * shape[1]), (x - side * shape[2]) / (0.19 * shape[2]))
+        hu[far < 1] = -100
+        hu[far < 0.85] = 55
+        hu[far < 0.25] = 900
+    hu += np.random.default_rng(seed).normal(0, 8, shape) * (hu > -900)
+    return np.rint(hu).astype(np.int16)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    if not SHARED.is_dir():
+        pytest.skip("the shared data folder is not beside the project")
+    return SHARED
+
+
+@pytest.fixture
+def phantom():
+    from MSKSegmentLib.ct.volume import CTVolume, Geometry
+
+    hu = phantom_hu()
+    return CTVolume(hu, Geometry(size=hu.shape[::-1], spacing=(4.0, 4.0, 6.0), origin=(-150.0, -120.0, 30.0)))
+
+
+@pytest.fixture
+def phantom_file(phantom, tmp_path):
+    import SimpleITK as sitk
+
+    path = tmp_path / "phantom.nii.gz"
+    sitk.WriteImage(phantom.geometry.image_of(phantom.hu), str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory):
+    """A bundle with a random network of two levels: every step of a run is real, the labels are nonsense."""
+    import torch
+
+    from MSKSegmentLib.bundle import save_bundle
+    from MSKSegmentLib.bundle.manifest import Manifest, NetworkSpec, Preprocessing
+    from MSKSegmentLib.network.bayesian_unet import BayesianUNet
+
+    spec = NetworkSpec(levels=2, base_filters=4, in_channels=3)
+    manifest = Manifest(
+        name="tiny",
+        version="1",
+        description="random weights for tests",
+        date="2026-01-01",
+        license="Apache-2.0",
+        network=spec,
+        preprocessing=Preprocessing(in_plane_spacing_mm=6.0, slice_interval_mm=6.0),
+        passes=3,
+    )
+    torch.manual_seed(5)
+    network = BayesianUNet(levels=2, base_filters=4, in_channels=3)
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    save_bundle(folder, manifest, network.state_dict(), None, "A bundle for tests. Research use only.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_ct():
+    path = ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz"
+    assert path.exists(), "the bundled sample CT is missing"
+    return path

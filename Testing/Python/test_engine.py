@@ -1,0 +1,151 @@
+"""The run as a child process: progress lines, exit codes, cancelling at any moment, readable crashes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from MSKSegmentLib.engine import EngineRun, SegmentRequest
+from MSKSegmentLib.engine.progress import STAGES, JsonLines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _request(phantom_file, tiny_bundle, output, **options):
+    return SegmentRequest(ct=phantom_file, output=output, bundle=str(tiny_bundle), seed=1, device="cpu", **options)
+
+
+def _finish(run, timeout=120):
+    events, end = [], time.monotonic() + timeout
+    while run.exit_code is None:
+        assert time.monotonic() < end, "the run did not end"
+        events += run.poll()
+        time.sleep(0.02)
+    return [*events, *run.poll()]
+
+
+def _nothing_but(folder, *names):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
+def test_a_run_reports_every_slice_and_leaves_a_whole_folder(phantom_file, tiny_bundle, tmp_path):
+    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", height_cm=170.0))
+    events = _finish(run)
+    assert run.exit_code == 0, run.details
+    assert run.message.endswith("segments found.")
+    stages = list(dict.fromkeys(event.stage for event in events))
+    assert stages == list(STAGES)
+    slices = [event for event in events if event.stage == "inference"]
+    assert [event.done for event in slices] == list(range(1, slices[-1].total + 1))
+    assert slices[-1].eta_s == 0 and all(event.eta_s is not None and event.eta_s >= 0 for event in slices)
+    _nothing_but(tmp_path, "out", phantom_file.name)
+    content = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert content["provenance"]["settings"] == {"passes": 3, "seed": 1, "height_m": 1.7}
+    assert str(tmp_path) not in json.dumps(content)
+
+
+def test_bad_input_gives_code_2_and_one_sentence(tiny_bundle, tmp_path):
+    run = EngineRun.segment(_request(tmp_path / "nowhere.nii.gz", tiny_bundle, tmp_path / "out"))
+    _finish(run)
+    assert run.exit_code == 2 and run.message.endswith(".") and "\n" not in run.message
+    assert "Traceback" not in run.details
+    _nothing_but(tmp_path)
+
+
+@pytest.mark.parametrize("moment", ["start", "reading", "checks", "inference", "segmentation", "writing"])
+def test_cancel_at_any_moment_leaves_no_half_result(phantom_file, tiny_bundle, tmp_path, moment):
+    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", passes=3 if moment == "writing" else 40))
+    end = time.monotonic() + 120
+    while moment != "start" and not any(event.stage == moment for event in run.poll()):
+        assert run.exit_code is None and time.monotonic() < end
+        time.sleep(0.005)
+    code = run.cancel()
+    left = {path.name for path in tmp_path.iterdir()} - {phantom_file.name}
+    if code == 0:
+        # The last moment was missed: then the result is whole.
+        assert left == {"out"} and (tmp_path / "out" / "result.json").exists()
+    else:
+        assert code == 3 and "cancelled" in run.message
+        assert left <= {"out"}, left
+        if left:
+            assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["segments"]
+    assert not psutil.pid_exists(run._process.pid) or run._process.poll() is not None
+
+
+def test_a_killed_child_is_a_readable_fault(phantom_file, tiny_bundle, tmp_path):
+    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", passes=200))
+    while not any(event.stage == "inference" for event in run.poll()):
+        assert run.exit_code is None
+        time.sleep(0.01)
+    os.kill(run._process.pid, signal.SIGKILL)
+    run.wait(30)
+    assert run.exit_code not in (0, 2, 3) and "unexpectedly" in run.message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_crash_in_python_says_what_failed(tmp_path, monkeypatch):
+    crash = tmp_path / "sitecustomize.py"
+    crash.write_text(
+        "import MSKSegmentLib.cli as cli\n"
+        "def broken(*a): raise ZeroDivisionError('planned')\n"
+        "cli._segment = broken\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    run = EngineRun(["segment", "x", "-o", str(tmp_path / "out"), "--progress", "json"])
+    assert run.wait(60) == 1
+    assert "failed unexpectedly (ZeroDivisionError)" in run.message and "planned" in run.details
+
+
+def test_cancel_ends_the_whole_tree(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'segment' in sys.argv:\n"
+        "    import subprocess, MSKSegmentLib.cli as cli, time\n"
+        "    def long(*a):\n"
+        "        child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])\n"
+        "        print('child', child.pid, file=sys.stderr, flush=True)\n"
+        "        time.sleep(60)\n"
+        "    cli._segment = long\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    run = EngineRun(["segment", "x", "-o", str(tmp_path / "out"), "--progress", "json"])
+    end = time.monotonic() + 60
+    while "child" not in run.details:
+        assert time.monotonic() < end and run.exit_code is None, run.details
+        time.sleep(0.02)
+    grandchild = int(run.details.split()[1])
+    assert run.cancel() == 3
+    assert not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from MSKSegmentLib.engine import EngineRun, SegmentRequest\n"
+        f"run = EngineRun.segment(SegmentRequest(Path({str(phantom_file)!r}), Path({str(tmp_path / 'out')!r}),"
+        f" bundle={str(tiny_bundle)!r}, passes=1000, device='cpu'))\n"
+        "while not any(e.stage == 'inference' for e in run.poll()): time.sleep(0.02)\n"
+        "print(run._process.pid, flush=True)\n"
+        "import os; os._exit(0)\n"
+    )
+    pid = int(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120).stdout)
+    end = time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end, "the child outlived its parent"
+        time.sleep(0.1)
+    _nothing_but(tmp_path, phantom_file.name)
+
+
+def test_json_lines_estimate_the_rest(capsys):
+    lines = JsonLines()
+    for done in range(3):
+        lines.step("inference", done, 4)
+    first, _, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first["eta_s"] is None and last["eta_s"] >= 0 and last["done"] == 2 and last["total"] == 4

@@ -1,0 +1,159 @@
+"""Scores, calibration and traffic lights: never green without proof."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from MSKSegmentLib.anatomy import STRUCTURES, segments
+from MSKSegmentLib.case_result import Light, Measurements
+from MSKSegmentLib.errors import BundleError
+from MSKSegmentLib.quality.calibration import Calibration, Observation, calibrate
+from MSKSegmentLib.quality.reports import make_reports
+from MSKSegmentLib.quality.scores import dice, structure_uncertainty
+from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate
+
+
+def _observations(abbreviation="GMAX", n=40, intercept=0.97, slope=-100.0, spread=0.003, seed=0):
+    rng = np.random.default_rng(seed)
+    uncertainty = rng.uniform(1e-4, 8e-4, n)
+    scores = intercept + slope * uncertainty + rng.normal(0, spread, n)
+    return [
+        Observation(f"p{k // 2}", abbreviation, "right" if k % 2 else "left", float(u), float(d))
+        for k, (u, d) in enumerate(zip(uncertainty, scores, strict=True))
+    ]
+
+
+def _calibration(**kwargs):
+    return calibrate(_observations(**kwargs), "2026-01-01", "test", passes=10)
+
+
+def test_structure_uncertainty_is_the_mean_inside_the_label():
+    labels = np.zeros((3, 4, 5), np.uint8)
+    labels[1, 1, 1:4] = 4
+    labels[2, 0, 0] = 104
+    uncertainty = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    found = structure_uncertainty(labels, uncertainty)
+    assert found == {4: pytest.approx(np.mean([26, 27, 28])), 104: 40.0}
+
+
+def test_dice_by_hand():
+    one = np.array([[1, 1, 2], [0, 0, 3]])
+    two = np.array([[1, 0, 2], [0, 0, 0]])
+    found = dice(one, two, np.array([1, 2, 3, 9]))
+    assert found[1] == pytest.approx(2 / 3) and found[2] == 1.0 and found[3] == 0.0 and math.isnan(found[9])
+
+
+def test_calibration_follows_the_papers_rule():
+    found = _calibration().structures["GMAX"]
+    scores = np.array([item.dice for item in _observations()])
+    median = np.median(scores)
+    mad = np.median(np.abs(scores - median))
+    assert found.dice_inaccurate == pytest.approx(median - 2 * 1.4826 * mad)
+    assert found.dice_failed == pytest.approx(median - 3 * 1.4826 * mad)
+    assert found.slope == pytest.approx(-100, rel=0.05) and found.intercept == pytest.approx(0.97, abs=0.003)
+    # The thresholds are the Dice thresholds, read off the line.
+    assert found.intercept + found.slope * found.uncertainty_inaccurate == pytest.approx(found.dice_inaccurate)
+    assert found.intercept + found.slope * found.uncertainty_failed == pytest.approx(found.dice_failed)
+    assert found.uncertainty_inaccurate < found.uncertainty_failed
+    assert found.patients == 20 and found.segments == 40
+
+
+def test_calibration_counts_failures_and_ranks_them():
+    observations = _observations() + [Observation(f"q{k}", "GMAX", "left", 3e-3 + k * 1e-4, 0.4) for k in range(3)]
+    found = calibrate(observations, "", "", 10).structures["GMAX"]
+    assert found.failed == 3 and found.auroc_failed == 1.0
+
+
+@pytest.mark.parametrize(
+    ("observations", "reason"),
+    [
+        (_observations(n=12), "only 6 calibration patients"),
+        (_observations(slope=60.0, intercept=0.85), "did not fall"),
+        ([Observation(f"p{k}", "GMAX", "left", 1e-4, 0.9) for k in range(30)], "do not differ"),
+    ],
+)
+def test_structures_that_cannot_be_calibrated_say_why(observations, reason):
+    calibration = calibrate(observations, "", "", 10)
+    assert reason in calibration.missing["GMAX"] and "GMAX" not in calibration.structures
+    rating = rate("GMAX", 1e-5, (), calibration, 10)
+    assert rating.light is Light.GREY and reason in rating.reasons[0]
+
+
+def test_calibration_survives_json():
+    calibration = _calibration()
+    again = Calibration.from_json(json.loads(json.dumps(calibration.to_json())))
+    assert again == calibration
+    with pytest.raises(BundleError):
+        Calibration.from_json({"structures": {"GMAX": {"slope": 1}}})
+
+
+def test_lights_by_uncertainty():
+    calibration = _calibration()
+    found = calibration.structures["GMAX"]
+    at = {
+        Light.GREEN: 0.5 * found.uncertainty_inaccurate,
+        Light.YELLOW: 0.5 * (found.uncertainty_inaccurate + found.uncertainty_failed),
+        Light.RED: 1.5 * found.uncertainty_failed,
+    }
+    for light, uncertainty in at.items():
+        rating = rate("GMAX", uncertainty, (), calibration, 10)
+        assert rating.light is light and rating.reasons and rating.predicted_dice == found.predicted_dice(uncertainty)
+
+
+@pytest.mark.parametrize(
+    ("abbreviation", "uncertainty", "cut", "calibration", "passes", "reason"),
+    [
+        ("GMAX", None, (), _calibration(), 10, "not found"),
+        ("GMAX", 1e-5, (), None, 10, "no calibration"),
+        ("OE", 1e-5, (), _calibration(), 10, "not calibrated"),
+        ("GMAX", 1e-5, ("superior",), _calibration(), 10, "cut by the field of view"),
+        ("GMAX", 1e-5, (), _calibration(), 9, "fewer"),
+        ("GMAX", 0.0, (), _calibration(), 1, "fewer"),
+    ],
+)
+def test_never_green_without_proof(abbreviation, uncertainty, cut, calibration, passes, reason):
+    rating = rate(abbreviation, uncertainty, cut, calibration, passes)
+    assert rating.light is Light.GREY and any(reason in text for text in rating.reasons)
+
+
+def test_not_a_number_is_not_green():
+    assert rate("GMAX", float("nan"), (), _calibration(), 10).light is Light.RED
+
+
+def test_usual_for_a_weak_network_is_not_green():
+    weak = _calibration(intercept=0.75)
+    assert weak.structures["GMAX"].dice_median < GREEN_NEEDS_DICE
+    usual = float(np.median([item.uncertainty for item in _observations(intercept=0.75)]))
+    assert rate("GMAX", usual, (), weak, 10).light is Light.YELLOW
+    hopeless = _calibration(intercept=0.5)
+    assert rate("GMAX", usual, (), hopeless, 10).light is Light.RED
+
+
+def _found(cc=100.0, cut=()):
+    return Measurements(1, cc, None, 50, 5, 50, 0.1, 0.2, 0.7, (1,), 1.0, 0.0, cut)
+
+
+def test_reports_are_43_rows_in_order_with_asymmetry_only_of_whole_pairs():
+    measurements = {4: _found(110), 104: _found(90), 5: _found(50), 6: _found(10, ("superior",)), 106: _found(10)}
+    uncertainties = dict.fromkeys(measurements, 2e-4)
+    reports = make_reports(measurements, uncertainties, _calibration(), 10)
+    assert [report.segment for report in reports] == list(segments()) and len(reports) == 43
+    by_key = {report.segment.key: report for report in reports}
+    assert by_key["GMAX_right"].asymmetry_percent == by_key["GMAX_left"].asymmetry_percent == pytest.approx(20.0)
+    assert by_key["GMED_right"].asymmetry_percent is None and by_key["GMIN_left"].asymmetry_percent is None
+    assert by_key["GMAX_right"].light is Light.GREEN
+    absent = [report for report in reports if report.measurements is None]
+    assert len(absent) == 38 and all(report.light is Light.GREY for report in absent)
+
+
+def test_reports_of_measured_labels_are_grey():
+    reports = make_reports({4: _found()}, None, _calibration(), 10)
+    assert {report.light for report in reports} == {Light.GREY}
+    assert "not known" in next(r for r in reports if r.measurements).reasons[0]
+
+
+def test_calibrate_knows_every_structure():
+    calibration = _calibration()
+    assert set(calibration.structures) | set(calibration.missing) == {s.abbreviation for s in STRUCTURES}
