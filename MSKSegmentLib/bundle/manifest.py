@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -79,12 +80,13 @@ class Manifest:
                 license=str(data["license"]),
                 network=_build(NetworkSpec, data["network"]),
                 preprocessing=_build(Preprocessing, data["preprocessing"]),
-                passes=int(data["passes"]),
+                passes=data["passes"],
                 files={str(key): str(value) for key, value in data["files"].items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            _check_kinds(manifest)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleError(
-                f"bundle.json lacks or garbles an entry ({type(error).__name__}: {error}); get a fresh copy of the bundle."
+                f"bundle.json lacks or garbles an entry ({error}); get a fresh copy of the bundle."
             ) from error
         _check(manifest)
         return manifest
@@ -96,6 +98,21 @@ def _build(kind: Any, data: dict[str, Any]) -> Any:
     if unknown:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+
+
+def _check_kinds(manifest: Manifest) -> None:
+    """Numbers where numbers belong: JSON would let a text through, which fails much later."""
+    network, preprocessing = manifest.network, manifest.preprocessing
+    counts = (network.levels, network.base_filters, network.classes, network.in_channels, manifest.passes)
+    if not all(type(count) is int for count in counts) or type(network.batch_norm) is not bool:
+        raise TypeError("a count is not a whole number")
+    pairs = (preprocessing.hu_window, preprocessing.value_range)
+    if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+        raise TypeError("a range is not a pair")
+    spacings = (preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm)
+    values = (network.dropout, *(v for pair in pairs for v in pair), *(v for v in spacings if v is not None))
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+        raise TypeError("a value is not a number")
 
 
 def _check(manifest: Manifest) -> None:

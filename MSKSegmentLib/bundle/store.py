@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import math
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -161,26 +160,7 @@ def _read_manifest(folder: Path) -> tuple[Manifest, str]:
         content = json.loads(data.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(folder, f"{MANIFEST_FILE} is not readable JSON") from error
-    try:
-        manifest = Manifest.from_json(content)
-        if not _of_right_kinds(manifest):
-            raise TypeError
-    except (TypeError, OverflowError) as error:
-        raise _damaged(folder, f"{MANIFEST_FILE} has an entry of the wrong kind") from error
-    return manifest, _sha256(data)
-
-
-def _of_right_kinds(manifest: Manifest) -> bool:
-    """Whether the entries that `Manifest.from_json` takes as they come are numbers where numbers belong."""
-    network, preprocessing = manifest.network, manifest.preprocessing
-    counts = (network.levels, network.base_filters, network.classes, network.in_channels)
-    pairs = (preprocessing.hu_window, preprocessing.value_range)
-    return (
-        all(type(count) is int for count in counts)
-        and type(network.batch_norm) is bool
-        and all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs)
-        and all(type(value) in (int, float) and math.isfinite(value) for pair in pairs for value in pair)
-    )
+    return Manifest.from_json(content), _sha256(data)
 
 
 def _file_problems(folder: Path, manifest: Manifest) -> list[str]:

@@ -68,22 +68,26 @@ def coarse_body(volume: CTVolume) -> CoarseBody | None:
     least a tenth of its size are kept, and holes such as bowel gas are filled. The array's third axis must be the
     slices' one.
     """
-    import SimpleITK as sitk
+    from scipy import ndimage
 
     stride = coarse_stride(volume.geometry)
     sx, sy, sz = (s * n for s, n in zip(volume.geometry.spacing, stride, strict=True))
-    tissue = np.ascontiguousarray(subsampled(volume.hu, stride) > BODY_THRESHOLD_HU, dtype=np.uint8)
-    radius = [max(1, math.floor(OPENING_MM / s)) for s in (sx, sy)]
-    image = sitk.BinaryErode(sitk.GetImageFromArray(tissue), [*radius, 0], sitk.sitkBall, 0.0, 1.0, True)
-    image = sitk.BinaryDilate(image, [*radius, 0], sitk.sitkBall)
-    components = sitk.GetArrayFromImage(sitk.RelabelComponent(sitk.ConnectedComponent(image)))
+    disk = _disk(max(1, math.floor(OPENING_MM / sx)), max(1, math.floor(OPENING_MM / sy)))
+    tissue = subsampled(volume.hu, stride) > BODY_THRESHOLD_HU
+    opened = ndimage.binary_dilation(ndimage.binary_erosion(tissue, disk, border_value=1), disk)
+    components, _ = ndimage.label(opened)
     sizes = np.bincount(components.ravel())
-    if sizes.size < 2 or sizes[1] * sx * sy * sz < SMALLEST_BODY_MM3:
+    sizes[0] = 0
+    if sizes.max() * sx * sy * sz < SMALLEST_BODY_MM3:
         return None
-    last = 1 + int(np.count_nonzero(sizes[1:] >= KEPT_SHARE * sizes[1]))
-    kept = ((components > 0) & (components < last)).astype(np.uint8)
-    filled = [sitk.GetArrayFromImage(sitk.BinaryFillhole(sitk.GetImageFromArray(section))) for section in kept]
-    return CoarseBody(np.stack(filled).astype(bool), stride, (sx, sy, sz))
+    kept = (sizes >= KEPT_SHARE * sizes.max())[components]
+    return CoarseBody(ndimage.binary_fill_holes(kept, _disk(1, 1)), stride, (sx, sy, sz))
+
+
+def _disk(radius_x: int, radius_y: int) -> np.ndarray:
+    """A structuring element ``[1, y, x]``: an ellipse within the slice."""
+    y, x = np.ogrid[-radius_y : radius_y + 1, -radius_x : radius_x + 1]
+    return ((x / radius_x) ** 2 + (y / radius_y) ** 2 <= 1)[None]
 
 
 def body_box(volume: CTVolume, margin_mm: float = 10.0) -> Box | None:
@@ -111,14 +115,13 @@ def body_mask(volume: CTVolume) -> np.ndarray | None:
     The skin is the -300 HU surface of the full grid near the coarse body; what the coarse body encloses counts as body
     whatever its HU, so that bowel gas does not make holes.
     """
-    import SimpleITK as sitk
+    from scipy import ndimage
 
     body = coarse_body(volume)
     if body is None:
         return None
-    coarse = sitk.GetImageFromArray(body.mask.astype(np.uint8))
-    inner = sitk.GetArrayViewFromImage(sitk.BinaryErode(coarse, [1, 1, 0], sitk.sitkBall, 0.0, 1.0, True))
-    outer = sitk.GetArrayViewFromImage(sitk.BinaryDilate(coarse, [1, 1, 0], sitk.sitkBall))
+    inner = ndimage.binary_erosion(body.mask, _disk(1, 1), border_value=1)
+    outer = ndimage.binary_dilation(body.mask, _disk(1, 1))
     rows, columns = (
         np.minimum(np.rint(np.arange(n) / s).astype(int), coarse_size - 1)
         for n, s, coarse_size in zip(volume.hu.shape[1:], body.stride[1::-1], body.mask.shape[1:], strict=True)
@@ -126,6 +129,6 @@ def body_mask(volume: CTVolume) -> np.ndarray | None:
     mask = np.empty(volume.hu.shape, dtype=bool)
     for k, section in enumerate(volume.hu):
         coarse_k = min(round(k / body.stride[2]), body.mask.shape[0] - 1)
-        near = outer[coarse_k][np.ix_(rows, columns)] > 0
-        mask[k] = near & ((section > BODY_THRESHOLD_HU) | (inner[coarse_k][np.ix_(rows, columns)] > 0))
+        near = outer[coarse_k][np.ix_(rows, columns)]
+        mask[k] = near & ((section > BODY_THRESHOLD_HU) | inner[coarse_k][np.ix_(rows, columns)])
     return mask

@@ -57,8 +57,10 @@ def read_stack(headers: Sequence[SliceHeader]) -> CTVolume:
     check_missing(stack.levels)
     height_m, height_note = patient_height(stack.headers[0].height)
     tilt = stack_tilt_degrees(stack)
-    hu = np.stack([_read_slice(header) for header in stack.headers])
     geometry = _geometry(stack)
+    hu = np.empty(geometry.shape, dtype=np.int16)
+    for k, header in enumerate(stack.headers):
+        hu[k] = _read_slice(header)
     if tilt >= IGNORED_TILT_DEGREES:
         hu, geometry = straighten(hu, stack, geometry)
         notes.append(f"The gantry was tilted by {tilt:.1f} degrees; the slices were shifted back by interpolation.")
@@ -66,7 +68,8 @@ def read_stack(headers: Sequence[SliceHeader]) -> CTVolume:
         notes.extend(_header_tilt_note(stack))
     intervals = np.diff(stack.levels)
     interval = float(intervals.mean())
-    if np.abs(stack.levels - np.linspace(stack.levels[0], stack.levels[-1], len(stack.levels))).max() > 0.1 * interval:
+    regular = np.linspace(stack.levels[0], stack.levels[-1], len(stack.levels))
+    if np.abs(stack.levels - regular).max() > max(0.1, 0.1 * interval):
         interval = max(FINEST_INTERVAL_MM, float(intervals.min()))
         hu = interpolate_slices(hu, stack.levels, interval)
         notes.append(

@@ -1,7 +1,4 @@
-"""Does the field of view hold what the method needs. These are guesses from cheap evidence: warnings, never
-
-refusals.
-"""
+"""Does the field of view hold what the method needs: guesses from cheap evidence, so warnings and never refusals."""
 
 from __future__ import annotations
 
@@ -48,10 +45,7 @@ def edge_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
 
 
 def _circle_cut_cm2(volume: CTVolume, body: CoarseBody) -> float:
-    """Area of the body's surface on the circle of reconstruction, in cm2; 0 where the corners hold more than
-
-    padding.
-    """
+    """Area of the body's surface on the circle of reconstruction, in cm2; 0 where the corners hold more."""
     size_z, size_y, size_x = body.mask.shape
     values = subsampled(volume.hu, body.stride)
     rows, columns = np.ogrid[:size_y, :size_x]
@@ -100,9 +94,9 @@ def _shows_hip_or_thigh(section: np.ndarray, mask: np.ndarray, body: CoarseBody)
     if lung > 0.05:
         return False
     columns = np.flatnonzero(mask.any(axis=0))
-    bone = _compact((section > BONE_HU) & mask)
     if (columns[-1] - columns[0]) * x < LEG_WIDTH_MM:
-        return LEG_BONE[0] <= np.count_nonzero(inside > BONE_HU) / area <= LEG_BONE[1]
+        return LEG_BONE[0] <= int(np.count_nonzero(inside > BONE_HU)) / area <= LEG_BONE[1]
+    bone = _compact((section > BONE_HU) & mask)
     offset = (np.nonzero(bone)[1] - columns.mean()) * x
     right, left = (np.count_nonzero(sign * offset > PAIRED_OFFSET_MM) * x * y for sign in (-1, 1))
     return bool(min(right, left) >= PAIRED_BONE_MM2)

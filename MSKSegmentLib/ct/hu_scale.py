@@ -94,8 +94,8 @@ def _airless_findings(values: np.ndarray, low: int) -> tuple[Finding, ...]:
     return (
         refusal(
             "not_ct",
-            "The values never fall below 0, so that they are no Hounsfield units of a body with fat; choose a CT "
-            "scan with its rescaling applied.",
+            "The values never fall below 0, so that they are no Hounsfield units of a body with fat; choose a CT scan "
+            "(not MR) with its rescaling applied.",
         ),
     )
 

@@ -20,10 +20,7 @@ _FIELD = re.compile(r"Segment(\d+)_(ID|Name|Tags|LabelValue|Layer)")
 
 @dataclass(frozen=True)
 class StoredSegment:
-    """One segment of a ``.seg.nrrd``: its name for messages, where it is stored, and its label with sides if it is
-
-    ours.
-    """
+    """One segment of a ``.seg.nrrd``: its name for messages, where it is stored, its label with sides or None."""
 
     name: str
     layer: int

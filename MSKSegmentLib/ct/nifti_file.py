@@ -1,5 +1,7 @@
-"""What the NIfTI reader passes over in silence: it fills what a cut file lacks
-and values that are not numbers with zeros, and takes a spacing of zero for 1 mm."""
+"""What the NIfTI reader passes over in silence: data that are cut short, values that are not numbers, zero spacing.
+
+It fills the first two with zeros and takes the third for 1 mm.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,13 @@ def check_nifti(path: Path) -> None:
         InputError: the data are shorter than the header promises, damaged, or hold NaN or infinity, or a spacing is
         zero.
     """
-    opened = cast(BinaryIO, gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
     try:
-        with opened as stream:
-            _check_stream(stream, path.name)
+        with path.open("rb") as file:
+            if path.name.lower().endswith(".gz"):
+                with gzip.open(file) as stream:
+                    _check_stream(cast(BinaryIO, stream), path.name)
+            else:
+                _check_stream(file, path.name)
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"The file {path.name} is damaged or cut short; copy or export it again.") from error
 

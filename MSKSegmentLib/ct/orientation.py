@@ -12,6 +12,7 @@ from itertools import permutations
 import numpy as np
 
 from .cropping import CoarseBody, coarse_body
+from .uprightness import body_is_upright
 from .volume import IDENTITY, CTVolume, Geometry, Matrix
 
 AIR_HU = -1024
@@ -112,10 +113,10 @@ def tilt_degrees(direction: Matrix) -> float:
 def to_working_grid(volume: CTVolume) -> WorkingGrid:
     """Bring a CT of any axis order, flip or tilt onto its working grid.
 
-    Axis orders, flips and tilts up to 5 degrees are lossless. Beyond that the body decides. If it lies straight in the
-    slices (the scan and its patient were turned together, as a hardened transform does), they are used as they are. If
-    it lies straight in the patient's frame (an oblique reformat), the scan is resampled linearly onto an upright grid,
-    with a sentence in the notes. "Straight" is the frame in which the body is nearer to its symmetry planes, see `body_is_upright`.
+    Axis orders, flips and tilts up to 5 degrees are lossless. Beyond that the body decides (see `uprightness`). If it
+    lies straight in the slices, because scan and patient were turned together as a hardened transform does, they are
+    used as they are. If it lies straight in the patient's frame, as in an oblique reformat, the scan is resampled
+    linearly onto an upright grid, with a sentence in the notes.
     """
     order = axis_order(volume.geometry.direction)
     ordered = replace(volume, hu=np.ascontiguousarray(order.apply(volume.hu)), geometry=order.geometry(volume.geometry))
@@ -123,7 +124,7 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
     if degrees <= TOLERATED_DEGREES:
         return WorkingGrid(ordered, volume.geometry, order)
     body = coarse_body(ordered)
-    if body is None or not body_is_upright(body, ordered.geometry.direction):
+    if body is None or not body_is_upright(body, np.asarray(ordered.geometry.direction)):
         return WorkingGrid(ordered, volume.geometry, order)
     geometry = upright_geometry(body, ordered.geometry)
     note = (
@@ -134,41 +135,6 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
         _resample(ordered.hu, ordered.geometry, geometry, AIR_HU), geometry, volume.height_m, (*volume.notes, note)
     )
     return WorkingGrid(upright, volume.geometry, None)
-
-
-def body_is_upright(body: CoarseBody, direction: Matrix) -> bool:
-    """Whether the body is straight in the patient's frame (LPS) rather than in the frame of its grid.
-
-    In the frame in which the body is straight, its left-right symmetry and its length along z make the tensor of
-    second moments of its surface normals, the sum of n n^T, nearest to diagonal: the frame with the smaller sum of
-    squared off-diagonal elements wins. Normals are taken rather than positions because the ends at which the field of
-    view cuts the body would tilt the moments of its positions, and they do so the more the shorter the scan is.
-    """
-    normals = _surface_normals(body)
-    in_grid = normals.T @ normals
-    d = np.asarray(direction)
-    in_patient = d @ in_grid @ d.T
-    return _off_diagonal(in_patient) < _off_diagonal(in_grid)
-
-
-def _surface_normals(body: CoarseBody) -> np.ndarray:
-    """Area-weighted normals ``[n, 3]`` (x, y, z in the grid's frame) of the body's surface off the volume's faces."""
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(body.mask.astype(np.float32))
-    image.SetSpacing(body.spacing)
-    gradient = sitk.GetArrayFromImage(sitk.GradientRecursiveGaussian(image, 1.5 * max(body.spacing)))
-    weight = np.linalg.norm(gradient, axis=-1)
-    inside = np.zeros(body.mask.shape, dtype=bool)
-    # The smoothed gradient near a cut face is that of the mirrored body, hence the wider rim.
-    inside[2:-2, 2:-2, 2:-2] = True
-    chosen = inside & (weight > 0.25 * weight.max(initial=0.0))
-    vectors = gradient[chosen].astype(float)
-    return vectors / np.sqrt(weight[chosen])[:, None]
-
-
-def _off_diagonal(tensor: np.ndarray) -> float:
-    return float(tensor[0, 1] ** 2 + tensor[0, 2] ** 2 + tensor[1, 2] ** 2)
 
 
 def upright_geometry(body: CoarseBody, geometry: Geometry) -> Geometry:

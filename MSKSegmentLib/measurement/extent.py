@@ -17,7 +17,8 @@ from ..ct.volume import Geometry
 FACES = ("inferior", "superior", "anterior", "posterior", "right", "left")
 FIELD_OF_VIEW = "field of view"
 
-# A structure that ends by itself near the last slice may touch it with its tip; one that goes on shows a real cross-section.
+# A structure that ends by itself near the last slice may touch it with its tip; one that goes on shows a real
+# cross-section.
 SMALLEST_CUT_MM2 = 20.0
 SMALLEST_CUT_SHARE = 0.05
 # Scanners fill the corners outside their round field of view with air or with values below it.
@@ -37,9 +38,9 @@ def truncated_by(
 ) -> tuple[str, ...]:
     """The limits of the scan that cut a segment, by name.
 
-    A limit cuts a segment when they share at least 20 mm2 and at least 5 % of the segment's largest axial cross-section.
-    So a muscle that leaves through the last slice is truncated, a bone that reaches it with its tip is not; what
-    such a tip can lack is a small cap.
+    A limit cuts a segment when they share at least 20 mm2 and at least 5 % of the segment's largest axial
+    cross-section. So a muscle that leaves through the last slice is truncated, a bone that reaches it with its tip
+    is not; what such a tip can lack is a small cap.
 
     Args:
         on_faces: int ``[6]``, the segment's voxels on each face (`face_voxels`).

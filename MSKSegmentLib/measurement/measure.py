@@ -50,17 +50,17 @@ def measure(
 ) -> dict[int, Measurements]:
     """Measure every label that occurs.
 
-    The grid may have any axis order and tilt: cross-sections are taken along the array axis nearest to superior-inferior, and
-    the level of the largest one is the LPS z of its centroid (of equal ones, the most inferior). `extent.truncated_by` states when
-    a segment counts as truncated.
+    The grid may have any axis order and tilt: cross-sections are taken along the array axis nearest to
+    superior-inferior, and the level of the largest one is the LPS z of its centroid (of equal ones, the most
+    inferior). `extent.truncated_by` states when a segment counts as truncated.
 
     Args:
         labels: uint8 ``[z, y, x]`` with sides; 0 is background.
         hu: int16 ``[z, y, x]`` in HU.
         geometry: the grid of both.
         height_m: the patient's height in metres; None leaves `volume_cc_per_m2` None.
-        valid: bool ``[z, y, x]``, True where the scanner saw; None takes it from the padding values in `hu`. One slice's mask
-            can be passed as ``np.broadcast_to(mask, hu.shape)``.
+        valid: bool ``[z, y, x]``, True where the scanner saw; None takes it from the padding values in `hu`. One
+            slice's mask can be passed as ``np.broadcast_to(mask, hu.shape)``.
 
     Returns:
         Label value -> `Measurements`, in ascending order of the labels.
@@ -84,7 +84,8 @@ def measure_one(
 ) -> Measurements | None:
     """Measure one label again, for example after an edit; the same numbers as `measure`. None when it does not occur.
 
-    Only `box` is looked at, which must hold all of the label's voxels; None searches for them. See `measure` for the rest.
+    Only `box` is looked at, which must hold all of the label's voxels; None searches for them. See `measure` for
+    the rest.
 
     Raises:
         ValueError: wrong types, or shapes that are not the grid's.

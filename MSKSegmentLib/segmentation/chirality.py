@@ -12,8 +12,8 @@ SLAB_MM = 15.0
 
 Triple = tuple[float, float, float]
 
-# Where each structure lies in a cross-section of the hip or thigh, seen from the femur: (to medial, to anterior), in rough
-# centimetres. Only the order around the limb matters, so one table serves both sexes and all levels.
+# Where each structure lies in a cross-section of the hip or thigh, seen from the femur: (to medial, to anterior),
+# in rough centimetres. Only the order around the limb matters, so one table serves both sexes and all levels.
 _PLACES: dict[str, tuple[float, float]] = {
     "PELVIS": (4.0, -0.5),
     "FEMUR": (0.0, 0.0),
@@ -43,10 +43,11 @@ _PLACES: dict[str, tuple[float, float]] = {
 def handedness(classes: np.ndarray, spacing: Triple) -> float:
     """How much the structures of one leg are arranged as in a right leg (1) or a left one (-1).
 
-    In slabs of 15 mm the centroids of the structures are compared with a table of their anatomical places by the 2 x 2
-    cross-covariance M of the two, weighted by area. Its determinant is positive when places and centroids go round the same way
-    and negative when mirrored, whatever the rotation of the leg about its axis: the sign rule of Kabsch's method
-    for the best rotation between two point sets. 2 det M / |M|^2, between -1 and 1, is averaged over the slabs by area.
+    In slabs of 15 mm the centroids of the structures are compared with a table of their anatomical places by the 2
+    x 2 cross-covariance M of the two, weighted by area. Its determinant is positive when places and centroids go
+    round the same way and negative when mirrored, whatever the rotation of the leg about its axis: the sign rule of
+    Kabsch's method for the best rotation between two point sets. 2 det M / |M|^2, between -1 and 1, is averaged
+    over the slabs by area.
 
     Args:
         classes: uint8 ``[z, y, x]`` of 0..22 with axes in order (superior, posterior, left); one leg only.
@@ -67,8 +68,8 @@ def handedness(classes: np.ndarray, spacing: Triple) -> float:
 def medial_is_left(classes: np.ndarray, spacing: Triple) -> float:
     """How much the medial structures lie to the left of the lateral ones: 1 as in a right leg, -1 as in a left one.
 
-    The correlation between the tabulated medial places and the centroids along x, averaged over slabs; it needs only two
-    structures, but takes it that the leg is not turned about its axis. Arguments as in `handedness`.
+    The correlation between the tabulated medial places and the centroids along x, averaged over slabs; it needs
+    only two structures, but takes it that the leg is not turned about its axis. Arguments as in `handedness`.
     """
     total = weight = 0.0
     for covariance, places, seen, area in _slabs(classes, spacing, fewest=2):
@@ -82,7 +83,7 @@ def medial_is_left(classes: np.ndarray, spacing: Triple) -> float:
 def _slabs(
     classes: np.ndarray, spacing: Triple, fewest: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
-    """Per slab the cross-covariance of places and centroids ``(medial, anterior) x (left, anterior)``, both variances, the area."""
+    """Per slab the cross-covariance ``(medial, anterior) x (left, anterior)``, both variances, the area."""
     table = np.zeros((STRUCTURES[-1].index + 1, 2))
     for abbreviation, place in _PLACES.items():
         table[structure_of(abbreviation).index] = place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ..anatomy import STRUCTURES, Structure
 from ..ct.volume import Geometry
 
 # 26 neighbours: a thin oblique muscle in thick slices hangs together by voxel edges only.
-CONNECTIVITY = 26
+CONNECTIVITY: Literal[26] = 26
 
 # A component this large, or with this share of the structure's largest one, is a side or a head of its own.
 MAIN_SHARE = 0.1
@@ -27,9 +28,9 @@ Slices = tuple[slice, slice, slice]
 class Parts:
     """The connected components of one structure.
 
-    `ids` is an integer array ``[z, y, x]`` over the box `slices` of the volume, 0 outside the structure; component i
-    (1..n) has ``voxels[i - 1]`` voxels, its box inside `ids` is ``boxes[i - 1]``, and its centroid, in voxels ``(z, y, x)`` of the
-    whole volume, ``centroids[i - 1]``.
+    `ids` is an integer array ``[z, y, x]`` over the box `slices` of the volume, 0 outside the structure; component
+    i (1..n) has ``voxels[i - 1]`` voxels, its box inside `ids` is ``boxes[i - 1]``, and its centroid, in voxels
+    ``(z, y, x)`` of the whole volume, ``centroids[i - 1]``.
     """
 
     structure: Structure
@@ -38,6 +39,18 @@ class Parts:
     voxels: np.ndarray
     boxes: tuple[Slices, ...]
     centroids: np.ndarray
+
+    def single(self, index: int) -> Parts:
+        """Component `index` (from 0) as a structure of its own, on its own voxels."""
+        inside = self.boxes[index]
+        z, y, x = (
+            slice(whole.start + part.start, whole.start + part.stop)
+            for whole, part in zip(self.slices, inside, strict=True)
+        )
+        ids = (self.ids[inside] == index + 1).astype(np.uint8)
+        box: Slices = (slice(0, ids.shape[0]), slice(0, ids.shape[1]), slice(0, ids.shape[2]))
+        one = slice(index, index + 1)
+        return Parts(self.structure, (z, y, x), ids, self.voxels[one], (box,), self.centroids[one])
 
 
 def structure_boxes(classes: np.ndarray) -> dict[int, Slices]:
@@ -59,7 +72,7 @@ def structure_boxes(classes: np.ndarray) -> dict[int, Slices]:
 
 
 def parts_of(classes: np.ndarray) -> Iterator[Parts]:
-    """The components of each structure that occurs in uint8 ``[z, y, x]`` (0..22), one structure at a time to spare memory."""
+    """The components of each structure in uint8 ``[z, y, x]`` (0..22), one structure at a time to spare memory."""
     boxes = structure_boxes(classes)
     return (
         parts_of_structure(classes, structure, boxes[structure.index])
@@ -88,10 +101,10 @@ def parts_of_structure(classes: np.ndarray, structure: Structure, box: Slices) -
 def remove_stray_components(classes: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Drop components that lie apart from their structure; a copy, uint8 ``[z, y, x]``.
 
-    Per structure, components are connected by 26 neighbours. Main ones are the largest, and, for paired structures, any other
-    of at least 10 cc or 10 % of the largest: the other side, or a side or head of its own. Of the rest those of at least 1 % of the
-    largest whose nearest voxel is within 10 mm of a main one stay as torn-off pieces; all others become background. The
-    largest component always stays.
+    Per structure, components are connected by 26 neighbours. Main ones are the largest, and, for paired structures,
+    any other of at least 10 cc or 10 % of the largest: the other side, or a side or head of its own. Of the rest
+    those of at least 1 % of the largest whose nearest voxel is within 10 mm of a main one stay as torn-off pieces;
+    all others become background. The largest component always stays.
 
     Args:
         classes: uint8 ``[z, y, x]`` of 0..22.

@@ -1,7 +1,8 @@
 """A signed distance from the median surface on a coarse grid: negative on the patient's right, positive on the left.
 
-All arrays have their axes in order, ``[z, y, x]`` growing to superior, posterior, left. Distances from two sets of voxels that
-are known to be right and left define the surface without a model of it: it bends and turns with the pose.
+All arrays have their axes in order, ``[z, y, x]`` growing to superior, posterior, left. Distances from two sets of
+voxels that are known to be right and left define the surface without a model of it: it bends and turns with the
+pose.
 """
 
 from __future__ import annotations

@@ -9,6 +9,13 @@ import numpy as np
 from .components import Parts
 from .side_field import CoarseGrid
 
+# A component with less than this share on its smaller side is not on both sides.
+MINOR_SHARE = 0.02
+# Two components of one structure of which the smaller has at least this share of the larger are its two sides ...
+COMPARABLE_SHARE = 0.5
+# ... when the means of the field over them differ by this much (mm, 2 per mm).
+COMPARABLE_APART = 20.0
+
 
 @dataclass(frozen=True)
 class Leaning:
@@ -27,9 +34,9 @@ class Leaning:
         return np.minimum(self.left, 1.0 - self.left)
 
     @property
-    def spans(self) -> np.ndarray:
-        """Which components reach deep into both sides."""
-        return (self.deep_right > 0) & (self.deep_left > 0)
+    def on_both_sides(self) -> np.ndarray:
+        """Which components reach deep into both sides, and not with their tip alone."""
+        return (self.deep_right > 0) & (self.deep_left > 0) & (self.minor >= MINOR_SHARE)
 
 
 def leaning(parts: Parts, field: np.ndarray, grid: CoarseGrid, depth_mm: float) -> Leaning:
@@ -50,13 +57,32 @@ def leaning(parts: Parts, field: np.ndarray, grid: CoarseGrid, depth_mm: float) 
     )
 
 
+def sides_of_whole(parts: Parts, lean: Leaning) -> tuple[np.ndarray, np.ndarray]:
+    """For each component whether it goes to the left, and whether it is known to be one side that must not be cut.
+
+    A structure that comes in two comparable components is not fused: the one with the lower mean is right, whatever
+    the field says of their parts. So muscles of crossed legs stay whole.
+    """
+    is_left = lean.left > 0.5
+    whole = np.zeros(parts.voxels.size, dtype=bool)
+    if parts.voxels.size > 1:
+        second, first = np.argsort(parts.voxels)[-2:]
+        comparable = parts.voxels[second] >= COMPARABLE_SHARE * parts.voxels[first]
+        if comparable and abs(lean.mean[first] - lean.mean[second]) > COMPARABLE_APART:
+            whole[[first, second]] = True
+            is_left[first] = lean.mean[first] > lean.mean[second]
+            is_left[second] = not is_left[first]
+    return is_left, whole
+
+
 def left_part(
     mask: np.ndarray, field: np.ndarray, spacing: tuple[float, float, float], depth_mm: float
 ) -> np.ndarray:
     """The left part of a component that spans both sides, by a watershed between its two sure parts.
 
-    What lies deeper than `depth_mm` on either side of the field is sure; between, a flood from both sides meets where the
-    component is thin and near the median surface, as at the pubic symphysis. Without a waist it meets at the surface itself.
+    What lies deeper than `depth_mm` on either side of the field is sure; between, a flood from both sides meets
+    where the component is thin and near the median surface, as at the pubic symphysis. Without a waist it meets at
+    the surface itself.
 
     Args:
         mask: bool ``[z, y, x]``, the component.
@@ -67,7 +93,7 @@ def left_part(
     Returns:
         bool ``[z, y, x]``, part of `mask`.
     """
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import binary_dilation, distance_transform_edt
     from skimage.segmentation import watershed
 
     left = mask & (field > 0)
@@ -77,10 +103,15 @@ def left_part(
     # One more voxel on each side, so that the sure parts that the flood starts from are inside.
     limits = [np.flatnonzero(unsure.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     box = tuple(slice(max(0, int(found[0]) - 1), int(found[-1]) + 2) for found in limits)
-    mask, field = mask[box], field[box]
-    markers = (mask & (field < -depth_mm)).astype(np.int32) + 2 * (mask & (field > depth_mm))
-    # The field runs at 2 mm per mm; half of it counts the way to the median surface like the way to the component's border.
-    height = -distance_transform_edt(mask, sampling=spacing) - 0.5 * np.abs(field)
-    flooded = watershed(height, markers, mask=mask)
+    mask, field, unsure = mask[box], field[box], unsure[box]
+    # Of the sure parts only the voxels that touch the unsure ones: the rest need no flood.
+    flooding = binary_dilation(unsure, np.ones((3, 3, 3))) & mask
+    markers = (flooding & (field < -depth_mm)).astype(np.int32) + 2 * (flooding & (field > depth_mm))
+    # The field runs at 2 mm per mm; half of it counts the way to the median surface like the way to the component's
+    # border.
+    height = -0.5 * np.abs(field)
+    if not mask.all():
+        height -= distance_transform_edt(mask, sampling=spacing)
+    flooded = watershed(height, markers, mask=flooding)
     left[box] = np.where(flooded > 0, flooded == 2, left[box])
     return left

@@ -24,7 +24,7 @@ def fill_trunk(
     trunk[wall] = Tissue.WALL_MUSCLE
     # Layers of the lateral wall are parted by thin fat.
     trunk[wall & (np.abs(depth - 0.45 * thickness) < 0.25 * frame.spacing[1])] = Tissue.FAT
-    cavity = fat & ~wall & front
+    cavity = _reached_from_the_middle(fat & ~wall & front, frame)
     sigma = tuple(9.0 / s for s in frame.spacing)
     loops = smooth_noise(rng, trunk.shape, sigma)
     threshold = np.quantile(loops, 1 - build.bowel_share)
@@ -35,6 +35,21 @@ def fill_trunk(
     trunk[lumen & (content > np.quantile(content, 1 - build.gas_share))] = Tissue.GAS
     trunk[lumen & (content < np.quantile(content, 0.3))] = Tissue.STOOL
     _add_organs(tissue, frame, build, rng)
+
+
+def _reached_from_the_middle(space: np.ndarray, frame: Frame) -> np.ndarray:
+    """The part of each slice's free space that is wide and joined to the body's middle: the belly, not the groin's fat planes."""
+    from scipy import ndimage
+
+    radius = max(1, round(7 / frame.spacing[1]))
+    disk = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
+    middle = slice(int(frame.middle - 15 / frame.spacing[2]), int(frame.middle + 15 / frame.spacing[2]) + 1)
+    reached = np.zeros_like(space)
+    for k, plane in enumerate(space):
+        parts, _ = ndimage.label(ndimage.binary_opening(plane, disk))
+        central = np.unique(parts[:, middle])
+        reached[k] = np.isin(parts, central[central > 0])
+    return reached
 
 
 def _add_organs(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator) -> None:

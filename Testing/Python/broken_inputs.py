@@ -1,7 +1,7 @@
 """A catalogue of broken inputs for reading, and the small scans that they are made from.
 
-Every entry writes one input into an empty folder and returns the path to give to the program. All of them must be refused
-with one sentence; `cli_args` are further arguments of the command line.
+Every entry writes one input into an empty folder and returns the path to give to the program. All of them must be
+refused with one sentence; `cli_args` are further arguments of the command line.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def write_dicom(
     tags: dict[str, Any] | None = None,
     edit: Callable[[int, Dataset], None] | None = None,
 ) -> Path:
-    """Write HU ``[z, y, x]`` as single-frame CT files; `levels` are the z of the slices, `edit` changes single headers."""
+    """Write HU ``[z, y, x]`` as single-frame CT files; `levels` are the slices' z, `edit` changes single headers."""
     folder.mkdir(parents=True, exist_ok=True)
     levels = np.arange(len(hu)) * SPACING[2] if levels is None else levels
     series_uid = generate_uid(entropy_srcs=[str(number), prefix])

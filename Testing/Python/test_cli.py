@@ -37,7 +37,7 @@ def test_broken_input_gives_code_2_one_sentence_and_no_file(case, run, tmp_path,
     (tmp_path / "out").mkdir()
     path = case.make(tmp_path / "in")
     before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*"))
-    assert run(path, tmp_path / "out" / "result", *case.arguments) == 2
+    assert run(path, tmp_path / "out" / "result", *case.cli_args) == 2
     captured = capsys.readouterr()
     sentence = captured.err.strip()
     assert sentence and "\n" not in sentence and sentence.endswith("."), sentence

@@ -201,6 +201,14 @@ def test_numbers_that_go_on_from_an_earlier_model(counted_from, tmp_path):
     assert largest_difference(model, bundle.load_network(), slices)[0] <= 1e-4
 
 
+def test_layers_named_by_hand_follow_the_declared_order(model, tmp_path):
+    layers = [(f"{chr(122 - i % 26)} part {i % 7}{i:x}", weights) for i, (_, weights) in enumerate(named_arrays(model))]
+    write_keras2(tmp_path / "w.h5", layers)
+    bundle = import_keras(tmp_path / "w.h5", tmp_path / "b", 3, 4, name="named by hand")
+    slices = np.random.default_rng(1).uniform(0, 1, (1, 16, 16, 1)).astype(np.float32)
+    assert largest_difference(model, bundle.load_network(), slices)[0] <= 1e-4
+
+
 def test_the_published_size(tmp_path):
     keras.utils.set_random_seed(6)
     model = published_network(levels=6, base=32, batch_norm=True)

@@ -1,0 +1,48 @@
+"""The label map with sides in the making."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..anatomy import LEFT_OFFSET
+from .components import Parts
+from .side_field import CoarseGrid, between
+from .splitting import leaning, left_part, sides_of_whole
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The label map in the making, and the coarse grid; axes in order."""
+
+    labels: np.ndarray
+    grid: CoarseGrid
+    spacing: tuple[float, float, float]
+
+    def paint(self, parts: Parts, is_left: np.ndarray, chosen: np.ndarray) -> None:
+        """Give the chosen components (bool ``[n]``) of a structure their labels, whole."""
+        index = parts.structure.index
+        values = np.where(chosen, np.where(is_left, index + LEFT_OFFSET, index), 0).astype(np.uint8)
+        # Components of other structures lie in the same box: add, as their voxels are others.
+        self.labels[parts.slices] += np.concatenate([np.zeros(1, np.uint8), values])[parts.ids]
+
+    def paint_by(self, parts: Parts, field: np.ndarray, depth: float) -> None:
+        """Give all components of a structure their labels by a coarse side field; split those that span both sides."""
+        lean = leaning(parts, field, self.grid, depth)
+        is_left, whole = sides_of_whole(parts, lean)
+        split = lean.on_both_sides & ~whole
+        self.paint(parts, is_left, ~split)
+        for index in np.flatnonzero(split):
+            part = parts.single(int(index))
+            mask = part.ids > 0
+            left = left_part(mask, self.grid.enlarged(field, part.slices), self.spacing, depth)
+            number = part.structure.index
+            self.labels[part.slices] += np.where(left, number + LEFT_OFFSET, number * mask).astype(np.uint8)
+
+    def field(self, structures: tuple[int, ...]) -> np.ndarray | None:
+        """The side field between what is painted right and left of these structures; None when a side is missing."""
+        coarse = self.grid.sample(self.labels)
+        right = np.isin(coarse, structures)
+        left = np.isin(coarse, [index + LEFT_OFFSET for index in structures])
+        return between(right, left, self.grid.spacing) if right.any() and left.any() else None

@@ -1,0 +1,273 @@
+"""Where right and left are in a scan: a first side field, from the bones as far as they are there.
+
+Arrays have their axes in order, ``[z, y, x]`` growing to superior, posterior, left, so that of two legs the one at
+smaller x is the right one. A single leg has no midline; its own anatomy tells its side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..anatomy import Side, structure_of
+from .chirality import handedness, medial_is_left
+from .components import MAIN_SHARE, Parts, parts_of
+from .side_field import CoarseGrid, between, plane
+
+PELVIS = structure_of("PELVIS").index
+FEMUR = structure_of("FEMUR").index
+SACRUM = structure_of("SACRUM").index
+
+# Cross-sections of one bone's pieces lie nearer than this to one another, those of two legs pressed together
+# farther apart.
+LEGS_APART_MM = 75.0
+# In volume and in number of slices.
+COMPARABLE_SHARE = 0.4
+# Legs may cross at the knees, not at the hips: which is which is seen in the upper part.
+UPPER_MM = 100.0
+# A single hip bone is not this wide.
+BOTH_HIP_BONES_MM = 220.0
+# Of the bones this share must lie farther than 25 mm (50 in units of the field) from a midline on each side of it.
+BOTH_SIDES_SHARE = 0.05
+BOTH_SIDES_DEPTH = 50.0
+FEWEST_BONE_MM3 = 5_000.0
+# Muscles of two legs are at least this far apart; two heads of one muscle are not.
+PAIR_APART_MM = 100.0
+FEWEST_PAIRS = 2
+
+CLEAR_HANDEDNESS = 0.15
+CLEAR_LEAN = 0.2
+CLEAR_OFFSET_MM = 30.0
+# The femoral head lies this far above the lower end of a hip bone that is complete down to the symphysis.
+SYMPHYSIS_OVERLAP_MM = 50.0
+# From the sacrum's middle to its side, in an adult.
+SACRUM_HALF_WIDTH_MM = 55.0
+FAR_MM = 1000.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A coarse side field (see `side_field`), whether both sides are in the scan, and sentences for the user.
+
+    `only_femur` is the coarse mask of the femur when there is just one: below the hip the field then says nothing about
+    a second leg that is partly in view.
+    """
+
+    field: np.ndarray
+    two_sided: bool
+    only_femur: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def find_frame(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, scanner_x_mm: float) -> Frame:
+    """The first side field of a scan. The first of these that the scan offers is taken:
+
+    1. Two femora: the surface equidistant from both.
+    2. Two hip bones that are not fused: the same.
+    3. Hip bones that are one component, or one femur only, on both sides of the sacrum (or wider than one hip
+       bone): the sagittal plane through the sacrum's (or their) middle.
+    4. No bones, but muscles in pairs: the plane in the middle of the pairs.
+    5. One side. The sacrum is medial; else the order of all structures around the limb votes (`handedness`, then
+       `medial_is_left`), by volume; else the place in the scanner decides, with a warning. At the hip, what lies beyond
+       the sacrum's middle or the symphysis belongs to the other side.
+
+    Args:
+        coarse: uint8 ``[z, y, x]`` of 0..22 on the coarse grid.
+        bones: components of PELVIS and FEMUR, by structure index, where they occur.
+        grid: the coarse grid.
+        scanner_x_mm: LPS x of the labels' centre.
+    """
+    shape = coarse.shape
+    femora = _pair(bones[FEMUR], shape, grid) if FEMUR in bones else None
+    if femora is not None:
+        return Frame(between(*femora, grid.spacing), two_sided=True)
+    femur = largest_component(bones[FEMUR], shape, grid) if FEMUR in bones else None
+    if femur is not None and _mm3(femur, grid) < FEWEST_BONE_MM3:
+        femur = None
+    field = _field_of_hips(coarse, bones, grid)
+    if field is not None:
+        return Frame(field if femur is None else _own_below_hips(field, coarse, femur), True, femur)
+    is_bone = _bone(coarse)
+    if _mm3(is_bone, grid) < FEWEST_BONE_MM3:
+        midline = _midline_of_pairs(coarse, grid)
+        if midline is not None:
+            sentence = "No hip bone or femur was found, so the sides were told from the muscles alone; check them."
+            return Frame(plane(shape, grid.spacing, midline), True, warnings=(sentence,))
+    side, warnings = _only_side(coarse, is_bone, grid, scanner_x_mm)
+    hip_bone = largest_component(bones[PELVIS], shape, grid) if PELVIS in bones else None
+    return Frame(_one_sided_field(coarse, hip_bone, side, grid), False, femur, warnings)
+
+
+def _field_of_hips(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid) -> np.ndarray | None:
+    """The field from two hip bones, or from the sacrum between bones on both sides; None for a scan of one side."""
+    hip_bones = _pair(bones[PELVIS], coarse.shape, grid) if PELVIS in bones else None
+    if hip_bones is not None:
+        return between(*hip_bones, grid.spacing)
+    is_bone = _bone(coarse)
+    midline = _midline_of_bones(coarse, grid) if _mm3(is_bone, grid) >= FEWEST_BONE_MM3 else None
+    if midline is None:
+        return None
+    field = plane(coarse.shape, grid.spacing, midline)
+    shares = np.mean(field[is_bone] < -BOTH_SIDES_DEPTH), np.mean(field[is_bone] > BOTH_SIDES_DEPTH)
+    return field if min(shares) >= BOTH_SIDES_SHARE else None
+
+
+def _own_below_hips(field: np.ndarray, coarse: np.ndarray, femur: np.ndarray) -> np.ndarray:
+    """The field of the hips, and below them the side of the only femur, since they say little of where the legs go."""
+    lowest = np.flatnonzero((coarse == PELVIS).any(axis=(1, 2)))
+    own = field.copy()
+    own[: int(lowest[0]) if lowest.size else field.shape[0]] = np.copysign(FAR_MM, field[femur].mean())
+    return own
+
+
+def _bone(coarse: np.ndarray) -> np.ndarray:
+    return (coarse == PELVIS) | (coarse == FEMUR)
+
+
+def _mm3(mask: np.ndarray, grid: CoarseGrid) -> float:
+    return float(mask.sum()) * float(np.prod(grid.spacing))
+
+
+def largest_component(parts: Parts, shape: tuple[int, ...], grid: CoarseGrid) -> np.ndarray:
+    """Coarse mask, bool ``[z, y, x]``, of the largest component of a structure."""
+    return component_mask(parts, int(parts.voxels.argmax()), shape, grid)
+
+
+def component_mask(parts: Parts, index: int, shape: tuple[int, ...], grid: CoarseGrid) -> np.ndarray:
+    """Coarse mask, bool ``[z, y, x]``, of component `index` (from 0) of a structure."""
+    ids, where = grid.component_samples(parts)
+    mask = np.zeros(shape, dtype=bool)
+    mask[tuple(where[:, ids == index + 1])] = True
+    return mask
+
+
+def _pair(parts: Parts, shape: tuple[int, ...], grid: CoarseGrid) -> tuple[np.ndarray, np.ndarray] | None:
+    """Coarse masks of two comparable components that belong to different legs, right before left.
+
+    A piece of a second leg at the edge of the field of view is not comparable: a surface equidistant from a whole
+    and a piece is not the median one.
+    """
+    by_size = np.argsort(parts.voxels)[::-1]
+    largest = int(by_size[0])
+    first = component_mask(parts, largest, shape, grid)
+    track = track_of(first, grid)
+    for index in by_size[1:]:
+        second = component_mask(parts, int(index), shape, grid)
+        other = track_of(second, grid)
+        slices = np.isfinite(other[:, 0]).sum() / np.isfinite(track[:, 0]).sum()
+        if min(parts.voxels[index] / parts.voxels[largest], slices) < COMPARABLE_SHARE:
+            return None
+        if _distance(track, other, grid) > LEGS_APART_MM:
+            return (first, second) if _upper_x(track, other, grid) else (second, first)
+    return None
+
+
+def track_of(mask: np.ndarray, grid: CoarseGrid) -> np.ndarray:
+    """Centroid ``(y, x)`` in mm of each slice of a mask, nan where there is none: ``[z, 2]``."""
+    z, y, x = np.nonzero(mask)
+    count = np.bincount(z, minlength=mask.shape[0]).astype(float)
+    count[count == 0] = np.nan
+    sums = [np.bincount(z, values, minlength=mask.shape[0]) for values in (y * grid.spacing[1], x * grid.spacing[2])]
+    return np.stack(sums, axis=1) / count[:, None]
+
+
+def _distance(track: np.ndarray, other: np.ndarray, grid: CoarseGrid) -> float:
+    """Median distance of two tracks in the slices they share; else between the ends that face each other."""
+    difference = np.linalg.norm(track - other, axis=1)
+    shared = np.isfinite(difference)
+    if shared.any():
+        return float(np.median(difference[shared]))
+    here, there = (np.flatnonzero(np.isfinite(one[:, 0])) for one in (track, other))
+    ends = (here[-1], there[0]) if here[-1] < there[0] else (here[0], there[-1])
+    return float(np.linalg.norm(track[ends[0]] - other[ends[1]]))
+
+
+def _upper_x(track: np.ndarray, other: np.ndarray, grid: CoarseGrid) -> bool:
+    """Whether the first track lies to the right (at smaller x) of the other in the upper part of what they share."""
+    shared = np.flatnonzero(np.isfinite(track[:, 1] - other[:, 1]))
+    if shared.size == 0:
+        return bool(np.nanmean(track[:, 1]) < np.nanmean(other[:, 1]))
+    upper = shared[shared > shared[-1] - UPPER_MM / grid.spacing[0]]
+    return bool(np.mean(track[upper, 1] - other[upper, 1]) < 0)
+
+
+def _midline_of_bones(coarse: np.ndarray, grid: CoarseGrid) -> float | None:
+    """x in mm of the sacrum's middle, unless the field of view cuts it; else that of hip bones too wide to be one."""
+    sacrum = coarse == SACRUM
+    if _mm3(sacrum, grid) >= FEWEST_BONE_MM3 and not sacrum[:, :, [0, -1]].any():
+        return float(np.nonzero(sacrum)[2].mean()) * grid.spacing[2]
+    x = np.flatnonzero((coarse == PELVIS).any(axis=(0, 1)))
+    if x.size and (x[-1] - x[0]) * grid.spacing[2] > BOTH_HIP_BONES_MM:
+        return float(x[0] + x[-1]) / 2.0 * grid.spacing[2]
+    return None
+
+
+def _midline_of_pairs(coarse: np.ndarray, grid: CoarseGrid) -> float | None:
+    """Median x in mm of the middles between the two large components of each structure that has two, far apart."""
+    middles = []
+    for parts in parts_of(coarse):
+        by_size = np.argsort(parts.voxels)[::-1][:2]
+        if not parts.structure.paired or by_size.size < 2:
+            continue
+        x = parts.centroids[by_size, 2] * grid.spacing[2]
+        if abs(x[0] - x[1]) > PAIR_APART_MM and parts.voxels[by_size[1]] >= MAIN_SHARE * parts.voxels[by_size[0]]:
+            middles.append(float(x.mean()))
+    return float(np.median(middles)) if len(middles) >= FEWEST_PAIRS else None
+
+
+def _only_side(
+    coarse: np.ndarray, is_bone: np.ndarray, grid: CoarseGrid, scanner_x_mm: float
+) -> tuple[Side, tuple[str, ...]]:
+    """The side of a scan that shows one side, and a warning when that is a guess."""
+    sacrum = np.nonzero(coarse == SACRUM)[2]
+    leg = np.nonzero(is_bone if is_bone.any() else (coarse > 0) & (coarse != SACRUM))[2]
+    if sacrum.size and leg.size:
+        offset = float(sacrum.mean() - leg.mean()) * grid.spacing[2]
+        if abs(offset) > CLEAR_OFFSET_MM:
+            return (Side.RIGHT if offset > 0 else Side.LEFT), ()
+    for vote, clear in ((handedness, CLEAR_HANDEDNESS), (medial_is_left, CLEAR_LEAN)):
+        value = vote(coarse, grid.spacing)
+        if abs(value) >= clear:
+            return (Side.RIGHT if value > 0 else Side.LEFT), ()
+    side = Side.RIGHT if scanner_x_mm < 0 else Side.LEFT
+    sentence = (
+        f"The anatomy in the scan does not tell which side it shows; {side.value} was taken from its place in the "
+        "scanner, so check the side."
+    )
+    return side, ((sentence,) if leg.size else ())
+
+
+def _one_sided_field(
+    coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid
+) -> np.ndarray:
+    """All on one side, but at the hip what lies beyond its median plane."""
+    sign = 1.0 if side is Side.RIGHT else -1.0
+    field = np.full(coarse.shape, -sign * FAR_MM, dtype=np.float32)
+    midline = _median_plane_of_one_side(coarse, hip_bone, side, grid)
+    if hip_bone is not None and midline is not None:
+        lowest = int(np.flatnonzero(hip_bone.any(axis=(1, 2)))[0])
+        field[lowest:] = plane(field[lowest:].shape, grid.spacing, midline)
+    return field
+
+
+def _median_plane_of_one_side(
+    coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid
+) -> float | None:
+    """x in mm of the symphysis, the most medial point of a hip bone; when not in view, of the sacrum's middle."""
+    last = coarse.shape[2] - 1
+    if hip_bone is not None:
+        z, _, x = np.nonzero(hip_bone)
+        femur = np.flatnonzero((coarse == FEMUR).any(axis=(1, 2)))
+        medial = int(x.max() if side is Side.RIGHT else x.min())
+        complete = femur.size > 0 and (femur[-1] - z.min()) * grid.spacing[0] >= SYMPHYSIS_OVERLAP_MM
+        if complete and medial not in (0, last):
+            return medial * grid.spacing[2]
+    midline = _midline_of_bones(coarse, grid)
+    if midline is not None:
+        return midline
+    x = np.flatnonzero((coarse == SACRUM).any(axis=(0, 1)))
+    near = None if x.size == 0 else int(x[0] if side is Side.RIGHT else x[-1])
+    if near in (None, 0, last):
+        return None
+    return near * grid.spacing[2] + (SACRUM_HALF_WIDTH_MM if side is Side.RIGHT else -SACRUM_HALF_WIDTH_MM)

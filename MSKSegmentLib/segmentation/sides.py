@@ -1,0 +1,140 @@
+"""Right and left: a label map with sides from the network's classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..anatomy import LEFT_OFFSET, STRUCTURES
+from ..ct.orientation import axis_order
+from ..ct.volume import Geometry
+from .canvas import Canvas
+from .chirality import handedness
+from .components import Parts, parts_of_structure, structure_boxes
+from .frame import FEMUR, PELVIS, SACRUM, find_frame
+from .side_field import CoarseGrid
+from .single_leg import own_and_other
+from .splitting import leaning, sides_of_whole
+
+# Depths beside the median surface, in units of the side field (2 per mm), beyond which a side is sure.
+BONE_DEPTH = 30.0
+MUSCLE_DEPTH = 20.0
+# A component whose mean lies this near to the surface waits for its neighbours.
+NEAR_SURFACE = 10.0
+TURNED_HANDEDNESS = 0.3
+
+
+@dataclass(frozen=True)
+class SideResult:
+    """`labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`); `warnings` are sentences for the user."""
+
+    labels: np.ndarray
+    warnings: tuple[str, ...] = ()
+
+
+def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
+    """Split the paired structures into right and left, in physical space.
+
+    1. A first side field: signed distance from the median surface, from the femora, the hip bones, the sacrum or
+       pairs of muscles. A single leg has no midline; then the sacrum, which is medial, or the order of its
+       structures around the limb decides, see `frame.find_frame`. Because the surface is equidistant from the bones
+       of both sides it follows turned, asymmetric and crossed legs.
+    2. Hip bones and femora go to their sides; the field is taken again from both.
+    3. Components of muscles that lie clearly on one side go there, whole. With one femur only, a second leg may be
+       partly in view: muscles much farther from the femur than its own are the other's.
+    4. The doubtful ones (on both sides, or near the surface) follow their neighbours: the field from all that is
+       settled. Those that reach 10 mm and more into both sides are cut by a watershed (`splitting.left_part`), as
+       the hip bones are when fused at the symphysis.
+
+    Args:
+        classes: uint8 ``[z, y, x]`` of 0..22, without stray components.
+        geometry: its grid, any axis order.
+
+    Returns:
+        Labels on the same grid, and a sentence when the sides are a guess or the image's axes seem turned.
+
+    Raises:
+        ValueError: the shape is not the grid's.
+    """
+    if classes.shape != geometry.shape:
+        raise ValueError(f"classes of shape {classes.shape} on a grid of shape {geometry.shape}")
+    order = axis_order(geometry.direction)
+    ordered, grid_geometry = order.apply(classes), order.geometry(geometry)
+    grid = CoarseGrid.of(grid_geometry)
+    labels = np.zeros(classes.shape, dtype=np.uint8)
+    canvas = Canvas(order.apply(labels), grid, grid_geometry.spacing[::-1])
+    boxes = structure_boxes(ordered)
+    if not boxes:
+        return SideResult(labels)
+    canvas.labels[ordered == SACRUM] = SACRUM
+
+    coarse = np.ascontiguousarray(grid.sample(ordered))
+    by_index = {structure.index: structure for structure in STRUCTURES}
+    bones = {
+        index: parts_of_structure(ordered, by_index[index], boxes[index]) for index in (PELVIS, FEMUR) if index in boxes
+    }
+    frame = find_frame(coarse, bones, grid, _scanner_x(coarse, grid, grid_geometry))
+    for index, parts in bones.items():
+        if index == FEMUR and frame.only_femur is not None:
+            is_left, _ = _clear_sides(parts, frame.field, frame.only_femur, grid)
+            canvas.paint(parts, is_left, np.ones_like(is_left))
+        else:
+            canvas.paint_by(parts, frame.field, BONE_DEPTH)
+    field = frame.field
+    if frame.two_sided and frame.only_femur is None:
+        of_all_bones = canvas.field((PELVIS, FEMUR))
+        field = frame.field if of_all_bones is None else of_all_bones
+
+    doubtful: list[Parts] = []
+    for index, box in boxes.items():
+        if by_index[index].paired and index not in bones:
+            parts = parts_of_structure(ordered, by_index[index], box)
+            is_left, clear = _clear_sides(parts, field, frame.only_femur, grid)
+            canvas.paint(parts, is_left, clear)
+            doubtful += [parts.single(int(which)) for which in np.flatnonzero(~clear)]
+    if doubtful:
+        settled = canvas.field(tuple(index for index in by_index if index != SACRUM))
+        for parts in doubtful:
+            canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH)
+    return SideResult(labels, (*frame.warnings, *_turned(canvas)))
+
+
+def _clear_sides(
+    parts: Parts, field: np.ndarray, only_femur: np.ndarray | None, grid: CoarseGrid
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each component whether it is left, and whether that is clear without its neighbours."""
+    lean = leaning(parts, field, grid, MUSCLE_DEPTH)
+    if only_femur is None:
+        is_left, whole = sides_of_whole(parts, lean)
+        return is_left, whole | ~(lean.on_both_sides | (np.abs(lean.mean) < NEAR_SURFACE))
+    femur_is_left = bool(field[only_femur].mean() > 0)
+    own, other = own_and_other(parts, only_femur, grid)
+    agrees = (lean.left > 0.5) == femur_is_left
+    return other != femur_is_left, (other | (own & agrees)) & ~lean.on_both_sides
+
+
+def _scanner_x(coarse: np.ndarray, grid: CoarseGrid, geometry: Geometry) -> float:
+    """LPS x in mm of the centre of all labels."""
+    centre = [float(found.mean()) if found.size else 0.0 for found in np.nonzero(coarse)]
+    index = [position * step for position, step in zip(centre, grid.stride, strict=True)]
+    return float(geometry.to_physical(index[::-1])[0])
+
+
+def _turned(canvas: Canvas) -> tuple[str, ...]:
+    """A sentence when both legs have their muscles in the order of the other side.
+
+    That is so when the header names front and back, or top and bottom, the wrong way round, or a prone patient
+    supine. A body whose left and right alone are swapped looks like a body, and cannot be noticed.
+    """
+    coarse = canvas.grid.sample(canvas.labels)
+    votes = []
+    for offset in (0, LEFT_OFFSET):
+        leg = np.where((coarse > offset) & (coarse < offset + LEFT_OFFSET) & (coarse != SACRUM), coarse - offset, 0)
+        votes.append(handedness(leg.astype(np.uint8), canvas.grid.spacing))
+    if votes[0] < -TURNED_HANDEDNESS and votes[1] > TURNED_HANDEDNESS:
+        return (
+            "The muscles lie around each leg as in the leg of the other side, so the image's axes seem to be turned; "
+            "check its orientation, and right and left.",
+        )
+    return ()

@@ -1,0 +1,307 @@
+"""Every format is read to the same HU in the same place; DICOM is sorted, rescaled and repaired."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from broken_inputs import AXIAL, SPACING, two_thighs, write_dicom, write_volume
+
+from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.ct import CTVolume, Geometry, list_series, read_ct, read_labels
+from MSKSegmentLib.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL_CT = ROOT.parent / "shared" / "ct" / "pelvis_3mm.nii.gz"
+ATLAS = ROOT.parent / "shared" / "anatomy" / "vhf_labels.nrrd"
+
+
+def test_importing_the_package_loads_no_toolkit() -> None:
+    code = "import sys, MSKSegmentLib.ct; print({'SimpleITK', 'pydicom', 'torch', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    "name", ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd", "A.NII.GZ", "右大腿 CT.nrrd"]
+)
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32, np.float64])
+def test_each_format_and_pixel_type(name: str, kind: type, tmp_path: Path) -> None:
+    hu = two_thighs()
+    image = sitk.GetImageFromArray(hu.astype(kind) + (0.25 if np.dtype(kind).kind == "f" else 0))
+    image.SetSpacing(SPACING)
+    image.SetOrigin((-11.5, 20.25, -300.0))
+    folder = tmp_path / "患者 データ"
+    folder.mkdir()
+    # The toolkit chooses the writer by the ending in small letters.
+    sitk.WriteImage(image, str(folder / name.lower()))
+    (folder / name.lower()).rename(folder / name)
+    volume = read_ct(folder / name)
+    assert volume.hu.dtype == np.int16
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert volume.geometry.matches(Geometry.of_image(image))
+    assert volume.height_m is None and volume.notes == ()
+
+
+def test_values_beyond_int16_are_held_to_its_range(tmp_path: Path) -> None:
+    values = two_thighs().astype(np.int32)
+    values[3, 4, 5], values[3, 4, 6] = 70_000, -70_000
+    hu = read_ct(write_volume(tmp_path / "a.nrrd", values)).hu
+    assert (hu[3, 4, 5], hu[3, 4, 6]) == (32767, -32768)
+
+
+def test_dicom_is_sorted_and_placed(tmp_path: Path) -> None:
+    hu = two_thighs(12)
+    volume = read_ct(write_dicom(tmp_path / "検査" / "CT 右", hu, levels=-400 + 2.5 * np.arange(12)))
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert volume.geometry.spacing == pytest.approx((4.0, 4.0, 2.5))
+    assert volume.geometry.origin == pytest.approx((-150.0, -100.0, -400.0))
+    assert volume.notes == ()
+
+
+def test_dicom_agrees_with_the_toolkits_own_series_reader(tmp_path: Path) -> None:
+    folder = write_dicom(tmp_path / "s", two_thighs(12), orientation=(-1, 0, 0, 0, 0.8, 0.6), positions=[
+        (150.0, -100.0 - 3 * k * 0.6, 50.0 + 3 * k * 0.8) for k in range(12)
+    ])  # fmt: skip
+    image = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
+    volume = read_ct(folder)
+    assert volume.geometry.matches(Geometry.of_image(image))
+    np.testing.assert_array_equal(volume.hu, sitk.GetArrayFromImage(image))
+
+
+def test_rescale_may_vary_between_slices(tmp_path: Path) -> None:
+    hu = two_thighs(12)
+    folder = write_dicom(tmp_path / "s", hu, rescale=lambda k: (0.5 if k % 2 else 2.0, -1024.0 + 8 * k))
+    difference = np.abs(read_ct(folder).hu.astype(int) - hu)
+    assert difference[1::2].max() == 0
+    assert difference[::2].max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "height", "told"), [(1.63, 1.63, False), (0, None, False), (163, None, True), (0.2, None, True)]
+)
+def test_patient_height(size: float, height: float | None, told: bool, tmp_path: Path) -> None:
+    volume = read_ct(write_dicom(tmp_path / "s", two_thighs(8), tags={"PatientSize": size}))
+    assert volume.height_m == height
+    assert any("height" in note for note in volume.notes) is told
+
+
+def study(tmp_path: Path) -> Path:
+    """Two scans in folders of their own, a localizer with the number of the first, and an MR series."""
+    write_dicom(tmp_path / "study" / "thin", two_thighs(20, seed=1), levels=2.0 * np.arange(20), number=3)
+    write_dicom(tmp_path / "study" / "thick", two_thighs(10, seed=2), number=4)
+    scout = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}
+    write_dicom(tmp_path / "study", two_thighs(1), number=3, prefix="scout", tags=scout)
+    write_dicom(tmp_path / "study" / "mr", two_thighs(9), number=7, tags={"Modality": "MR"})
+    (tmp_path / "study" / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + bytes(40))
+    (tmp_path / "study" / "readme.txt").write_text("hello")
+    return tmp_path / "study"
+
+
+def test_series_are_listed(tmp_path: Path) -> None:
+    infos = list_series(study(tmp_path))
+    assert sorted((i.number, i.modality, i.slices, i.usable) for i in infos) == [
+        ("3", "CT", 1, False),
+        ("3", "CT", 20, True),
+        ("4", "CT", 10, True),
+        ("7", "MR", 9, False),
+    ]
+    assert next(i for i in infos if i.slices == 20).spacing == pytest.approx((4.0, 4.0, 2.0))
+
+
+def test_series_is_chosen_by_number_uid_or_file(tmp_path: Path) -> None:
+    folder = study(tmp_path)
+    with pytest.raises(InputError, match="2 CT series"):
+        read_ct(folder)
+    # The localizer of the same number does not stand in the way.
+    assert len(read_ct(folder, "3").hu) == 20
+    assert len(read_ct(folder, " 4 ").hu) == 10
+    uid = next(i.uid for i in list_series(folder) if i.number == "4")
+    assert len(read_ct(folder, uid).hu) == 10
+    assert len(read_ct(next((folder / "thick").glob("*.dcm"))).hu) == 10
+    with pytest.raises(InputError, match="MR and not CT"):
+        read_ct(folder, "7")
+
+
+def test_localizer_and_short_series_do_not_compete_with_a_scan(tmp_path: Path) -> None:
+    folder = study(tmp_path)
+    for path in (folder / "thick").iterdir():
+        path.unlink()
+    write_dicom(folder / "thick", two_thighs(4), number=5)
+    assert len(read_ct(folder).hu) == 20
+
+
+def test_localizer_within_the_series_is_left_out(tmp_path: Path) -> None:
+    def edit(k: int, data: object) -> None:
+        if k == 0:
+            data.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]  # type: ignore[attr-defined]
+            data.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]  # type: ignore[attr-defined]
+
+    assert len(read_ct(write_dicom(tmp_path / "s", two_thighs(12), edit=edit)).hu) == 11
+
+
+def test_copied_files_do_not_count(tmp_path: Path) -> None:
+    folder = write_dicom(tmp_path / "s", two_thighs(9))
+    (folder / "copy").mkdir()
+    for path in sorted(folder.glob("*.dcm"))[:3]:
+        (folder / "copy" / path.name).write_bytes(path.read_bytes())
+    volume = read_ct(folder)
+    assert len(volume.hu) == 9
+    assert volume.notes == ("3 slice files are copies of another and did not count.",)
+
+
+def test_varying_intervals_are_interpolated_to_the_finest(tmp_path: Path) -> None:
+    """The intervals of the method's own scans: 2 mm in the pelvis, 6 mm along the shaft, 1 mm distally."""
+    levels = np.concatenate([np.arange(0, 8, 1.0), np.arange(8, 38, 6.0), np.arange(38, 50, 2.0)])
+    ramp = np.rint(10 * levels)[:, None, None].astype(np.int16) + two_thighs(1)
+    volume = read_ct(write_dicom(tmp_path / "s", ramp, levels=levels))
+    assert volume.geometry.spacing[2] == pytest.approx(1.0)
+    np.testing.assert_allclose(volume.hu[:, 5, 5], 10 * np.arange(49) + ramp[0, 5, 5], atol=0.51)
+    assert len(volume.notes) == 1 and "varies from 1.00 to 6.00 mm" in volume.notes[0]
+
+
+def test_intervals_below_one_millimetre_are_not_interpolated_finer(tmp_path: Path) -> None:
+    levels = np.concatenate([np.arange(0, 6, 0.5), np.arange(6, 30, 3.0)])
+    volume = read_ct(write_dicom(tmp_path / "s", two_thighs(len(levels)), levels=levels))
+    assert volume.geometry.spacing[2] == 1.0
+
+
+def test_rounded_positions_are_regular(tmp_path: Path) -> None:
+    hu = two_thighs(12)
+    volume = read_ct(write_dicom(tmp_path / "s", hu, levels=np.round(0.625 * np.arange(12), 1)))
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert volume.notes == ()
+
+
+def tilted(tmp_path: Path, degrees: float, slices: int = 20) -> tuple[CTVolume, np.ndarray]:
+    """A straight bar along z, scanned by a gantry tilted about x; also the bar's positions in LPS."""
+    angle = np.radians(degrees)
+    column = np.array([0.0, np.cos(angle), np.sin(angle)])
+    origins = np.array([(-64.0, -64.0, 3.0 * k) for k in range(slices)])
+    i, j = np.meshgrid(np.arange(64) * 2.0, np.arange(64) * 2.0)
+    hu = np.empty((slices, 64, 64), np.int16)
+    for k, origin in enumerate(origins):
+        x, y = origin[0] + i, origin[1] + j * column[1]
+        hu[k] = np.where(np.hypot(x, y) < 30, 50, -1000)
+    folder = write_dicom(
+        tmp_path / "s", hu, spacing=(2.0, 2.0), orientation=(1, 0, 0, *column), positions=origins,
+        tags={"GantryDetectorTilt": degrees},
+    )  # fmt: skip
+    volume = read_ct(folder)
+    body = np.argwhere(volume.hu > -475)[:, ::-1]
+    return volume, volume.geometry.to_physical(body)
+
+
+@pytest.mark.parametrize("degrees", [12.0, -20.0])
+def test_gantry_tilt_is_straightened(degrees: float, tmp_path: Path) -> None:
+    volume, points = tilted(tmp_path, degrees)
+    assert any(f"{abs(degrees):.1f} degrees" in note for note in volume.notes)
+    # Every slice held the whole bar, so it must fill its place on the grid and nothing else; read without correction it
+    # would lean by the tilt, 11 to 20 mm at the ends.
+    indices = np.moveaxis(np.indices(volume.hu.shape)[::-1], 0, -1)
+    distance = np.hypot(*np.moveaxis(volume.geometry.to_physical(indices)[..., :2], -1, 0))
+    assert (volume.hu[distance < 28] == 50).all()
+    assert (volume.hu[distance > 32] <= -1000).all()
+    assert np.hypot(points[:, 0], points[:, 1]).max() < 32
+
+
+def test_tiny_tilt_is_ignored(tmp_path: Path) -> None:
+    volume, _ = tilted(tmp_path, 0.3)
+    assert volume.notes == ()
+    assert volume.hu.shape == (20, 64, 64)
+
+
+def test_tilt_in_the_header_only_is_told(tmp_path: Path) -> None:
+    folder = write_dicom(tmp_path / "s", two_thighs(8), orientation=AXIAL, tags={"GantryDetectorTilt": 15})
+    assert "gantry tilt of 15.0 degrees" in read_ct(folder).notes[0]
+
+
+# --- label maps ---
+
+
+def seg_nrrd(path: Path, layers: np.ndarray, fields: dict[str, str]) -> Path:
+    """A ``.seg.nrrd`` of layers ``[z, y, x, layer]`` as Slicer writes it: the layers are the fastest axis."""
+    z, y, x, n = layers.shape
+    lines = ["NRRD0004", "type: unsigned char", "space: left-posterior-superior", "encoding: raw"]
+    if n > 1:
+        lines += ["dimension: 4", f"sizes: {n} {x} {y} {z}", "kinds: list domain domain domain"]
+        lines += ["space directions: none (2,0,0) (0,2,0) (0,0,3)"]
+    else:
+        lines += ["dimension: 3", f"sizes: {x} {y} {z}", "kinds: domain domain domain"]
+        lines += ["space directions: (2,0,0) (0,2,0) (0,0,3)"]
+    lines += ["space origin: (1,2,3)", *(f"{key}:={value}" for key, value in fields.items())]
+    path.write_bytes("\n".join(lines).encode() + b"\n\n" + np.ascontiguousarray(layers, np.uint8).tobytes())
+    return path
+
+
+def boxes() -> np.ndarray:
+    labels = np.zeros((10, 12, 14), np.uint8)
+    labels[2:5, 2:6, 2:6] = 1
+    labels[5:8, 6:9, 7:12] = 2
+    return labels
+
+
+@pytest.mark.parametrize("name", ["l.nii.gz", "l.nrrd", "l.mha"])
+def test_plain_label_map(name: str, tmp_path: Path) -> None:
+    labels = np.zeros((9, 10, 50), np.uint8)
+    labels.flat[: len(segments())] = [s.label for s in segments()]
+    found, geometry = read_labels(write_volume(tmp_path / name, labels.astype(np.int16)))
+    np.testing.assert_array_equal(found, labels)
+    assert found.dtype == np.uint8 and geometry.spacing == pytest.approx(SPACING)
+
+
+@pytest.mark.parametrize("value", [23, 103, 99, -1, 1.5])
+def test_foreign_label_is_refused(value: float, tmp_path: Path) -> None:
+    labels = np.zeros((9, 10, 50), np.float32)
+    labels[3, 3, 3] = value
+    with pytest.raises(InputError, match=f"holds the value {value:g},"):
+        read_labels(write_volume(tmp_path / "l.nrrd", labels))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [{"ID": "GMAX_right", "Name": "my muscle"}, {"ID": "Segment_1", "Name": "Gluteus maximus, right"},
+     {"ID": "Segment_1", "Name": "x", "Tags": "Segmentation.Status:completed|MSKSegment.Key:gmax_right|"}],
+)  # fmt: skip
+def test_segments_are_recognised_by_identifier_name_or_tag(first: dict[str, str], tmp_path: Path) -> None:
+    fields = {f"Segment0_{key}": value for key, value in {**first, "LabelValue": "2", "Layer": "0"}.items()}
+    fields |= {"Segment1_ID": "SACRUM", "Segment1_LabelValue": "1", "Segment1_Layer": "0"}
+    labels, geometry = read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields))
+    np.testing.assert_array_equal(labels, np.select([boxes() == 2, boxes() == 1], [4, 3], 0))
+    assert geometry.spacing == pytest.approx((2, 2, 3)) and geometry.origin == pytest.approx((1, 2, 3))
+
+
+def test_layers_share_label_values(tmp_path: Path) -> None:
+    layers = np.stack([boxes(), np.roll(boxes(), 1, axis=2), np.roll(boxes(), -1, axis=1)], axis=-1)
+    names = ["FEMUR_left", "VM_left", "RF_right"]
+    fields: dict[str, str] = {}
+    for n, name in enumerate(names):
+        fields |= {f"Segment{n}_ID": name, f"Segment{n}_LabelValue": "1", f"Segment{n}_Layer": str(n)}
+    labels, _ = read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", layers, fields))
+    expected = np.select([layers[..., 2] == 1, layers[..., 1] == 1, layers[..., 0] == 1], [16, 122, 102], 0)
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_foreign_segment_is_refused_unless_empty(tmp_path: Path) -> None:
+    fields = {"Segment0_ID": "a", "Segment0_Name": "Tumour", "Segment0_LabelValue": "1"}
+    with pytest.raises(InputError, match="segment 'Tumour' of s.seg.nrrd"):
+        read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields))
+    fields["Segment0_LabelValue"] = "9"
+    assert not read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields))[0].any()
+
+
+@pytest.mark.skipif(not REAL_CT.exists(), reason="the shared real CT is absent")
+def test_real_ct() -> None:
+    volume = read_ct(REAL_CT)
+    assert volume.hu.shape == (112, 101, 122)
+    assert (int(volume.hu.min()), int(volume.hu.max())) == (-1207, 3382)
+
+
+@pytest.mark.skipif(not ATLAS.exists(), reason="the shared label map is absent")
+def test_atlas_with_extra_structures_is_refused_as_a_label_map() -> None:
+    with pytest.raises(InputError, match="stands for no structure"):
+        read_labels(ATLAS)

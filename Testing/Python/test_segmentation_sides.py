@@ -1,0 +1,230 @@
+"""Right and left on an analytic phantom: whole, in parts, posed, fused, from any axis order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+from scipy.ndimage import affine_transform, rotate
+from segmentation_phantom import KNEE_TO_HIP_MM, SPACING, classes_of, fused, phantom
+
+from MSKSegmentLib.anatomy import STRUCTURES, structure_of
+from MSKSegmentLib.ct.orientation import AxisOrder
+from MSKSegmentLib.ct.volume import Geometry
+from MSKSegmentLib.segmentation import split_sides
+from MSKSegmentLib.segmentation.chirality import handedness, medial_is_left
+
+HIP = int(KNEE_TO_HIP_MM / SPACING)
+SACRUM = structure_of("SACRUM").index
+INDEX = {structure.abbreviation: structure.index for structure in STRUCTURES}
+
+
+@cache
+def truth() -> tuple[np.ndarray, Geometry]:
+    labels, geometry = phantom()
+    labels.setflags(write=False)
+    return labels, geometry
+
+
+def grid_of(labels: np.ndarray) -> Geometry:
+    return replace(truth()[1], size=(labels.shape[2], labels.shape[1], labels.shape[0]))
+
+
+def without(labels: np.ndarray, *abbreviations: str) -> np.ndarray:
+    gone = np.isin(classes_of(labels), [INDEX[abbreviation] for abbreviation in abbreviations])
+    return np.where(gone, 0, labels).astype(np.uint8)
+
+
+def leg(side: str) -> np.ndarray:
+    labels = truth()[0]
+    return np.where((labels > 100) if side == "left" else (labels < 100) & (labels != SACRUM), labels, 0).astype(np.uint8)
+
+
+def assert_sides(labels: np.ndarray, share: float = 1.0, geometry: Geometry | None = None, warned: bool = False) -> None:
+    classes = classes_of(labels)
+    result = split_sides(classes, geometry or grid_of(labels))
+    assert result.labels.dtype == np.uint8
+    assert np.array_equal(classes_of(result.labels), classes), "splitting must not change the structures"
+    assert bool(result.warnings) is warned, result.warnings
+    inside = labels > 0
+    assert np.mean(result.labels[inside] == labels[inside]) >= share
+
+
+def test_phantom_has_all_structures_on_both_sides():
+    labels = truth()[0]
+    assert len(np.unique(labels)) == 1 + 43
+
+
+def test_whole():
+    assert_sides(truth()[0])
+
+
+@pytest.mark.parametrize("part", ["pelvis", "thigh", "iliac wings"])
+def test_part_of_both_sides(part):
+    assert_sides(truth()[0][{"pelvis": slice(HIP, None), "thigh": slice(0, HIP), "iliac wings": slice(HIP + 35, None)}[part]])
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("part", ["hip to knee", "thigh", "hip"])
+def test_one_leg_without_midline(side, part):
+    labels = leg(side)
+    assert_sides(labels[{"hip to knee": slice(None), "thigh": slice(0, HIP), "hip": slice(HIP, None)}[part]])
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("beyond_mm", [0, 30, 60, 90])
+def test_field_of_view_of_one_side_with_a_piece_of_the_other(side, beyond_mm):
+    labels = truth()[0]
+    middle, more = labels.shape[2] // 2, int(beyond_mm / SPACING)
+    part = labels[:, :, : middle + more] if side == "right" else labels[:, :, middle + 1 - more :]
+    assert_sides(np.ascontiguousarray(part), 0.995)
+
+
+@pytest.mark.parametrize("degrees", [-60, 90, 180])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_single_leg_turned_about_its_axis(side, degrees):
+    assert_sides(rotate(leg(side)[:HIP], degrees, axes=(1, 2), order=0, reshape=True))
+
+
+def test_two_bones_of_one_leg_are_enough():
+    for side in ("right", "left"):
+        labels = leg(side)[HIP:]
+        bones = np.where(np.isin(classes_of(labels), (INDEX["PELVIS"], INDEX["FEMUR"])), labels, 0).astype(np.uint8)
+        assert_sides(bones)
+
+
+def test_undecidable_side_is_said():
+    labels = np.zeros((30, 40, 40), np.uint8)
+    labels[:, 10:20, 10:20] = INDEX["FEMUR"]
+    geometry = Geometry((40, 40, 30), (3.0, 3.0, 3.0), (40.0, 0.0, 0.0))
+    result = split_sides(labels, geometry)
+    assert set(np.unique(result.labels)) == {0, 100 + INDEX["FEMUR"]}
+    (sentence,) = result.warnings
+    assert "left" in sentence and sentence.endswith(".") and "\n" not in sentence
+
+
+def test_without_bones_the_muscles_decide_and_it_is_said():
+    assert_sides(without(truth()[0], "PELVIS", "FEMUR", "SACRUM"), warned=True)
+
+
+@pytest.mark.parametrize("missing", [("SACRUM",), ("FEMUR",), ("PELVIS",), ("FEMUR", "SACRUM")])
+def test_missing_bones(missing):
+    assert_sides(without(truth()[0], *missing))
+
+
+def test_one_femur_not_found():
+    labels = truth()[0]
+    assert_sides(np.where(labels == 100 + INDEX["FEMUR"], 0, labels).astype(np.uint8))
+
+
+def test_empty():
+    labels = np.zeros((8, 9, 10), np.uint8)
+    assert_sides(labels)
+
+
+def test_sacrum_alone():
+    labels = truth()[0]
+    assert_sides(np.where(labels == SACRUM, labels, 0).astype(np.uint8))
+
+
+@pytest.mark.parametrize("structure", ["PELVIS", "AD", "GRAC", "GMAX", "OE"])
+def test_fused_in_the_midline(structure):
+    iterations = {"PELVIS": 3, "AD": 12, "GRAC": 7, "GMAX": 6, "OE": 10}[structure]
+    labels = fused(truth()[0], INDEX[structure], iterations)
+    from scipy.ndimage import label
+
+    components = label(classes_of(labels) == INDEX[structure], np.ones((3, 3, 3)))[1]
+    assert components == 1, "the case is only worth testing when both sides are one component"
+    assert_sides(labels, 0.998)
+
+
+def test_watershed_cuts_at_the_waist():
+    """Hip bones fused off the middle: the cut follows the bridge, not the plane."""
+    labels = truth()[0].copy()
+    right, left = INDEX["PELVIS"], 100 + INDEX["PELVIS"]
+    middle = labels.shape[2] // 2
+    bridge = [tuple(index) for index in np.argwhere(labels == right) if index[2] == np.nonzero(labels == right)[2].max()]
+    for z, y, x in bridge:
+        row = labels[z, y]
+        stop = int(np.flatnonzero(row == left)[0])
+        row[x + 1 : stop - 1] = right  # the right bone reaches over to just before the left one
+        row[stop - 1] = left
+    assert (labels[:, :, middle:] == right).any()
+    assert_sides(labels, 0.999)
+
+
+@pytest.mark.parametrize("degrees", [8, 20])
+@pytest.mark.parametrize("axes", [(1, 2), (0, 2)], ids=["rolled", "tilted"])
+def test_turned_body(axes, degrees):
+    assert_sides(rotate(truth()[0], degrees, axes=axes, order=0, reshape=True), 0.998)
+
+
+def test_crossed_legs():
+    """The right leg forwards and across, the left one back and across, until the knees have changed sides."""
+    labels = truth()[0]
+    shape = (labels.shape[0], labels.shape[1] + 60, labels.shape[2])
+    posed = np.zeros(shape, np.uint8)
+    for sign, side in ((1, leg("right")), (-1, leg("left"))):
+        for k in range(HIP):
+            down = (HIP - k) / HIP
+            across, along = int(sign * 40 * down), int(-sign * 30 * min(1.0, 2.5 * down)) + 30
+            slice_ = np.roll(np.pad(side[k], ((0, 60), (0, 0))), (along, across), axis=(0, 1))
+            posed[k][slice_ > 0] = slice_[slice_ > 0]
+    posed[HIP:, 30 : 30 + labels.shape[1]] = labels[HIP:]
+    femur = [np.nonzero(posed[5] == INDEX["FEMUR"] + offset)[1].mean() for offset in (0, 100)]
+    assert femur[0] > femur[1], "the knees are crossed"
+    assert_sides(posed, 0.995)
+    assert_sides(posed[:HIP], 0.995)
+
+
+def test_thick_slices():
+    labels = truth()[0][::2]
+    geometry = replace(grid_of(labels), spacing=(SPACING, SPACING, 2 * SPACING))
+    assert_sides(labels, geometry=geometry)
+
+
+def test_asymmetric_body():
+    """One side swollen by 15 % about the midline."""
+    labels = truth()[0]
+    middle = labels.shape[2] // 2
+    swollen = affine_transform(leg("left"), (1, 1, 1 / 1.15), (0, 0, middle * (1 - 1 / 1.15)), order=0)
+    assert_sides(np.where(swollen > 0, swollen, np.where(labels < 100, labels, 0)).astype(np.uint8), 0.998)
+
+
+ORDERS = [
+    AxisOrder(axes, signs) for axes in permutations((0, 1, 2)) for signs in product((1, -1), repeat=3)
+]
+
+
+@pytest.mark.parametrize("order", ORDERS[::5], ids=str)
+def test_any_axis_order(order):
+    labels, geometry = truth()
+    labels, geometry = labels[::2, ::2, ::2], replace(geometry, spacing=(2 * SPACING,) * 3)
+    geometry = replace(geometry, size=(labels.shape[2], labels.shape[1], labels.shape[0]))
+    assert_sides(order.apply(labels), geometry=order.geometry(geometry))
+
+
+def test_front_and_back_swapped_is_noticed():
+    labels = truth()[0][:, ::-1]
+    assert_sides(np.ascontiguousarray(labels), warned=True)
+
+
+def test_wrong_shape_is_an_error():
+    with pytest.raises(ValueError, match="shape"):
+        split_sides(np.zeros((3, 4, 5), np.uint8), Geometry((3, 4, 5), (1.0, 1.0, 1.0)))
+
+
+def test_handedness_changes_sign_with_the_side_and_not_with_rotation():
+    spacing = (SPACING,) * 3
+    right, left = (handedness(classes_of(leg(side)), spacing) for side in ("right", "left"))
+    assert right > 0.5 and left == pytest.approx(-right)
+    assert handedness(np.rot90(classes_of(leg("right")), axes=(1, 2)), spacing) == pytest.approx(right, abs=0.02)
+
+
+def test_medial_is_left_in_a_right_leg_only():
+    spacing = (SPACING,) * 3
+    assert medial_is_left(classes_of(leg("right")), spacing) > 0.5
+    assert medial_is_left(classes_of(leg("left")), spacing) < -0.5
