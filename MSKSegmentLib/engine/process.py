@@ -160,13 +160,18 @@ class EngineRun:
 
         self._cancelled = self._process.poll() is None
         try:
-            tree = [psutil.Process(self._process.pid)]
-            tree += tree[0].children(recursive=True)
+            below = psutil.Process(self._process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
-            tree = []
-        for process in tree:
+            below = []
+        self._process.terminate()
+        for process in below:
             _ignore_gone(process.terminate)
-        _, alive = psutil.wait_procs(tree, timeout=GRACE_S)
+        # The child is waited for by its own handle: psutil would collect its exit code, which would then be lost.
+        try:
+            self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        _, alive = psutil.wait_procs(below, timeout=GRACE_S)
         for process in alive:
             _ignore_gone(process.kill)
         code = self.wait()

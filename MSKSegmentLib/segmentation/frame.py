@@ -47,16 +47,31 @@ FAR_MM = 1000.0
 
 
 @dataclass(frozen=True)
+class OnlyFemur:
+    """The femur of the only leg in view as a whole: coarse mask ``[z, y, x]``, side, and the hips' lowest slice."""
+
+    mask: np.ndarray
+    is_left: bool
+    hips_from: int
+
+    def hips_only(self, field: np.ndarray) -> np.ndarray:
+        """A side field that is 0, undecided, below the hips."""
+        result = field.copy()
+        result[: self.hips_from] = 0.0
+        return result
+
+
+@dataclass(frozen=True)
 class Frame:
     """A coarse side field (see `side_field`), whether both sides are in the scan, and sentences for the user.
 
-    `only_femur` is the coarse mask of the femur when there is just one: below the hip the field then says nothing about
-    a second leg that is partly in view.
+    With an `only_femur` the field is that leg's side everywhere below the hips, and says nothing of a second leg that
+    is partly in view.
     """
 
     field: np.ndarray
     two_sided: bool
-    only_femur: np.ndarray | None = None
+    only_femur: OnlyFemur | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -87,7 +102,12 @@ def find_frame(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, sc
         femur = None
     field = _field_of_hips(coarse, bones, grid)
     if field is not None:
-        return Frame(field if femur is None else _own_below_hips(field, coarse, femur), True, femur)
+        if femur is None:
+            return Frame(field, True)
+        own = OnlyFemur(femur, bool(field[femur].mean() > 0), _lowest_slice(coarse == PELVIS))
+        field = own.hips_only(field)
+        field[: own.hips_from] = FAR_MM if own.is_left else -FAR_MM
+        return Frame(field, True, own)
     is_bone = _bone(coarse)
     if _mm3(is_bone, grid) < FEWEST_BONE_MM3:
         midline = _midline_of_pairs(coarse, grid)
@@ -96,7 +116,8 @@ def find_frame(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, sc
             return Frame(plane(shape, grid.spacing, midline), True, warnings=(sentence,))
     side, warnings = _only_side(coarse, is_bone, grid, scanner_x_mm)
     hip_bone = largest_component(bones[PELVIS], shape, grid) if PELVIS in bones else None
-    return Frame(_one_sided_field(coarse, hip_bone, side, grid), False, femur, warnings)
+    only = None if femur is None else OnlyFemur(femur, side is Side.LEFT, _lowest_slice(hip_bone))
+    return Frame(_one_sided_field(coarse, hip_bone, side, grid), False, only, warnings)
 
 
 def _field_of_hips(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid) -> np.ndarray | None:
@@ -113,12 +134,10 @@ def _field_of_hips(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid
     return field if min(shares) >= BOTH_SIDES_SHARE else None
 
 
-def _own_below_hips(field: np.ndarray, coarse: np.ndarray, femur: np.ndarray) -> np.ndarray:
-    """The field of the hips, and below them the side of the only femur, since they say little of where the legs go."""
-    lowest = np.flatnonzero((coarse == PELVIS).any(axis=(1, 2)))
-    own = field.copy()
-    own[: int(lowest[0]) if lowest.size else field.shape[0]] = np.copysign(FAR_MM, field[femur].mean())
-    return own
+def _lowest_slice(mask: np.ndarray | None) -> int:
+    """First slice of a mask; beyond any volume when it is empty or None."""
+    slices = np.array([]) if mask is None else np.flatnonzero(mask.any(axis=(1, 2)))
+    return int(slices[0]) if slices.size else np.iinfo(np.int32).max
 
 
 def _bone(coarse: np.ndarray) -> np.ndarray:
@@ -246,7 +265,7 @@ def _one_sided_field(
     field = np.full(coarse.shape, -sign * FAR_MM, dtype=np.float32)
     midline = _median_plane_of_one_side(coarse, hip_bone, side, grid)
     if hip_bone is not None and midline is not None:
-        lowest = int(np.flatnonzero(hip_bone.any(axis=(1, 2)))[0])
+        lowest = _lowest_slice(hip_bone)
         field[lowest:] = plane(field[lowest:].shape, grid.spacing, midline)
     return field
 

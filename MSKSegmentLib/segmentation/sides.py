@@ -12,7 +12,7 @@ from ..ct.volume import Geometry
 from .canvas import Canvas
 from .chirality import handedness
 from .components import Parts, parts_of_structure, structure_boxes
-from .frame import FEMUR, PELVIS, SACRUM, find_frame
+from .frame import FEMUR, PELVIS, SACRUM, OnlyFemur, find_frame
 from .side_field import CoarseGrid
 from .single_leg import own_and_other
 from .splitting import leaning, sides_of_whole
@@ -101,17 +101,17 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
 
 
 def _clear_sides(
-    parts: Parts, field: np.ndarray, only_femur: np.ndarray | None, grid: CoarseGrid
+    parts: Parts, field: np.ndarray, only_femur: OnlyFemur | None, grid: CoarseGrid
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each component whether it is left, and whether that is clear without its neighbours."""
-    lean = leaning(parts, field, grid, MUSCLE_DEPTH)
     if only_femur is None:
+        lean = leaning(parts, field, grid, MUSCLE_DEPTH)
         is_left, whole = sides_of_whole(parts, lean)
         return is_left, whole | ~(lean.on_both_sides | (np.abs(lean.mean) < NEAR_SURFACE))
-    femur_is_left = bool(field[only_femur].mean() > 0)
-    own, other = own_and_other(parts, only_femur, grid)
-    agrees = (lean.left > 0.5) == femur_is_left
-    return other != femur_is_left, (other | (own & agrees)) & ~lean.on_both_sides
+    lean = leaning(parts, only_femur.hips_only(field), grid, MUSCLE_DEPTH)
+    own, other = own_and_other(parts, only_femur.mask, grid)
+    agrees = (lean.right if only_femur.is_left else lean.left) < 0.5
+    return other != only_femur.is_left, (other | (own & agrees)) & ~lean.on_both_sides
 
 
 def _scanner_x(coarse: np.ndarray, grid: CoarseGrid, geometry: Geometry) -> float:

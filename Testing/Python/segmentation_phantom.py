@@ -10,9 +10,9 @@ from MSKSegmentLib.anatomy import LEFT_OFFSET, STRUCTURES
 from MSKSegmentLib.ct.volume import Geometry
 
 ATLAS = Path(__file__).resolve().parents[3] / "shared" / "anatomy"
-SPACING = 3.0
+SPACING = 4.0
 # First and last voxel centre in mm: x about the midline, y about the femora (anterior negative), z from the knee.
-LIMITS = {"z": (0.0, 594.0), "y": (-96.0, 132.0), "x": (-168.0, 168.0)}
+LIMITS = {"z": (0.0, 592.0), "y": (-96.0, 132.0), "x": (-168.0, 168.0)}
 KNEE_TO_HIP_MM = 380.0
 
 Ellipsoid = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -69,7 +69,7 @@ def classes_of(labels: np.ndarray) -> np.ndarray:
 
 
 def fused(labels: np.ndarray, index: int, iterations: int) -> np.ndarray:
-    """A structure swollen into the background until its sides touch; its new voxels have the side of the nearest old one."""
+    """A structure swollen into the background until its sides touch; each new voxel has the nearest old one's side."""
     from scipy.ndimage import binary_dilation, distance_transform_edt
 
     mask = classes_of(labels) == index

