@@ -7,7 +7,7 @@ VENV ?= .venv
 # A plain "torch" pulls gigabytes of CUDA on Linux; set TORCH to another build where a GPU is to be used.
 TORCH ?= torch==2.13.0
 CT ?= Resources/SampleCT/sample_ct.nii.gz
-OUT ?= out/$(notdir $(basename $(basename $(CT))))
+OUT ?=
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -15,7 +15,8 @@ BIN := $(VENV)/bin
 .PHONY: run test env clean
 
 run: $(VENV)/.ready
-	$(BIN)/python -m MSKSegmentLib segment "$(CT)" -o "$(OUT)" $(ARGS)
+	@name=$$(basename "$(CT)"); out="$(OUT)"; \
+	$(BIN)/python -m MSKSegmentLib segment "$(CT)" -o "$${out:-out/$${name%%.*}}" $(ARGS)
 
 env: $(VENV)/.ready
 

@@ -18,7 +18,7 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
 
     console = Console(width=None if Console().is_terminal else 132)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("light")
+    table.add_column("light", no_wrap=True)
     table.add_column("structure", no_wrap=True)
     table.add_column("side")
     for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "uncert.", "Dice*"):

@@ -63,9 +63,9 @@ def segment_case(
     from .segmentation import remove_stray_components, split_sides
 
     settings = settings or Settings()
-    passes = _checked_passes(settings.passes or bundle.manifest.passes)
+    passes = _checked_passes(bundle.manifest.passes if settings.passes is None else settings.passes)
     seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
-    height_m = _checked_height(settings.height_m or volume.height_m)
+    height_m = _checked_height(volume.height_m if settings.height_m is None else settings.height_m)
     device = choose_device(settings.device)
     watch = Stopwatch()
 
@@ -122,7 +122,7 @@ def measure_case(labels: np.ndarray, volume: CTVolume, height_m: float | None = 
 
     if labels.shape != volume.hu.shape:
         raise InputError("The segmentation and the CT have different grids; give the CT that was segmented.")
-    height = _checked_height(height_m or volume.height_m)
+    height = _checked_height(volume.height_m if height_m is None else height_m)
     watch = Stopwatch()
     with watch.stage("measurement"):
         measurements = measure(labels, volume.hu, volume.geometry, height)

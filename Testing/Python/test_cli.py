@@ -59,6 +59,8 @@ def test_there_are_at_least_40_broken_inputs():
         ["--samples", "100000"],
         ["--height-cm", "1.75"],
         ["--height-cm", "600"],
+        ["--height-cm", "0"],
+        ["--height-cm", "nan"],
         ["--device", "tpu"],
         ["--bundle", "no-such-bundle"],
         ["--unknown-option"],
@@ -121,9 +123,8 @@ def test_measure_refuses_another_grid(run, phantom_file, tmp_path, capsys):
     image.SetSpacing([5, 5, 5])
     sitk.WriteImage(image, str(tmp_path / "other.nii.gz"))
     capsys.readouterr()
-    code = main(
-        ["measure", str(tmp_path / "out" / "segmentation.seg.nrrd"), "--ct", str(tmp_path / "other.nii.gz"), "-o", str(tmp_path / "m")]
-    )
+    segmentation = str(tmp_path / "out" / "segmentation.seg.nrrd")
+    code = main(["measure", segmentation, "--ct", str(tmp_path / "other.nii.gz"), "-o", str(tmp_path / "m")])
     assert code == 2 and "different grids" in capsys.readouterr().err and not (tmp_path / "m").exists()
 
 
