@@ -20,7 +20,7 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("light", no_wrap=True)
     table.add_column("structure", no_wrap=True)
-    table.add_column("side")
+    table.add_column("side", no_wrap=True)
     for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "uncert.", "Dice*"):
         table.add_column(name, justify="right", no_wrap=True)
     for report in result.reports:
@@ -28,7 +28,9 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
         table.add_row(f"[{style}]● {report.light.word}[/]", *(escape(cell) for cell in _cells(report)))
     console.print(table)
     console.print(
-        "* Dice coefficient predicted from the uncertainty. Asymmetry: right minus left, in percent of their mean.", style="dim"
+        "* Dice coefficient predicted from the uncertainty. Asymmetry: right minus left, in percent of their mean.\n"
+        "  (cut): the field of view does not show the whole structure, its volume is too small.",
+        style="dim",
     )
     for warning in result.warnings:
         console.print(f"[yellow]Warning:[/] {escape(warning)}")
@@ -44,7 +46,7 @@ def _cells(report: SegmentReport) -> list[str]:
     if found is None:
         return [name, side, "absent", *[""] * 8]
     return [
-        name + (" (truncated)" if found.truncated_by else ""),
+        name + (" (cut)" if found.truncated_by else ""),
         side,
         f"{found.volume_cc:.1f}",
         _number(found.volume_cc_per_m2, ".1f"),

@@ -58,6 +58,7 @@ def segment_case(
     from .inference.devices import choose_device
     from .inference.predict import predict
     from .measurement import measure
+    from .quality.guards import near_metal
     from .quality.reports import make_reports
     from .quality.scores import structure_uncertainty
     from .segmentation import remove_stray_components, split_sides
@@ -105,7 +106,9 @@ def segment_case(
         measurements = measure(labels, volume.hu, volume.geometry, height_m)
         if not measurements:
             warnings += ("No bone or muscle was found; check that the scan shows the hip or the thigh.",)
-        reports = make_reports(measurements, structure_uncertainty(labels, uncertainty), calibration, passes)
+        uncertainties = structure_uncertainty(labels, uncertainty)
+        cautions = near_metal(labels, volume.hu, volume.geometry)
+        reports = make_reports(measurements, uncertainties, calibration, passes, cautions)
         progress("measurement", 1, 1)
     facts = provenance(volume, bundle, passes, seed, height_m, device, watch)
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)

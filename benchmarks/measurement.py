@@ -1,7 +1,7 @@
 """Time and memory of measuring a case, and of its components and sides, against per-label masks of the whole volume.
 
-Prints a Markdown table; ``--json FILE`` writes the same figures. Every row runs in a process of its own. The peak of the
-memory is read from Linux' accounting; elsewhere it is not printed.
+Prints a Markdown table; ``--json FILE`` writes the same figures. Every row runs in a process of its own. The peak of
+the memory is read from Linux' accounting; elsewhere it is not printed.
 """
 
 from __future__ import annotations

@@ -16,11 +16,12 @@ def make_reports(
     uncertainties: Mapping[int, float] | None,
     calibration: Calibration | None,
     passes: int,
+    cautions: Mapping[int, str] | None = None,
 ) -> tuple[SegmentReport, ...]:
     """One report per segment in table order, absent segments included.
 
     `measurements` and `uncertainties` map labels with sides to values; `uncertainties` is None where no network was run, and
-    every light is then grey.
+    every light is then grey. `cautions` maps labels to reasons that rule out a green light.
     """
     asymmetries = _asymmetries(measurements)
     reports = []
@@ -31,7 +32,8 @@ def make_reports(
             rating = Rating(Light.GREY, ("measured from a given segmentation, whose uncertainty is not known",))
         else:
             cut = found.truncated_by if found else ()
-            rating = rate(segment.structure.abbreviation, uncertainty, cut, calibration, passes)
+            caution = (cautions or {}).get(segment.label)
+            rating = rate(segment.structure.abbreviation, uncertainty, cut, calibration, passes, caution)
         reports.append(
             SegmentReport(
                 segment=segment,

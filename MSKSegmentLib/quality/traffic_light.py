@@ -28,10 +28,12 @@ def rate(
     truncated_by: tuple[str, ...],
     calibration: Calibration | None,
     passes: int,
+    caution: str | None = None,
 ) -> Rating:
     """Rate a segment; `uncertainty` is None when it was not found or not estimated.
 
     `truncated_by` names the faces of the field of view that cut it, `passes` the dropout passes that the uncertainty rests on.
+    `caution` is a reason from outside the network that rules out a green light (see `guards`).
     """
     if uncertainty is None:
         return Rating(Light.GREY, ("not found in this scan",))
@@ -54,6 +56,9 @@ def rate(
     elif predicted < GREEN_NEEDS_DICE and light is Light.GREEN:
         light = Light.YELLOW
         reasons.append(f"predicted Dice {predicted:.2f} is below {GREEN_NEEDS_DICE:.2f}")
+    if caution:
+        light = Light.YELLOW if light is Light.GREEN else light
+        reasons.append(caution)
     if truncated_by:
         # Its volume is not the muscle's volume; a red or yellow light would still be worth knowing, a green one misleads.
         cut = "cut by the field of view (" + ", ".join(truncated_by) + ")"

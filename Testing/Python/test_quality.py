@@ -8,8 +8,10 @@ import pytest
 
 from MSKSegmentLib.anatomy import STRUCTURES, segments
 from MSKSegmentLib.case_result import Light, Measurements
+from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import BundleError
 from MSKSegmentLib.quality.calibration import Calibration, Observation, calibrate
+from MSKSegmentLib.quality.guards import near_metal
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.scores import dice, structure_uncertainty
 from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate
@@ -157,3 +159,22 @@ def test_reports_of_measured_labels_are_grey():
 def test_calibrate_knows_every_structure():
     calibration = _calibration()
     assert set(calibration.structures) | set(calibration.missing) == {s.abbreviation for s in STRUCTURES}
+
+
+def test_metal_near_a_segment_rules_out_green():
+    labels = np.zeros((20, 40, 60), np.uint8)
+    labels[5:15, 10:20, 10:20] = 4
+    labels[5:15, 10:20, 45:55] = 104
+    hu = np.full(labels.shape, 50, np.int16)
+    geometry = Geometry(size=(60, 40, 20), spacing=(2.0, 2.0, 3.0))
+    assert near_metal(labels, hu, geometry) == {}
+    hu[9:11, 12:18, 24:28] = 3000
+    assert set(near_metal(labels, hu, geometry)) == {4}
+    hu[9:11, 12:18, 24:28] = 50
+    hu[10, 14, 24:26] = 3000
+    assert near_metal(labels, hu, geometry) == {}, "two bright voxels are no implant"
+    found = {4: _found(), 104: _found()}
+    reports = make_reports(found, dict.fromkeys(found, 1e-4), _calibration(), 10, {4: "metal lies near"})
+    by_key = {report.segment.key: report for report in reports}
+    assert by_key["GMAX_left"].light is Light.GREEN
+    assert by_key["GMAX_right"].light is Light.YELLOW and "metal lies near" in by_key["GMAX_right"].reasons
