@@ -27,13 +27,13 @@ test: $(VENV)/.ready-test
 
 $(VENV)/.ready: pyproject.toml Tools/prepare.sh
 	sh Tools/prepare.sh environment "$(PYTHON)" "$(VENV)"
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[torch,dicom,scene]"
+	$(BIN)/python -m pip install -qq "$(TORCH)"
+	$(BIN)/python -m pip install -qq --editable ".[torch,dicom,scene]"
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready
 	sh Tools/prepare.sh packages libegl1 libgl1-mesa-dri libopengl0
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	$(BIN)/python -m pip install -qq --editable ".[test]"
 	@touch $@
 
 clean:

@@ -32,7 +32,7 @@ environment() {
     }
   fi
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
-  "$folder/bin/python" -m pip install --quiet --upgrade pip
+  "$folder/bin/python" -m pip install -qq --upgrade pip
 }
 
 packages() {

@@ -141,7 +141,7 @@ class PaddingFinder:
         outside = self._outside((slice(position, position + 1), slice(None), slice(None)))[0]
         if self._valid is not None:
             return outside
-        parts = cc3d.connected_components(np.ascontiguousarray(outside), connectivity=4)
+        parts = cc3d.connected_components(np.ascontiguousarray(outside).view(np.uint8), connectivity=4)
         border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
         joined = np.zeros(int(parts.max()) + 1, dtype=bool)
         joined[border] = True

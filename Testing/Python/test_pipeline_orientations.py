@@ -32,10 +32,10 @@ def bundle():
 
 @pytest.fixture(scope="module")
 def hip(sample_ct):
-    """Every third slice of the sample's hip region, on a coarse grid: small, but with both sides and many structures."""
+    """Every second slice of the sample's hip region, on a coarse grid: small, but with both sides and many structures."""
     image = sitk.ReadImage(str(sample_ct), sitk.sitkInt16)
     top = image.GetSize()[2]
-    return _volume_of(image[::2, ::2, int(0.55 * top) : int(0.85 * top) : 3])
+    return _volume_of(image[::2, ::2, int(0.6 * top) : int(0.85 * top) : 2])
 
 
 @pytest.fixture(scope="module")

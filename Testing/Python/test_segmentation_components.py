@@ -88,6 +88,13 @@ def test_never_drops_everything():
     assert (result == SACRUM).sum() == 1
 
 
+def test_structures_one_voxel_thin():
+    for shape in [(1, 1, 3), (1, 3, 1), (3, 1, 1), (1, 1, 1), (1, 4, 5)]:
+        classes = np.zeros(shape, np.uint8)
+        classes.flat[0] = classes.flat[-1] = RF
+        assert np.array_equal(remove_stray_components(classes, grid(shape)), classes)
+
+
 def test_empty_map():
     classes = np.zeros((5, 6, 7), np.uint8)
     assert not remove_stray_components(classes, grid(classes.shape)).any()

@@ -240,3 +240,15 @@ def test_medial_is_left_in_a_right_leg_only():
     spacing = (SPACING,) * 3
     assert medial_is_left(classes_of(leg("right")), spacing) > 0.5
     assert medial_is_left(classes_of(leg("left")), spacing) < -0.5
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_is_split_somehow_and_structures_stay(seed):
+    random = np.random.default_rng(seed)
+    shape = tuple(int(size) for size in random.integers(1, 24, 3))
+    classes = (random.integers(0, 23, shape) * (random.random(shape) < random.random())).astype(np.uint8)
+    spacing = tuple(float(step) for step in random.uniform(0.4, 6.0, 3))
+    result = split_sides(classes, Geometry((shape[2], shape[1], shape[0]), (spacing[0], spacing[1], spacing[2])))
+    assert np.array_equal(classes_of(result.labels), classes)
+    assert not (result.labels == 100 + SACRUM).any()
