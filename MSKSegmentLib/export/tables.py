@@ -70,8 +70,12 @@ def table_row(report: SegmentReport) -> dict[str, Any]:
 
 
 def write_measurements(path: Path, result: CaseResult) -> None:
-    """Write the table as CSV in UTF-8 with a byte-order mark, by which spreadsheet programs know the encoding."""
-    with path.open("w", newline="", encoding="utf-8-sig") as file:
+    """Write the table as CSV in UTF-8.
+
+    There is no byte-order mark, which many readers take for a part of the first column's name; the text is plain ASCII, so
+    spreadsheet programs read it rightly without one.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for report in result.reports:

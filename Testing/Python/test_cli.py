@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _rows(folder):
-    return list(csv.DictReader((folder / "measurements.csv").read_text(encoding="utf-8-sig").splitlines()))
+    return list(csv.DictReader((folder / "measurements.csv").read_text(encoding="utf-8").splitlines()))
 
 
 @pytest.fixture
