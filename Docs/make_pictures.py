@@ -22,8 +22,8 @@ from MSKSegmentLib.scene.slice_rendering import SliceView, render_slice_png
 def draw(ct: Path, folder: Path, out: Path, levels: list[float]) -> None:
     """Write ``<name>_<percent>_segments.png`` and ``..._uncertainty.png`` for each level."""
     volume = read_ct(ct)
-    labels, _ = read_labels(folder / "segmentation.seg.nrrd")
-    measured = measure_case(labels, volume)
+    labels, geometry = read_labels(folder / "segmentation.seg.nrrd")
+    measured = measure_case(labels, geometry, volume)
     uncertainty = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "uncertainty.nrrd")))
     result = CaseResult(labels, volume.geometry, measured.reports, uncertainty)
     out.mkdir(parents=True, exist_ok=True)

@@ -217,10 +217,8 @@ def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     volume = read_ct(options.ct, options.series)
     labels, geometry = read_labels(options.segmentation)
     checkpoint()
-    if not geometry.matches(volume.geometry, tolerance_mm=0.1):
-        raise InputError("The segmentation and the CT have different grids; give the CT that was segmented.")
     height = options.height_cm / 100 if options.height_cm is not None else None
-    result = measure_case(labels, volume, height)
+    result = measure_case(labels, geometry, volume, height)
     write_result(options.output, result)
     print_result(result, options.output)
 

@@ -12,7 +12,7 @@ from .bundle import ModelBundle
 from .case_result import CaseResult
 from .ct.checks import check_volume, refuse
 from .ct.cropping import Box, body_box
-from .ct.orientation import to_working_grid
+from .ct.orientation import resample_labels, to_working_grid
 from .ct.volume import CTVolume, Geometry
 from .errors import InputError
 from .provenance import Stopwatch, provenance
@@ -74,7 +74,8 @@ def segment_case(
         progress("checks", 0, 1)
         working = to_working_grid(volume)
         warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
-        box = _body(working.volume)
+        box = body_box(working.volume)
+        assert box is not None, "a CT without a body has been refused by the checks"
         body = _cropped(working.volume, box)
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
         progress("checks", 1, 1)
@@ -114,17 +115,23 @@ def segment_case(
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
 
 
-def measure_case(labels: np.ndarray, volume: CTVolume, height_m: float | None = None) -> CaseResult:
-    """Measure a given label map with sides, uint8 ``[z, y, x]`` on the CT's grid; every light is grey.
+def measure_case(
+    labels: np.ndarray, geometry: Geometry, volume: CTVolume, height_m: float | None = None
+) -> CaseResult:
+    """Measure a given label map with sides, uint8 ``[z, y, x]`` on `geometry`; every light is grey.
+
+    The label map may cover a part of the CT's grid only: 3D Slicer saves segmentations cropped to their segments.
 
     Raises:
-        InputError: the label map does not fit the CT, or the height is impossible.
+        InputError: the label map does not lie on the CT's voxels, or the height is impossible.
     """
     from .measurement import measure
     from .quality.reports import make_reports
 
-    if labels.shape != volume.hu.shape:
+    if not geometry.shares_voxels_with(volume.geometry):
         raise InputError("The segmentation and the CT have different grids; give the CT that was segmented.")
+    if not geometry.matches(volume.geometry):
+        labels = resample_labels(labels, geometry, volume.geometry)
     height = _checked_height(volume.height_m if height_m is None else height_m)
     watch = Stopwatch()
     with watch.stage("measurement"):
@@ -145,13 +152,6 @@ def _checked_passes(passes: int) -> int:
     if not 1 <= passes <= MOST_PASSES:
         raise InputError(f"{passes} dropout passes cannot be run; choose 1 to {MOST_PASSES}.")
     return passes
-
-
-def _body(volume: CTVolume) -> Box:
-    box = body_box(volume)
-    if box is None:
-        raise InputError("No body was found in the image; check that it is a CT in Hounsfield units.")
-    return box
 
 
 def _cropped(volume: CTVolume, box: Box) -> CTVolume:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..anatomy import segment_of_label
+from ..ct.checks import METAL_HU
 from ..ct.volume import Geometry
 
-METAL_HU = 2500
 # A few bright voxels are a calcification or noise; an implant or a nail is more.
 SMALLEST_METAL_MM3 = 300.0
 # Streaks reach far within a slice, but the worst of them lie near the metal.

@@ -56,9 +56,10 @@ def load_atlases(folder: str | os.PathLike[str] | None = None) -> tuple[Atlas, .
     path = atlas_folder(folder)
     atlases = []
     for file in sorted(path.glob("*_labels.nrrd")):
-        image = sitk.DICOMOrient(sitk.ReadImage(str(file)), "LPS")
+        image = sitk.ReadImage(str(file))
         if image.GetDimension() != 3:
             raise InputError(f"The atlas file {file.name!r} is not three-dimensional; give one label map per body.")
+        image = sitk.DICOMOrient(image, "LPS")
         labels = sitk.GetArrayFromImage(image).astype(np.uint8)
         x, y, z = image.GetSpacing()
         atlases.append(Atlas(file.name.removesuffix("_labels.nrrd"), labels, (z, y, x)))

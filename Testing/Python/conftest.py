@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-# Tests are many and small: one thread each avoids waiting at barriers on shared machines.
+# Networks in tests are small: more threads than this only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import numpy as np

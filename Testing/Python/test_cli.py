@@ -117,6 +117,20 @@ def test_a_seed_repeats_a_run_exactly(run, phantom_file, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_measure_takes_a_segmentation_that_was_cropped_to_its_segments(run, phantom_file, tmp_path):
+    """As 3D Slicer saves one after an edit."""
+    assert run(phantom_file, tmp_path / "out") == 0
+    whole = sitk.ReadImage(str(tmp_path / "out" / "segmentation.seg.nrrd"))
+    z, y, x = (np.flatnonzero(sitk.GetArrayFromImage(whole).any(axis=a)) for a in ((1, 2), (0, 2), (0, 1)))
+    first = (int(x[0]), int(y[0]), int(z[0]))
+    cropped = whole[first[0] : int(x[-1]) + 1, first[1] : int(y[-1]) + 1, first[2] : int(z[-1]) + 1]
+    assert cropped.GetSize() != whole.GetSize()
+    sitk.WriteImage(cropped, str(tmp_path / "cropped.nrrd"))
+    assert main(["measure", str(tmp_path / "cropped.nrrd"), "--ct", str(phantom_file), "-o", str(tmp_path / "m")]) == 0
+    for one, two in zip(_rows(tmp_path / "out"), _rows(tmp_path / "m"), strict=True):
+        assert (one["volume_cc"], one["mean_hu"], one["truncated_by"]) == (two["volume_cc"], two["mean_hu"], two["truncated_by"])
+
+
 def test_measure_refuses_another_grid(run, phantom_file, tmp_path, capsys):
     assert run(phantom_file, tmp_path / "out") == 0
     image = sitk.ReadImage(str(phantom_file))
