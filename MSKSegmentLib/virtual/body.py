@@ -85,7 +85,7 @@ def _add_skin_and_fat(
         far = ndimage.distance_transform_edt(~core[k], sampling=frame.spacing[1:])
         thickness = np.clip(build.fat * lower[k] * vary[k], 2.5, None)
         inside = far <= thickness
-        # Thighs that touch share no skin between them on CT, so small gaps are closed first.
+        # Air that is enclosed all round, as between fat thighs, is taken as fat.
         inside = ndimage.binary_fill_holes(inside)
         plane = tissue[k]
         plane[inside & (plane == 0)] = Tissue.FAT
@@ -94,7 +94,7 @@ def _add_skin_and_fat(
 
 
 def _add_hands(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
-    """Forearm or hand on one or both sides of the hips, or upon the belly."""
+    """Forearm or hand on one or both sides of the hips."""
     dz, dy, dx = frame.spacing
     for sign in (-1, 1):
         if rng.random() < 0.25:
