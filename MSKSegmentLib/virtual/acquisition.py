@@ -1,4 +1,4 @@
-"""What the scanner does to a virtual patient: blur, noise, calibration drift and metal."""
+"""What the scanner does to a virtual patient: slices, kernel, noise, calibration drift, artefacts, field of view."""
 
 from __future__ import annotations
 
@@ -6,82 +6,125 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .tissue import FEMORA
+from .artefacts import add_beam_hardening, add_metal_streaks, add_starvation_streaks
+from .noise import Noise
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
+# Metal is brighter than the scale ends; what the kernel smears is not.
+_METAL_SHOWN_HU = 3500.0
+# Standard deviation of a box one voxel wide is 0.29 of it; scans that were resampled before are blurred a little more.
+_VOXEL_BLUR = 0.36
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """Scanner settings: blur (standard deviation, mm in plane and voxels along z), noise (HU) and its grain (voxels), drift."""
+    """Scanner settings.
 
-    blur_mm: float
-    blur_z: float
-    noise_hu: float
-    grain: float
-    scale: float
-    offset_hu: float
-    metal: bool
+    `blur_mm`: standard deviation of the point spread in plane; `slice_mm`: that of the slice profile; `sharpening`: share of an
+    unsharp mask, as edge-enhancing kernels are; `noise_hu`: standard deviation in an average body; `grain_mm`: the smoothing that
+    correlates it; `scale`, `offset_hu`: calibration drift; `beam_hardening_hu`, `cupping_hu`: depth of the dark bands between bones
+    and of the dip in the body's middle; `starvation`: strength of streaks across the hips over the noise; `metal_streaks_hu`:
+    strength of the streaks around metal; `repaired`: metal artefact reduction was on; `view_mm`: radius of the field of view,
+    `view_centre`: its centre from the array's middle in mm ``(y, x)``.
+    """
+
+    blur_mm: float = 1.0
+    slice_mm: float = 1.0
+    sharpening: float = 0.0
+    noise_hu: float = 12.0
+    grain_mm: float = 0.7
+    scale: float = 1.0
+    offset_hu: float = 0.0
+    beam_hardening_hu: float = 0.0
+    cupping_hu: float = 0.0
+    starvation: float = 0.0
+    metal_streaks_hu: float = 350.0
+    repaired: bool = False
+    view_mm: float = 1000.0
+    view_centre: tuple[float, float] = (0.0, 0.0)
 
 
 def random_acquisition(rng: np.random.Generator) -> Acquisition:
-    """Draw a scanner: sharp to soft kernels, low to high dose."""
+    """Draw a scanner: sharp to soft kernels, thin to thick slices, high to low dose, good and bad calibration."""
+    sharp = rng.random() < 0.3
+    view, centre = 1000.0, (0.0, 0.0)
+    if rng.random() < 0.15:
+        view, centre = float(rng.uniform(170, 260)), (float(rng.normal(0, 20)), float(rng.normal(0, 30)))
+        if rng.random() < 0.25:
+            # A reconstruction of one leg.
+            view, centre = float(rng.uniform(95, 150)), (centre[0], float(rng.choice([-1, 1]) * rng.uniform(60, 110)))
     return Acquisition(
-        blur_mm=float(rng.uniform(0.6, 1.6)),
-        blur_z=float(rng.uniform(0.2, 0.7)),
-        noise_hu=float(rng.lognormal(np.log(13), 0.6)),
-        grain=float(rng.uniform(0.3, 0.9)),
+        blur_mm=float(rng.uniform(0.3, 0.7) if sharp else rng.uniform(0.5, 1.4)),
+        slice_mm=float(rng.uniform(0.4, 2.6)),
+        sharpening=float(rng.uniform(0.1, 0.9)) if sharp else 0.0,
+        noise_hu=float(np.clip(rng.lognormal(np.log(12), 0.6), 2, 40)),
+        grain_mm=float(rng.uniform(0.3, 1.2)),
         scale=float(rng.normal(1.0, 0.015)),
-        offset_hu=float(rng.normal(0, 5)),
-        metal=bool(rng.random() < 0.12),
+        offset_hu=float(rng.normal(0, 6)),
+        beam_hardening_hu=float(rng.uniform(0, 35)) if rng.random() < 0.6 else 0.0,
+        cupping_hu=float(rng.normal(0, 9)),
+        starvation=float(rng.uniform(0, 2.2)) if rng.random() < 0.65 else 0.0,
+        metal_streaks_hu=float(rng.uniform(80, 700)),
+        repaired=bool(rng.random() < 0.3),
+        view_mm=view,
+        view_centre=centre,
     )
 
 
-def scan(
-    hu: np.ndarray,
-    labels: np.ndarray,
-    spacing: tuple[float, float, float],
-    settings: Acquisition,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """CT int16 ``[z, y, x]`` of the radiodensities `hu` (float32, changed in place); `labels` tells where implants go."""
+def blur_slices(hu: np.ndarray, slice_mm: float, interval_mm: float) -> None:
+    """The slice profile: Gaussian of `slice_mm` along z over `hu` ``[z, y, x]`` (float32, changed in place)."""
     from scipy import ndimage
 
-    if settings.metal:
-        _add_implant(hu, labels, spacing, rng)
-    sigma = (settings.blur_z, settings.blur_mm / spacing[1], settings.blur_mm / spacing[2])
-    ndimage.gaussian_filter(hu, sigma, output=hu)
-    noise = rng.standard_normal(hu.shape, dtype=np.float32)
-    ndimage.gaussian_filter(noise, (0, settings.grain, settings.grain), output=noise)
+    np.minimum(hu, _METAL_SHOWN_HU, out=hu)
+    ndimage.gaussian_filter1d(hu, slice_mm / interval_mm, axis=0, output=hu, mode="nearest")
+
+
+def scan_slices(
+    hu: np.ndarray,
+    metal: np.ndarray | None,
+    spacing: tuple[float, float],
+    settings: Acquisition,
+    noise: Noise,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """In-plane effects on radiodensities `hu` (float32 ``[n, y, x]``, changed in place); returns them, not yet rounded.
+
+    `metal` bool of the same shape (None: there is none), `spacing` ``(y, x)`` mm.
+    """
+    from scipy import ndimage
+
+    # A voxel is the mean over its area, but tissue was looked up at its centre: that mean is a blur as well.
+    sigma = (0.0, *(np.hypot(settings.blur_mm, _VOXEL_BLUR * step) / step for step in spacing))
+    ndimage.gaussian_filter(hu, sigma, output=hu, truncate=3.0)
+    if settings.sharpening:
+        wide = ndimage.gaussian_filter(hu, (0.0, 1.6 / spacing[0], 1.6 / spacing[1]), truncate=3.0)
+        hu += settings.sharpening * (hu - wide)
+    body = hu > -300
+    add_beam_hardening(hu, body, spacing, settings.beam_hardening_hu, settings.cupping_hu)
+    if metal is not None and metal.any():
+        strength = settings.metal_streaks_hu * (0.35 if settings.repaired else 1.0)
+        add_metal_streaks(hu, metal, spacing, strength, rng)
     # Photons are scarcest in the middle of the trunk: noise grows with the body's cross-section.
-    area = (hu > -300).mean(axis=(1, 2))
-    level = settings.noise_hu / noise.std() * np.sqrt(area / max(area.mean(), 1e-3))
-    hu += noise * level[:, None, None].astype(np.float32)
+    area = body.sum(axis=(1, 2)) * spacing[0] * spacing[1]
+    level = (settings.noise_hu * np.sqrt(np.clip(area / 8e4, 0.15, 2.5))).astype(np.float32)
+    grains = noise(rng, hu.shape, (0.01, settings.grain_mm / spacing[0], settings.grain_mm / spacing[1]))
+    hu += grains * level[:, None, None]
+    if settings.starvation:
+        add_starvation_streaks(hu, body, spacing, settings.starvation * level, noise, rng)
     hu *= settings.scale
     hu += settings.offset_hu
+    return hu
+
+
+def outside_view(shape: tuple[int, int], spacing: tuple[float, float], settings: Acquisition) -> np.ndarray | None:
+    """Pixels that the circular field of view leaves out, bool ``[y, x]``; None when it leaves out none."""
+    if settings.view_mm >= 1000:
+        return None
+    ys = (np.arange(shape[0]) - shape[0] / 2) * spacing[0] - settings.view_centre[0]
+    xs = (np.arange(shape[1]) - shape[1] / 2) * spacing[1] - settings.view_centre[1]
+    return ys[:, None] ** 2 + xs[None, :] ** 2 > settings.view_mm**2
+
+
+def stored(hu: np.ndarray) -> np.ndarray:
+    """HU as scanners store them: int16, clipped to 12 bits."""
     return np.clip(np.rint(hu), LOWEST_HU, HIGHEST_HU).astype(np.int16)
-
-
-def _add_implant(
-    hu: np.ndarray, labels: np.ndarray, spacing: tuple[float, float, float], rng: np.random.Generator
-) -> None:
-    """A nail or stem in one proximal femur with dark and bright streaks around it."""
-    femur = labels == rng.choice(FEMORA)
-    levels = np.flatnonzero(femur.any(axis=(1, 2)))
-    if not levels.size:
-        return
-    top = levels.max() - int(rng.uniform(0, 50) / spacing[0])
-    bottom = max(levels.min(), top - int(rng.uniform(30, 160) / spacing[0]))
-    radius, strength = rng.uniform(4, 8), rng.uniform(150, 700)
-    arms, phase = int(rng.integers(2, 6)), rng.uniform(0, np.pi)
-    for k in range(bottom, top + 1):
-        at = np.argwhere(femur[k])
-        if not at.size:
-            continue
-        y, x = at.mean(axis=0)
-        dy = (np.arange(hu.shape[1]) - y)[:, None] * spacing[1]
-        dx = (np.arange(hu.shape[2]) - x)[None, :] * spacing[2]
-        far, angle = np.hypot(dy, dx), np.arctan2(dy, dx)
-        streak = strength * np.cos(arms * angle + phase + rng.normal(0, 0.3)) * np.exp(-far / 60)
-        hu[k] += np.where(hu[k] > -500, streak, 0.3 * streak)
-        hu[k][far < radius] = HIGHEST_HU

@@ -21,9 +21,12 @@ MIRRORED_EXTRA_OFFSET = 10
 LOOSE_BONES = (COCCYX, 201, 211, 202, 212, 203, 213)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Atlas:
-    """One labelled body: `labels` uint8 ``[z, y, x]`` with z superior, y posterior, x left; `spacing` ``(z, y, x)`` in mm."""
+    """One labelled body: `labels` uint8 ``[z, y, x]`` with z superior, y posterior, x left; `spacing` ``(z, y, x)`` in mm.
+
+    Compared by identity, so that what is derived from it can be kept.
+    """
 
     name: str
     labels: np.ndarray

@@ -9,7 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from .build import Build
-from .inner_organs import add_spine, add_vessels, fill_trunk
+from .inner_organs import add_genitals, fill_trunk
+from .spine import add_spine, extend_psoas, trace_spine
+from .strands import add_tendons, add_vessels
+from .surroundings import add_arms, add_clothes, add_table
 from .tissue import Frame, Tissue, smooth_noise
 
 
@@ -21,18 +24,28 @@ def complete_body(
     `labels` is a patient from `deformation.deform`, `spacing` ``(z, y, x)`` in mm.
     """
     frame = Frame.of(labels, spacing)
+    spine = trace_spine(labels, frame, rng)
+    labels = labels.copy()
+    extend_psoas(labels, frame, spine, rng)
     core = _core(labels, frame, build)
     tissue = labels.copy()
     free = labels == 0
     tissue[core & free] = Tissue.FAT
     fill_trunk(tissue, core, frame, build, rng)
-    add_spine(tissue, frame, rng)
+    add_spine(tissue, frame, spine, rng)
     add_vessels(tissue, frame, build, rng)
+    if build.tendons:
+        add_tendons(tissue, frame, rng)
+    if build.male:
+        add_genitals(tissue, core, frame, rng)
     _add_skin_and_fat(tissue, core, frame, build, rng)
-    if build.hands:
-        _add_hands(tissue, frame, rng)
+    _add_natal_cleft(tissue, frame, rng)
+    if build.clothes:
+        add_clothes(tissue, frame, rng)
+    if build.arms:
+        add_arms(tissue, frame, rng)
     if build.table:
-        _add_table(tissue, frame, rng)
+        add_table(tissue, frame, rng)
     return tissue
 
 
@@ -49,6 +62,7 @@ def _core(labels: np.ndarray, frame: Frame, build: Build) -> np.ndarray:
         filled = labels[k] > 0
         if filled.any():
             core[k] = ndimage.binary_fill_holes(ndimage.binary_closing(filled, disk))
+        core[k] = _close(core[k], 45 if k > frame.crotch - 30 / frame.spacing[0] else 22, frame.spacing[1:])
         if k < frame.pubis - int(25 / frame.spacing[0]):
             continue
         if k <= frame.crest - int(15 / frame.spacing[0]) or crest_box is None:
@@ -71,6 +85,20 @@ def _core(labels: np.ndarray, frame: Frame, build: Build) -> np.ndarray:
     return core
 
 
+def _close(plane: np.ndarray, radius_mm: float, spacing: tuple[float, ...]) -> np.ndarray:
+    """Morphological closing with a disk: outlines of limbs are convex, whatever lies between their muscles."""
+    from scipy import ndimage
+
+    if not plane.any():
+        return plane
+    padding = [int(radius_mm / step) + 1 for step in spacing]
+    padded = np.pad(plane, [(n, n) for n in padding])
+    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= radius_mm
+    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > radius_mm
+    inner = tuple(slice(n, n + size) for n, size in zip(padding, plane.shape, strict=True))
+    return closed[inner] | plane
+
+
 def _add_skin_and_fat(
     tissue: np.ndarray, core: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator
 ) -> None:
@@ -78,7 +106,8 @@ def _add_skin_and_fat(
     from scipy import ndimage
 
     vary = 1 + 0.22 * smooth_noise(rng, tissue.shape, tuple(45.0 / s for s in frame.spacing))
-    lower = np.clip(np.arange(frame.shape[0]) / max(1, frame.pubis), 0.35, 1)
+    # Thinner on the thighs; in a person who stands, fat hangs.
+    lower = np.clip(np.arange(frame.shape[0]) / max(1, frame.pubis), 0.5 if build.standing else 0.35, 1)
     for k in range(frame.shape[0]):
         if not core[k].any():
             continue
@@ -89,47 +118,23 @@ def _add_skin_and_fat(
         inside = ndimage.binary_fill_holes(inside)
         plane = tissue[k]
         plane[inside & (plane == 0)] = Tissue.FAT
-        edge = ndimage.distance_transform_edt(inside, sampling=frame.spacing[1:]) <= 2.2
+        # At least the outermost voxel; what its share of skin is, radiodensity knows.
+        edge = ndimage.distance_transform_edt(inside, sampling=frame.spacing[1:]) <= max(1.8, *frame.spacing[1:])
         plane[edge & (plane == Tissue.FAT)] = Tissue.SKIN
 
 
-def _add_hands(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
-    """Forearm or hand on one or both sides of the hips."""
+def _add_natal_cleft(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
+    """The fold of skin between the buttocks: a thin line from the back surface towards the coccyx."""
     dz, dy, dx = frame.spacing
-    for sign in (-1, 1):
-        if rng.random() < 0.25:
+    top = frame.crotch + int(rng.uniform(30, 75) / dz)
+    depth, half = rng.uniform(20, 50) / dy, max(0.5, rng.uniform(1.0, 2.5) / dx)
+    for k in range(max(0, frame.crotch - int(30 / dz)), min(top, frame.shape[0])):
+        x = int(round(frame.middle))
+        column = np.flatnonzero(tissue[k][:, x])
+        if not column.size:
             continue
-        low = frame.crotch - int(rng.uniform(-40, 80) / dz)
-        radius, bone = rng.uniform(16, 30), rng.uniform(4, 7)
-        back, gap = rng.uniform(0.15, 0.75), rng.uniform(1, 25)
-        for k in range(max(0, low), frame.shape[0]):
-            ys, xs = np.nonzero(tissue[k])
-            if not ys.size:
-                continue
-            y = ys.min() + back * (ys.max() - ys.min())
-            edge = xs[np.abs(ys - y) < 3]
-            if not edge.size:
-                continue
-            x = (edge.max() if sign > 0 else edge.min()) + sign * (radius + gap) / dx
-            plane, air = tissue[k], tissue[k] == 0
-            plane[air & frame.ellipse(y, x, radius, radius)] = Tissue.SKIN
-            plane[air & frame.ellipse(y, x, radius - 3, radius - 3)] = Tissue.FAT
-            plane[air & frame.ellipse(y, x, 0.72 * radius, 0.8 * radius)] = Tissue.WALL_MUSCLE
-            for shift in (-0.45, 0.45):
-                plane[air & frame.ellipse(y + shift * radius / dy, x, bone, bone)] = Tissue.VERTEBRA
-
-
-def _add_table(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
-    """A curved table top with foam under the body."""
-    body = (tissue > 0).any(axis=0)
-    ys, _ = np.nonzero(body)
-    dy, dx = frame.spacing[1:]
-    curve = rng.uniform(0, 45) * ((np.arange(frame.shape[2]) - frame.middle) * dx / 220) ** 2
-    surface = ys.max() + (rng.uniform(3, 12) - curve) / dy
-    below = np.arange(frame.shape[1])[:, None] - surface[None, :]
-    thickness = rng.uniform(20, 45) / dy
-    foam = (below > 0) & (below < thickness)
-    shell = foam & ((below < 2 / dy + 0.5) | (below > thickness - 2 / dy - 0.5))
-    air = tissue == 0
-    tissue[air & foam[None]] = Tissue.FOAM
-    tissue[air & shell[None]] = Tissue.TABLE
+        back, near = column.max(), int(np.ceil(half))
+        # Shallower towards its upper end.
+        reach = int(depth * np.clip((top - k) * dz / 30, 0.2, 1))
+        strip = tissue[k][max(0, back - reach) : back + 1, max(0, x - near + 1) : x + near]
+        strip[strip == Tissue.FAT] = Tissue.SKIN

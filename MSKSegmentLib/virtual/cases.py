@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError
 from .atlas import load_atlases
 from .patient import make_patient
@@ -15,14 +17,21 @@ CT_FILE, LABELS_FILE, FACTS_FILE = "ct.nii.gz", "labels.nii.gz", "facts.json"
 
 
 def write_patients(
-    folder: Path, number: int, first_seed: int, spacing_mm: tuple[float, float, float], atlas: Path | None = None
+    folder: Path,
+    number: int,
+    first_seed: int,
+    spacing_mm: tuple[float, float, float] | None,
+    atlas: Path | None = None,
+    whole: bool = True,
 ) -> Iterator[str]:
-    """Write `number` patients on a grid of `spacing_mm` ``(z, y, x)``; yields a line per patient. Existing ones are kept.
+    """Write `number` patients; yields a line per patient. Existing ones are kept.
+
+    `spacing_mm` ``(z, y, x)`` is the grid; None draws a clinical one for each. Unless `whole`, scans may cover a part of the body.
 
     Raises:
         InputError: no atlas, or numbers that make no patient.
     """
-    if number < 1 or first_seed < 0 or not all(0.4 <= value <= 10 for value in spacing_mm):
+    if number < 1 or first_seed < 0 or not all(0.4 <= value <= 10 for value in spacing_mm or ()):
         raise InputError("Give a number of patients from 1, a seed from 0, and a spacing of 0.4 to 10 mm.")
     atlases = load_atlases(atlas)
     for seed in range(first_seed, first_seed + number):
@@ -30,7 +39,7 @@ def write_patients(
         if target.exists():
             yield f"{target.name}: there already"
             continue
-        patient = make_patient(atlases, seed, spacing_mm)
+        patient = make_patient(atlases, seed, spacing_mm or clinical_spacing(seed), whole=whole)
         partial = folder / f".{target.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -39,7 +48,19 @@ def write_patients(
             _write(geometry.image_of(array), partial / file)
         (partial / FACTS_FILE).write_text(json.dumps(patient.facts), encoding="utf-8")
         partial.rename(target)
-        yield f"{target.name}: {' x '.join(map(str, geometry.size))} voxels, {patient.facts['body']}"
+        size = " x ".join(map(str, geometry.size))
+        spacing = " x ".join(f"{value:.2f}" for value in geometry.spacing)
+        yield f"{target.name}: {size} voxels of {spacing} mm, {patient.facts['body']}, {patient.facts['coverage']}"
+
+
+def clinical_spacing(seed: int) -> tuple[float, float, float]:
+    """A clinical grid ``(z, y, x)`` in mm for that seed: 0.6 to 1.0 mm in plane, slices every 0.5 to 6 mm."""
+    rng = np.random.default_rng((seed, 3))
+    in_plane = round(float(rng.uniform(0.6, 1.0)), 3)
+    # As scanners offer them; very thin and very thick slices are rare.
+    intervals = [0.5, 1.0, 1.25, 2.0, 2.5, 3.0, 3.75, 5.0, 6.0]
+    interval = float(rng.choice(intervals, p=[0.04, 0.16, 0.12, 0.14, 0.14, 0.14, 0.1, 0.12, 0.04]))
+    return interval, in_plane, in_plane
 
 
 def _write(image, path: Path) -> None:  # type: ignore[no-untyped-def]

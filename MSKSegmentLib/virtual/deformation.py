@@ -1,43 +1,65 @@
-"""Shape of a virtual patient: an atlas scaled, mirrored, posed and smoothly deformed onto a CT grid."""
+"""Shape of a virtual patient: an atlas scaled, posed, mirrored and smoothly deformed onto a CT grid."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .atlas import Atlas, mirrored_table
+from .pose import LegPose, Skeleton, skeleton, unpose
 
-FEMUR_RIGHT, FEMUR_LEFT, PELVIS_RIGHT, PELVIS_LEFT, PSOAS_RIGHT, PSOAS_LEFT = 2, 102, 1, 101, 12, 112
+# The pose is smooth: it is worked out on every second voxel in plane and every second slice.
+POSE_STEP = 2
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Random geometry of one patient; lengths in mm, angles in degrees.
+    """Geometry of one patient; lengths in mm, angles in degrees.
 
-    `scale` is ``(z, y, x)``; `abduction` opens each leg (right, left) below the hip; `bumps` are pairs of control spacing and
-    amplitude (one standard deviation) of the smooth deformations; `above` is how far the scan reaches over the atlas.
+    `scale` is ``(z, y, x)``; `bumps` are pairs of control spacing and amplitude (standard deviation) of the smooth deformations;
+    `buttocks` is how far the body's back bulges beyond the flattened one of a person who lies (share); `above` is how far
+    the scan reaches over the atlas; `gantry` shears the slices as a tilted gantry does.
     """
 
-    scale: tuple[float, float, float]
-    tilt: tuple[float, float, float]
-    abduction: tuple[float, float]
-    bumps: tuple[tuple[float, float], ...]
-    mirrored: bool
-    above: float
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    tilt: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    legs: tuple[LegPose, LegPose] = field(default_factory=lambda: (LegPose(), LegPose()))
+    bumps: tuple[tuple[float, float], ...] = ()
+    mirrored: bool = False
+    above: float = 0.0
+    buttocks: float = 0.0
+    gantry: float = 0.0
 
 
-def random_shape(rng: np.random.Generator) -> Shape:
-    """Draw a shape: sizes of small women to tall men, slight tilts, legs opened or closed by a few degrees."""
+def random_shape(rng: np.random.Generator, standing: bool) -> Shape:
+    """Draw a shape: sizes of small women to tall men, posed as people lie in (or stand in) a scanner; few hips are diseased."""
     overall = rng.uniform(0.86, 1.12)
-    z, y, x = (overall * rng.normal(1.0, 0.04) for _ in range(3))
+    z, y, x = (overall * rng.normal(1.0, 0.045) for _ in range(3))
+    flexion, rotation, bulk = rng.normal(1, 4), rng.normal(3, 8), rng.normal(0.03, 0.1)
     return Shape(
         scale=(z, y, x),
         tilt=(rng.normal(0, 4), rng.normal(0, 3), rng.normal(0, 3)),
-        abduction=(rng.normal(1.0, 3.0), rng.normal(1.0, 3.0)),
-        bumps=((90.0, rng.uniform(2, 6)), (35.0, rng.uniform(0.5, 1.8))),
+        legs=(_random_leg(rng, flexion, rotation, bulk), _random_leg(rng, flexion, rotation, bulk)),
+        bumps=((90.0, rng.uniform(2, 6.5)), (35.0, rng.uniform(0.5, 2.0)), (13.0, rng.uniform(0.2, 0.7))),
         mirrored=bool(rng.random() < 0.5),
         above=float(rng.choice([0.0, rng.uniform(10, 170)])),
+        buttocks=float(rng.uniform(0.08, 0.25) if standing else rng.uniform(-0.03, 0.1)),
+        gantry=float(rng.normal(0, 4) if rng.random() < 0.15 else 0.0),
+    )
+
+
+def _random_leg(rng: np.random.Generator, flexion: float, rotation: float, bulk: float) -> LegPose:
+    sick = rng.random() < 0.22
+    return LegPose(
+        flexion=float(np.clip(flexion + rng.normal(0, 2.5) + (rng.uniform(0, 8) if sick else 0), -9, 18)),
+        abduction=float(np.clip(rng.normal(0, 3.2), -7, 9)),
+        rotation=float(np.clip(rotation + rng.normal(0, 6), -24, 28)),
+        knee=float(np.clip(abs(rng.normal(0, 5)), 0, 14)),
+        # Subluxation goes up and outwards, a little forwards.
+        shift=(rng.uniform(0, 9), -rng.uniform(0, 3), rng.uniform(0, 8)) if sick and rng.random() < 0.5 else (0.0, 0.0, 0.0),
+        bulk=float(np.clip(bulk + rng.normal(0, 0.05), -0.22, 0.35)),
+        flattening=float(rng.uniform(0.05, 0.4)) if sick and rng.random() < 0.7 else 0.0,
     )
 
 
@@ -46,52 +68,75 @@ def deform(
 ) -> np.ndarray:
     """Labels uint8 ``[z, y, x]`` of the patient on a grid of `spacing` ``(z, y, x)`` mm, with `margin` mm around in plane.
 
-    Above the atlas' top only the psoas goes on, narrowing towards the spine, as it does in the body.
+    Above the atlas' top nothing is labelled; `spine.extend_psoas` goes on from there.
     """
     from scipy import ndimage
 
     source = np.asarray(atlas.labels.shape) * np.asarray(atlas.spacing)
     extent = source * np.asarray(shape.scale)
-    size = np.array([extent[0] + shape.above, extent[1] + 2 * margin, extent[2] + 2 * margin])
+    front, back = _swing(shape, extent[0])
+    size = np.array([extent[0] + shape.above, extent[1] + 2 * margin + front + back, extent[2] + 2 * margin])
     count = np.ceil(size / np.asarray(spacing)).astype(int)
-    hip_z, middle = _landmarks(atlas)
-    fields = [_smooth_field(rng, tuple(count), spacing, shape.bumps) for _ in range(3)]
-    turn = _rotation(shape.tilt)
-    opening = np.tan(np.radians(shape.abduction))
+    body = skeleton(atlas)
+    axes = [np.arange(n) * float(s) for n, s in zip(count, spacing, strict=True)]
+    axes[0] -= extent[0] / 2
+    axes[1] -= extent[1] / 2 + margin + front
+    axes[2] -= extent[2] / 2 + margin
+    coarse = [_every_second(axis) for axis in axes]
+    moved = _source_of(coarse, shape, body, source)
+    bumps = [_smooth_field(rng, tuple(count), spacing, shape.bumps) for _ in range(3)]
     labels = np.zeros(tuple(count), np.uint8)
-    ys = np.arange(count[1]) * spacing[1] - size[1] / 2
-    xs = np.arange(count[2]) * spacing[2] - size[2] / 2
+    lower = np.arange(count[0]) / POSE_STEP
     for k in range(count[0]):
-        z = k * spacing[0] - extent[0] / 2
-        grid = np.stack(np.broadcast_arrays(z, ys[:, None], xs[None, :])).reshape(3, -1)
-        grid = turn @ grid / np.asarray(shape.scale)[:, None]
-        grid += np.stack([field[k].ravel() for field in fields])
-        position = grid + source[:, None] / 2
-        below = np.clip(hip_z - position[0], 0, None)
-        # Positive x is the patient's left: opening moves each leg away from the middle, so the source is looked up inwards.
-        left = position[2] > middle
-        moved = position[2] + below * np.where(left, -opening[1], opening[0])
-        # A leg is never looked up across the middle: there would be a copy of the other one.
-        position[2] = np.where((moved > middle) == left, moved, -1e4)
-        above = np.clip(position[0] - (source[0] - atlas.spacing[0]), 0, None)
-        position[2] = middle + (position[2] - middle) * (1 + 0.004 * above)
-        position[0] = np.minimum(position[0], source[0] - atlas.spacing[0])
-        index = position / np.asarray(atlas.spacing)[:, None] - 0.5
-        plane = ndimage.map_coordinates(atlas.labels, index, order=0, mode="constant", cval=0, prefilter=False)
-        labels[k] = plane.reshape(count[1], count[2])
+        first = min(int(lower[k]), moved.shape[1] - 2)
+        part = lower[k] - first
+        plane = (1 - part) * moved[:, first] + part * moved[:, first + 1]
+        position = np.stack([_finer(plane[axis], count[1:]) + bumps[axis][k] for axis in range(3)])
+        # What was lost on the coarse grid has a large negative position, and so has its surrounding.
+        index = position / np.asarray(atlas.spacing)[:, None, None] - 0.5
+        labels[k] = ndimage.map_coordinates(atlas.labels, index, order=0, mode="constant", cval=0, prefilter=False)
     if shape.mirrored:
         labels = mirrored_table()[labels[:, :, ::-1]]
     return labels
 
 
-def _landmarks(atlas: Atlas) -> tuple[float, float]:
-    """Height of the hip joints' centre (mm above the array's start) and the body's middle along x (mm)."""
-    z, _, x = atlas.spacing
-    femur = np.isin(atlas.labels, (FEMUR_RIGHT, FEMUR_LEFT)).any(axis=(1, 2))
-    hip = (np.flatnonzero(femur).max() + 1) * z - 30.0
-    right = np.flatnonzero((atlas.labels == PELVIS_RIGHT).any(axis=(0, 1)))
-    left = np.flatnonzero((atlas.labels == PELVIS_LEFT).any(axis=(0, 1)))
-    return float(hip), float((right.min() + left.max() + 1) / 2 * x)
+def _swing(shape: Shape, height: float) -> tuple[float, float]:
+    """How far flexed legs reach before and behind the body's own depth, in mm."""
+    angles = [leg.flexion for leg in shape.legs]
+    thigh = 0.7 * height
+    return thigh * np.sin(np.radians(max(0.0, *angles))), thigh * np.sin(np.radians(max(0.0, *(-a for a in angles))))
+
+
+def _every_second(axis: np.ndarray) -> np.ndarray:
+    step = axis[1] - axis[0]
+    return axis[0] + step * POSE_STEP * np.arange(len(axis) // POSE_STEP + 2)
+
+
+def _finer(plane: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Linear interpolation of a plane on every second pixel to all of them."""
+    for axis, count in enumerate(size):
+        first = np.arange(count) // POSE_STEP
+        part = ((np.arange(count) % POSE_STEP) / POSE_STEP).astype(plane.dtype)
+        part = part[:, None] if axis == 0 else part[None, :]
+        plane = np.take(plane, first, axis) * (1 - part) + np.take(plane, first + 1, axis) * part
+    return plane
+
+
+def _source_of(axes: list[np.ndarray], shape: Shape, body: Skeleton, source: np.ndarray) -> np.ndarray:
+    """Atlas position in mm ``[3, z, y, x]`` float32 of each point of the coarse grid; -1e4 where nothing is."""
+    z, y, x = axes
+    turn = _rotation(shape.tilt)
+    planes = []
+    for level in z:
+        grid = np.stack(np.broadcast_arrays(level + np.tan(np.radians(shape.gantry)) * y[:, None], y[:, None], x[None, :]))
+        flat = turn @ grid.reshape(3, -1) / np.asarray(shape.scale)[:, None]
+        if shape.buttocks:
+            # Behind the hip joints only: the back half of the trunk is stretched, the front stays.
+            flat[1] -= np.clip(flat[1] - 15, 0, None) * shape.buttocks / (1 + shape.buttocks)
+        flat += source[:, None] / 2
+        found = unpose(flat, body, shape.legs)
+        planes.append(np.nan_to_num(found, nan=-1e4).reshape(3, len(y), len(x)).astype(np.float32))
+    return np.stack(planes, axis=1)
 
 
 def _rotation(tilt_degrees: tuple[float, float, float]) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""What fills a virtual patient's trunk and runs through its limbs: viscera, spine, back muscles, vessels."""
+"""What fills a virtual patient's trunk: viscera, and the genitals before it."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .build import Build
-from .tissue import FEMORA, PSOAS, SACRUM, SARTORIUS, Frame, Tissue, smooth_noise
+from .tissue import HIP_BONES, SACRUM, Frame, Tissue, smooth_noise
 
 
 def fill_trunk(
@@ -95,63 +95,21 @@ def _back_of_sacrum(tissue: np.ndarray, frame: Frame) -> float:
     return float(ys.min()) if ys.size else frame.promontory_y + 40 / frame.spacing[1]
 
 
-def add_spine(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
-    """Lumbar vertebrae and discs above the sacrum; erector spinae, multifidus and quadratus lumborum beside them."""
+def add_genitals(tissue: np.ndarray, core: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
+    """Scrotum and penis before and below the symphysis; `core` grows with them, so that skin is laid around."""
     dz, dy, dx = frame.spacing
-    body, disc = rng.uniform(25, 31), rng.uniform(6, 13)
-    radius = rng.uniform(20, 26)
-    back_radius = rng.uniform(18, 27)
-    free = (Tissue.FAT, Tissue.WALL_MUSCLE, Tissue.BOWEL_WALL, Tissue.GAS, Tissue.STOOL, Tissue.ORGAN)
-    for k in range(max(0, frame.sacrum_top - int(70 / dz)), frame.shape[0]):
-        plane = tissue[k]
-        above = (k - frame.sacrum_top) * dz
-        available = np.isin(plane, free)
-        y = frame.promontory_y + (0 if above < 0 else -min(above, 30) * 0.25) / dy
-        grow = np.clip(1 + above / 80, 0.25, 1.0)
-        for sign in (-1, 1):
-            x = frame.middle + sign * 30 * grow / dx
-            muscle = frame.ellipse(y + (48 + 8 * grow) / dy, x, back_radius * grow * 0.85, back_radius * grow * 1.25)
-            plane[available & muscle] = Tissue.WALL_MUSCLE
-            if above > 10:
-                lumborum = frame.ellipse(y + 22 / dy, frame.middle + sign * 62 / dx, 10, 20)
-                plane[available & lumborum] = Tissue.WALL_MUSCLE
-        if above <= 0:
+    inner = np.isin(tissue, HIP_BONES)
+    level = min(frame.crotch + int(15 / dz), frame.shape[0] - 1)
+    ys = np.nonzero(inner[level])[0]
+    if not ys.size:
+        return
+    front, size = ys.min() - 12 / dy, rng.uniform(20, 36)
+    middle_z = frame.crotch - rng.uniform(0, 25) / dz
+    for k in range(max(0, int(middle_z - 2 * size / dz)), min(frame.shape[0], int(middle_z + 2 * size / dz))):
+        height = 1 - ((k - middle_z) * dz / (1.4 * size)) ** 2
+        if height <= 0.02:
             continue
-        is_disc = (above % (body + disc)) < disc
-        available = np.isin(plane, free)
-        vertebra = frame.ellipse(y + 6 / dy, frame.middle, 0.75 * radius, radius)
-        plane[available & vertebra] = Tissue.DISC if is_disc else Tissue.VERTEBRA
-        ring = frame.ellipse(y + (12 + 0.75 * radius) / dy, frame.middle, 15, 18)
-        canal = frame.ellipse(y + (9 + 0.75 * radius) / dy, frame.middle, 7, 10)
-        spinous = frame.ellipse(y + (30 + 0.75 * radius) / dy, frame.middle, 20, 4)
-        transverse = frame.ellipse(y + (4 + 0.75 * radius) / dy, frame.middle, 4, 42)
-        posterior = ring | (spinous | transverse if not is_disc else spinous)
-        plane[available & posterior & ~vertebra] = Tissue.VERTEBRA
-        plane[available & canal & ~vertebra] = Tissue.ORGAN
-
-
-def add_vessels(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator) -> None:
-    """Iliac and femoral artery and vein: beside the psoas in the pelvis, behind the sartorius in the thigh."""
-    dy, dx = frame.spacing[1:]
-    for psoas, sartorius, femur, medial in zip(PSOAS, SARTORIUS, FEMORA, (1, -1), strict=True):
-        path = np.full((frame.shape[0], 2), np.nan)
-        for k in range(frame.shape[0]):
-            plane = tissue[k]
-            if k > frame.pubis:
-                at = np.argwhere(plane == psoas)
-                if at.size:
-                    path[k] = at.mean(axis=0) + (-12 / dy, medial * 20 / dx)
-            else:
-                muscle, bone = np.argwhere(plane == sartorius), np.argwhere(plane == femur)
-                if muscle.size and bone.size:
-                    path[k] = 0.72 * muscle.mean(axis=0) + 0.28 * bone.mean(axis=0) + (0, medial * 4 / dx)
-        known = np.flatnonzero(~np.isnan(path[:, 0]))
-        if known.size < 2:
-            continue
-        smooth = [np.interp(np.arange(frame.shape[0]), known, path[known, axis]) for axis in (0, 1)]
-        for k in range(known.min(), known.max() + 1):
-            for offset in (0.0, 2.2 * build.vessel_radius):
-                x = smooth[1][k] + medial * offset / dx
-                disc = frame.ellipse(smooth[0][k] + 0.3 * offset / dy, x, build.vessel_radius, build.vessel_radius)
-                plane = tissue[k]
-                plane[disc & np.isin(plane, (Tissue.FAT, Tissue.BOWEL_WALL, Tissue.ORGAN))] = Tissue.VESSEL
+        plane = frame.ellipse(front, frame.middle, size * np.sqrt(height), size * 1.15 * np.sqrt(height))
+        soft = plane & np.isin(tissue[k], (0, Tissue.FAT))
+        tissue[k][soft] = Tissue.ORGAN
+        core[k] |= plane

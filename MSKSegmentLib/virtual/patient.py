@@ -1,4 +1,4 @@
-"""One virtual patient: an atlas body, deformed, completed, given a composition and scanned."""
+"""One virtual patient: a specimen, given a composition and scanned."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 
 from ..anatomy import STRUCTURES, segments
 from ..ct.volume import CTVolume, Geometry
-from .acquisition import random_acquisition, scan
+from .acquisition import LOWEST_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices, stored
 from .atlas import Atlas
-from .body import complete_body
-from .build import random_build
-from .deformation import deform, random_shape
-from .radiodensity import radiodensity, random_composition
+from .coverage import Coverage, cut_to, mix_intervals, random_coverage
+from .implants import METAL
+from .radiodensity import Composition, radiodensity, random_composition
+from .specimen import Specimen, make_specimen
+from .tissue import smooth_noise
 
-MARGIN_MM = 75.0
+# Bodies are made on no finer grid, whatever the scan's: deforming and texturing half a billion voxels would take an hour.
+FINEST_BODY_MM = (1.5, 1.2, 1.2)
+_SLICES_AT_ONCE = 24
 
 
 @dataclass(frozen=True)
@@ -32,28 +35,87 @@ def make_patient(
     seed: int,
     spacing_mm: tuple[float, float, float] = (3.0, 2.5, 2.5),
     metal: bool | None = None,
+    whole: bool = True,
 ) -> VirtualPatient:
-    """Make the virtual patient of that seed on a grid of `spacing_mm` ``(z, y, x)``.
+    """Make the virtual patient of that seed, scanned on a grid of `spacing_mm` ``(z, y, x)``.
 
-    `metal` forces an implant in or out; None leaves it to chance.
+    `metal` forces an implant in or out; None leaves it to chance. Unless `whole`, the scan may cover only the pelvis, the thighs or
+    one leg, its field of view may cut the body, and a part of it may have thicker slices.
     """
-    rng = np.random.default_rng(seed)
-    atlas = atlases[int(rng.integers(len(atlases)))]
-    shape, build, what = random_shape(rng), random_build(rng), random_composition(rng)
-    acquisition = random_acquisition(rng)
-    if metal is not None:
-        acquisition = replace(acquisition, metal=metal)
-    # Hands, table and obese bodies need room; the field of view then cuts whatever reaches beyond it.
-    anatomy = deform(atlas, shape, rng, spacing_mm, margin=MARGIN_MM + 0.5 * build.fat)
-    tissue = complete_body(anatomy, spacing_mm, build, rng)
-    hu = scan(radiodensity(tissue, spacing_mm, what, rng), anatomy, spacing_mm, acquisition, rng)
+    z, y, x = (max(wanted, finest) for wanted, finest in zip(spacing_mm, FINEST_BODY_MM, strict=True))
+    specimen = make_specimen(atlases, seed, (z, y, x), metal)
+    # Streams of their own: the same body can be scanned in other ways, and a change in one step leaves the others as they were.
+    rng = np.random.default_rng((seed, 1))
+    what, settings = random_composition(rng, specimen.atrophy), random_acquisition(rng)
+    coverage = Coverage()
+    if whole:
+        settings = replace(settings, view_mm=1000.0)
+    else:
+        coverage = random_coverage(np.random.default_rng((seed, 2)))
+    return scan_specimen(specimen, what, settings, coverage, rng, spacing_mm)
+
+
+def scan_specimen(
+    specimen: Specimen,
+    what: Composition,
+    settings: Acquisition,
+    coverage: Coverage,
+    rng: np.random.Generator,
+    spacing_mm: tuple[float, float, float],
+) -> VirtualPatient:
+    """Scan a specimen: the CT on a grid of `spacing_mm` ``(z, y, x)`` and the labels of what the scan covers."""
+    specimen = cut_to(specimen, coverage)
+    body = radiodensity(specimen, what, smooth_noise, rng)
+    blur_slices(body, settings.slice_mm, specimen.spacing[0])
+    factors = [have / want for have, want in zip(specimen.spacing, spacing_mm, strict=True)]
+    depth, height, width = (max(1, round(n * factor)) for n, factor in zip(body.shape, factors, strict=True))
+    hu, labels = np.empty((depth, height, width), np.int16), np.empty((depth, height, width), np.uint8)
+    known = known_labels()
+    in_plane = spacing_mm[1], spacing_mm[2]
+    outside = outside_view((height, width), in_plane, settings)
+    for first in range(0, depth, _SLICES_AT_ONCE):
+        levels = np.arange(first, min(first + _SLICES_AT_ONCE, depth))
+        grid = _grid(levels, factors, (height, width))
+        planes = _resampled(body, grid, order=1)
+        metal = _resampled((specimen.depth == METAL).view(np.uint8), grid, order=0) > 0
+        scan_slices(planes, metal, in_plane, settings, smooth_noise, rng)
+        labels[levels] = known[_resampled(specimen.tissue, grid, order=0)]
+        if outside is not None:
+            planes[:, outside] = LOWEST_HU
+            labels[levels[0] : levels[-1] + 1, outside] = 0
+        hu[levels] = stored(planes)
+    mix_intervals(hu, coverage)
+    z, y, x = spacing_mm
+    geometry = Geometry(size=(width, height, depth), spacing=(x, y, z))
+    return VirtualPatient(CTVolume(hu, geometry), labels, {**specimen.facts, "coverage": coverage.name})
+
+
+def _grid(levels: np.ndarray, factors: list[float], size: tuple[int, int]) -> list[np.ndarray]:
+    """Positions of a CT's voxel centres in the body's array, per axis; voxel edges, not centres, coincide."""
+    return [(at + 0.5) / factor - 0.5 for at, factor in zip((levels, *map(np.arange, size)), factors, strict=True)]
+
+
+def _resampled(array: np.ndarray, grid: list[np.ndarray], order: int) -> np.ndarray:
+    """Nearest (order 0) or linear (order 1) values of ``[z, y, x]`` at the grid's positions; a copy."""
+    for axis, positions in enumerate(grid):
+        inside = np.clip(positions, 0, array.shape[axis] - 1)
+        if order == 0:
+            array = np.take(array, np.rint(inside).astype(int), axis)
+            continue
+        low = np.minimum(inside.astype(int), max(array.shape[axis] - 2, 0))
+        part = (inside - low).astype(np.float32)
+        part = part.reshape([-1 if k == axis else 1 for k in range(3)])
+        high = np.minimum(low + 1, array.shape[axis] - 1)
+        array = np.take(array, low, axis) * (1 - part) + np.take(array, high, axis) * part
+    return array
+
+
+def known_labels() -> np.ndarray:
+    """``[256]`` table that keeps the labels of segments and turns all other tissue to 0."""
     known = np.zeros(256, np.uint8)
     for segment in segments():
         known[segment.label] = segment.label
-    z, y, x = spacing_mm
-    geometry = Geometry(size=(hu.shape[2], hu.shape[1], hu.shape[0]), spacing=(x, y, z))
-    facts: dict[str, object] = {"seed": seed, "body": atlas.name, "metal": acquisition.metal, "fat_mm": build.fat}
-    return VirtualPatient(CTVolume(hu, geometry), known[anatomy], facts)
+    return known
 
 
 def class_table() -> np.ndarray:

@@ -7,119 +7,165 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..anatomy import segments
-from .atlas import CARTILAGE, COCCYX, FIBULA, LIGAMENT, OTHER_MUSCLE, PATELLA, TIBIA
-from .tissue import FEMORA, Tissue, smooth_noise
+from .atlas import CARTILAGE, LIGAMENT, MIRRORED_EXTRA_OFFSET, OTHER_MUSCLE
+from .implants import METAL
+from .noise import Noise
+from .specimen import BONES, DEPTH_STEPS_PER_MM, Specimen
+from .tissue import FEMORA, Tissue
 
 FAT_HU = -105.0
+METAL_HU = 6000.0
+MUSCLES = tuple(segment.label for segment in segments() if segment.structure.group != "bone")
+_UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, Tissue.WALL_MUSCLE)
 
 
 @dataclass(frozen=True)
 class Composition:
-    """What the tissues are made of. `infiltration` maps a segment's label to its share of intramuscular fat (0..0.6)."""
+    """What the tissues are made of; HU, and mm for the cortex.
+
+    `infiltration` maps a muscle's label to its share of intramuscular fat (0..0.6). `patchy` is how unevenly it lies, 0..1.
+    """
 
     lean_hu: float
     spread_hu: float
     infiltration: dict[int, float]
+    patchy: float
+    septa: float
     fascia: float
+    fat_hu: float
+    strands: float
     cortical_hu: float
     cortical_mm: float
     trabecular_hu: float
     marrow_hu: float
-    vessel_hu: float
+    artery_hu: float
+    vein_hu: float
     organ_hu: float
 
 
-def random_composition(rng: np.random.Generator) -> Composition:
-    """Draw a composition; a third of the patients has one side, a third single muscles, much fattier than the rest."""
-    general = float(np.clip(rng.beta(1.1, 11), 0, 0.5))
+def random_composition(rng: np.random.Generator, atrophy: dict[int, float]) -> Composition:
+    """Draw a composition. Wasted muscles are fatty muscles, as in patients; a few are fatty without being thin.
+
+    `atrophy` is the share of thickness lost per muscle label.
+    """
+    general = float(np.clip(rng.beta(1.3, 7), 0, 0.5))
+    replaced = rng.uniform(0.3, 1.2)
     infiltration = {}
-    weak_side = rng.choice(["right", "left", "none"])
-    for segment in segments():
-        if segment.structure.group == "bone":
-            continue
-        share = general * rng.uniform(0.5, 1.6)
-        if segment.side.value == weak_side:
-            share += rng.uniform(0.02, 0.15)
-        if rng.random() < 0.06:
+    for label in MUSCLES:
+        share = general * rng.uniform(0.5, 1.6) + replaced * atrophy.get(label, 0.0) * rng.uniform(0.4, 1.2)
+        if rng.random() < 0.04:
             share += rng.uniform(0.1, 0.4)
-        infiltration[segment.label] = float(np.clip(share, 0, 0.6))
+        infiltration[label] = float(np.clip(share, 0, 0.6))
+    contrast = rng.random()
+    enhanced = rng.uniform(110, 420) if contrast < 0.35 else rng.uniform(30, 55)
     return Composition(
-        lean_hu=float(rng.normal(56, 8)),
+        lean_hu=float(rng.normal(50, 9)),
         spread_hu=float(rng.uniform(2, 8)),
         infiltration=infiltration,
-        fascia=float(rng.uniform(0.1, 0.9)),
-        cortical_hu=float(rng.uniform(650, 1500)),
-        cortical_mm=float(rng.uniform(1.3, 2.6)),
-        trabecular_hu=float(rng.uniform(30, 320)),
+        patchy=float(rng.uniform(0.2, 0.9)),
+        septa=float(rng.uniform(0, 0.5)),
+        fascia=float(rng.uniform(0.05, 0.9)),
+        fat_hu=float(rng.normal(FAT_HU, 6)),
+        strands=float(rng.uniform(5, 60)),
+        cortical_hu=float(rng.uniform(600, 1600)),
+        cortical_mm=float(rng.uniform(0.4, 1.8)),
+        trabecular_hu=float(rng.uniform(10, 320)),
         marrow_hu=float(rng.uniform(-90, 60)),
-        vessel_hu=float(rng.choice([rng.uniform(30, 55), rng.uniform(100, 280)])),
+        artery_hu=float(enhanced),
+        vein_hu=float(rng.uniform(90, 200) if contrast < 0.25 else rng.uniform(30, 55)),
         organ_hu=float(rng.uniform(25, 110)),
     )
 
 
-def radiodensity(
-    tissue: np.ndarray, spacing: tuple[float, float, float], what: Composition, rng: np.random.Generator
-) -> np.ndarray:
-    """HU float32 ``[z, y, x]`` of a tissue map; `spacing` ``(z, y, x)`` in mm."""
-    table = np.full(256, -1000.0, np.float32)
-    muscles = [segment.label for segment in segments() if segment.structure.group != "bone"]
-    for label in muscles:
-        table[label] = what.lean_hu + rng.normal(0, what.spread_hu)
-    for other in (OTHER_MUSCLE, OTHER_MUSCLE + 10, Tissue.WALL_MUSCLE):
-        table[other] = what.lean_hu + rng.normal(0, what.spread_hu)
-    for loose, value in ((CARTILAGE, 90.0), (LIGAMENT, 70.0)):
-        table[loose] = table[loose + 10] = value + rng.normal(0, 15)
-    table[Tissue.FAT] = FAT_HU + rng.normal(0, 5)
-    table[Tissue.SKIN] = rng.uniform(-20, 50)
-    table[Tissue.DISC] = rng.uniform(60, 110)
-    table[Tissue.BOWEL_WALL] = rng.uniform(15, 60)
-    table[Tissue.GAS] = rng.uniform(-990, -800)
-    table[Tissue.STOOL] = rng.uniform(-40, 90)
-    table[Tissue.FLUID] = rng.choice([rng.uniform(-2, 15), rng.uniform(60, 250)], p=[0.85, 0.15])
-    table[Tissue.VESSEL] = what.vessel_hu
-    table[Tissue.ORGAN] = what.organ_hu
-    table[Tissue.TABLE] = rng.uniform(-300, 250)
-    table[Tissue.FOAM] = rng.uniform(-980, -900)
-    hu = table[tissue]
-    _add_intramuscular_fat(hu, tissue, spacing, what, rng)
-    _add_texture(hu, tissue, spacing, rng)
-    _add_bone(hu, tissue, spacing, what, rng)
+def radiodensity(specimen: Specimen, what: Composition, noise: Noise, rng: np.random.Generator) -> np.ndarray:
+    """HU float32 ``[z, y, x]`` of a specimen (or a slab of one), metal included."""
+    tissue = specimen.tissue
+    hu = _table(what, specimen.spacing, rng)[tissue]
+    texture = _Texture(noise, rng, tissue.shape, specimen.spacing)
+    _add_intramuscular_fat(hu, tissue, what, texture, rng)
+    _add_other_texture(hu, tissue, what, texture)
+    _add_bone(hu, specimen, what, texture, rng)
+    hu[specimen.depth == METAL] = METAL_HU
     return hu
 
 
+@dataclass(frozen=True)
+class _Texture:
+    """Noise of given correlation lengths in mm for one array."""
+
+    noise: Noise
+    rng: np.random.Generator
+    shape: tuple[int, ...]
+    spacing: tuple[float, float, float]
+
+    def __call__(self, z: float, y: float, x: float) -> np.ndarray:
+        sigma = tuple(length / step for length, step in zip((z, y, x), self.spacing, strict=True))
+        return self.noise(self.rng, self.shape, sigma)
+
+
+def _table(what: Composition, spacing: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
+    """Mean HU by tissue value."""
+    table = np.full(256, -1000.0, np.float32)
+    for muscle in (*MUSCLES, *_UNNAMED_MUSCLES):
+        table[muscle] = what.lean_hu + rng.normal(0, what.spread_hu)
+    for loose, value in ((CARTILAGE, 90.0), (LIGAMENT, 70.0)):
+        table[loose] = table[loose + MIRRORED_EXTRA_OFFSET] = value + rng.normal(0, 15)
+    table[Tissue.FAT] = what.fat_hu
+    # Skin is thinner than most voxels: its share of the outermost one counts.
+    share = min(1.0, rng.uniform(1.0, 2.2) / max(spacing[1:]))
+    table[Tissue.SKIN] = what.fat_hu + share * (rng.uniform(0, 60) - what.fat_hu)
+    table[Tissue.DISC] = rng.uniform(60, 110)
+    table[Tissue.BOWEL_WALL] = rng.uniform(15, 60)
+    table[Tissue.GAS] = rng.uniform(-990, -800)
+    # Swallowed contrast fills the bowel and then the bladder.
+    table[Tissue.STOOL] = rng.uniform(150, 400) if rng.random() < 0.12 else rng.uniform(-40, 90)
+    table[Tissue.FLUID] = rng.uniform(60, 400) if rng.random() < 0.15 else rng.uniform(-2, 15)
+    table[Tissue.VESSEL], table[Tissue.VEIN] = what.artery_hu, what.vein_hu
+    table[Tissue.ORGAN] = what.organ_hu
+    table[Tissue.TABLE] = rng.uniform(-300, 250)
+    table[Tissue.FOAM] = rng.uniform(-980, -900)
+    table[Tissue.TENDON] = rng.uniform(60, 120)
+    table[Tissue.CLOTH] = rng.uniform(-900, -300)
+    table[Tissue.CALCIFICATION] = rng.uniform(300, 1300)
+    return table
+
+
 def _add_intramuscular_fat(
-    hu: np.ndarray, tissue: np.ndarray, spacing: tuple[float, float, float], what: Composition, rng: np.random.Generator
+    hu: np.ndarray, tissue: np.ndarray, what: Composition, texture: _Texture, rng: np.random.Generator
 ) -> None:
-    """Streaks of fat along the muscles, and thin fat planes where two muscles meet."""
+    """Streaks of fat along the muscles, septa inside them, and thin fat planes where two muscles meet."""
     share = np.zeros(256, np.float32)
     for label, value in what.infiltration.items():
         share[label] = value
-    for other in (OTHER_MUSCLE, OTHER_MUSCLE + 10, Tissue.WALL_MUSCLE):
-        share[other] = float(np.mean(list(what.infiltration.values())))
+    share[list(_UNNAMED_MUSCLES)] = float(np.mean(list(what.infiltration.values())))
+    is_muscle = np.zeros(256, bool)
+    is_muscle[[*MUSCLES, *_UNNAMED_MUSCLES]] = True
+    muscle = is_muscle[tissue]
+    # Streaks run roughly along the limb; the rest of the fat is diffuse, as CT shows it.
+    field = 0.6 * texture(14, 1.6, 1.6) + 0.8 * texture(9, 8, 8)
+    local = 1 / (1 + np.exp(-3.5 * (field - _normal_quantile(1 - share)[tissue])))
     wanted = share[tissue]
-    # Streaks run roughly along the limb; half of the fat is diffuse, as CT shows it.
-    streaks = smooth_noise(rng, tissue.shape, (14.0 / spacing[0], 1.6 / spacing[1], 1.6 / spacing[2]))
-    patches = smooth_noise(rng, tissue.shape, tuple(8.0 / s for s in spacing))
-    field = 0.6 * streaks + 0.8 * patches
-    local = 1 / (1 + np.exp(-3.5 * (field - _normal_quantile(1 - wanted))))
-    mix = np.where(wanted > 0, np.clip(0.35 * wanted + 0.65 * local * (wanted > 0.005), 0, 0.95), 0)
-    muscle = share[tissue] > 0
-    boundary = np.zeros(tissue.shape, bool)
+    mix = np.where(wanted > 0.005, (1 - what.patchy) * wanted + what.patchy * local, 0)
+    # Between the fascicles lie thin sheets, where a smooth field changes its sign.
+    fine = texture(12, 3.2, 3.2)
+    mix += what.septa * np.clip(1 - np.abs(fine) / 0.35, 0, 1)
+    border = _borders(tissue, muscle, fine)
+    fascia = border * np.clip(what.fascia * (0.6 + 0.5 * texture(12, 12, 12)), 0, 0.85)
+    mix = np.clip(np.maximum(mix, fascia), 0, 0.95)
+    hu += mix * muscle * (what.fat_hu - hu)
+
+
+def _borders(tissue: np.ndarray, muscle: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """Voxels of muscle that touch another muscle in plane: the first of each pair, and a third of the second."""
+    border = np.zeros(tissue.shape, bool)
     for axis in (1, 2):
-        one, two = _shifted(axis)
-        differs = (tissue[one] != tissue[two]) & muscle[one] & muscle[two]
-        boundary[one] |= differs
-        boundary[two] |= differs & (rng.random(differs.shape, dtype=np.float32) < 0.3)
-    plane = smooth_noise(rng, tissue.shape, tuple(12.0 / s for s in spacing))
-    fascia = boundary * np.clip(what.fascia * (0.6 + 0.5 * plane), 0, 0.8)
-    mix = np.maximum(mix, fascia)
-    hu += mix * (FAT_HU - hu)
-
-
-def _shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    one, two = [slice(None)] * 3, [slice(None)] * 3
-    one[axis], two[axis] = slice(None, -1), slice(1, None)
-    return tuple(one), tuple(two)
+        one, two = [slice(None)] * 3, [slice(None)] * 3
+        one[axis], two[axis] = slice(None, -1), slice(1, None)
+        first, second = tuple(one), tuple(two)
+        differs = (tissue[first] != tissue[second]) & muscle[first] & muscle[second]
+        border[first] |= differs
+        border[second] |= differs & (fine[second] > 0.5)
+    return border
 
 
 def _normal_quantile(share: np.ndarray) -> np.ndarray:
@@ -128,47 +174,48 @@ def _normal_quantile(share: np.ndarray) -> np.ndarray:
     return ndtri(np.clip(share, 1e-4, 1 - 1e-4)).astype(np.float32)
 
 
-def _add_texture(
-    hu: np.ndarray, tissue: np.ndarray, spacing: tuple[float, float, float], rng: np.random.Generator
-) -> None:
-    """Strands in fat, mottled stool, uneven organs."""
-    fine = smooth_noise(rng, tissue.shape, tuple(1.8 / s for s in spacing))
+def _add_other_texture(hu: np.ndarray, tissue: np.ndarray, what: Composition, texture: _Texture) -> None:
+    """Strands and lobules in fat, mottled stool, uneven organs and muscles."""
+    fine, patches = texture(4, 1.8, 1.8), texture(9, 9, 9)
     fat = tissue == Tissue.FAT
-    strands = np.clip(fine - 1.5, 0, 1) * rng.uniform(20, 90)
-    hu[fat] += strands[fat]
+    sheets = np.clip(1 - np.abs(texture(6, 4, 4)) / 0.18, 0, 1)
+    hu[fat] += (what.strands * sheets * np.clip(patches + 0.7, 0, 2) + 4 * patches)[fat]
     stool = tissue == Tissue.STOOL
     hu[stool] += np.where(fine[stool] < -0.6, -350, 30 * fine[stool])
-    soft = np.isin(tissue, (Tissue.ORGAN, Tissue.BOWEL_WALL))
-    patches = smooth_noise(rng, tissue.shape, tuple(9.0 / s for s in spacing))
+    soft = (tissue == Tissue.ORGAN) | (tissue == Tissue.BOWEL_WALL)
     hu[soft] += 14 * patches[soft]
+    named = (tissue > 0) & (tissue < 120)
+    hu[named] += 4 * patches[named]
 
 
 def _add_bone(
-    hu: np.ndarray, tissue: np.ndarray, spacing: tuple[float, float, float], what: Composition, rng: np.random.Generator
+    hu: np.ndarray, specimen: Specimen, what: Composition, texture: _Texture, rng: np.random.Generator
 ) -> None:
-    """A cortex around trabecular bone; fatty marrow in the middle of the femoral shaft, whose cortex is thick."""
-    from scipy import ndimage
-
-    texture = smooth_noise(rng, tissue.shape, tuple(2.2 / s for s in spacing))
-    bones = [segment.label for segment in segments() if segment.structure.group == "bone"]
-    bones += [COCCYX, PATELLA, PATELLA + 10, TIBIA, TIBIA + 10, FIBULA, FIBULA + 10, Tissue.VERTEBRA]
-    for label in bones:
-        mask = tissue == label
-        if not mask.any():
-            continue
-        box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(mask))
-        inside = mask[box]
-        depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-        # The transform counts to the next voxel's centre; the surface lies half a voxel before it.
-        depth -= 0.5 * min(spacing)
-        cortex_mm = np.full((inside.shape[0], 1, 1), what.cortical_mm, np.float32)
-        core_hu = np.full((inside.shape[0], 1, 1), what.trabecular_hu, np.float32)
-        if label in FEMORA:
-            position = np.linspace(0, 1, inside.shape[0])[:, None, None]
-            shaft = np.clip(np.minimum(position - 0.12, 0.82 - position) / 0.12, 0, 1)
-            cortex_mm = cortex_mm + 3.0 * shaft
-            core_hu = (1 - shaft) * what.trabecular_hu + shaft * what.marrow_hu
-        core = core_hu + (0.12 * np.abs(core_hu) + 12) * texture[box]
-        weight = np.clip((cortex_mm + 0.8 - depth) / 1.6, 0, 1)
-        values = weight * what.cortical_hu * rng.uniform(0.85, 1.1) + (1 - weight) * core
-        hu[box][inside] = values[inside]
+    """A cortex around trabecular bone of uneven density; fatty marrow in the femoral shaft, whose cortex is thick."""
+    is_bone = np.zeros(256, bool)
+    is_bone[list(BONES)] = True
+    where = np.nonzero(is_bone[specimen.tissue])
+    if not where[0].size:
+        return
+    label = specimen.tissue[where]
+    depth = specimen.depth[where].astype(np.float32) / DEPTH_STEPS_PER_MM
+    shaft = np.zeros(len(label), np.float32)
+    for femur in FEMORA:
+        low, high = specimen.femora.get(femur, (0, 1))
+        position = (where[0] - low) / max(1, high - low)
+        along = np.clip(np.minimum(position - 0.12, 0.82 - position) / 0.12, 0, 1)
+        shaft = np.where(label == femur, along, shaft)
+    per_bone = rng.uniform(0.8, 1.15, 256).astype(np.float32)
+    cortex_mm = what.cortical_mm * per_bone[label] * np.clip(1 + 0.5 * texture(14, 14, 14)[where], 0.4, 2.5) + 4.0 * shaft
+    # Density follows the load: some regions are compact, in others little but fat is left.
+    coarse = texture(10, 10, 10)[where]
+    spongy = what.trabecular_hu * per_bone[label] * (1 + 0.55 * coarse) - 40 * np.clip(-coarse, 0, 2)
+    core = (1 - shaft) * spongy + shaft * what.marrow_hu
+    core += (0.2 * np.abs(core) + 20) * texture(2.2, 2.2, 2.2)[where]
+    # The share of the voxel that lies within the cortex.
+    thickness = max(1.2, min(specimen.spacing))
+    weight = np.clip((cortex_mm - depth) / thickness + 0.5, 0, 1)
+    # A thin cortex is pierced and scarcely denser than what it encloses.
+    weight *= np.clip(0.75 + 0.3 * texture(5, 5, 5)[where] + 0.5 * shaft, 0.15, 1)
+    cortical = what.cortical_hu * (0.85 + 0.25 * shaft)
+    hu[where] = weight * cortical + (1 - weight) * core

@@ -24,6 +24,10 @@ class Tissue(IntEnum):
     ORGAN = 230
     TABLE = 231
     FOAM = 232
+    TENDON = 233
+    CLOTH = 234
+    CALCIFICATION = 235
+    VEIN = 236
 
 
 FEMORA = (2, 102)
@@ -31,6 +35,8 @@ SACRUM = 3
 HIP_BONES = (1, 101)
 PSOAS = (12, 112)
 SARTORIUS = (17, 117)
+# Seen through: what a hand, a dress or the table can lie in.
+OUTSIDE = (0, Tissue.TABLE, Tissue.FOAM, Tissue.CLOTH)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,4 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[
     )
     field = ndimage.zoom(field, [float(k) for k in step], order=1) if max(step) > 1 else field
     field = field[tuple(slice(0, n) for n in shape)]
-    return (field - field.mean()) / (field.std() + 1e-6)
-
-
+    return ((field - field.mean()) / (field.std() + 1e-6)).astype(np.float32)

@@ -1,0 +1,137 @@
+"""Slices made different each time they are drawn: where they are cut, how they lie, and what another scanner would show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..inference.slices import AIR_HU
+
+Window = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far slices are varied.
+
+    `rotation_deg` in degrees, `scale` and `stretch` (one axis against the other) as shares, `shear` as a slope and `shift` as a
+    share of the crop are standard deviations of normal numbers, or half widths of uniform ones where `uniform` is set. `flip` is
+    the probability of a mirror image, `intensity` a factor on all changes of HU (0: none).
+    """
+
+    rotation_deg: float = 6.0
+    scale: float = 0.1
+    stretch: float = 0.05
+    shear: float = 0.04
+    shift: float = 0.1
+    flip: float = 0.5
+    intensity: float = 1.0
+    uniform: bool = False
+
+    def draw(self, rng: np.random.Generator, width: float) -> float:
+        """One random number around 0 of that width."""
+        return float(rng.uniform(-width, width) if self.uniform else rng.normal(0, width))
+
+    def factor(self, rng: np.random.Generator, width: float) -> float:
+        """One random factor around 1 of that width, never below 0.2."""
+        drawn = self.draw(rng, width)
+        return max(1 + drawn, 0.2) if self.uniform else float(np.exp(drawn))
+
+
+USUAL_AUGMENTATION = Augmentation()
+NO_AUGMENTATION = Augmentation(rotation_deg=0, scale=0, stretch=0, shear=0, shift=0, flip=0, intensity=0)
+
+
+def cut(
+    planes: Sequence[np.ndarray],
+    labels: np.ndarray,
+    crop: tuple[int, int],
+    rng: np.random.Generator,
+    how: Augmentation,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A piece of `crop` ``(height, width)`` pixels near the middle of a slice, air and background beyond its border.
+
+    `planes` are the channels, HU int16 ``[y, x]`` each, `labels` the classes int16 ``[y, x]``. Returns int16
+    ``[channels, height, width]`` and int16 ``[height, width]``.
+    """
+    window, inner = cut_window(labels.shape, crop, rng, how)
+    image = np.full((len(planes), *crop), AIR_HU, np.int16)
+    for channel, plane in enumerate(planes):
+        image[channel][inner] = plane[window]
+    label = np.zeros(crop, np.int16)
+    label[inner] = labels[window]
+    return image, label
+
+
+def augment(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: Augmentation) -> tuple[Tensor, Tensor]:
+    """Warp slices and vary their HU.
+
+    `images` is int16 HU ``[N, channels, h, w]``, `labels` int16 ``[N, h, w]``; returns float32 HU and int64 classes of those
+    shapes.
+    """
+    hu, classes = warp(images, labels, rng, how)
+    return vary_intensity(hu, rng, how.intensity), classes
+
+
+def warp(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: Augmentation) -> tuple[Tensor, Tensor]:
+    """Flip, rotate, scale and shear each slice: bilinear for HU, nearest for classes; shapes as in `augment`."""
+    count, _, height, width = images.shape
+    hu, classes = torch.from_numpy(images).float(), torch.from_numpy(labels)
+    if how == NO_AUGMENTATION:
+        return hu, classes.long()
+    matrices = np.zeros((count, 2, 3), np.float32)
+    ratio = height / width
+    for k in range(count):
+        angle, scale = np.radians(how.draw(rng, how.rotation_deg)), how.factor(rng, how.scale)
+        stretch, shear = how.factor(rng, how.stretch), how.draw(rng, how.shear)
+        flip = -1.0 if rng.random() < how.flip else 1.0
+        cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+        matrices[k] = [[flip * cos * stretch, (shear - sin) * ratio, 0], [flip * sin / ratio * stretch, cos, 0]]
+    grid = functional.affine_grid(torch.from_numpy(matrices), [count, 1, height, width], align_corners=False)
+    # Beyond the border grid_sample gives 0, which is air and background once air is 0.
+    hu = functional.grid_sample(hu - AIR_HU, grid, mode="bilinear", align_corners=False) + AIR_HU
+    moved = functional.grid_sample(classes.float().unsqueeze(1), grid, mode="nearest", align_corners=False)
+    return hu, moved.squeeze(1).long()
+
+
+def vary_intensity(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) -> Tensor:
+    """Other scanners and doses: offset and scale of HU, more noise or blur, and a smooth shading per slice.
+
+    `hu` is float32 ``[N, channels, h, w]`` and is changed in place; `strength` multiplies every change, 0 leaves all as it is.
+    """
+    count, _, height, width = hu.shape
+    for k in range(count if strength > 0 else 0):
+        hu[k] = hu[k] * rng.normal(1, 0.03 * strength) + rng.normal(0, 10 * strength)
+        if rng.random() < 0.25:
+            shade = torch.from_numpy(rng.normal(0, 14 * strength, (1, 1, 4, 5)).astype(np.float32))
+            hu[k] += functional.interpolate(shade, (height, width), mode="bicubic", align_corners=False)[0]
+        choice = rng.random()
+        if choice < 0.2 * strength:
+            hu[k] = functional.avg_pool2d(functional.pad(hu[k : k + 1], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
+        elif choice < 0.5 * strength:
+            hu[k] += float(rng.uniform(5, 35)) * torch.randn(hu[k].shape, generator=_generator(rng))
+    return hu
+
+
+def cut_window(
+    shape: tuple[int, ...], crop: tuple[int, int], rng: np.random.Generator, how: Augmentation
+) -> tuple[Window, Window]:
+    """Where the piece lies in the slice, and where that lies in the piece."""
+    window, inner = [], []
+    for have, want in zip(shape, crop, strict=True):
+        start = int(round((have - want) / 2 + how.draw(rng, how.shift) * want))
+        # A shift never leaves the slice altogether.
+        start = int(np.clip(start, 1 - want, have - 1))
+        first, last = max(start, 0), min(start + want, have)
+        window.append(slice(first, last))
+        inner.append(slice(first - start, last - start))
+    return (window[0], window[1]), (inner[0], inner[1])
+
+
+def _generator(rng: np.random.Generator) -> torch.Generator:
+    return torch.Generator().manual_seed(int(rng.integers(2**31)))

@@ -1,0 +1,170 @@
+"""Training slices of virtual patients: bodies are made once, compositions and scans anew for every slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..bundle.manifest import Preprocessing
+from ..errors import InputError
+from ..inference.slices import AIR_HU, normalise
+from ..virtual.acquisition import blur_slices, outside_view, random_acquisition, scan_slices
+from ..virtual.atlas import Atlas
+from ..virtual.implants import METAL
+from ..virtual.noise import NoisePool
+from ..virtual.patient import class_table
+from ..virtual.radiodensity import radiodensity, random_composition
+from ..virtual.specimen import Specimen, load_specimen, make_specimen, save_specimen
+from ..virtual.tissue import OUTSIDE
+from .augmentation import Augmentation, cut_window, vary_intensity, warp
+from .sources import HIP_CLASSES, HIP_SHARE, Batch
+
+# Neighbours beyond the channels that the slice profile mixes in.
+_REACH = 1
+# The scanner's simulation varies HU already; this adds what it does not think of.
+_INTENSITY = 0.5
+
+
+def fill_bank(
+    folder: Path, atlases: tuple[Atlas, ...], seeds: Sequence[int], spacing_mm: tuple[float, float, float]
+) -> None:
+    """Make the specimen of each seed on a grid of `spacing_mm` ``(z, y, x)`` and store it in `folder`; existing ones are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        path = folder / f"{seed}.npy"
+        if not path.exists():
+            save_specimen(make_specimen(atlases, seed, spacing_mm), path)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A specimen, its levels of the hip, and the middle ``(y, x)`` of the body in each slice."""
+
+    specimen: Specimen
+    hip: np.ndarray
+    middles: np.ndarray
+
+
+class VirtualSlices:
+    """Random slices of the specimens in a folder that `fill_bank` writes; those that arrive later are found by `refresh`.
+
+    `bodies` names the atlas bodies to draw from, `seeds` the specimens (None: all). `crop` is ``(height, width)`` in pixels.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        preprocessing: Preprocessing,
+        channels: int,
+        crop: tuple[int, int],
+        seed: int,
+        augmentation: Augmentation | None = None,
+        bodies: Sequence[str] | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> None:
+        self._folder = folder
+        self._preprocessing = preprocessing
+        self._half = channels // 2
+        self._crop = crop
+        self._rng = np.random.default_rng(seed)
+        self._augmentation = augmentation or Augmentation()
+        self._bodies = bodies
+        self._seeds = None if seeds is None else set(seeds)
+        self._classes = class_table()
+        self._noise = NoisePool((max(24, channels + 2 * _REACH), crop[0] + 96, crop[1] + 96), seed)
+        self._patients: dict[Path, _Known | None] = {}
+        self._drawn: list[_Known] = []
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Open new specimens; returns how many are drawn from.
+
+        Raises:
+            InputError: the folder holds none.
+        """
+        for path in sorted(self._folder.glob("*.npy")):
+            if path.stem.isdigit() and path not in self._patients:
+                self._patients[path] = self._open(path)
+        self._drawn = [known for known in self._patients.values() if known is not None]
+        if not self._drawn:
+            raise InputError(f"The folder {self._folder.name!r} holds no virtual patients; let 'mskseg train' make them first.")
+        return len(self._drawn)
+
+    def _open(self, path: Path) -> _Known | None:
+        if self._seeds is not None and int(path.stem) not in self._seeds:
+            return None
+        specimen = load_specimen(path)
+        if self._bodies is not None and specimen.facts["body"] not in self._bodies:
+            return None
+        classes = self._classes[specimen.tissue[:, ::2, ::2]]
+        hip = np.flatnonzero(np.isin(classes, HIP_CLASSES).any(axis=(1, 2)))
+        return _Known(specimen, hip, _middles(specimen.tissue))
+
+    def batch(self, size: int) -> Batch:
+        """`size` slices of random patients, scanned at random."""
+        drawn = [self._slice() for _ in range(size)]
+        tissue_hu, classes = warp(
+            np.stack([one[0] for one in drawn]), np.stack([one[1] for one in drawn]), self._rng, self._augmentation
+        )
+        for hu, label, (_, _, metal) in zip(tissue_hu, classes, drawn, strict=True):
+            self._scan(hu.numpy(), label.numpy(), metal)
+        hu = vary_intensity(tissue_hu, self._rng, _INTENSITY * self._augmentation.intensity)
+        known = torch.ones((size, int(self._classes.max()) + 1), dtype=torch.bool)
+        return Batch(normalise(hu, self._preprocessing), classes, known)
+
+    def _slice(self) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, and whether there is metal."""
+        known = self._drawn[self._rng.integers(len(self._drawn))]
+        specimen, rng = known.specimen, self._rng
+        depth, *plane = specimen.tissue.shape
+        z = int(rng.choice(known.hip)) if known.hip.size and rng.random() < HIP_SHARE else int(rng.integers(depth))
+        window, inner = self._window(known.middles[z], plane)
+        first, last = max(0, z - self._half - _REACH), min(depth, z + self._half + _REACH + 1)
+        slab = specimen.slab(first, last, window)
+        hu = radiodensity(slab, random_composition(rng, specimen.atrophy), self._noise, rng)
+        blur_slices(hu, float(rng.uniform(0.4, 2.6)), specimen.spacing[0])
+        # A last slice has no neighbour; the engine repeats it, and so does training.
+        alone = rng.random() < 0.08
+        levels = [z if alone else int(np.clip(z + k, 0, depth - 1)) for k in range(-self._half, self._half + 1)]
+        image = np.full((len(levels), *self._crop), AIR_HU, np.float32)
+        label = np.zeros(self._crop, np.int16)
+        for channel, level in enumerate(levels):
+            image[channel][inner] = hu[level - first]
+        label[inner] = self._classes[slab.tissue[z - first]]
+        return image, label, bool((slab.depth == METAL).any())
+
+    def _window(
+        self, middle: np.ndarray, plane: Sequence[int]
+    ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """A window about the body's middle, and where it lies in the crop."""
+        # The largest part of the plane that has the body in its middle is cut as if it were the plane.
+        half = [int(min(at, size - at)) for at, size in zip(middle, plane, strict=True)]
+        window, inner = cut_window((2 * half[0], 2 * half[1]), self._crop, self._rng, self._augmentation)
+        starts = [int(at) - n for at, n in zip(middle, half, strict=True)]
+        y, x = (slice(part.start + start, part.stop + start) for part, start in zip(window, starts, strict=True))
+        return (y, x), inner
+
+    def _scan(self, hu: np.ndarray, label: np.ndarray, has_metal: bool) -> None:
+        """Scan one slice with its neighbours, in place."""
+        settings = random_acquisition(self._rng)
+        spacing = self._preprocessing.in_plane_spacing_mm or 1.0
+        metal = hu > 3000 if has_metal else None
+        scan_slices(hu, metal, (spacing, spacing), settings, self._noise, self._rng)
+        outside = outside_view(hu.shape[1:], (spacing, spacing), settings)  # type: ignore[arg-type]
+        if outside is not None:
+            hu[:, outside] = AIR_HU
+            label[outside] = 0
+
+
+def _middles(tissue: np.ndarray) -> np.ndarray:
+    """Middle of the body in each slice, ``[z, 2]`` in voxels; the array's middle where there is no body."""
+    middles = np.tile(np.asarray(tissue.shape[1:]) / 2, (len(tissue), 1))
+    for k, plane in enumerate(tissue):
+        ys, xs = np.nonzero(~np.isin(plane[::4, ::4], OUTSIDE))
+        if ys.size:
+            middles[k] = 2 * (ys.min() + ys.max()) + 2, 2 * (xs.min() + xs.max()) + 2
+    return middles

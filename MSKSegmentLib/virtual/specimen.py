@@ -1,0 +1,159 @@
+"""A virtual patient before the scan: tissues and bone depth on a grid, from which any number of CTs can be rendered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import segments
+from .atlas import COCCYX, FIBULA, MIRRORED_EXTRA_OFFSET, PATELLA, TIBIA, Atlas
+from .body import complete_body
+from .build import Build, random_build
+from .deformation import Shape, deform, random_shape
+from .disease import Disease, random_disease, waste_muscles, wear_joints
+from .implants import METAL, add_implant
+from .tissue import FEMORA, Tissue
+
+MARGIN_MM = 75.0
+# Depth below a bone's surface is kept in tenths of a millimetre; the highest value stands for metal.
+DEPTH_STEPS_PER_MM = 10
+BONES = (
+    *(segment.label for segment in segments() if segment.structure.group == "bone"),
+    *(COCCYX, PATELLA, TIBIA, FIBULA, Tissue.VERTEBRA),
+    *(extra + MIRRORED_EXTRA_OFFSET for extra in (PATELLA, TIBIA, FIBULA)),
+)
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """Tissues of one patient.
+
+    `tissue` uint8 ``[z, y, x]`` holds the atlas' labels and `Tissue`; `depth` uint8 of the same shape the depth below a bone's
+    surface in tenths of a mm (0 elsewhere, `METAL` in an implant); `spacing` ``(z, y, x)`` mm. `femora` gives the levels
+    ``(lowest, highest)`` of each femur by label, `atrophy` the share of thickness each muscle lost; `facts` what was drawn.
+    """
+
+    tissue: np.ndarray
+    depth: np.ndarray
+    spacing: tuple[float, float, float]
+    femora: dict[int, tuple[int, int]]
+    atrophy: dict[int, float]
+    facts: dict[str, Any]
+
+    def slab(self, first: int, last: int, window: tuple[slice, slice]) -> Specimen:
+        """The slices `first` to `last` (exclusive), cut to an in-plane window ``(y, x)``."""
+        cut = (slice(first, last), *window)
+        femora = {label: (low - first, high - first) for label, (low, high) in self.femora.items()}
+        return replace(self, tissue=self.tissue[cut], depth=self.depth[cut], femora=femora)
+
+
+def make_specimen(
+    atlases: tuple[Atlas, ...],
+    seed: int,
+    spacing: tuple[float, float, float],
+    metal: bool | None = None,
+    severity: float = 1.0,
+) -> Specimen:
+    """The specimen of that seed on a grid of `spacing` ``(z, y, x)`` mm.
+
+    `metal` forces an implant in or out; None leaves it to chance. `severity` scales the wasting of muscles.
+    """
+    rng = np.random.default_rng(seed)
+    atlas = atlases[int(rng.integers(len(atlases)))]
+    standing = bool(rng.random() < 0.12)
+    shape, build = random_shape(rng, standing), random_build(rng, standing)
+    disease = random_disease(rng, severity)
+    has_metal = bool(rng.random() < 0.13)
+    if metal is not None:
+        has_metal = metal
+    return build_specimen(atlas, shape, build, disease, spacing, rng, has_metal, {"seed": seed})
+
+
+def build_specimen(
+    atlas: Atlas,
+    shape: Shape,
+    build: Build,
+    disease: Disease,
+    spacing: tuple[float, float, float],
+    rng: np.random.Generator,
+    has_metal: bool,
+    facts: dict[str, Any],
+) -> Specimen:
+    """The specimen of a given shape, build and disease on a grid of `spacing` ``(z, y, x)`` mm; `facts` are noted with it."""
+    # Arms, table and obese bodies need room; the field of view then cuts whatever reaches beyond it.
+    labels = deform(atlas, shape, rng, spacing, margin=MARGIN_MM + 0.5 * build.fat)
+    waste_muscles(labels, disease, spacing, rng)
+    wear_joints(labels, disease, spacing, rng)
+    tissue = complete_body(labels, spacing, build, rng)
+    depth = bone_depth(tissue, spacing)
+    implant = add_implant(tissue, depth, spacing, rng) if has_metal else None
+    drawn = {
+        "body": atlas.name,
+        "mirrored": shape.mirrored,
+        "standing": build.standing,
+        "fat_mm": round(build.fat, 1),
+        "implant": implant,
+        "arthritis_right_left": disease.arthritis,
+        "atrophy": {str(label): round(share, 3) for label, share in disease.atrophy.items()},
+    }
+    return Specimen(tissue, depth, spacing, femur_levels(tissue), disease.atrophy, {**facts, **drawn})
+
+
+def bone_depth(tissue: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Depth below the surface of each voxel's own bone, uint8 in tenths of a mm, 0 outside bone; `spacing` in mm."""
+    from scipy import ndimage
+
+    depth = np.zeros(tissue.shape, np.uint8)
+    boxes = ndimage.find_objects(tissue)
+    for label in BONES:
+        box = boxes[label - 1] if label <= len(boxes) else None
+        if box is None:
+            continue
+        inside = tissue[box] == label
+        far = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+        # The transform counts to the next voxel's centre; the surface lies half a voxel before it.
+        tenths = np.clip((far - 0.5 * min(spacing)) * DEPTH_STEPS_PER_MM, 1, METAL - 1)
+        depth[box][inside] = tenths[inside].astype(np.uint8)
+    return depth
+
+
+def femur_levels(tissue: np.ndarray) -> dict[int, tuple[int, int]]:
+    """Lowest and highest slice of each femur that is there."""
+    found = {}
+    for label in FEMORA:
+        levels = np.flatnonzero((tissue == label).any(axis=(1, 2)))
+        if levels.size:
+            found[label] = (int(levels.min()), int(levels.max()))
+    return found
+
+
+def save_specimen(specimen: Specimen, path: Path) -> None:
+    """Write ``<path>`` (``.npy``, uint8 ``[2, z, y, x]``) and ``<path>.json``; written beside and renamed, the arrays last."""
+    about = {
+        "spacing": specimen.spacing,
+        "femora": {str(label): levels for label, levels in specimen.femora.items()},
+        "atrophy": {str(label): share for label, share in specimen.atrophy.items()},
+        "facts": specimen.facts,
+    }
+    path.with_suffix(".json").write_text(json.dumps(about), encoding="utf-8")
+    partial = path.with_suffix(".partial.npy")
+    np.save(partial, np.stack([specimen.tissue, specimen.depth]))
+    partial.rename(path)
+
+
+def load_specimen(path: Path) -> Specimen:
+    """Open what `save_specimen` wrote; the arrays stay on disk until they are used."""
+    about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    data = np.load(path, mmap_mode="r")
+    return Specimen(
+        data[0],
+        data[1],
+        tuple(about["spacing"]),
+        {int(label): tuple(levels) for label, levels in about["femora"].items()},
+        {int(label): share for label, share in about["atrophy"].items()},
+        about["facts"],
+    )
