@@ -118,6 +118,31 @@ def test_on_in_training_and_off_in_evaluation():
     assert torch.equal(layer.eval()(x), x)
 
 
+@pytest.mark.parametrize("p", [0.5, 0.25, 0.3])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_training_drops_in_the_type_and_layout_of_the_input(layout, kind, p):
+    x = (torch.rand(SHAPE, generator=generator(9)) + 1).to(kind).contiguous(memory_format=LAYOUTS[layout]).requires_grad_()
+    out = MCDropout(p).train()(x)
+    assert out.dtype == kind and out.is_contiguous(memory_format=LAYOUTS[layout])
+    kept = out != 0
+    sigma = math.sqrt(p * (1 - p) / kept.numel())
+    assert abs(kept.double().mean().item() - (1 - p)) < 4.5 * sigma
+    torch.testing.assert_close(out[kept], (x / (1 - p))[kept], rtol=0.01, atol=0)
+    out.sum().backward()
+    assert x.grad is not None and torch.equal(x.grad != 0, kept)
+    assert torch.allclose(x.grad[kept].float(), torch.tensor(1 / (1 - p)), rtol=0.01)
+
+
+@pytest.mark.parametrize("p", [0.5, 0.25, 0.3])
+def test_training_masks_differ_from_step_to_step_and_follow_the_global_seed(p):
+    layer, x = MCDropout(p).train(), torch.ones(10000)
+    torch.manual_seed(1)
+    first, second = layer(x), layer(x)
+    torch.manual_seed(1)
+    assert torch.equal(first, layer(x)) and not torch.equal(first, second)
+
+
 @pytest.fixture(scope="module")
 def network() -> BayesianUNet:
     torch.manual_seed(2)

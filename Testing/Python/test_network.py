@@ -118,6 +118,33 @@ def test_up_step_pads_stamps_and_crops_2_before_and_3_after(batch_norm):
     torch.testing.assert_close(found, expected.clamp(min=0))
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (2, 3), (14, 20)])
+def test_the_quick_up_step_for_bfloat16_is_the_same_one(shape):
+    up = small().double().up[0]
+    nn.init.normal_(up.transposed.bias, generator=torch.Generator().manual_seed(3))
+    x = torch.randn(2, 16, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    padded = nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
+    with torch.no_grad():
+        wanted = up.transposed(padded)[..., 2 : 2 + 2 * shape[0], 2 : 2 + 2 * shape[1]]
+        torch.testing.assert_close(up._phases(padded), wanted)
+
+
+def test_bfloat16_training_gives_the_gradients_of_float32():
+    network = small(in_channels=3, dropout=0.0).train().to(memory_format=torch.channels_last)
+    x = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(5)).contiguous(memory_format=torch.channels_last)
+    gradients = []
+    for enabled in (False, True):
+        network.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            logits = network(x)
+        assert logits.dtype == (torch.bfloat16 if enabled else torch.float32)
+        logits.float().square().mean().backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    assert all(parameter.grad.dtype == torch.float32 for parameter in network.parameters())
+    # Eight bits of mantissa in every step leave the direction of the whole gradient alone.
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.97
+
+
 def test_block_reflects_at_the_border():
     block = small(batch_norm=False).double().encoder[0]
     x = torch.randn(1, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
