@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from .engine.progress import JsonLines
 from .errors import InputError
 
 Checkpoint = Callable[[], None]
@@ -17,14 +19,13 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     virtual.add_argument("-n", "--number", type=int, required=True)
     virtual.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     virtual.add_argument("--seed", type=int, default=0, help="number of the first patient")
-    virtual.add_argument("--spacing", type=float, nargs=3, default=(3.0, 2.5, 2.5), metavar=("Z", "Y", "X"), help="mm")
+    grid = virtual.add_mutually_exclusive_group()
+    grid.add_argument("--spacing", type=float, nargs=3, default=(3.0, 2.5, 2.5), metavar=("Z", "Y", "X"), help="mm")
+    grid.add_argument("--clinical", action="store_true", help="0.6-1.0 mm in plane and 0.5-6 mm slices, drawn per patient")
+    virtual.add_argument("--parts", action="store_true", help="some scans show a part of the body, or have mixed slice intervals")
     virtual.add_argument("--atlas", type=Path, help="folder with *_labels.nrrd (default: MSKSEG_ATLAS)")
     virtual.set_defaults(run=_virtual)
-    train = commands.add_parser("train", help="train a network as a recipe file says, and resume where it stopped")
-    train.add_argument("recipe", type=Path, metavar="RECIPE.json")
-    train.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    train.add_argument("--atlas", type=Path)
-    train.set_defaults(run=_train)
+    _add_train(commands)
     calibrate = commands.add_parser("calibrate", help="learn a bundle's lights from cases with true labels")
     calibrate.add_argument("data", type=Path, help="folder of cases: <case>/ct.nii.gz and <case>/labels.nii.gz")
     calibrate.add_argument("--bundle", metavar="NAME|DIR")
@@ -35,18 +36,66 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     calibrate.set_defaults(run=_calibrate)
 
 
+def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    train = commands.add_parser("train", help="train a network as a recipe says, and resume where it stopped")
+    train.add_argument("recipe", metavar="RECIPE", help="a recipe file, or a preset: paper, bundled")
+    train.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    train.add_argument("--atlas", type=Path, help="bodies for virtual patients (default: MSKSEG_ATLAS)")
+    train.add_argument("--patients", type=Path, metavar="DIR", help="virtual patients made earlier (default: DIR/patients)")
+    train.add_argument("--pairs", type=Path, metavar="DIR", help="learn from these cases, not from the recipe's sources")
+    train.add_argument("--initial", metavar="BUNDLE|FILE", help="start from the weights of a bundle or a checkpoint")
+    train.add_argument("--fold", metavar="K/N", help="hold out the Kth of N parts of the patients (or bodies)")
+    train.add_argument("--leave-out", metavar="NAME", help="hold out one patient or body")
+    train.add_argument("--minutes", type=float, help="train for so long, with a schedule that ends then")
+    train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: the recipe's")
+    train.add_argument("--workers", type=int, metavar="N", help="processes that make slices (default: the recipe's)")
+    train.add_argument("--finish", action="store_true", help="only write the bundle of what was learned so far")
+    train.add_argument("--progress", default="text", choices=("text", "json", "none"))
+    train.set_defaults(run=_train)
+
+
 def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .virtual.cases import write_patients
 
-    for line in write_patients(options.output, options.number, options.seed, tuple(options.spacing), options.atlas):
+    spacing = None if options.clinical else tuple(options.spacing)
+    for line in write_patients(options.output, options.number, options.seed, spacing, options.atlas, not options.parts):
         checkpoint()
         print(line, flush=True)
 
 
 def _train(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .training.recipes import train_recipe
+    try:
+        from .training.loop import Status
+        from .training.recipes import find_recipe, read_recipe, with_pairs
+        from .training.run import Choices, finish, parse_fold, run_recipe
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"Training needs the package {error.name}; install what it needs with: pip install 'mskseg[train]'."
+        ) from error
+    recipe = read_recipe(find_recipe(options.recipe))
+    changes = {name: getattr(options, name) for name in ("device", "workers", "initial") if getattr(options, name) is not None}
+    recipe = replace(recipe if options.pairs is None else with_pairs(recipe, options.pairs), **changes)
+    fold = parse_fold(options.fold) if options.fold is not None else None
+    if options.minutes is not None and not 0 < options.minutes < 100_000:
+        raise InputError(f"{options.minutes:g} minutes are no time to train; give a number above 0.")
+    if not 0 <= recipe.workers <= 64:
+        raise InputError(f"{recipe.workers} processes cannot be started; give a number of workers from 0 to 64.")
+    choices = Choices(options.atlas, options.patients, fold, options.leave_out, options.minutes)
+    if options.finish:
+        bundle = finish(recipe, options.output)
+    else:
+        lines = JsonLines() if options.progress == "json" else None
 
-    train_recipe(options.recipe, options.output, options.atlas, checkpoint)
+        def report(status: Status) -> None:
+            if lines:
+                lines.write(status.to_json())
+            elif options.progress != "none":
+                print(status, flush=True)
+
+        say = (lambda text: None) if lines or options.progress == "none" else lambda text: print(text, flush=True)
+        bundle = run_recipe(recipe, options.output, choices, report, say, checkpoint)
+    if options.progress == "text":
+        print(f"The bundle {bundle.manifest.name} {bundle.manifest.version} is in {bundle.folder}; calibrate it to get lights.")
 
 
 def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
@@ -57,5 +106,3 @@ def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         raise InputError(f"The folder {options.output.name!r} exists already; name a new one for the calibrated bundle.")
     bundle = resolve_bundle(options.bundle)
     calibrate_bundle(bundle, options.data, options.source, options.version, options.device, options.output, checkpoint)
-
-

@@ -1,147 +1,180 @@
-"""The training loop: cross entropy and soft Dice, Adam, averaged weights, a checkpoint to resume from at any moment."""
+"""The training loop: Adam on batches, averaged weights, and a checkpoint from which every run goes on."""
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
 
-from ..bundle.manifest import NetworkSpec, Preprocessing
-from ..network.bayesian_unet import BayesianUNet
-from .slices import SliceBank
+from ..errors import Cancelled, InputError
+from ..inference.devices import choose_device
+from .checkpoints import CHECKPOINT, TrainingState, initial_weights
+from .curves import Point, append_point, append_scores, draw_curves, forget_after
+from .data import DataPlan
+from .interruption import deferred_signals
+from .losses import segmentation_loss
+from .recipes import Recipe
+from .schedules import Course, apply_step, scheduled
+from .sources import Batch
+from .stream import batches, stream_seed
+from .validation import validate, validation_slices
+
+_LARGEST_GRADIENT = 5.0
+# No process that makes batches has this number.
+_DROPOUT_STREAM = 2**31
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a network is trained. `crop` is ``(height, width)`` in pixels of the bundle's in-plane spacing."""
+class Status:
+    """Where a training is: its latest point, and what is left of it (None: not known)."""
 
-    network: NetworkSpec
-    preprocessing: Preprocessing
-    iterations: int = 3000
-    batch: int = 8
-    crop: tuple[int, int] = (112, 160)
-    learning_rate: float = 1.5e-3
-    average: float = 0.998
-    dice_weight: float = 0.5
-    checkpoint_every: int = 100
-    compiled: bool = False
-    seed: int = 0
+    point: Point
+    iterations: int | None
+    progress: float
+    remaining_s: float | None
+
+    def __str__(self) -> str:
+        """One line for people."""
+        done = f"{self.point.iteration}" + (f"/{self.iterations}" if self.iterations else f" ({100 * self.progress:.0f} %)")
+        dice = "" if self.point.dice is None else f", validation Dice {self.point.dice:.3f}"
+        left = "" if self.remaining_s is None else f", {_duration(self.remaining_s)} left"
+        return f"{done} loss {self.point.loss:.4f}, {self.point.slices_per_second:.1f} slices/s{dice}{left}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A line for programs, with the fields of `engine.progress.JsonLines`."""
+        return {
+            "stage": "training",
+            "done": self.point.iteration,
+            "total": self.iterations,
+            "eta_s": None if self.remaining_s is None else round(self.remaining_s, 1),
+            "message": str(self),
+            **{key: value for key, value in asdict(self.point).items() if key != "iteration"},
+        }
 
 
 def train(
     recipe: Recipe,
-    bank: Path,
+    data: DataPlan,
     folder: Path,
-    report: Callable[[str], None] = print,
+    report: Callable[[Status], None] = print,
     checkpoint: Callable[[], None] = lambda: None,
+    validation: DataPlan | None = None,
+    minutes: float | None = None,
 ) -> Path:
-    """Train on the patients in `bank`, resume from `folder` when it holds a checkpoint; returns the checkpoint's path.
+    """Train on `data`, go on from the checkpoint in `folder` where there is one; returns the checkpoint's path.
 
-    `checkpoint` is called every iteration and may raise `Cancelled`; what is lost then is the time since the last checkpoint.
+    `folder` receives ``checkpoint.pt``, ``recipe.json``, ``losses.csv``, ``validation.csv`` and ``curves.png``. With `minutes` the
+    schedule follows the clock and ends with it, whatever the recipe's iterations. `checkpoint` is called every iteration and
+    may raise `Cancelled`; signals do so too, between iterations. Either way all that was learned is kept.
 
-    `folder` receives ``checkpoint.pt``, ``recipe.json`` and ``losses.csv`` (iteration, loss, slices per second).
+    Raises:
+        InputError: the loss is not a number any more, or the folder's run or the initial weights do not fit.
+        DeviceError: the device is missing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
-    torch.manual_seed(recipe.seed)
-    network = BayesianUNet(**asdict(recipe.network)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.iterations, pct_start=0.08, final_div_factor=100
-    )
-    path = folder / "checkpoint.pt"
-    start = _resume(path, network, averaged, optimizer, schedule)
-    slices = SliceBank(bank, recipe.preprocessing, recipe.network.in_channels, recipe.crop, recipe.seed + start)
-    forward = torch.compile(network) if recipe.compiled else network
-    network.train()
-    running, began = 0.0, time.monotonic()
-    for iteration in range(start, recipe.iterations):
-        checkpoint()
-        images, classes = slices.batch(recipe.batch)
-        loss = segmentation_loss(forward(images.contiguous(memory_format=torch.channels_last)), classes, recipe.dice_weight)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        averaged.update_parameters(network)
-        running += float(loss.detach())
-        done = iteration + 1
-        if done % recipe.checkpoint_every == 0 or done == recipe.iterations:
-            _save(path, done, network, averaged, optimizer, schedule)
-            steps = (done - start - 1) % recipe.checkpoint_every + 1
-            seconds = time.monotonic() - began
-            rate = steps * recipe.batch / seconds
-            remaining = (recipe.iterations - done) * seconds / steps
-            _append(folder / "losses.csv", done, running / steps, rate)
-            report(
-                f"{done}/{recipe.iterations} loss {running / steps:.4f} {rate:.1f} slices/s "
-                f"{slices.refresh()} patients, {remaining / 60:.0f} min left"
-            )
-            running, began = 0.0, time.monotonic()
+    device = choose_device(recipe.device).name
+    path = folder / CHECKPOINT
+    with deferred_signals() as signalled:
+
+        def between() -> None:
+            signalled()
+            checkpoint()
+
+        torch.manual_seed(recipe.seed)
+        state = TrainingState(recipe, device)
+        if path.exists():
+            state.resume(path)
+        elif recipe.initial is not None:
+            state.begin_with(initial_weights(recipe.initial, recipe.network))
+        _write_recipe(folder, recipe)
+        forget_after(folder, state.iteration)
+        # Dropout and slices of a run that goes on are new ones: they depend on where it does.
+        seed = (recipe.seed, state.iteration)
+        torch.manual_seed(stream_seed(*seed, _DROPOUT_STREAM))
+        stream = batches(data, recipe.batch, seed, recipe.workers, device == "cuda")
+        try:
+            judged = [] if validation is None else validation_slices(validation, recipe.validation.slices, recipe.batch)
+            course = Course(state.iteration, state.progress, recipe.iterations, minutes)
+            _run(recipe, state, stream, judged, course, folder, device, report, between)
+        except Cancelled:
+            state.save(path)
+            raise
+        finally:
+            stream.close()
     return path
 
 
-def averaged_state(checkpoint: Path) -> dict[str, Tensor]:
-    """The averaged weights of a checkpoint, named as in `BayesianUNet`."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
-    return {key.removeprefix("module."): value for key, value in state.items() if key.startswith("module.")}
+def _run(
+    recipe: Recipe,
+    state: TrainingState,
+    stream: Iterator[Batch],
+    judged: list[Batch],
+    course: Course,
+    folder: Path,
+    device: str,
+    report: Callable[[Status], None],
+    between: Callable[[], None],
+) -> None:
+    forward: nn.Module = torch.compile(state.network) if recipe.compiled else state.network  # type: ignore[assignment]
+    state.network.train()
+    running, steps, began = torch.zeros((), device=device), 0, time.monotonic()
+    while state.progress < 1:
+        between()
+        step = scheduled(recipe.schedule, recipe.learning_rate, state.progress)
+        apply_step(state.optimizer, step)
+        running += _learn(recipe, state, forward, next(stream), device)
+        steps += 1
+        state.iteration += 1
+        state.progress = course.progress(state.iteration)
+        over = state.progress >= 1
+        look = bool(judged) and (over or state.iteration % recipe.validation.every == 0)
+        if not over and not look and state.iteration % recipe.checkpoint_every:
+            continue
+        loss = float(running) / steps
+        if not math.isfinite(loss):
+            raise InputError("The loss is not a number any more; lower the recipe's learning_rate and start again.")
+        rate = steps * recipe.batch / (time.monotonic() - began)
+        state.save(folder / CHECKPOINT)
+        scores = validate(state.averaged, judged, device, recipe.precision, between) if look else None
+        point = Point(state.iteration, loss, step.learning_rate, rate, scores.mean if scores and scores.dice else None)
+        append_point(folder, point)
+        if scores:
+            append_scores(folder, state.iteration, scores)
+        draw_curves(folder)
+        limit = None if course.timed else recipe.iterations
+        report(Status(point, limit, state.progress, course.remaining(state.iteration)))
+        running.zero_()
+        steps, began = 0, time.monotonic()
 
 
-def segmentation_loss(logits: Tensor, classes: Tensor, dice_weight: float) -> Tensor:
-    """Cross entropy plus `dice_weight` times (1 - soft Dice), averaged over the structures present in the batch.
-
-    `logits` is ``[N, C, H, W]``, `classes` int64 ``[N, H, W]``.
-    """
-    cross_entropy = functional.cross_entropy(logits, classes)
-    probability = logits.softmax(dim=1)
-    truth = functional.one_hot(classes, logits.shape[1]).permute(0, 3, 1, 2).to(probability.dtype)
-    overlap = (probability * truth).sum(dim=(0, 2, 3))
-    total = probability.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
-    present = truth.sum(dim=(0, 2, 3)) > 0
-    dice = ((2 * overlap + 1) / (total + 1))[1:][present[1:]]
-    return cross_entropy + dice_weight * (1 - dice.mean() if dice.numel() else cross_entropy * 0)
-
-
-def _resume(path: Path, network, averaged, optimizer, schedule) -> int:  # type: ignore[no-untyped-def]
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    network.load_state_dict(state["network"])
-    averaged.load_state_dict(state["averaged"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    return int(state["iteration"])
+def _learn(recipe: Recipe, state: TrainingState, forward: nn.Module, batch: Batch, device: str) -> Tensor:
+    """One iteration; returns the loss."""
+    known = None if bool(batch.known.all()) else batch.known.to(device, non_blocking=True)
+    images = batch.images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        logits = forward(images)
+    loss = segmentation_loss(logits, batch.classes.to(device, non_blocking=True), recipe.dice_weight, known)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)
+    state.optimizer.step()
+    state.averaged.update_parameters(state.network)
+    return loss.detach()
 
 
-def _save(path: Path, iteration: int, network, averaged, optimizer, schedule) -> None:  # type: ignore[no-untyped-def]
-    partial = path.with_suffix(".partial")
-    torch.save(
-        {
-            "iteration": iteration,
-            "network": network.state_dict(),
-            "averaged": averaged.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        },
-        partial,
-    )
-    partial.replace(path)
+def _write_recipe(folder: Path, recipe: Recipe) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / "recipe.partial"
+    partial.write_text(json.dumps(recipe.to_json(), indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / "recipe.json")
 
 
-def _append(path: Path, iteration: int, loss: float, rate: float) -> None:
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["iteration", "loss", "slices_per_second"])
-        writer.writerow([iteration, f"{loss:.5f}", f"{rate:.2f}"])
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else f"{seconds:.0f} s"

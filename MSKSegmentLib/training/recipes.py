@@ -1,58 +1,216 @@
-"""Recipe files: everything a training run depends on, as JSON."""
+"""Recipes: everything a training run depends on, as a JSON file or one of the presets that come along."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import fields
+import math
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..errors import InputError
-from ..virtual.atlas import load_atlases
-from .loop import Recipe, train
-from .slices import fill_bank
+from ..inference.devices import CHOICES
+from .augmentation import Augmentation
+
+PRESETS = Path(__file__).with_name("presets")
+PRECISIONS = ("fp32", "bf16")
+SCHEDULES = ("one-cycle", "constant")
 
 
-def train_recipe(path: Path, folder: Path, atlas: Path | None, checkpoint: Callable[[], None]) -> None:
-    """Simulate the patients that the recipe names into ``folder/patients``, then train; both resume where they stopped.
+@dataclass(frozen=True)
+class VirtualData:
+    """Simulated patients: `number` seeds from `first_seed` on; `weight` is their share among all sources."""
 
-    Beside the fields of `Recipe` the file holds ``patients``: ``{"number": N, "first_seed": S}``.
+    number: int
+    first_seed: int = 0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class PairsData:
+    """A folder of cases with labels (see `labelled_cases`); `weight` is its share among all sources."""
+
+    folder: Path
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Every `every` iterations (0: never) the averaged network is judged on `slices` slices of patients held out.
+
+    `patients` is how many virtual patients are simulated for that where no real cases are held out.
+    """
+
+    every: int = 0
+    slices: int = 64
+    patients: int = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, and on what.
+
+    `crop` is ``(height, width)`` in pixels of the bundle's in-plane spacing; `average` the decay of the averaged weights (0: none);
+    `precision` is "fp32" or "bf16" (layers in bfloat16, loss and weights in float32); `device` one of
+    `inference.devices.CHOICES`; `workers` the processes that make batches (0: the loop does); `initial` a checkpoint or bundle to
+    start from. `name`, `version`, `description` and `license` are those of the bundle.
+    """
+
+    network: NetworkSpec
+    preprocessing: Preprocessing
+    name: str = "model"
+    version: str = "1"
+    description: str = "Bayesian U-Net trained with mskseg train"
+    license: str = "not stated"
+    iterations: int = 3000
+    batch: int = 8
+    crop: tuple[int, int] = (112, 160)
+    learning_rate: float = 1.5e-3
+    schedule: str = "one-cycle"
+    average: float = 0.998
+    dice_weight: float = 0.5
+    checkpoint_every: int = 100
+    precision: str = "fp32"
+    device: str = "auto"
+    compiled: bool = False
+    workers: int = 0
+    seed: int = 0
+    initial: str | None = None
+    augmentation: Augmentation = Augmentation()
+    validation: Validation = Validation()
+    sources: tuple[VirtualData | PairsData, ...] = ()
+
+    @property
+    def pairs(self) -> tuple[PairsData, ...]:
+        """The sources that are folders of cases."""
+        return tuple(source for source in self.sources if isinstance(source, PairsData))
+
+    @property
+    def virtual(self) -> tuple[VirtualData, ...]:
+        """The sources that are simulated."""
+        return tuple(source for source in self.sources if isinstance(source, VirtualData))
+
+    def to_json(self) -> dict[str, Any]:
+        """What `read_recipe` reads: a recipe file's content."""
+        entries = [
+            {"pairs": str(source.folder), "weight": source.weight}
+            if isinstance(source, PairsData)
+            else {"virtual": {"number": source.number, "first_seed": source.first_seed}, "weight": source.weight}
+            for source in self.sources
+        ]
+        return {**asdict(self), "sources": entries}
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The recipe file of that path, or the preset of that name.
 
     Raises:
-        InputError: the recipe cannot be read, or there is no atlas.
+        InputError: there is neither.
     """
-    recipe, patients = read_recipe(path)
-    spacing = recipe.preprocessing.slice_interval_mm, *[recipe.preprocessing.in_plane_spacing_mm] * 2
-    if None in spacing:
-        raise InputError("The recipe must give in_plane_spacing_mm and slice_interval_mm, the grid of the virtual patients.")
-    bank, atlases = folder / "patients", load_atlases(atlas)
-    for seed in range(patients["first_seed"], patients["first_seed"] + patients["number"]):
-        checkpoint()
-        fill_bank(bank, atlases, [seed], spacing)  # type: ignore[arg-type]
-    train(recipe, bank, folder, checkpoint=checkpoint)
+    path, preset = Path(name_or_path), PRESETS / f"{name_or_path}.json"
+    if path.is_file():
+        return path
+    if path.name == name_or_path and preset.is_file():
+        return preset
+    raise InputError(f"There is no recipe {path.name!r}; give a recipe file or one of the presets: {', '.join(presets())}.")
 
 
-def read_recipe(path: Path) -> tuple[Recipe, dict[str, int]]:
-    """The recipe and its patients.
+def presets() -> list[str]:
+    """The names of the recipes that come along."""
+    return sorted(path.stem for path in PRESETS.glob("*.json"))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file. Relative paths in it start at its folder.
 
     Raises:
         InputError: the file is missing, is no JSON, or has unknown or impossible entries.
     """
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        patients = data.pop("patients")
-        unknown = set(data) - {field.name for field in fields(Recipe)}
-        if unknown:
-            raise ValueError(f"unknown entry {', '.join(sorted(unknown))}")
-        data["network"] = NetworkSpec(**data["network"])
-        data["preprocessing"] = Preprocessing(**{k: _tuple(v) for k, v in data["preprocessing"].items()})
-        recipe = Recipe(**{key: _tuple(value) for key, value in data.items()})
-        return recipe, {"number": int(patients["number"]), "first_seed": int(patients["first_seed"])}
+        # Recipes of one simulated source could name it more shortly.
+        patients = data.pop("patients", None)
+        entries = data.pop("sources", []) + ([{"virtual": patients}] if patients is not None else [])
+        nested = {
+            "network": _build(NetworkSpec, data.pop("network")),
+            "preprocessing": _build(Preprocessing, data.pop("preprocessing")),
+            "augmentation": _build(Augmentation, data.pop("augmentation", {})),
+            "validation": _build(Validation, data.pop("validation", {})),
+            "sources": tuple(_source(entry, path.parent) for entry in entries),
+        }
+        initial = data.pop("initial", None)
+        if initial is not None and (path.parent / initial).exists():
+            initial = str((path.parent / initial).absolute())
+        recipe = _build(Recipe, {**data, **nested, "initial": initial})
+        problem = _problem(recipe)
+        if problem:
+            raise ValueError(problem)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"The recipe {path.name!r} cannot be used ({error}); see Docs/developer for its entries.") from error
+        what = f"no entry {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"The recipe {path.name!r} cannot be used ({what}); see Docs/developer/training.md.") from error
+    return recipe
 
 
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def with_pairs(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe trained on a folder of cases in place of its sources."""
+    return replace(recipe, sources=(PairsData(folder.absolute()),))
+
+
+def _source(entry: dict[str, Any], base: Path) -> VirtualData | PairsData:
+    kinds = set(entry) - {"weight"}
+    if kinds == {"pairs"}:
+        return PairsData((base / entry["pairs"]).absolute(), float(entry.get("weight", 1)))
+    if kinds == {"virtual"}:
+        return _build(VirtualData, {**entry["virtual"], "weight": float(entry.get("weight", 1))})
+    raise ValueError(f"a source must be 'virtual' or 'pairs' with a 'weight', not {sorted(entry)}")
+
+
+def _build(kind: Any, data: dict[str, Any]) -> Any:
+    """An object of a dataclass, each value held to the type of the field's default or its annotation."""
+    known = {field.name: str(field.type) for field in fields(kind)}
+    unknown = set(data) - set(known)
+    if unknown:
+        raise ValueError(f"unknown entry {', '.join(sorted(unknown))}")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    for key, value in values.items():
+        wanted = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}.get(known[key])
+        if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
+            raise ValueError(f"{key} is {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{key} is not a finite number")
+    return kind(**values)
+
+
+def _problem(recipe: Recipe) -> str | None:
+    stride = 2 ** (recipe.network.levels - 1)
+    checks = {
+        "a network that cannot be built": not 2 <= recipe.network.levels <= 8 or recipe.network.base_filters < 1,
+        "classes must be 23": recipe.network.classes != 23,
+        "in_channels must be odd": recipe.network.in_channels % 2 != 1,
+        "dropout must lie from 0 to below 1": not 0 <= recipe.network.dropout < 1,
+        "iterations, batch, checkpoint_every must be 1 or more": min(recipe.iterations, recipe.batch, recipe.checkpoint_every) < 1,
+        "hu_window and value_range must be two rising numbers": any(
+            not isinstance(pair, tuple) or len(pair) != 2 or pair[0] >= pair[1]
+            for pair in (recipe.preprocessing.hu_window, recipe.preprocessing.value_range)
+        ),
+        f"crop must be two multiples of {stride}, {2 * stride} or more": not isinstance(recipe.crop, tuple)
+        or len(recipe.crop) != 2
+        or any(type(side) is not int or side % stride or side < 2 * stride for side in recipe.crop),
+        "learning_rate must lie above 0": recipe.learning_rate <= 0,
+        f"schedule must be one of {', '.join(SCHEDULES)}": recipe.schedule not in SCHEDULES,
+        f"precision must be one of {', '.join(PRECISIONS)}": recipe.precision not in PRECISIONS,
+        f"device must be one of {', '.join(CHOICES)}": recipe.device not in CHOICES,
+        "average must lie from 0 to below 1": not 0 <= recipe.average < 1,
+        "dice_weight, seed, workers must not be negative": min(recipe.dice_weight, recipe.seed, recipe.workers) < 0,
+        "validation needs slices and patients": recipe.validation.every < 0
+        or (recipe.validation.every > 0 and min(recipe.validation.slices, recipe.validation.patients) < 1),
+        "there is no source": not recipe.sources,
+        "every weight must lie above 0": any(source.weight <= 0 for source in recipe.sources),
+        "virtual patients need a number of 1 or more and seeds from 0": any(
+            source.number < 1 or source.first_seed < 0 for source in recipe.virtual
+        ),
+        "virtual patients need in_plane_spacing_mm and slice_interval_mm": bool(recipe.virtual)
+        and None in (recipe.preprocessing.in_plane_spacing_mm, recipe.preprocessing.slice_interval_mm),
+    }
+    return next((problem for problem, holds in checks.items() if holds), None)

@@ -1,0 +1,115 @@
+"""What a training keeps to go on from: weights, averaged weights, the optimiser, and how far it is."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ..bundle import resolve_bundle
+from ..bundle.manifest import NetworkSpec
+from ..errors import BundleError, InputError
+from ..network.bayesian_unet import BayesianUNet
+from .recipes import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+
+
+class TrainingState:
+    """A network in training on a device; `iteration` and `progress` (0 to 1) say how far it is."""
+
+    def __init__(self, recipe: Recipe, device: str) -> None:
+        self._made_of = {"network": asdict(recipe.network), "preprocessing": asdict(recipe.preprocessing)}
+        network = BayesianUNet(**asdict(recipe.network)).to(device)
+        self.network: BayesianUNet = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # Batch norm's statistics are averaged along: they belong to the weights.
+        self.averaged = AveragedModel(
+            self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True
+        )
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
+        self.iteration = 0
+        self.progress = 0.0
+
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Start from other weights than random ones."""
+        self.network.load_state_dict(weights)
+        self.averaged.module.load_state_dict(weights)
+
+    def save(self, path: Path) -> None:
+        """Write the state; the file appears whole or not at all."""
+        partial = path.with_suffix(".partial")
+        content = {
+            "made_of": self._made_of,
+            "iteration": self.iteration,
+            "progress": self.progress,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        torch.save(content, partial)
+        partial.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Take up the state that `save` wrote.
+
+        Raises:
+            InputError: the file is damaged, or of another network or another grid.
+        """
+        content = _load(path)
+        # Tuples come back as they went, so that both sides can be compared.
+        if content.get("made_of") != self._made_of:
+            raise InputError(
+                f"The folder {path.parent.name!r} holds a run of another network or grid than the recipe's; name a new folder."
+            )
+        self.network.load_state_dict(content["network"])
+        self.averaged.load_state_dict(content["averaged"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.iteration, self.progress = int(content["iteration"]), float(content["progress"])
+
+
+def averaged_state(checkpoint: Path) -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint, named as in `BayesianUNet`.
+
+    Raises:
+        InputError: the file is no checkpoint.
+    """
+    state = _load(checkpoint).get("averaged", {})
+    return {key.removeprefix("module."): value for key, value in state.items() if key.startswith("module.")}
+
+
+def initial_weights(source: str, spec: NetworkSpec) -> dict[str, Tensor]:
+    """The weights of a checkpoint file (averaged ones) or of a bundle, for a network of `spec` to start from.
+
+    Raises:
+        InputError: there is no such file or bundle, or its network is another one.
+    """
+    if Path(source).is_file():
+        weights = averaged_state(Path(source))
+    else:
+        try:
+            weights = resolve_bundle(source).load_network().state_dict()
+        except BundleError as error:
+            raise InputError(f"The training cannot start from {Path(source).name!r}: {error}") from error
+    with torch.device("meta"):
+        wanted = {key: value.shape for key, value in BayesianUNet(**asdict(spec)).state_dict().items()}
+    if {key: value.shape for key, value in weights.items()} != wanted:
+        raise InputError(
+            f"The training cannot start from {Path(source).name!r}, whose network has other levels, filters, channels or batch "
+            "norm; set the recipe's network to those."
+        )
+    return weights
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise InputError(f"The checkpoint {path.name!r} cannot be read; delete it or name another one.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"The file {path.name!r} is not a checkpoint of a training; name another one.")
+    return content

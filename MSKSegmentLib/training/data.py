@@ -1,0 +1,173 @@
+"""From a recipe to the patients on disk that a run learns from and is judged on, and to the sources of their slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from ..bundle.manifest import Preprocessing
+from ..errors import InputError
+from ..virtual.atlas import load_atlases
+from .augmentation import NO_AUGMENTATION, Augmentation
+from .folds import Split, patient_of, split_fold, split_off
+from .interruption import ignore_signals
+from .labelled_cases import CaseFiles, find_cases
+from .mixing import MixedSource
+from .pairs import PairSlices, prepare_case
+from .recipes import Recipe
+from .sources import SliceSource
+from .virtual_slices import VirtualSlices, fill_bank
+
+Checkpoint = Callable[[], None]
+
+# A run that is no part of a cross-validation keeps one patient in so many for its validation.
+WITHOUT_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Virtual patients in a folder: those of `seeds` that are made of one of `bodies` (None: any)."""
+
+    folder: Path
+    seeds: range
+    bodies: tuple[str, ...] | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Cases that `prepare_case` brought to the network's grid."""
+
+    files: tuple[Path, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """What slices are drawn from. Plain data, so that it can be sent to other processes, which open it for themselves."""
+
+    banks: tuple[Bank, ...]
+    cases: tuple[Cases, ...]
+    preprocessing: Preprocessing
+    channels: int
+    crop: tuple[int, int]
+    augmentation: Augmentation
+
+    def open(self, seed: int) -> SliceSource:
+        """A source of slices; another `seed` gives others.
+
+        Raises:
+            InputError: a bank holds none of its patients.
+        """
+        entries: list[Bank | Cases] = [*self.banks, *self.cases]
+        seeds = np.random.SeedSequence(seed).generate_state(1 + len(entries), np.uint32).tolist()
+        sources = [self._open(entry, own) for entry, own in zip(entries, seeds, strict=False)]
+        return sources[0] if len(sources) == 1 else MixedSource(sources, [entry.weight for entry in entries], seeds[-1])
+
+    def _open(self, entry: Bank | Cases, seed: int) -> SliceSource:
+        if isinstance(entry, Cases):
+            return PairSlices(entry.files, self.preprocessing, self.crop, seed, self.augmentation)
+        return VirtualSlices(
+            entry.folder, self.preprocessing, self.channels, self.crop, seed, self.augmentation, entry.bodies, entry.seeds
+        )
+
+
+def choose_split(recipe: Recipe, atlas: Path | None, fold: tuple[int, int] | None, leave_out: str | None) -> Split:
+    """Who is held out; without `fold` and `leave_out` a fifth of the real patients where the recipe validates, else nobody.
+
+    Raises:
+        InputError: the data cannot be found, or cannot be split like that.
+    """
+    if fold and leave_out:
+        raise InputError("Give either --fold or --leave-out, not both.")
+    cases = sorted({case.name for source in recipe.pairs for case in find_cases(source.folder)})
+    people = {patient_of(case) for case in cases}
+    if fold is None and leave_out is None:
+        if not cases or not recipe.validation.every:
+            return Split(train_cases=tuple(cases))
+        if len(people) < 2:
+            raise InputError("A validation needs at least two patients; give more cases, or set the validation's 'every' to 0.")
+        return split_fold(cases, (), (1, min(WITHOUT_FOLDS, len(people))))
+    by_body = bool(recipe.virtual) and (not cases if fold else leave_out not in {*cases, *people})
+    bodies = [body.name for body in load_atlases(atlas)] if by_body else []
+    return split_fold(cases, bodies, fold) if fold else split_off(cases, bodies, str(leave_out))
+
+
+def prepare_data(
+    recipe: Recipe, folder: Path, split: Split, atlas: Path | None, patients: Path | None, checkpoint: Checkpoint
+) -> tuple[DataPlan, DataPlan | None]:
+    """Make and resample what is not there yet; returns the data to learn from and those to validate on, if any.
+
+    Virtual patients are kept in `patients`, or ``<folder>/patients``, real ones on the network's grid in ``<folder>/cases``.
+
+    Raises:
+        InputError: there is no atlas, or a case cannot be used.
+    """
+    bank = patients or folder / "patients"
+    plan = DataPlan((), (), recipe.preprocessing, recipe.network.in_channels, recipe.crop, recipe.augmentation)
+    seeds = [range(source.first_seed, source.first_seed + source.number) for source in recipe.virtual]
+    banks = [
+        Bank(bank, own, split.train_bodies, source.weight) for own, source in zip(seeds, recipe.virtual, strict=True)
+    ]
+    found = []
+    for number, pairs in enumerate(recipe.pairs):
+        found.append((_prepared(find_cases(pairs.folder), folder / "cases" / str(number), recipe, checkpoint), pairs.weight))
+    training = replace(plan, banks=tuple(banks), cases=_side(found, split.train_cases))
+    judged = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
+    if recipe.validation.every and recipe.virtual and not judged.cases:
+        # Nobody real is held out: other bodies judge where some are, else patients beyond those of the recipe.
+        beyond = max(own.stop for own in seeds)
+        others = range(beyond, beyond + recipe.validation.patients)
+        held_out = [replace(one, bodies=split.held_out_bodies) for one in banks] if split.held_out_bodies else [Bank(bank, others)]
+        judged = replace(judged, banks=tuple(held_out))
+    wanted = sorted({seed for one in (*training.banks, *judged.banks) for seed in one.seeds})
+    make_patients(bank, wanted, recipe, atlas, checkpoint)
+    return training, judged if recipe.validation.every and (judged.banks or judged.cases) else None
+
+
+def make_patients(bank: Path, seeds: Sequence[int], recipe: Recipe, atlas: Path | None, checkpoint: Checkpoint) -> None:
+    """Make the virtual patients of those seeds that a bank lacks, in ``recipe.workers`` processes.
+
+    Raises:
+        InputError: some are missing and there is no atlas.
+    """
+    missing = [seed for seed in seeds if not (bank / f"{seed}.npy").exists()]
+    if not missing:
+        return
+    in_plane, interval = recipe.preprocessing.in_plane_spacing_mm, recipe.preprocessing.slice_interval_mm
+    assert in_plane is not None and interval is not None, "read_recipe refuses virtual patients without a grid"
+    atlases, spacing = load_atlases(atlas), (interval, in_plane, in_plane)
+    if recipe.workers < 2:
+        for seed in missing:
+            checkpoint()
+            fill_bank(bank, atlases, [seed], spacing)
+        return
+    # Forked processes inherit the locks of the imaging library's threads without the threads, and wait for ever.
+    with ProcessPoolExecutor(recipe.workers, get_context("spawn"), ignore_signals) as pool:
+        try:
+            jobs = [pool.submit(fill_bank, bank, atlases, [seed], spacing) for seed in missing]
+            for job in as_completed(jobs):
+                checkpoint()
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _prepared(cases: list[CaseFiles], cache: Path, recipe: Recipe, checkpoint: Checkpoint) -> dict[str, Path]:
+    prepared = {}
+    for case in cases:
+        checkpoint()
+        prepared[case.name] = prepare_case(case, cache, recipe.network, recipe.preprocessing)
+    return prepared
+
+
+def _side(found: list[tuple[dict[str, Path], float]], names: tuple[str, ...]) -> tuple[Cases, ...]:
+    """The prepared cases of that side of the split; a folder without any is left out."""
+    sides = ((tuple(path for name, path in cases.items() if name in names), weight) for cases, weight in found)
+    return tuple(Cases(files, weight) for files, weight in sides if files)

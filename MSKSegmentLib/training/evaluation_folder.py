@@ -1,0 +1,54 @@
+"""What an evaluation keeps of each case, and how it is read again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .evaluation_tables import CaseScores, row_from_json, row_json
+
+MARKER, CASES = "evaluation.json", "cases"
+
+
+def scores_json(scores: CaseScores) -> dict[str, Any]:
+    """The scores of a case, JSON-ready."""
+    return {"false_muscle_cc": scores.false_muscle_cc, "rows": [row_json(row) for row in scores.rows]}
+
+
+def kept_scores(path: Path, key: dict[str, Any]) -> CaseScores | None:
+    """What an earlier run found, if it was asked the same."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["key"] != key:
+            return None
+        return CaseScores(path.stem, tuple(row_from_json(row) for row in content["rows"]), content["false_muscle_cc"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Whether ``mskseg evaluate`` wrote this folder."""
+    return (folder / MARKER).is_file()
+
+
+def read_evaluation(folder: Path) -> list[tuple[dict[str, Any], CaseScores]]:
+    """The finished cases of an evaluation, each with the key of what gave it (see `evaluation_run.Segmenter`).
+
+    Raises:
+        InputError: a case's file cannot be read, or there is none.
+    """
+    found = []
+    for path in sorted((folder / CASES).glob("*.json")):
+        try:
+            key = json.loads(path.read_text(encoding="utf-8"))["key"]
+            scores = kept_scores(path, key)
+        except (OSError, ValueError, KeyError, TypeError):
+            scores = None
+        if scores is None:
+            raise InputError(f"The evaluation's file {path.name!r} cannot be read; run 'mskseg evaluate' again.")
+        found.append((key, scores))
+    if not found:
+        raise InputError(f"The evaluation {folder.name!r} holds no finished case; run 'mskseg evaluate' again.")
+    return found

@@ -1,0 +1,264 @@
+"""An evaluation as a folder: each case is segmented, compared and kept, so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import RESEARCH_USE_ONLY, __version__
+from ..bundle import ModelBundle
+from ..ct import FORMATS, read_labels
+from ..errors import Cancelled, InputError
+from ..export.result_folder import RESULT, SEGMENTATION
+from ..export.segmentation_file import whole_file
+from ..pipeline import Settings, segment_case
+from .agreement import Summary, judged, spread, summarise
+from .evaluation_folder import CASES, MARKER, kept_scores, scores_json
+from .evaluation_plots import write_plots
+from .evaluation_tables import (
+    CaseScores,
+    evaluation_csv,
+    summary_csv,
+    summary_markdown,
+)
+from .labelled_cases import (
+    LabelledCase,
+    find_cases,
+    first_file,
+    on_grid,
+    only_slices_with_labels,
+    read_case,
+    read_pair,
+)
+from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, with_reports
+
+FORMAT = "mskseg-evaluation"
+ROWS_FILE, SUMMARY_FILE, CARD_FILE = "evaluation.csv", "summary.csv", "summary.md"
+
+Reports = Mapping[str, tuple[float | None, str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A case to be evaluated: its files, which tell whether it changed, and how to read it.
+
+    With `labelled_slices_only` slices count only where the truth holds a label.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    read: Callable[[], LabelledCase]
+    labelled_slices_only: bool = False
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """Where segmentations come from.
+
+    `what` describes it for readers. `key` identifies what it gives for a case of that name, JSON-ready. `segment` returns
+    uint8 ``[z, y, x]`` with sides on the case's grid, and uncertainty and light by the segment's key.
+    """
+
+    what: str
+    key: Callable[[str], dict[str, Any]]
+    segment: Callable[[LabelledCase], tuple[np.ndarray, Reports]]
+
+
+def folder_tasks(data: Path, labelled_slices_only: bool = False) -> list[Task]:
+    """The cases of a folder (see `labelled_cases`).
+
+    Raises:
+        InputError: there is none.
+    """
+    return [
+        Task(
+            files.name,
+            tuple(path for path in (files.ct, files.labels, files.labelled) if path is not None),
+            partial(read_case, files),
+            labelled_slices_only,
+        )
+        for files in find_cases(data)
+    ]
+
+
+def pair_task(ct: Path, labels: Path, labelled_slices_only: bool = False) -> Task:
+    """One CT with a label map on any grid (see `labelled_cases.read_pair`)."""
+    return Task(ct.resolve().name.split(".")[0], (ct, labels), partial(read_pair, ct, labels), labelled_slices_only)
+
+
+def network_segmenter(
+    bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None]
+) -> Segmenter:
+    """Segmentations by a bundle's network; the same seed for every case."""
+    manifest = bundle.manifest
+    passes = manifest.passes if passes is None else passes
+    key = {"bundle": bundle.digest, "passes": passes, "seed": seed}
+
+    def segment(case: LabelledCase) -> tuple[np.ndarray, Reports]:
+        result = segment_case(case.volume, bundle, Settings(device, passes, seed), checkpoint=checkpoint)
+        return result.labels, {report.segment.key: (report.uncertainty, report.light.value) for report in result.reports}
+
+    what = f"the model bundle {manifest.name} {manifest.version} (SHA-256 {bundle.digest[:12]}), {passes} dropout passes"
+    return Segmenter(what, lambda name: key, segment)
+
+
+def stored_segmenter(folder: Path) -> Segmenter:
+    """Segmentations from files: ``<case>.*``, ``<case>/labels.*`` or result folders ``<case>/`` of ``mskseg segment``.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder.name!r}; name the folder that holds a segmentation of each case.")
+
+    def segment(case: LabelledCase) -> tuple[np.ndarray, Reports]:
+        path = _stored(folder, case.name)
+        labels, geometry = read_labels(path)
+        what = f"segmentation of the case {case.name!r}"
+        return on_grid(labels, geometry, case.volume.geometry, what), _stored_reports(path.parent / RESULT)
+
+    return Segmenter(
+        f"the segmentations in the folder {folder.resolve().name}", lambda name: {"file": _state(_stored(folder, name))}, segment
+    )
+
+
+def evaluate(
+    tasks: Sequence[Task],
+    segmenter: Segmenter,
+    folder: Path,
+    checkpoint: Callable[[], None] = lambda: None,
+    report: Callable[[str], None] = print,
+) -> list[Summary]:
+    """Evaluate the tasks into `folder` and write its tables and plots; cases that are there unchanged are not done again.
+
+    Raises:
+        InputError: a case or a segmentation cannot be used, no case holds a structure, the folder holds other files, or a package
+            is missing.
+        Cancelled: `checkpoint` or a signal raised it; finished cases are kept.
+    """
+    _check_packages()
+    _prepare(folder, segmenter.what)
+    cases: list[CaseScores] = []
+    for task in tasks:
+        files = [_state(path) for path in task.files]
+        settings = {"version": __version__, "labelled_slices_only": task.labelled_slices_only}
+        key = {**settings, **segmenter.key(task.name), "files": files}
+        path = folder / CASES / f"{task.name}.json"
+        scores, began = kept_scores(path, key), time.perf_counter()
+        note = "there already"
+        if scores is None:
+            try:
+                checkpoint()
+                scores = _evaluated(task, segmenter)
+            except Cancelled as error:
+                kept = f"{len(cases)} of {len(tasks)} cases are done"
+                raise Cancelled(f"The evaluation was cancelled; {kept}, and the same command goes on after them.") from error
+            _write(path, json.dumps({"key": key, **scores_json(scores)}, indent=1))
+            note = f"{time.perf_counter() - began:.0f} s"
+        cases.append(scores)
+        report(f"{_line(scores)} ({note})")
+    return _write_tables(folder, cases, segmenter.what)
+
+
+def _write_tables(folder: Path, cases: list[CaseScores], what: str) -> list[Summary]:
+    summaries = summarise({case.name: case.rows for case in cases})
+    if not summaries:
+        raise InputError("Neither truth nor segmentations hold any structure; check the label maps.")
+    many = f"{len(cases)} cases" if len(cases) != 1 else "1 case"
+    sentence = f"Evaluated on {many}: {what}. MSKSegment {__version__}. {RESEARCH_USE_ONLY}"
+    for name, text in (
+        (ROWS_FILE, evaluation_csv(cases)),
+        (SUMMARY_FILE, summary_csv(summaries)),
+        (CARD_FILE, summary_markdown(cases, summaries, sentence)),
+    ):
+        _write(folder / name, text)
+    write_plots(folder, [row for case in cases for row in case.rows])
+    return summaries
+
+
+def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
+    try:
+        case = only_slices_with_labels(task.read()) if task.labelled_slices_only else task.read()
+        labels, reports = segmenter.segment(case)
+    except InputError as error:
+        raise InputError(f"The case {task.name!r} cannot be evaluated: {error}") from error
+    scope = Scope(case.slices, case.structures, case.outside)
+    geometry = case.volume.geometry
+    rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
+    return CaseScores(task.name, tuple(with_reports(rows, reports)), false_muscle_cc(case.truth, labels, geometry, scope))
+
+
+def _line(scores: CaseScores) -> str:
+    rows = judged(scores.rows)
+    missed = sum(row.outcome is Outcome.MISSED for row in rows)
+    dice, asd = spread(row.dice for row in rows).mean, spread(row.asd_mm for row in rows).mean
+    parts = [f"{len(rows)} segments", f"{missed} missed", f"{scores.false_muscle_cc:.1f} cc false"]
+    if dice is not None:
+        parts.insert(0, f"mean Dice {dice:.3f}")
+    if asd is not None:
+        parts.insert(1, f"ASD {asd:.2f} mm")
+    return f"{scores.name}: {', '.join(parts)}"
+
+
+def _check_packages() -> None:
+    """Say before the first case, and not after the last one, that a package is missing."""
+    for package in ("monai", "matplotlib"):
+        if find_spec(package) is None:
+            raise InputError(f"mskseg evaluate needs the package {package}; install it with: pip install 'mskseg[train]'.")
+
+
+def _prepare(folder: Path, what: str) -> None:
+    """Make the folder, or accept an earlier evaluation; anything else might hold somebody's data."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"The output {folder.name!r} is a file; name a folder with -o.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise InputError(f"The folder {folder.name!r} holds other files; name a new or empty folder with -o.")
+    try:
+        (folder / CASES).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder.name!r} cannot be made; name one with -o where you may write.") from error
+    _write(folder / MARKER, json.dumps({"format": FORMAT, "version": __version__, "segmentations": what}, indent=1))
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path, path.suffix) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def _state(path: Path) -> list[Any]:
+    """Name, size and time of a file; of a folder, those of its files together."""
+    try:
+        files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+        states = [os.stat(file) for file in files]
+    except OSError as error:
+        raise InputError(f"There is no file or folder {path.name}; check the path.") from error
+    return [path.name, sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=0)]
+
+
+def _stored(folder: Path, name: str) -> Path:
+    suffixes = (".seg.nrrd", *FORMATS)
+    result = folder / name / SEGMENTATION
+    found = result if result.is_file() else first_file(folder, name, suffixes) or first_file(folder / name, "labels", suffixes)
+    if found is None:
+        raise InputError(
+            f"The folder {folder.name!r} holds no segmentation of the case {name!r}; add {name}.seg.nrrd or {name}.nii.gz."
+        )
+    return found
+
+
+def _stored_reports(path: Path) -> Reports:
+    """Uncertainty and light by segment from the ``result.json`` beside a segmentation; none where there is no such file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {entry["key"]: (entry["uncertainty"], entry["light"]) for entry in content["segments"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,165 @@
+"""The files of an evaluation: ``evaluation.csv`` (a row per segment), ``summary.csv`` and ``summary.md`` (for a model card)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..anatomy import segments
+from .agreement import MEASURES, Agreement, Spread, Summary, judged, spread
+from .metrics import Outcome, Row
+
+LIGHTS = ("green", "yellow", "red", "grey")
+GOOD_DICE = 0.8
+FEWEST_FOR_QUARTILES = 5
+_NUMBERS = tuple(field.name for field in fields(Row) if field.name not in ("segment", "outcome"))
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """The rows of one case, and the cc that were called any structure where the truth has none."""
+
+    name: str
+    rows: tuple[Row, ...]
+    false_muscle_cc: float
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """A row as a JSON-ready dictionary."""
+    return {"key": row.segment.key, "outcome": row.outcome.value, **{name: getattr(row, name) for name in _NUMBERS}}
+
+
+def row_from_json(data: Mapping[str, Any]) -> Row:
+    """Read what `row_json` wrote.
+
+    Raises:
+        KeyError: an entry is missing, or the segment unknown.
+        ValueError: the outcome is unknown.
+    """
+    segment = {segment.key: segment for segment in segments()}[data["key"]]
+    return Row(segment=segment, outcome=Outcome(data["outcome"]), **{name: data[name] for name in _NUMBERS})
+
+
+def evaluation_csv(cases: Sequence[CaseScores]) -> str:
+    """One row per case, structure and side that occurs in the truth or the prediction; empty cells where no number exists."""
+    lines = [
+        {
+            "case": case.name,
+            "abbreviation": row.segment.structure.abbreviation,
+            "side": row.segment.side.value,
+            "outcome": row.outcome.value,
+            **{name: getattr(row, name) for name in _NUMBERS},
+        }
+        for case in cases
+        for row in case.rows
+    ]
+    return _csv(("case", "abbreviation", "side", "outcome", *_NUMBERS), lines)
+
+
+def summary_csv(summaries: Sequence[Summary]) -> str:
+    """One row per structure and group."""
+    lines = []
+    for summary in summaries:
+        line: dict[str, Any] = {"structure": summary.name}
+        line |= {name: getattr(summary, name) for name in ("cases", "n", "missed", "slivers", "false", "false_cc")}
+        for measure in MEASURES:
+            line |= {f"{measure}_{part.name}": getattr(summary.spreads[measure], part.name) for part in fields(Spread)}
+        line |= _agreement_cells("volume", "cc", summary.volume) | _agreement_cells("mean_hu", "hu", summary.density)
+        lines.append(line)
+    return _csv(tuple(lines[0]), lines)
+
+
+def summary_markdown(cases: Sequence[CaseScores], summaries: Sequence[Summary], what: str) -> str:
+    """A table for a model card; `what` says in a sentence what was evaluated on what."""
+    measures = "Dice | ASD (mm) | HD95 (mm) | AVE (%) | RVE (%) | AIE (HU)"
+    head = f"Structure | n | missed | {measures} | CCC volume | r volume | CCC HU | r HU"
+    lines = [
+        "# Evaluation",
+        "",
+        what,
+        "",
+        f"| {head} |",
+        "|---|" + "---:|" * head.count("|"),
+        *(f"| {_markdown_row(summary)} |" for summary in summaries),
+        "",
+        "Mean ± standard deviation, in square brackets median and quartiles of Dice (from 5 on); both sides pooled, so that a "
+        "patient may count twice. n: segments in the truth; missed ones have Dice 0 and no distances. CCC: Lin's concordance, "
+        "r: Pearson, both with 0 cc for missed segments; of groups the mean over their structures.",
+        "",
+        _false_sentence(cases, summaries),
+        "",
+        *_lights_table(cases),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_row(summary: Summary) -> str:
+    dice = summary.spreads["dice"]
+    cells = [summary.name, str(summary.n), str(summary.missed)]
+    quartiles = f" [{dice.median:.3f}, {dice.q1:.3f}-{dice.q3:.3f}]" if dice.n >= FEWEST_FOR_QUARTILES else ""
+    cells.append(_mean_and_sd(dice, 3) + quartiles)
+    for measure, digits in (("asd_mm", 2), ("hd95_mm", 1), ("ave_percent", 1), ("rve_percent", 1), ("aie_hu", 1)):
+        cells.append(_mean_and_sd(summary.spreads[measure], digits))
+    for agreement in (summary.volume, summary.density):
+        cells += ["-" if value is None else f"{value:.3f}" for value in (agreement.concordance, agreement.pearson)]
+    return " | ".join(cells)
+
+
+def _mean_and_sd(values: Spread, digits: int) -> str:
+    if values.mean is None:
+        return "-"
+    return f"{values.mean:.{digits}f}" + ("" if values.sd is None else f" ± {values.sd:.{digits}f}")
+
+
+def _false_sentence(cases: Sequence[CaseScores], summaries: Sequence[Summary]) -> str:
+    everywhere = spread(case.false_muscle_cc for case in cases)
+    total = summaries[-1]
+    return (
+        f"{total.false} segments ({total.false_cc:.1f} cc in all) were predicted where the truth has none. Voxels called any "
+        f"structure where the truth has none: {_mean_and_sd(everywhere, 1)} cc per case, counting the rims of right segments. "
+        f"{total.slivers} slivers of a structure at the edge of the image were left out."
+    )
+
+
+def _lights_table(cases: Sequence[CaseScores]) -> list[str]:
+    """What the lights were worth; nothing where none was given."""
+    rows = [row for case in cases for row in judged(case.rows) if row.light]
+    if not rows:
+        return []
+    lines = [f"| Light | n | Dice | Dice from {GOOD_DICE:.1f} (%) |", "|---|---:|---:|---:|"]
+    for light in LIGHTS:
+        scores = [row.dice for row in rows if row.light == light]
+        if scores:
+            share = 100 * sum(score >= GOOD_DICE for score in scores) / len(scores)
+            lines.append(f"| {light} | {len(scores)} | {_mean_and_sd(spread(scores), 3)} | {share:.0f} |")
+    return lines
+
+
+def _agreement_cells(name: str, unit: str, agreement: Agreement) -> dict[str, float | None]:
+    limits = agreement.limits
+    bias, low, high = (limits.bias, limits.low, limits.high) if limits else (None, None, None)
+    return {
+        f"{name}_ccc": agreement.concordance,
+        f"{name}_pearson": agreement.pearson,
+        f"{name}_bias_{unit}": bias,
+        f"{name}_limit_low_{unit}": low,
+        f"{name}_limit_high_{unit}": high,
+    }
+
+
+def _csv(columns: Sequence[str], lines: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
+    writer.writeheader()
+    for line in lines:
+        writer.writerow({key: _cell(value) for key, value in line.items()})
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else value

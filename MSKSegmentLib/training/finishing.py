@@ -1,0 +1,122 @@
+"""From a training's checkpoint to a bundle that can segment; its lights stay grey until it is calibrated."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from .. import RESEARCH_USE_ONLY
+from ..bundle import Manifest, ModelBundle, load_bundle, save_bundle
+from ..errors import InputError
+from .checkpoints import CHECKPOINT, averaged_state
+from .curves import VALIDATION, read_points
+from .folds import Split
+from .recipes import Recipe
+
+BUNDLE = "bundle"
+
+
+def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
+    """Write ``<folder>/bundle`` with the averaged weights in float16; one that is there already is replaced.
+
+    Raises:
+        InputError: the folder holds no checkpoint.
+        BundleError: the weights are not finite, or the folder cannot be written.
+    """
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.is_file():
+        raise InputError(f"The folder {folder.name!r} holds no training that could be finished; train there first.")
+    manifest = Manifest(
+        name=recipe.name,
+        version=recipe.version,
+        description=recipe.description,
+        date=date.today().isoformat(),
+        license=recipe.license,
+        network=recipe.network,
+        preprocessing=recipe.preprocessing,
+    )
+    target, fresh, old = folder / BUNDLE, folder / ".bundle_new", folder / ".bundle_old"
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    save_bundle(fresh, manifest, averaged_state(checkpoint), None, _card(recipe, split, folder))
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+    return load_bundle(target)
+
+
+def _card(recipe: Recipe, split: Split, folder: Path) -> str:
+    network, preprocessing = recipe.network, recipe.preprocessing
+    low, high = preprocessing.hu_window
+    points = read_points(folder)
+    iterations = points[-1].iteration if points else 0
+    loss = "cross entropy and soft Dice" if recipe.dice_weight else "cross entropy"
+    lines = [
+        f"# Model card: {recipe.name} {recipe.version}",
+        "",
+        f"**{RESEARCH_USE_ONLY} Not calibrated: results get no lights. Not tested on cases of its own kind.**",
+        "",
+        recipe.description.rstrip(".") + ".",
+        "",
+        "## Model",
+        "",
+        f"- Bayesian U-Net: {network.levels} levels, {network.base_filters} filters at the first, dropout {network.dropout:g}, "
+        f"{network.in_channels} neighbouring slice{'s' if network.in_channels > 1 else ''}; float16 weights.",
+        f"- Input: HU from {low:g} to {high:g}, {_millimetres(preprocessing.in_plane_spacing_mm)} in plane, "
+        f"slices {_millimetres(preprocessing.slice_interval_mm)} apart.",
+        "",
+        "## Training",
+        "",
+        *_data_lines(recipe, split),
+        f"- {iterations} iterations of {recipe.batch} slices of {recipe.crop[0]} x {recipe.crop[1]} pixels, {loss}, Adam, learning "
+        f"rate {recipe.learning_rate:g} ({recipe.schedule}), averaged weights (decay {recipe.average:g}), {recipe.precision}.",
+        "",
+        *_validation_lines(folder),
+    ]
+    return "\n".join(lines)
+
+
+def _data_lines(recipe: Recipe, split: Split) -> list[str]:
+    lines = []
+    for source in recipe.virtual:
+        bodies = "" if split.train_bodies is None else f" made of {', '.join(split.train_bodies)}"
+        last = source.first_seed + source.number - 1
+        lines.append(f"- {source.number} virtual patients (seeds {source.first_seed} to {last}){bodies}.")
+    if split.train_cases:
+        lines.append(f"- {len(split.train_cases)} real CT with labels.")
+    if split.held_out_cases:
+        lines.append(f"- Held out: {len(split.held_out_cases)} real CT.")
+    if split.held_out_bodies:
+        lines.append(f"- Held out: virtual patients made of {', '.join(split.held_out_bodies)}.")
+    if recipe.initial is not None:
+        lines.append(f"- Started from the weights of {Path(recipe.initial).name}.")
+    return lines
+
+
+def _validation_lines(folder: Path) -> list[str]:
+    path = folder / VALIDATION
+    if not path.exists():
+        return []
+    head, *rows = (row.split(",") for row in path.read_text(encoding="utf-8").splitlines())
+    if not rows:
+        return []
+    return [
+        f"## Validation slices of patients held out, after {rows[-1][0]} iterations",
+        "",
+        "Dice over all slices together, one pass without dropout: a check of the training, no estimate for patients.",
+        "",
+        *_table(head[1:], rows[-1][1:]),
+        "",
+    ]
+
+
+def _table(names: Sequence[str], values: Sequence[str]) -> list[str]:
+    rows = [f"| {name} | {float(value):.3f} |" for name, value in zip(names, values, strict=True) if value]
+    return ["| Structure | Dice |", "|---|---|", *rows]
+
+
+def _millimetres(value: float | None) -> str:
+    return "the CT's spacing" if value is None else f"{value:g} mm"

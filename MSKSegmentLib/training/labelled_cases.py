@@ -1,0 +1,224 @@
+"""Cases with true labels: a folder per case with ``ct.*``, ``labels.*`` and, where not all was labelled, ``labelled.json``.
+
+``labelled.json`` may hold ``"slices"``: numbers along the label map's last axis, counted from 0, or pairs ``[first, last]`` with
+both ends included; and ``"structures"``: abbreviations of the anatomy table. What it leaves out counts as labelled everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import LEFT_OFFSET, STRUCTURES, segment_of_label
+from ..ct import FORMATS, CTVolume, Geometry, read_ct, read_labels, resample_labels
+from ..ct.dicom_series import FEWEST_SLICES
+from ..ct.hounsfield import read_image, to_hu
+from ..errors import InputError
+
+LABELLED_FILE = "labelled.json"
+FIRST_EXTRA_LABEL = 200
+_BY_ABBREVIATION = {structure.abbreviation: structure for structure in STRUCTURES}
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case lies: `ct` is a file or a DICOM folder, `labelled` None where everything is labelled."""
+
+    name: str
+    ct: Path
+    labels: Path
+    labelled: Path | None = None
+
+
+@dataclass(frozen=True)
+class LabelledCase:
+    """A CT with its truth on the CT's own grid.
+
+    `truth` is uint8 ``[z, y, x]`` with sides, `slices` bool ``[z]``: True where the slice was labelled, `structures` bool ``[23]``:
+    False where a class was labelled nowhere (background, 0, is always True). `outside` is bool ``[z, y, x]``, True where
+    nothing is known because the label map ends there, or None where it covers the CT.
+    """
+
+    name: str
+    volume: CTVolume
+    truth: np.ndarray
+    slices: np.ndarray
+    structures: np.ndarray
+    outside: np.ndarray | None = None
+
+
+def find_cases(data: Path) -> list[CaseFiles]:
+    """The cases in a folder, sorted by name; hidden folders and those without labels are passed over.
+
+    Raises:
+        InputError: there is no such folder, or no case in it.
+    """
+    if not data.is_dir():
+        raise InputError(f"There is no folder {data.name!r}; name a folder of cases with ct.* and labels.* in each.")
+    cases = [_files_of(folder) for folder in sorted(data.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    found = [case for case in cases if case is not None]
+    if not found:
+        raise InputError(
+            f"The folder {data.name!r} holds no case; each needs a folder with ct.nii.gz and labels.nii.gz (or .nrrd, .mha)."
+        )
+    return found
+
+
+def read_case(files: CaseFiles) -> LabelledCase:
+    """Read a case; a label map that covers a part of the CT's voxels, as 3D Slicer saves it, is background elsewhere.
+
+    Raises:
+        InputError: CT, labels or ``labelled.json`` cannot be used, or do not fit each other.
+    """
+    volume = read_ct(files.ct)
+    truth = on_grid(*read_labels(files.labels), volume.geometry, f"labels of the case {files.name!r}")
+    slices, structures = read_labelled(files.labelled, truth.shape[0])
+    return LabelledCase(files.name, volume, truth, slices, structures)
+
+
+def read_pair(ct: Path, labels: Path) -> LabelledCase:
+    """Read one CT and a label map on any grid, which is brought to the CT's voxels by position (nearest neighbour).
+
+    Values from 200 on, tissue of an atlas that is not segmented, become background; voxels beyond the label map are unknown.
+    A stack of fewer slices than `read_ct` accepts is continued by repeating its outermost ones, which do not count.
+
+    Raises:
+        InputError: a file cannot be read, the label map holds unknown values, or it lies elsewhere than the CT.
+    """
+    volume, real = _read_thin_ct(ct)
+    stored, geometry = _read_atlas_labels(labels)
+    truth = resample_labels(stored, geometry, volume.geometry)
+    covered = resample_labels(np.ones_like(stored), geometry, volume.geometry) > 0
+    if not covered.any():
+        raise InputError(f"The label map {labels.name} lies elsewhere than the CT {ct.name}; give labels of the same body.")
+    name = ct.name.split(".")[0] if ct.is_file() else ct.resolve().name
+    slices = real & covered.any(axis=(1, 2))
+    return LabelledCase(name, volume, truth, slices, np.ones(len(STRUCTURES) + 1, bool), None if covered.all() else ~covered)
+
+
+def only_slices_with_labels(case: LabelledCase) -> LabelledCase:
+    """The case with slices in which the truth holds no structure counted as not labelled."""
+    return replace(case, slices=case.slices & case.truth.any(axis=(1, 2)))
+
+
+def on_grid(labels: np.ndarray, source: Geometry, target: Geometry, what: str) -> np.ndarray:
+    """A label map ``[z, y, x]`` whose voxels are voxels of `target`, on the whole of `target`; `what` names it in the sentence.
+
+    Raises:
+        InputError: it lies on another grid.
+    """
+    if not source.shares_voxels_with(target):
+        raise InputError(f"The {what} have another grid than the CT; give labels that were drawn on that CT.")
+    return resample_labels(labels, source, target)
+
+
+def read_labelled(path: Path | None, depth: int) -> tuple[np.ndarray, np.ndarray]:
+    """What was labelled: slices bool ``[depth]`` and classes bool ``[23]``; all of it where `path` is None.
+
+    Raises:
+        InputError: the file is no such description, or names slices or structures that do not exist.
+    """
+    slices, structures = np.ones(depth, bool), np.ones(len(STRUCTURES) + 1, bool)
+    if path is None:
+        return slices, structures
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The file {where} cannot be read as JSON; correct or delete it.") from error
+    if not isinstance(content, dict) or not content or set(content) - {"slices", "structures"}:
+        raise InputError(f"The file {where} must hold an object with 'slices', 'structures' or both, and nothing else.")
+    if "slices" in content:
+        slices[:] = False
+        for first, last in _ranges(content["slices"], depth, where):
+            slices[first : last + 1] = True
+    if "structures" in content:
+        structures[1:] = False
+        structures[_indices(content["structures"], where)] = True
+    return slices, structures
+
+
+def label_known(structures: np.ndarray) -> np.ndarray:
+    """Label value of a map with sides -> whether its structure was labelled; bool ``[256]``, background False."""
+    known = np.zeros(256, bool)
+    for structure in STRUCTURES:
+        known[structure.index] = structures[structure.index]
+        known[structure.index + LEFT_OFFSET] = structures[structure.index] and structure.paired
+    return known
+
+
+def first_file(folder: Path, stem: str, suffixes: Iterable[str] = FORMATS) -> Path | None:
+    """The file ``<stem><suffix>`` in a folder, whichever of the suffixes comes first; None where there is none."""
+    return next((folder / f"{stem}{suffix}" for suffix in suffixes if (folder / f"{stem}{suffix}").is_file()), None)
+
+
+def _files_of(folder: Path) -> CaseFiles | None:
+    ct = first_file(folder, "ct") or (folder / "ct" if (folder / "ct").is_dir() else None)
+    labels = first_file(folder, "labels", (*FORMATS, ".seg.nrrd"))
+    labelled = folder / LABELLED_FILE
+    if ct is None or labels is None:
+        return None
+    return CaseFiles(folder.name, ct, labels, labelled if labelled.is_file() else None)
+
+
+def _ranges(entries: Any, depth: int, where: str) -> list[tuple[int, int]]:
+    ranges = []
+    for entry in entries if isinstance(entries, list) else [None]:
+        pair: list[Any] = entry if isinstance(entry, list) else [entry, entry]
+        if len(pair) != 2 or not all(type(end) is int for end in pair) or not 0 <= pair[0] <= pair[1] < depth:
+            raise InputError(
+                f"The slices in {where} must be a list of numbers or [first, last] pairs from 0 to {depth - 1}; correct {entry!r}."
+            )
+        ranges.append((pair[0], pair[1]))
+    return ranges
+
+
+def _indices(names: Any, where: str) -> list[int]:
+    if not isinstance(names, list):
+        raise InputError(f"The structures in {where} must be a list of abbreviations such as \"GMED\"; correct it.")
+    for name in names:
+        if not isinstance(name, str) or name not in _BY_ABBREVIATION:
+            raise InputError(f"{where} names the structure {name!r}, which does not exist; use the table's abbreviations.")
+    return [_BY_ABBREVIATION[name].index for name in names]
+
+
+def _read_thin_ct(path: Path) -> tuple[CTVolume, np.ndarray]:
+    """Like `read_ct`, and which slices are the file's own, bool ``[z]``; the others repeat its first and last."""
+    import SimpleITK as sitk
+
+    image = read_image(path) if path.is_file() and path.name.lower().endswith(FORMATS) else None
+    thin = image is not None and image.GetDimension() == 3 and image.GetSize()[2] < FEWEST_SLICES
+    if image is None or not thin or image.GetNumberOfComponentsPerPixel() != 1:
+        volume = read_ct(path)
+        return volume, np.ones(volume.geometry.size[2], bool)
+    hu = to_hu(sitk.GetArrayViewFromImage(image), path.name)
+    geometry = Geometry.of_image(image)
+    x, y, z = geometry.size
+    padded = geometry.cropped((0, 0, -FEWEST_SLICES), (x, y, z + 2 * FEWEST_SLICES))
+    repeated = np.pad(hu, ((FEWEST_SLICES, FEWEST_SLICES), (0, 0), (0, 0)), mode="edge")
+    own = np.zeros(z + 2 * FEWEST_SLICES, bool)
+    own[FEWEST_SLICES : FEWEST_SLICES + z] = True
+    return CTVolume(repeated, padded), own
+
+
+def _read_atlas_labels(path: Path) -> tuple[np.ndarray, Geometry]:
+    """Like `read_labels`, but the extras of an atlas are background."""
+    import SimpleITK as sitk
+
+    image = read_image(path) if path.is_file() else None
+    segmented = image is not None and any(key.startswith("Segment0_") for key in image.GetMetaDataKeys())
+    if image is None or segmented or image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        return read_labels(path)
+    array = sitk.GetArrayViewFromImage(image)
+    if array.dtype.kind not in "ui":
+        return read_labels(path)
+    values = np.unique(array)
+    extras = values[values >= FIRST_EXTRA_LABEL]
+    if any(value and value not in extras and segment_of_label(int(value)) is None for value in values):
+        return read_labels(path)
+    return np.where(array >= FIRST_EXTRA_LABEL, 0, array).astype(np.uint8), Geometry.of_image(image)

@@ -1,0 +1,215 @@
+"""Agreement of one segmentation with the truth, segment by segment: overlap, surface distances, volume, radiodensity.
+
+Dice, average symmetric surface distance (ASD), absolute volume error (AVE) and absolute intensity error (AIE) are the measures
+of Soufi et al. 2025; Hausdorff distance and relative volume error (RVE) those of Henson et al. 2024.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from ..anatomy import Segment, segments
+from ..ct.volume import Geometry
+from ..measurement.volume import volume_cc
+from .labelled_cases import label_known
+from .surfaces import Box, joined, label_boxes, surface_distances
+
+# A sliver of a structure at the edge of the field of view says nothing about the network.
+FEWEST_TRUE_VOXELS = 50
+
+
+class Outcome(str, Enum):
+    """What became of a segment: found (`COMPARED`), `MISSED`, `FALSE` (predicted where there is none), or too small to judge."""
+
+    COMPARED = "compared"
+    MISSED = "missed"
+    FALSE = "false"
+    SLIVER = "sliver"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One segment of one case; None where a number does not exist.
+
+    `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two
+    95th percentiles. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its absolute value,
+    `aie_hu` the absolute difference of the mean HU inside prediction and truth. `uncertainty` and `light` are those of the whole
+    predicted segment, also where only some slices count.
+    """
+
+    segment: Segment
+    outcome: Outcome
+    voxels_true: int
+    volume_true_cc: float
+    volume_predicted_cc: float
+    dice: float
+    asd_mm: float | None = None
+    hd95_mm: float | None = None
+    rve_percent: float | None = None
+    ave_percent: float | None = None
+    mean_hu_true: float | None = None
+    mean_hu_predicted: float | None = None
+    aie_hu: float | None = None
+    uncertainty: float | None = None
+    light: str | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where the truth is known: `slices` bool ``[z]`` and `structures` bool ``[23]``; not where `outside`, bool ``[z, y, x]``."""
+
+    slices: np.ndarray
+    structures: np.ndarray
+    outside: np.ndarray | None = None
+
+    @staticmethod
+    def everything(depth: int) -> Scope:
+        """All of a volume of `depth` slices is labelled."""
+        return Scope(np.ones(depth, bool), np.ones(23, bool))
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Voxels and sums of HU per label value ``[256]`` in the truth, the prediction and both."""
+
+    true: np.ndarray
+    predicted: np.ndarray
+    both: np.ndarray
+    hu_true: np.ndarray
+    hu_predicted: np.ndarray
+
+
+def evaluate_labels(
+    truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope | None = None
+) -> list[Row]:
+    """Compare a segmentation with the truth: a row per segment that occurs in either, in table order.
+
+    A voxel of another structure or side counts as wrong; slices, structures and voxels outside `scope` do not count at all.
+    A missed segment has Dice 0, RVE -100 % and no distances; a false one only its volume and HU.
+
+    Args:
+        truth: uint8 ``[z, y, x]`` with sides, 0 background.
+        predicted: likewise.
+        geometry: the grid of all arrays; its spacing makes the distances millimetres.
+        hu: int16 ``[z, y, x]`` in HU.
+        scope: where the truth is known; None means everywhere.
+
+    Raises:
+        ValueError: arrays that are not of the grid's shape, or label maps that are not uint8.
+    """
+    scope = scope or Scope.everything(geometry.size[2])
+    rows = overlap_rows(truth, predicted, geometry, hu, scope)
+    truth, predicted = within(truth, scope), within(predicted, scope)
+    boxes = list(zip(label_boxes(truth), label_boxes(predicted), strict=True))
+    return [_with_distances(row, truth, predicted, geometry, scope.slices, boxes[row.segment.label]) for row in rows]
+
+
+def overlap_rows(
+    truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope | None = None
+) -> list[Row]:
+    """`evaluate_labels` without the surface distances, which take nearly all of its time."""
+    if truth.dtype != np.uint8 or predicted.dtype != np.uint8:
+        raise ValueError("label maps must be uint8")
+    if any(array.shape != geometry.shape for array in (truth, predicted, hu)):
+        raise ValueError(f"truth, prediction and CT must have the grid's shape {geometry.shape}")
+    counts = _count(truth, predicted, hu, scope or Scope.everything(geometry.size[2]))
+    rows = (_row(segment, counts, geometry) for segment in segments())
+    return [row for row in rows if row is not None]
+
+
+def false_muscle_cc(truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, scope: Scope | None = None) -> float:
+    """Volume in cc of the voxels called any structure where the truth, uint8 ``[z, y, x]`` like the prediction, has none."""
+    scope = scope or Scope.everything(geometry.size[2])
+    voxels = sum(np.count_nonzero(two[one == 0]) for one, two, _ in _planes(truth, predicted, scope))
+    return volume_cc(int(voxels), geometry)
+
+
+def with_reports(rows: list[Row], reports: Mapping[str, tuple[float | None, str]]) -> list[Row]:
+    """The rows with uncertainty and light, given by the segment's key."""
+    unknown = (None, None)
+    found = [(row, reports.get(row.segment.key, unknown)) for row in rows]
+    return [replace(row, uncertainty=uncertainty, light=light) for row, (uncertainty, light) in found]
+
+
+def within(labels: np.ndarray, scope: Scope) -> np.ndarray:
+    """A copy of a label map uint8 ``[z, y, x]`` that is 0 wherever the truth is not known."""
+    kept = np.zeros_like(labels)
+    for k, (plane, _, _) in zip(np.flatnonzero(scope.slices), _planes(labels, labels, scope), strict=True):
+        kept[k] = plane
+    return kept
+
+
+def _planes(truth: np.ndarray, predicted: np.ndarray, scope: Scope) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Both maps ``[y, x]`` and the number of each slice that counts, 0 where nothing is known."""
+    table = np.where(label_known(scope.structures), np.arange(256), 0).astype(np.uint8)
+    for k in np.flatnonzero(scope.slices):
+        one, two = table[truth[k]], table[predicted[k]]
+        if scope.outside is not None:
+            one[scope.outside[k]] = two[scope.outside[k]] = 0
+        yield one, two, int(k)
+
+
+def _count(truth: np.ndarray, predicted: np.ndarray, hu: np.ndarray, scope: Scope) -> _Counts:
+    # Slice by slice: a count over a whole volume would first copy it as 64-bit numbers.
+    true, found, both, hu_true, hu_found = np.zeros((5, 256))
+    for one, two, k in _planes(truth, predicted, scope):
+        where = np.flatnonzero(one | two)
+        a, b, values = one.ravel()[where], two.ravel()[where], hu[k].ravel()[where]
+        true += np.bincount(a, minlength=256)
+        found += np.bincount(b, minlength=256)
+        both += np.bincount(a[a == b], minlength=256)
+        hu_true += np.bincount(a, weights=values, minlength=256)
+        hu_found += np.bincount(b, weights=values, minlength=256)
+    return _Counts(true, found, both, hu_true, hu_found)
+
+
+def _row(segment: Segment, counts: _Counts, geometry: Geometry) -> Row | None:
+    label = segment.label
+    true, found = int(counts.true[label]), int(counts.predicted[label])
+    if not true and not found:
+        return None
+    row = Row(
+        segment=segment,
+        outcome=_outcome(true, found),
+        voxels_true=true,
+        volume_true_cc=volume_cc(true, geometry),
+        volume_predicted_cc=volume_cc(found, geometry),
+        dice=2 * float(counts.both[label]) / (true + found),
+        mean_hu_true=float(counts.hu_true[label]) / true if true else None,
+        mean_hu_predicted=float(counts.hu_predicted[label]) / found if found else None,
+    )
+    if row.mean_hu_true is not None and row.mean_hu_predicted is not None:
+        row = replace(row, aie_hu=abs(row.mean_hu_predicted - row.mean_hu_true))
+    if true:
+        error = 100 * (found - true) / true
+        row = replace(row, rve_percent=error, ave_percent=abs(error))
+    return row
+
+
+def _outcome(true: int, found: int) -> Outcome:
+    if not true:
+        return Outcome.FALSE
+    if true < FEWEST_TRUE_VOXELS:
+        return Outcome.SLIVER
+    return Outcome.COMPARED if found else Outcome.MISSED
+
+
+def _with_distances(
+    row: Row,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    geometry: Geometry,
+    slices: np.ndarray,
+    boxes: tuple[Box | None, Box | None],
+) -> Row:
+    if boxes[0] is None or boxes[1] is None:
+        return row
+    box = joined(boxes[0], boxes[1], geometry.shape)
+    label = row.segment.label
+    spacing = geometry.spacing[::-1]
+    distances = surface_distances(truth[box] == label, predicted[box] == label, spacing, slices[box[0]])
+    return row if distances is None else replace(row, asd_mm=distances.average, hd95_mm=distances.percentile_95)

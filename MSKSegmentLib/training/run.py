@@ -1,0 +1,71 @@
+"""A whole training: who is held out, patients, the loop, the bundle; each step goes on where an earlier run stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..bundle import ModelBundle
+from ..errors import InputError
+from .data import choose_split, prepare_data
+from .finishing import write_bundle
+from .folds import parse_fold, read_split, write_split
+from .loop import Status, train
+from .recipes import Recipe
+
+__all__ = ["Choices", "finish", "parse_fold", "run_recipe"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user may add to a recipe.
+
+    `atlas` is the folder of bodies, `patients` a folder of simulated patients to use or to fill; `fold` is ``(k, n)`` and
+    `leave_out` a patient or body; `minutes` ends the training, the making of patients included, after that time.
+    """
+
+    atlas: Path | None = None
+    patients: Path | None = None
+    fold: tuple[int, int] | None = None
+    leave_out: str | None = None
+    minutes: float | None = None
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: Path,
+    choices: Choices,
+    report: Callable[[Status], None],
+    say: Callable[[str], None],
+    checkpoint: Callable[[], None],
+) -> ModelBundle:
+    """Train as the recipe says and write ``<folder>/bundle``; `say` gets sentences, `report` the progress.
+
+    Raises:
+        InputError: the recipe's data cannot be used, or `folder` holds another run.
+    """
+    began = time.monotonic()
+    split = choose_split(recipe, choices.atlas, choices.fold, choices.leave_out)
+    write_split(folder, split)
+    held_out = (*split.held_out_cases, *split.held_out_bodies)
+    if held_out:
+        say(f"Held out: {', '.join(held_out)}.")
+    training, validation = prepare_data(recipe, folder, split, choices.atlas, choices.patients, checkpoint)
+    minutes = None if choices.minutes is None else choices.minutes - (time.monotonic() - began) / 60
+    if minutes is not None and minutes <= 0:
+        raise InputError(
+            f"Making the patients took all of the {choices.minutes:g} minutes; start again with the same folder, they are kept."
+        )
+    train(recipe, training, folder, report, checkpoint, validation, minutes)
+    return write_bundle(recipe, split, folder)
+
+
+def finish(recipe: Recipe, folder: Path) -> ModelBundle:
+    """Write the bundle of a training that was stopped, as it is now.
+
+    Raises:
+        InputError: the folder holds no training.
+    """
+    return write_bundle(recipe, read_split(folder), folder)

@@ -1,0 +1,82 @@
+"""Distances between the surfaces of two masks, in millimetres.
+
+A surface is made of the voxels of a mask that have a face in common with a voxel outside it. Where the labelled slices or
+the field of view end, a structure is merely cut: there it has no surface, and a single labelled slice is compared
+by its outlines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """`average`: mean over the voxels of both surfaces of the distance to the other surface (average symmetric surface distance).
+
+    `percentile_95`: the larger of both directions' 95th percentiles (95 % Hausdorff distance). Both in mm.
+    """
+
+    average: float
+    percentile_95: float
+
+
+def surface_distances(
+    one: np.ndarray, two: np.ndarray, spacing_mm: tuple[float, float, float], slices: np.ndarray | None = None
+) -> Distances | None:
+    """Distances between the surfaces of two masks; None where one of them has no surface.
+
+    Args:
+        one: bool ``[z, y, x]``; at a face of the array a mask is taken to go on, so leave a margin where it ends.
+        two: likewise.
+        spacing_mm: voxel size ``(z, y, x)``.
+        slices: bool ``[z]``, True where the slice counts; None means all. A mask is taken to go on beyond these too.
+    """
+    from monai.metrics import get_surface_distance
+
+    slices = np.ones(one.shape[0], bool) if slices is None else slices
+    first, second = _surfaces(one, two, slices)
+    if not first.any() or not second.any():
+        return None
+    there = np.asarray(get_surface_distance(first, second, spacing=spacing_mm), dtype=float)
+    back = np.asarray(get_surface_distance(second, first, spacing=spacing_mm), dtype=float)
+    average = (there.sum() + back.sum()) / (there.size + back.size)
+    return Distances(float(average), float(max(np.percentile(there, 95), np.percentile(back, 95))))
+
+
+def label_boxes(labels: np.ndarray) -> list[Box | None]:
+    """The smallest box around each value 0..255 of a label map uint8 ``[z, y, x]``; None for background and absent values."""
+    from scipy.ndimage import find_objects
+
+    return [None, *find_objects(labels, max_label=255)]
+
+
+def joined(one: Box, two: Box, shape: tuple[int, ...]) -> Box:
+    """The smallest box around two, with a margin of one voxel where the array of that shape goes on."""
+    z, y, x = (
+        slice(max(min(a.start, b.start) - 1, 0), min(max(a.stop, b.stop) + 1, size))
+        for a, b, size in zip(one, two, shape, strict=True)
+    )
+    return z, y, x
+
+
+def _surfaces(one: np.ndarray, two: np.ndarray, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The surface voxels of both masks, run by run of the slices that count."""
+    from monai.metrics import get_mask_edges
+
+    first, second = np.zeros_like(one), np.zeros_like(two)
+    for run in _runs(slices):
+        # Repeating the outermost voxels takes the cut faces out of the surface; the repeated layer itself is dropped again.
+        edges = get_mask_edges(*(np.pad(mask[run], 1, mode="edge") for mask in (one, two)), crop=False)
+        first[run], second[run] = (np.asarray(edge)[1:-1, 1:-1, 1:-1] for edge in edges)
+    return first, second
+
+
+def _runs(flags: np.ndarray) -> list[slice]:
+    """Stretches of True in bool ``[n]``."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [slice(int(start), int(stop)) for start, stop in zip(changes[::2], changes[1::2], strict=True)]
