@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import RESEARCH_USE_ONLY, __version__
+from .cli_evaluation import add_evaluate, add_realism
 from .cli_training import add_training
 from .engine.cancelling import cancellable
 from .engine.progress import JsonLines, make_reporter
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_check_and_measure(commands)
     _add_bundle(commands)
     add_training(commands)
+    add_evaluate(commands)
+    add_realism(commands)
     return parser
 
 

@@ -5,7 +5,7 @@ from .cropping import Box, body_box, body_mask
 from .dicom_series import SeriesInfo, list_series
 from .findings import Finding
 from .orientation import WorkingGrid, resample_labels, to_working_grid
-from .reading import FORMATS, read_ct, read_labels
+from .reading import FORMATS, read_ct, read_labels, read_thin_ct
 from .volume import CTVolume, Geometry
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "list_series",
     "read_ct",
     "read_labels",
+    "read_thin_ct",
     "refuse",
     "resample_labels",
     "to_working_grid",

@@ -19,7 +19,7 @@ from .volume import CTVolume, Geometry
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-__all__ = ["FORMATS", "list_series", "read_ct", "read_labels"]
+__all__ = ["FORMATS", "list_series", "read_ct", "read_labels", "read_thin_ct"]
 
 FORMATS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 FEWEST_PIXELS = 32
@@ -60,6 +60,24 @@ def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
     if series is not None:
         raise InputError(f"The option --series applies to DICOM folders only; leave it out for {path.name}.")
     return _read_file(path)
+
+
+def read_thin_ct(path: Path) -> CTVolume | None:
+    """The CT of an image file with fewer slices than `read_ct` asks for; None for any other file or folder.
+
+    For comparing images only: so few slices are no scan to be segmented as it is.
+
+    Raises:
+        InputError: the file cannot be read, or does not hold HU.
+    """
+    import SimpleITK as sitk
+
+    image = read_image(path) if path.is_file() and path.name.lower().endswith(FORMATS) else None
+    if image is None or image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        return None
+    if image.GetSize()[2] >= FEWEST_SLICES:
+        return None
+    return CTVolume(to_hu(sitk.GetArrayViewFromImage(image), path.name), Geometry.of_image(image))
 
 
 def _read_file(path: Path) -> CTVolume:

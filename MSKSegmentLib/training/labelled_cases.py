@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..anatomy import LEFT_OFFSET, STRUCTURES, segment_of_label
-from ..ct import FORMATS, CTVolume, Geometry, read_ct, read_labels, resample_labels
+from ..ct import FORMATS, CTVolume, Geometry, read_ct, read_labels, read_thin_ct, resample_labels
 from ..ct.dicom_series import FEWEST_SLICES
-from ..ct.hounsfield import read_image, to_hu
+from ..ct.hounsfield import read_image
 from ..errors import InputError
 
 LABELLED_FILE = "labelled.json"
@@ -189,15 +189,11 @@ def _indices(names: Any, where: str) -> list[int]:
 
 def _read_thin_ct(path: Path) -> tuple[CTVolume, np.ndarray]:
     """Like `read_ct`, and which slices are the file's own, bool ``[z]``; the others repeat its first and last."""
-    import SimpleITK as sitk
-
-    image = read_image(path) if path.is_file() and path.name.lower().endswith(FORMATS) else None
-    thin = image is not None and image.GetDimension() == 3 and image.GetSize()[2] < FEWEST_SLICES
-    if image is None or not thin or image.GetNumberOfComponentsPerPixel() != 1:
+    thin = read_thin_ct(path)
+    if thin is None:
         volume = read_ct(path)
         return volume, np.ones(volume.geometry.size[2], bool)
-    hu = to_hu(sitk.GetArrayViewFromImage(image), path.name)
-    geometry = Geometry.of_image(image)
+    hu, geometry = thin.hu, thin.geometry
     x, y, z = geometry.size
     padded = geometry.cropped((0, 0, -FEWEST_SLICES), (x, y, z + 2 * FEWEST_SLICES))
     repeated = np.pad(hu, ((FEWEST_SLICES, FEWEST_SLICES), (0, 0), (0, 0)), mode="edge")

@@ -85,7 +85,7 @@ def test_the_noise_pool_gives_unit_noise_of_the_wanted_smoothness():
 
 
 def _disc(radius=30.0, size=80):
-    """A round body of 50 HU with two bones side by side, ``[2, size, size]`` at 4 mm; masks of the body and of between the bones."""
+    """A round body of 50 HU with two bones side by side, ``[2, size, size]`` at 4 mm; masks of body and of between the bones."""
     ys, xs = np.mgrid[:size, :size] - size / 2
     body = np.hypot(ys, xs) < radius
     hu = np.where(body, 50.0, -1000.0).astype(np.float32)

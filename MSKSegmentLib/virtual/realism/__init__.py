@@ -1,0 +1,1 @@
+"""Real CT beside virtual patients: the same quantities of both, by the same rules."""

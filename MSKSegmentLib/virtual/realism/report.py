@@ -1,0 +1,161 @@
+"""The comparison as files: ``realism.csv``, ``realism.md`` and pictures, in a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ...export.result_folder import partial_folder
+from .compare import Comparison, Patients, Row, compare, comparison_grid
+from .scan import Spacing, read_scan
+
+TABLE, SUMMARY = "realism.csv", "realism.md"
+_COLUMNS = (
+    "scan",
+    "group",
+    "quantity",
+    "real",
+    "virtual_median",
+    "virtual_p5",
+    "virtual_p95",
+    "patients",
+    "real_lies",
+    "meaning",
+)
+_SIGNS = {"inside": "", "below": "**below**", "above": "**above**", "unknown": "unknown"}
+
+
+def compare_scans(
+    scans: list[Path],
+    output: Path,
+    patients: Patients,
+    spacing: Spacing | None,
+    checkpoint: Callable[[], None],
+    report: Callable[[str], None] = print,
+) -> tuple[Comparison, ...]:
+    """Compare each real scan with the virtual patients and write the result to `output`.
+
+    `spacing` ``(z, y, x)`` in mm overrides the comparison's grid.
+
+    Raises:
+        InputError: a scan cannot be used, too few patients show its levels, or `output` exists or cannot be written.
+    """
+    check_output(output)
+    _check_drawing()
+    found = []
+    for path, name in zip(scans, _names(scans), strict=True):
+        volume = read_scan(path)
+        grid = spacing or comparison_grid(volume, patients)
+        found.append(compare(name, volume, patients, grid, checkpoint, report))
+    write_report(output, tuple(found))
+    return tuple(found)
+
+
+def check_output(folder: Path) -> None:
+    """Refuse an output that holds something.
+
+    Raises:
+        InputError: it is a file or a folder with files in it.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"The output {folder.name!r} exists already; name a new or empty folder with -o.")
+
+
+def write_report(folder: Path, comparisons: tuple[Comparison, ...]) -> None:
+    """Write table, summary and pictures; the folder appears whole or not at all.
+
+    Raises:
+        InputError: the folder holds other files, or cannot be written.
+    """
+    from .plots import draw
+
+    check_output(folder)
+    partial = partial_folder(folder)
+    try:
+        partial.mkdir(parents=True)
+        _write_table(partial / TABLE, comparisons)
+        pictures = {one.name: draw(partial, one) for one in comparisons}
+        (partial / SUMMARY).write_text(summary(comparisons, pictures), encoding="utf-8")
+        if folder.exists():
+            folder.rmdir()
+        partial.rename(folder.absolute())
+    except OSError as error:
+        raise InputError(
+            f"The comparison could not be written to {folder.name!r} ({error.strerror or 'write error'}); free space or name "
+            "another folder with -o."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def summary(comparisons: tuple[Comparison, ...], pictures: dict[str, list[str]]) -> str:
+    """The comparison as Markdown; `pictures` are file names by the scan's name."""
+    lines = ["# Real scans beside virtual patients", ""]
+    lines += [
+        "Each quantity is one number of a scan, taken by the same rule from real and virtual CT. The range is that of the virtual",
+        "patients, 5th to 95th percentile. A real scan inside the range could be one of them in that respect.",
+    ]
+    for one in comparisons:
+        z, y, x = one.spacing
+        judged = [row for row in one.rows if row.verdict != "unknown"]
+        inside = sum(row.verdict == "inside" for row in judged)
+        lines += ["", f"## {one.name}", ""]
+        lines += [
+            f"{len(one.virtual)} virtual patients on {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x); levels {one.levels_mm[0]:.0f} to "
+            f"{one.levels_mm[1]:.0f} mm above the scan's lowest slice. {inside} of {len(judged)} quantities lie inside.",
+        ]
+        for group, rows in groupby(one.rows, key=lambda row: row.quantity.group):
+            lines += ["", f"### {group}", "", "| quantity | real | virtual median | 5-95 % | real lies | meaning |"]
+            lines += ["|---|---|---|---|---|---|", *map(_line, rows)]
+        lines += ["", *(f"![{file}]({file})" for file in pictures[one.name])]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Row) -> str:
+    sign = _SIGNS[row.verdict]
+    return (
+        f"| {row.quantity.name} | {_number(row.real)} | {_number(row.median)} | {_number(row.low)} to {_number(row.high)} "
+        f"| {sign} | {row.quantity.meaning} |"
+    )
+
+
+def _write_table(path: Path, comparisons: tuple[Comparison, ...]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for one in comparisons:
+            for row in one.rows:
+                numbers = [_number(v) for v in (row.real, row.median, row.low, row.high)]
+                quantity = row.quantity
+                writer.writerow(
+                    [one.name, quantity.group, quantity.name, *numbers, row.patients, row.verdict, quantity.meaning]
+                )
+
+
+def _number(value: float) -> str:
+    """Four significant digits without an exponent, empty where there is no number."""
+    if not np.isfinite(value):
+        return ""
+    text = np.format_float_positional(float(f"{value:.4g}"), trim="-")
+    return "0" if text == "-0" else text
+
+
+def _names(scans: list[Path]) -> list[str]:
+    """A name for each scan that serves in file names too; equal ones are numbered."""
+    stems = [re.sub(r"[^\w-]+", "_", path.absolute().name.split(".")[0]).strip("_") or "scan" for path in scans]
+    return [stem if stems.count(stem) == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, 1)]
+
+
+def _check_drawing() -> None:
+    """Say before the work, not after it, that the package for the pictures is missing."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise InputError("The pictures need the package matplotlib; install it with: pip install 'mskseg[train]'.")
