@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from conftest import ROOT
 
-from MSKSegmentLib.anatomy import Side, segments
+from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.bundle import resolve_bundle, verify_bundle
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.ct import read_ct, read_labels
@@ -45,13 +46,13 @@ def test_the_calibration_says_what_it_rests_on(bundle):
 
 
 def test_sample_is_small(sample_ct):
-    assert sum(file.stat().st_size for file in sample_ct.parent.iterdir()) < 4.2e6
+    assert sum(file.stat().st_size for file in sample_ct.parent.iterdir()) < 6e6
 
 
 def test_anatomy_is_recognised_on_the_sample(scores):
-    assert np.mean(list(scores.values())) > 0.75
+    assert np.mean(list(scores.values())) > 0.87
     large = [scores[s.label] for s in segments() if s.structure.abbreviation in ("FEMUR", "PELVIS", "GMAX", "AD", "VLVI")]
-    assert min(large) > 0.8
+    assert min(large) > 0.9
 
 
 def test_sides_are_the_patients(sample_ct, result):
@@ -68,13 +69,17 @@ def test_no_green_light_on_a_bad_segment_of_the_sample(result, scores):
     assert cut and all(report.light is Light.GREY for report in cut)
 
 
-def test_the_fattier_side_is_found(result):
-    fat = {
-        side: np.mean([r.measurements.fat_fraction for r in result.reports if r.measurements and r.segment.side is side
-                       and r.segment.structure.group != "bone"])
-        for side in (Side.RIGHT, Side.LEFT)
-    }  # fmt: skip
-    assert fat[Side.RIGHT] > 1.3 * fat[Side.LEFT]
+def test_the_wasted_side_is_found(result):
+    """The sample's right gluteal muscles are thin and fatty; the numbers have to say so."""
+    found = {report.segment.key: report.measurements for report in result.reports if report.measurements}
+    for name in ("GMAX", "GMED", "GMIN", "TFL"):
+        right, left = found[f"{name}_right"], found[f"{name}_left"]
+        assert right.volume_cc < 0.85 * left.volume_cc, name
+        assert right.mean_hu < left.mean_hu - 15 and right.fat_fraction > 1.5 * left.fat_fraction, name
+
+
+def test_the_card_in_the_documentation_is_the_bundles(bundle):
+    assert (ROOT / "Docs" / "model_card.md").read_text(encoding="utf-8") == bundle.card
 
 
 def test_real_pelvis(shared, bundle):
