@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class TrainingState:
         self.network: BayesianUNet = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Batch norm's statistics are averaged along: they belong to the weights.
         self.averaged = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True
+            self.network, multi_avg_fn=warming_average(recipe.average), use_buffers=True
         )
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
         self.iteration = 0
@@ -70,6 +71,19 @@ class TrainingState:
         self.averaged.load_state_dict(content["averaged"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.iteration, self.progress = int(content["iteration"]), float(content["progress"])
+
+
+def warming_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """An exponential average for `AveragedModel` whose decay rises to `decay`, so that the random first weights are soon forgotten.
+
+    After n updates the decay is (1 + n) / (10 + n) while that is less.
+    """
+
+    def update(averaged: Any, current: Any, count: Any) -> None:
+        updates = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + updates) / (10 + updates)))(averaged, current, count)
+
+    return update
 
 
 def averaged_state(checkpoint: Path) -> dict[str, Tensor]:

@@ -3,7 +3,9 @@
 import pytest
 import torch
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
+from MSKSegmentLib.training.checkpoints import warming_average
 from MSKSegmentLib.training.losses import marginal_log_probability, segmentation_loss
 from MSKSegmentLib.training.schedules import Course, scheduled
 
@@ -129,3 +131,19 @@ def test_a_time_limit_takes_the_schedule_along():
     counted = Course(100, 0.1, 1000, None, clock=lambda: now[0])
     assert counted.progress(550) == pytest.approx(0.55) and counted.progress(1000) == 1.0
     assert Course(10, 0.1, 10, None).progress(10) == 1.0
+
+
+def test_the_averaged_weights_soon_forget_where_training_began():
+    network = torch.nn.Linear(3, 2)
+    torch.nn.init.zeros_(network.weight)
+    averaged = AveragedModel(network, multi_avg_fn=warming_average(0.998), use_buffers=True)
+    averaged.update_parameters(network)
+    torch.nn.init.ones_(network.weight)
+    for _ in range(40):
+        averaged.update_parameters(network)
+    assert float(averaged.module.weight.detach().min()) > 0.99
+    # Later the average is as slow as asked for.
+    averaged.n_averaged.fill_(100_000)
+    torch.nn.init.zeros_(network.weight)
+    averaged.update_parameters(network)
+    assert float(averaged.module.weight.detach().mean()) == pytest.approx(0.998, abs=1e-3)
