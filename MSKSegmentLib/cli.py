@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from . import RESEARCH_USE_ONLY, __version__
 from .cli_evaluation import add_evaluate, add_realism
 from .cli_training import add_training
-from .engine.cancelling import cancellable
+from .engine.cancelling import Checkpoint, cancellable
 from .engine.progress import JsonLines, make_reporter
 from .errors import InputError, MSKSegmentError
-
-Checkpoint = Callable[[], None]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
+from .engine.cancelling import Checkpoint
 from .errors import InputError
-
-Checkpoint = Callable[[], None]
 
 
 def add_evaluate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

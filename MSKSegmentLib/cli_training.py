@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from .engine.cancelling import Checkpoint
 from .engine.progress import JsonLines
 from .errors import InputError
-
-Checkpoint = Callable[[], None]
 
 
 def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]

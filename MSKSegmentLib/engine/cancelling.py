@@ -12,6 +12,9 @@ from types import FrameType
 
 from ..errors import Cancelled
 
+# Called often by long work; raises `Cancelled` when the work is to end.
+Checkpoint = Callable[[], None]
+
 PARENT_VARIABLE = "MSKSEG_PARENT_PID"
 _MESSAGE = "The run was cancelled; nothing was written."
 

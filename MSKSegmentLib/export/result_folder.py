@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,7 @@ def write_result(
         InputError: the folder holds other files, or cannot be written.
     """
     check_output(folder)
-    partial = partial_folder(folder)
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(folder, "result") as partial:
         write_segmentation(partial / SEGMENTATION, result)
         if result.uncertainty is not None:
             write_uncertainty(partial / UNCERTAINTY, result)
@@ -70,10 +69,25 @@ def write_result(
             extra(partial)
         content = result_json(result, source)
         (partial / RESULT).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+@contextmanager
+def whole_folder(folder: Path, what: str) -> Iterator[Path]:
+    """A folder to write to, which replaces `folder` when all went well and vanishes otherwise.
+
+    `what` names the content in the sentence for the user.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    partial = partial_folder(folder)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
         _swap_in(partial, folder.absolute())
     except OSError as error:
         raise InputError(
-            f"The result could not be written to {folder.name!r} ({error.strerror or 'write error'}); free space or name "
+            f"The {what} could not be written to {folder.name!r} ({error.strerror or 'write error'}); free space or name "
             "another folder with -o."
         ) from error
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..bundle.manifest import Preprocessing
+from ..engine.cancelling import Checkpoint
 from ..errors import InputError
 from ..virtual.atlas import load_atlases
 from .augmentation import NO_AUGMENTATION, Augmentation
@@ -22,8 +23,6 @@ from .pairs import PairSlices, prepare_case
 from .recipes import Recipe
 from .sources import SliceSource
 from .virtual_slices import VirtualSlices, fill_bank
-
-Checkpoint = Callable[[], None]
 
 # A run that is no part of a cross-validation keeps one patient in so many for its validation.
 WITHOUT_FOLDS = 5

@@ -12,7 +12,7 @@ import torch
 from ..bundle.manifest import Preprocessing
 from ..errors import InputError
 from ..inference.slices import AIR_HU, normalise
-from ..virtual.acquisition import blur_slices, outside_view, random_acquisition, scan_slices
+from ..virtual.acquisition import METAL_FROM_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices
 from ..virtual.atlas import Atlas
 from ..virtual.implants import METAL
 from ..virtual.noise import NoisePool
@@ -110,14 +110,14 @@ class VirtualSlices:
         tissue_hu, classes = warp(
             np.stack([one[0] for one in drawn]), np.stack([one[1] for one in drawn]), self._rng, self._augmentation
         )
-        for hu, label, (_, _, metal) in zip(tissue_hu, classes, drawn, strict=True):
-            self._scan(hu.numpy(), label.numpy(), metal)
+        for hu, label, (_, _, settings, metal) in zip(tissue_hu, classes, drawn, strict=True):
+            self._scan(hu.numpy(), label.numpy(), settings, metal)
         hu = vary_intensity(tissue_hu, self._rng, _INTENSITY * self._augmentation.intensity)
         known = torch.ones((size, int(self._classes.max()) + 1), dtype=torch.bool)
         return Batch(normalise(hu, self._preprocessing), classes, known)
 
-    def _slice(self) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, and whether there is metal."""
+    def _slice(self) -> tuple[np.ndarray, np.ndarray, Acquisition, bool]:
+        """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, the scanner, and whether there is metal."""
         known = self._drawn[self._rng.integers(len(self._drawn))]
         specimen, rng = known.specimen, self._rng
         depth, *plane = specimen.tissue.shape
@@ -126,7 +126,8 @@ class VirtualSlices:
         first, last = max(0, z - self._half - _REACH), min(depth, z + self._half + _REACH + 1)
         slab = specimen.slab(first, last, window)
         hu = radiodensity(slab, random_composition(rng, specimen.atrophy), self._noise, rng)
-        blur_slices(hu, float(rng.uniform(0.4, 2.6)), specimen.spacing[0])
+        settings = random_acquisition(rng)
+        blur_slices(hu, settings.slice_mm, specimen.spacing[0])
         # A last slice has no neighbour; the engine repeats it, and so does training.
         alone = rng.random() < 0.08
         levels = [z if alone else int(np.clip(z + k, 0, depth - 1)) for k in range(-self._half, self._half + 1)]
@@ -135,7 +136,7 @@ class VirtualSlices:
         for channel, level in enumerate(levels):
             image[channel][inner] = hu[level - first]
         label[inner] = self._classes[slab.tissue[z - first]]
-        return image, label, bool((slab.depth == METAL).any())
+        return image, label, settings, bool((slab.depth == METAL).any())
 
     def _window(
         self, middle: np.ndarray, plane: Sequence[int]
@@ -148,11 +149,10 @@ class VirtualSlices:
         y, x = (slice(part.start + start, part.stop + start) for part, start in zip(window, starts, strict=True))
         return (y, x), inner
 
-    def _scan(self, hu: np.ndarray, label: np.ndarray, has_metal: bool) -> None:
+    def _scan(self, hu: np.ndarray, label: np.ndarray, settings: Acquisition, has_metal: bool) -> None:
         """Scan one slice with its neighbours, in place."""
-        settings = random_acquisition(self._rng)
         spacing = self._preprocessing.in_plane_spacing_mm or 1.0
-        metal = hu > 3000 if has_metal else None
+        metal = hu > METAL_FROM_HU if has_metal else None
         scan_slices(hu, metal, (spacing, spacing), settings, self._noise, self._rng)
         outside = outside_view(hu.shape[1:], (spacing, spacing), settings)  # type: ignore[arg-type]
         if outside is not None:

@@ -12,6 +12,8 @@ from .noise import Noise
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 # Metal is brighter than the scale ends; what the kernel smears is not.
 _METAL_SHOWN_HU = 3500.0
+# Before the scan nothing but metal is as bright as this.
+METAL_FROM_HU = 3000.0
 # Standard deviation of a box one voxel wide is 0.29 of it; scans that were resampled before are blurred a little more.
 _VOXEL_BLUR = 0.36
 

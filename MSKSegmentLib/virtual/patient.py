@@ -13,6 +13,7 @@ from .atlas import Atlas
 from .coverage import Coverage, cut_to, mix_intervals, random_coverage
 from .implants import METAL
 from .radiodensity import Composition, radiodensity, random_composition
+from .resampling import resampled
 from .specimen import Specimen, make_specimen
 from .tissue import smooth_noise
 
@@ -76,10 +77,10 @@ def scan_specimen(
     for first in range(0, depth, _SLICES_AT_ONCE):
         levels = np.arange(first, min(first + _SLICES_AT_ONCE, depth))
         grid = _grid(levels, factors, (height, width))
-        planes = _resampled(body, grid, order=1)
-        metal = _resampled((specimen.depth == METAL).view(np.uint8), grid, order=0) > 0
+        planes = resampled(body, grid, order=1)
+        metal = resampled((specimen.depth == METAL).view(np.uint8), grid, order=0) > 0
         scan_slices(planes, metal, in_plane, settings, smooth_noise, rng)
-        labels[levels] = known[_resampled(specimen.tissue, grid, order=0)]
+        labels[levels] = known[resampled(specimen.tissue, grid, order=0)]
         if outside is not None:
             planes[:, outside] = LOWEST_HU
             labels[levels[0] : levels[-1] + 1, outside] = 0
@@ -93,21 +94,6 @@ def scan_specimen(
 def _grid(levels: np.ndarray, factors: list[float], size: tuple[int, int]) -> list[np.ndarray]:
     """Positions of a CT's voxel centres in the body's array, per axis; voxel edges, not centres, coincide."""
     return [(at + 0.5) / factor - 0.5 for at, factor in zip((levels, *map(np.arange, size)), factors, strict=True)]
-
-
-def _resampled(array: np.ndarray, grid: list[np.ndarray], order: int) -> np.ndarray:
-    """Nearest (order 0) or linear (order 1) values of ``[z, y, x]`` at the grid's positions; a copy."""
-    for axis, positions in enumerate(grid):
-        inside = np.clip(positions, 0, array.shape[axis] - 1)
-        if order == 0:
-            array = np.take(array, np.rint(inside).astype(int), axis)
-            continue
-        low = np.minimum(inside.astype(int), max(array.shape[axis] - 2, 0))
-        part = (inside - low).astype(np.float32)
-        part = part.reshape([-1 if k == axis else 1 for k in range(3)])
-        high = np.minimum(low + 1, array.shape[axis] - 1)
-        array = np.take(array, low, axis) * (1 - part) + np.take(array, high, axis) * part
-    return array
 
 
 def known_labels() -> np.ndarray:

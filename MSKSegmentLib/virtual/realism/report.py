@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from ...export.result_folder import partial_folder
+from ...export.result_folder import whole_folder
 from .compare import Comparison, Patients, Row, compare, comparison_grid
 from .scan import Spacing, read_scan
 
@@ -77,22 +76,10 @@ def write_report(folder: Path, comparisons: tuple[Comparison, ...]) -> None:
     from .plots import draw
 
     check_output(folder)
-    partial = partial_folder(folder)
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(folder, "comparison") as partial:
         _write_table(partial / TABLE, comparisons)
         pictures = {one.name: draw(partial, one) for one in comparisons}
         (partial / SUMMARY).write_text(summary(comparisons, pictures), encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        partial.rename(folder.absolute())
-    except OSError as error:
-        raise InputError(
-            f"The comparison could not be written to {folder.name!r} ({error.strerror or 'write error'}); free space or name "
-            "another folder with -o."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def summary(comparisons: tuple[Comparison, ...], pictures: dict[str, list[str]]) -> str:

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from ...ct import CTVolume, body_mask, read_ct, read_thin_ct, to_working_grid
 from ...errors import InputError
+from ..resampling import resampled
 
 Spacing = tuple[float, float, float]
 
@@ -165,17 +166,4 @@ def _coarser(array: np.ndarray, factor: list[float]) -> np.ndarray:
     smooth = ndimage.gaussian_filter(array, sigma)
     count = [max(1, int(n / f)) for n, f in zip(array.shape, factor, strict=True)]
     at = [(np.arange(n) + 0.5) * f - 0.5 for n, f in zip(count, factor, strict=True)]
-    for axis, positions in enumerate(at):
-        smooth = _sampled(smooth, positions, axis)
-    return smooth
-
-
-def _sampled(array: np.ndarray, positions: np.ndarray, axis: int) -> np.ndarray:
-    """Linear interpolation along one axis."""
-    positions = np.clip(positions, 0, array.shape[axis] - 1)
-    first = np.floor(positions).astype(int)
-    second = np.minimum(first + 1, array.shape[axis] - 1)
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    part = (positions - first).astype(np.float32).reshape(shape)
-    return np.take(array, first, axis) * (1 - part) + np.take(array, second, axis) * part
+    return resampled(smooth, at, order=1)
