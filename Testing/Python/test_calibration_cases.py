@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import phantom_hu
+from training_cases import SPACING, labels_of
 
 from MSKSegmentLib.cli import main
 from MSKSegmentLib.quality.calibration import Observation
@@ -19,14 +20,23 @@ def cases(tmp_path):
         case = tmp_path / "cases" / f"case{number}"
         case.mkdir(parents=True)
         hu = phantom_hu(seed=number)
-        labels = np.where(hu > 500, 2, np.where(hu > 0, 13, 0)).astype(np.uint8)
-        half = hu.shape[2] // 2
-        labels[:, :, half:][labels[:, :, half:] > 0] += 100
-        for name, array in (("ct", hu), ("labels", labels)):
+        for name, array in (("ct", hu), ("labels", labels_of(hu))):
             image = sitk.GetImageFromArray(array)
-            image.SetSpacing([4.0, 4.0, 6.0])
+            image.SetSpacing(SPACING)
             sitk.WriteImage(image, str(case / f"{name}.nii.gz"))
     return tmp_path / "cases"
+
+
+def test_calibrate_command_writes_a_new_bundle(cases, tiny_bundle, tmp_path, capsys):
+    out = tmp_path / "calibrated"
+    arguments = ["calibrate", str(cases), "--bundle", str(tiny_bundle), "--source", "phantoms", "--version", "2"]
+    assert main([*arguments, "-o", str(out), "--device", "cpu"]) == 0
+    calibration = json.loads((out / "calibration.json").read_text())
+    assert calibration["source"] == "phantoms" and calibration["passes"] == 3
+    assert calibration["structures"] == {} and "patients" in calibration["missing"]["FEMUR"]
+    assert (tmp_path / "calibrated_observations.csv").exists()
+    assert main(["bundle", "verify", str(out)]) == 0
+    assert main([*arguments, "-o", str(out)]) == 2 and "exists already" in capsys.readouterr().err
 
 
 def test_an_evaluation_of_the_bundle_saves_segmenting_again(cases, tiny_bundle, tmp_path, capsys, monkeypatch):

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import phantom_hu
+from training_cases import SPACING, labels_of
 
 from MSKSegmentLib.cli import main
 from MSKSegmentLib.errors import Cancelled, InputError
 from MSKSegmentLib.training.evaluation_run import evaluate, folder_tasks, network_segmenter, stored_segmenter
 from MSKSegmentLib.training.labelled_cases import find_cases, read_case, read_labelled, read_pair
 
-SPACING = (4.0, 4.0, 6.0)
 PLOTS = ("dice.png", "asd.png", "bland_altman_volume.png", "bland_altman_hu.png")
 
 
@@ -27,13 +27,6 @@ def _write(path, array, origin=(0.0, 0.0, 0.0), spacing=SPACING):
     sitk.WriteImage(image, str(path), useCompression=True)
 
 
-def _phantom_labels(hu):
-    labels = np.where(hu > 500, 2, np.where(hu > 0, 13, 0)).astype(np.uint8)
-    half = hu.shape[2] // 2
-    labels[:, :, half:][labels[:, :, half:] > 0] += 100
-    return labels
-
-
 @pytest.fixture
 def data(tmp_path):
     for number in range(3):
@@ -41,7 +34,7 @@ def data(tmp_path):
         case.mkdir(parents=True)
         hu = phantom_hu(seed=number)
         _write(case / "ct.nrrd", hu)
-        _write(case / "labels.nii.gz", _phantom_labels(hu))
+        _write(case / "labels.nii.gz", labels_of(hu))
     return tmp_path / "data"
 
 
@@ -51,7 +44,7 @@ def stored(data, tmp_path):
     folder = tmp_path / "stored"
     folder.mkdir()
     for number in range(3):
-        labels = np.roll(_phantom_labels(phantom_hu(seed=number)), 1, axis=2)
+        labels = np.roll(labels_of(phantom_hu(seed=number)), 1, axis=2)
         labels[0, :4, :4] = 5
         if number == 0:
             labels[labels == 102] = 0
@@ -81,7 +74,7 @@ def test_stored_segmentations_become_tables_and_plots(data, stored, tmp_path, ca
     assert abs(float(summary["FEMUR"]["volume_ccc"])) < 1e-6 and float(summary["FEMUR"]["volume_limit_low_cc"]) == 0
     biases = []
     for number, label in product(range(3), (13, 113)):
-        hu, truth = phantom_hu(seed=number), _phantom_labels(phantom_hu(seed=number))
+        hu, truth = phantom_hu(seed=number), labels_of(phantom_hu(seed=number))
         biases.append(hu[np.roll(truth, 1, axis=2) == label].mean() - hu[truth == label].mean())
     assert summary["GMED"]["dice_mean"] == ""
     assert float(summary["AD"]["mean_hu_bias_hu"]) == pytest.approx(np.mean(biases), rel=1e-4)
@@ -152,7 +145,7 @@ def test_only_what_was_labelled_counts(data, stored, tmp_path):
 
 def test_slices_without_labels_can_be_left_out(data, stored, tmp_path):
     for number in range(3):
-        labels = _phantom_labels(phantom_hu(seed=number))
+        labels = labels_of(phantom_hu(seed=number))
         labels[6:] = 0
         _write(data / f"case{number}" / "labels.nii.gz", labels)
     arguments = ["evaluate", str(data), "--segmentations", str(stored), "-o", str(tmp_path / "out")]
@@ -213,14 +206,14 @@ def test_wrong_input_is_told_in_a_sentence(data, stored, tmp_path, capsys):
 def test_labels_on_another_grid_are_brought_to_the_ct_by_position(tmp_path):
     hu = phantom_hu()
     _write(tmp_path / "scan.nrrd", hu[:5], origin=(10.0, 0.0, 60.0))
-    fine = np.kron(_phantom_labels(hu), np.ones((1, 2, 2), np.uint8))
+    fine = np.kron(labels_of(hu), np.ones((1, 2, 2), np.uint8))
     fine[:, :10] = 205
     _write(tmp_path / "labels.nrrd", fine[:, :, :100], origin=(9.0, -1.0, 48.0), spacing=(2.0, 2.0, 6.0))
     case = read_pair(tmp_path / "scan.nrrd", tmp_path / "labels.nrrd")
     own = np.flatnonzero(case.slices)
     assert case.name == "scan" and own.size == 5 and (case.volume.hu[own] == hu[:5]).all()
     # The labels start two slices below the scan, end with its column 49, and hold an extra in the first five rows.
-    expected = _phantom_labels(hu)[2:7].copy()
+    expected = labels_of(hu)[2:7].copy()
     expected[:, :5] = 0
     expected[:, :, 50:] = 0
     assert (case.truth[own] == expected).all() and expected.any()

@@ -7,16 +7,13 @@ import shutil
 import signal
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from conftest import phantom_hu
 from training_cases import PREPROCESSING, SPEC, small_recipe, write_case
 
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.bundle.manifest import NetworkSpec
-from MSKSegmentLib.cli import main
 from MSKSegmentLib.errors import Cancelled, InputError
 from MSKSegmentLib.training import loop
 from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION
@@ -232,26 +229,3 @@ def test_validation_counts_what_was_drawn():
     known[0, 5] = False
     assert validate(Oracle(), [Batch(images, classes, known)], "cpu", "fp32").dice == {"FEMUR": 1.0, "GMED": 1.0}
     assert math.isnan(validate(Oracle(), [Batch(images, classes * 0, known)], "cpu", "fp32").mean)
-
-
-def test_calibrate_command_writes_a_new_bundle(tiny_bundle, tmp_path, capsys):
-    for number in range(2):
-        case = tmp_path / "cases" / f"case{number}"
-        case.mkdir(parents=True)
-        hu = phantom_hu(seed=number)
-        labels = np.where(hu > 500, 2, np.where(hu > 0, 13, 0)).astype(np.uint8)
-        half = hu.shape[2] // 2
-        labels[:, :, half:][labels[:, :, half:] > 0] += 100
-        for name, array in (("ct", hu), ("labels", labels)):
-            image = sitk.GetImageFromArray(array)
-            image.SetSpacing([4.0, 4.0, 6.0])
-            sitk.WriteImage(image, str(case / f"{name}.nii.gz"))
-    out = tmp_path / "calibrated"
-    arguments = ["calibrate", str(tmp_path / "cases"), "--bundle", str(tiny_bundle), "--source", "phantoms", "--version", "2"]
-    assert main([*arguments, "-o", str(out), "--device", "cpu"]) == 0
-    calibration = json.loads((out / "calibration.json").read_text())
-    assert calibration["source"] == "phantoms" and calibration["passes"] == 3
-    assert calibration["structures"] == {} and "patients" in calibration["missing"]["FEMUR"]
-    assert (tmp_path / "calibrated_observations.csv").exists()
-    assert main(["bundle", "verify", str(out)]) == 0
-    assert main([*arguments, "-o", str(out)]) == 2 and "exists already" in capsys.readouterr().err

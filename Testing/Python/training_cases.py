@@ -35,6 +35,14 @@ def write_case(folder: Path, name: str, seed=0, muscle=13, labelled=None, flippe
     return case
 
 
+def labels_of(hu):
+    """Labels of the phantom with sides: femora and adductors."""
+    labels = classes_of(hu)
+    half = hu.shape[2] // 2
+    labels[:, :, half:][labels[:, :, half:] > 0] += 100
+    return labels
+
+
 def small_recipe(**changes) -> Recipe:
     """A recipe that trains a tiny network in a second or two."""
     settings = {"iterations": 40, "batch": 4, "crop": (48, 64), "checkpoint_every": 20, "average": 0.9}
