@@ -20,7 +20,7 @@ from ..virtual.patient import class_table
 from ..virtual.radiodensity import radiodensity, random_composition
 from ..virtual.specimen import Specimen, load_specimen, make_specimen, save_specimen
 from ..virtual.tissue import OUTSIDE
-from .augmentation import Augmentation, cut_window, vary_intensity, warp
+from .augmentation import USUAL_AUGMENTATION, Augmentation, cut_window, vary_intensity, warp
 from .sources import HIP_CLASSES, HIP_SHARE, Batch
 
 # Neighbours beyond the channels that the slice profile mixes in.
@@ -62,7 +62,7 @@ class VirtualSlices:
         channels: int,
         crop: tuple[int, int],
         seed: int,
-        augmentation: Augmentation | None = None,
+        augmentation: Augmentation = USUAL_AUGMENTATION,
         bodies: Sequence[str] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class VirtualSlices:
         self._half = channels // 2
         self._crop = crop
         self._rng = np.random.default_rng(seed)
-        self._augmentation = augmentation or Augmentation()
+        self._augmentation = augmentation
         self._bodies = bodies
         self._seeds = None if seeds is None else set(seeds)
         self._classes = class_table()
