@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import DeviceError
 from ..network.bayesian_unet import BayesianUNet
-from ..network.mc_dropout import dropout_sampling
+from .fused import FusedUNet, quick_dtype
 
 # A prime, so that no two (seed, slice) pairs of ordinary size share a stream of random numbers.
 _SEED_STRIDE = 1_000_003
@@ -60,7 +60,7 @@ class Sampler:
     """Runs the passes of one slice on one device; holds the network and the batch size that fits."""
 
     def __init__(self, network: BayesianUNet, device: str, passes: int, seed: int) -> None:
-        self._network = network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = FusedUNet(network, quick_dtype(device)).to(device)
         self._device = device
         self._passes = passes
         self._seed = seed
@@ -85,13 +85,11 @@ class Sampler:
     @torch.inference_mode()
     def _sample(self, image: Tensor, index: int, between: Callable[[], None]) -> SampledSlice:
         generator = torch.Generator(self._device).manual_seed(self._seed * _SEED_STRIDE + index)
-        image = image.to(self._device, memory_format=torch.channels_last)
+        image = image.to(self._device)
         sums = RunningSums()
-        with dropout_sampling(self._network, generator):
-            while sums.passes < self._passes:
-                count = min(self._batch, self._passes - sums.passes)
-                batch = image.expand(count, -1, -1, -1).contiguous(memory_format=torch.channels_last)
-                sums.add(self._network(batch).float().softmax(dim=1))
-                between()
+        while sums.passes < self._passes:
+            count = min(self._batch, self._passes - sums.passes)
+            sums.add(self._network(image.expand(count, -1, -1, -1), generator).softmax(dim=1))
+            between()
         result = sums.result()
         return SampledSlice(result.probability.cpu(), result.uncertainty.cpu())

@@ -10,6 +10,7 @@ from torch import nn
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import Cancelled
+from MSKSegmentLib.inference import sampler
 from MSKSegmentLib.inference.predict import predict
 from MSKSegmentLib.inference.slices import AIR_HU, SliceReader, normalise, plan_slices
 
@@ -23,6 +24,12 @@ def _volume(shape=(12, 40, 48), spacing=(1.0, 1.0, 1.0), hu=None):
     return CTVolume(hu, Geometry(size=(hu.shape[2], hu.shape[1], hu.shape[0]), spacing=spacing))
 
 
+@pytest.fixture(autouse=True)
+def _known_networks_run_as_they_are(monkeypatch):
+    real = sampler.FusedUNet
+    monkeypatch.setattr(sampler, "FusedUNet", lambda net, dtype: net if isinstance(net, _ByIntensity) else real(net, dtype))
+
+
 class _ByIntensity(nn.Module):
     """A network whose class is known: 2 where the middle channel is above half of its window, 1 above a quarter, else 0."""
 
@@ -31,7 +38,7 @@ class _ByIntensity(nn.Module):
         self.middle = channels // 2
         self.seen = []
 
-    def forward(self, x):
+    def forward(self, x, generator):
         self.seen.append(x.detach().clone())
         value = x[:, self.middle]
         logits = torch.full((x.shape[0], 23, *x.shape[2:]), -30.0)

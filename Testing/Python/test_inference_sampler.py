@@ -72,8 +72,9 @@ def test_a_seed_repeats_a_slice_and_other_seeds_and_slices_differ():
 def test_sampling_agrees_with_keeping_all_passes():
     network, image = _network(), torch.rand(1, 1, 32, 32)
     kept = []
-    network.head.register_forward_hook(lambda module, inputs, output: kept.append(output.detach().clone()))
-    result = Sampler(network, "cpu", passes=6, seed=1).sample(image, 0)
+    sampler = Sampler(network, "cpu", passes=6, seed=1)
+    sampler._network.register_forward_hook(lambda module, inputs, output: kept.append(output.detach().clone()))
+    result = sampler.sample(image, 0)
     assert len(kept) == 6
     mean, uncertainty = _two_pass(torch.cat(kept).float().softmax(dim=1))
     assert torch.allclose(result.probability.double(), mean, atol=1e-6)
@@ -87,8 +88,9 @@ def test_without_dropout_the_passes_agree():
     assert torch.allclose(result.probability.sum(dim=0), torch.ones(16, 16), atol=1e-5)
 
 
-def test_cancelling_between_passes_leaves_dropout_off():
-    network, calls = _network(), []
+def test_cancelling_between_passes_leaves_the_sampler_usable():
+    sampler, image, calls = Sampler(_network(), "cpu", passes=9, seed=0), torch.rand(1, 1, 16, 16), []
+    before = sampler.sample(image, 0)
 
     def cancel():
         calls.append(1)
@@ -96,11 +98,9 @@ def test_cancelling_between_passes_leaves_dropout_off():
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        Sampler(network, "cpu", passes=9, seed=0).sample(torch.rand(1, 1, 16, 16), 0, cancel)
+        sampler.sample(image, 0, cancel)
     assert len(calls) == 2
-    image = torch.rand(1, 1, 16, 16)
-    with torch.inference_mode():
-        assert torch.equal(network(image), network(image))
+    assert torch.equal(sampler.sample(image, 0).probability, before.probability)
 
 
 def test_out_of_memory_halves_the_batch_and_finally_says_so(monkeypatch):
@@ -109,7 +109,7 @@ def test_out_of_memory_halves_the_batch_and_finally_says_so(monkeypatch):
     sampler._batch = 8
 
     def limited(limit):
-        def forward(x):
+        def forward(x, generator):
             sizes.append(x.shape[0])
             if x.shape[0] > limit:
                 raise torch.OutOfMemoryError("too large")
@@ -117,10 +117,10 @@ def test_out_of_memory_halves_the_batch_and_finally_says_so(monkeypatch):
 
         return forward
 
-    monkeypatch.setattr(network, "forward", limited(2))
+    monkeypatch.setattr(sampler._network, "forward", limited(2))
     sampler.sample(torch.rand(1, 1, 16, 16), 0)
     assert sizes == [8, 4, 2, 2, 2, 2]
-    monkeypatch.setattr(network, "forward", limited(0))
+    monkeypatch.setattr(sampler._network, "forward", limited(0))
     with pytest.raises(DeviceError, match="too little memory"):
         sampler.sample(torch.rand(1, 1, 16, 16), 0)
 

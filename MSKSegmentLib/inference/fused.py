@@ -1,0 +1,123 @@
+"""The Bayesian U-Net rewritten for prediction: fewer, larger steps with the same result.
+
+Batch normalisation is folded into the convolution before it, ReLU and dropout work in place, and each transposed convolution
+is one 2x2 convolution whose kernel is prepared once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..network.bayesian_unet import BayesianUNet, phase_kernel
+from ..network.mc_dropout import MCDropout, keep_mask
+
+
+def quick_dtype(device: str) -> torch.dtype:
+    """The quickest type that a device computes in itself: bfloat16 where the processor has it, else float32.
+
+    In bfloat16 labels differ in some hundredths of a percent of the body's voxels from float32 with the same dropout, where two
+    seeds differ in one percent. Processors that only imitate bfloat16 are slower with it.
+    """
+    if device != "cpu":
+        return torch.float32
+    # Names that torch does not promise to keep: without them the result is the same, only slower.
+    has = [getattr(torch.cpu, f"_is_{feature}_supported", lambda: False)() for feature in ("avx512_bf16", "amx_tile")]
+    return torch.bfloat16 if any(has) else torch.float32
+
+
+class FusedUNet(nn.Module):
+    """A `BayesianUNet` for Monte Carlo prediction: ``[N, in_channels, H, W]`` in, logits ``[N, classes, H, W]`` out.
+
+    Dropout is always on. Weights and activations have `dtype`; the logits are float32.
+    """
+
+    def __init__(self, network: BayesianUNet, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.encoder = nn.ModuleList(_FusedBlock(block, dtype) for block in network.encoder)
+        self.up = nn.ModuleList(_FusedUp(up.transposed, up.norm, dtype) for up in network.up)
+        self.decoder = nn.ModuleList(_FusedBlock(block, dtype) for block in network.decoder)
+        self.head = _FusedConvolution(network.head, None, dtype)
+        self.eval()
+
+    @torch.inference_mode()
+    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """One dropout pass with masks drawn from `generator`, which lives on the device of `x`."""
+        x = x.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        skips = []
+        for level, block in enumerate(self.encoder):
+            if level:
+                x = functional.max_pool2d(x, 2)
+            x = block(x, generator)
+            skips.append(x)
+        skips.pop()
+        for up, block in zip(self.up, self.decoder, strict=True):
+            x = block(torch.cat((up(x), skips.pop()), dim=1), generator)
+        return self.head(x).float()
+
+
+class _FusedBlock(nn.Module):
+    def __init__(self, block: nn.Sequential, dtype: torch.dtype) -> None:
+        super().__init__()
+        layers = list(block)
+        convolutions = [(layer, layers[i + 1]) for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
+        self.convolutions = nn.ModuleList(_FusedConvolution(layer, after, dtype) for layer, after in convolutions)
+        dropout = layers[-1]
+        assert isinstance(dropout, MCDropout)
+        self.p = dropout.p
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        for convolution in self.convolutions:
+            x = convolution(x).relu_()
+        if self.p:
+            # The factor has the activation's own type and layout, so that dropping is a single plain product.
+            x.mul_(keep_mask(x, self.p, generator).to(x.dtype).mul_(1.0 / (1.0 - self.p)))
+        return x
+
+
+class _FusedConvolution(nn.Module):
+    def __init__(self, convolution: nn.Conv2d, norm: nn.Module | None, dtype: torch.dtype) -> None:
+        super().__init__()
+        assert convolution.bias is not None
+        weight, bias = _folded(convolution.weight, convolution.bias, norm, 0)
+        self.weight = _constant(weight, dtype)
+        self.bias = _constant(bias, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="reflect"), self.weight, self.bias)
+
+
+class _FusedUp(nn.Module):
+    def __init__(self, transposed: nn.ConvTranspose2d, norm: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        assert transposed.bias is not None
+        weight, bias = _folded(transposed.weight, transposed.bias, norm, 1)
+        self.kernel = _constant(phase_kernel(weight), dtype)
+        self.bias = _constant(bias.repeat_interleave(4), dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.pad(x, (1, 0, 1, 0), mode="reflect")
+        cells = functional.conv2d(x, self.kernel, self.bias).relu_()
+        return functional.pixel_shuffle(cells, 2).contiguous(memory_format=torch.channels_last)
+
+
+def _folded(weight: Tensor, bias: Tensor, norm: nn.Module | None, out_axis: int) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution that does the work of itself and the batch normalisation after it."""
+    if not isinstance(norm, nn.BatchNorm2d):
+        return weight, bias
+    assert norm.running_var is not None and norm.running_mean is not None
+    # In float64: the running variance of a filter that hardly fires is tiny.
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    shape = [1, 1, 1, 1]
+    shape[out_axis] = -1
+    shifted = (bias.double() - norm.running_mean.double()) * scale + norm.bias.double()
+    return (weight.double() * scale.view(shape)).to(weight.dtype), shifted.to(bias.dtype)
+
+
+def _constant(tensor: Tensor, dtype: torch.dtype) -> nn.Parameter:
+    tensor = tensor.detach().to(dtype)
+    if tensor.dim() == 4:
+        tensor = tensor.contiguous(memory_format=torch.channels_last)
+    return nn.Parameter(tensor, requires_grad=False)

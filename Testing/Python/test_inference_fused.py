@@ -1,0 +1,87 @@
+"""The network rewritten for prediction against the network that was trained."""
+
+import pytest
+import torch
+
+from MSKSegmentLib.bundle import resolve_bundle
+from MSKSegmentLib.inference.fused import FusedUNet, quick_dtype
+from MSKSegmentLib.inference.sampler import RunningSums
+from MSKSegmentLib.network.bayesian_unet import BayesianUNet
+from MSKSegmentLib.network.mc_dropout import dropout_sampling
+
+
+def _network(batch_norm, dropout, channels=3):
+    torch.manual_seed(2)
+    network = BayesianUNet(levels=4, base_filters=8, in_channels=channels, batch_norm=batch_norm, dropout=dropout)
+    if batch_norm:
+        # Statistics as after training: folding must use them, and a filter that hardly fires has a tiny variance.
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.normal_()
+                module.running_var.uniform_(1e-6, 2.0)
+                torch.nn.init.normal_(module.weight)
+                torch.nn.init.normal_(module.bias)
+    return network.eval()
+
+
+def _reference(network, image, seed):
+    generator = torch.Generator().manual_seed(seed)
+    # Channels last, as the fused network: the same generator then drops the same elements.
+    network = network.to(memory_format=torch.channels_last)
+    with torch.inference_mode(), dropout_sampling(network, generator):
+        return network(image.contiguous(memory_format=torch.channels_last))
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("dropout", [0.0, 0.25, 0.3, 0.5])
+@pytest.mark.parametrize("size", [(32, 48), (16, 16)])
+def test_float32_gives_the_logits_of_the_trained_network(batch_norm, dropout, size):
+    network, image = _network(batch_norm, dropout), torch.rand(2, 3, *size)
+    expected = _reference(network, image, 9)
+    fused = FusedUNet(network)(image, torch.Generator().manual_seed(9))
+    assert fused.dtype == torch.float32
+    assert (fused - expected).abs().max() < 2e-4 * expected.abs().max()
+
+
+def test_dropout_is_really_on_and_follows_the_generator():
+    fused, image = FusedUNet(_network(True, 0.5)), torch.rand(1, 3, 16, 16)
+    one, again, other = (fused(image, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(one, again)
+    assert not torch.allclose(one, other)
+
+
+def test_bfloat16_differs_far_less_than_another_seed():
+    network = resolve_bundle(None).load_network().eval()
+    torch.manual_seed(0)
+    # A soft blob of tissue with noise: what matters is that labels of several classes come out.
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 128), torch.linspace(-1, 1, 160), indexing="ij")
+    image = (0.5 * torch.exp(-2 * (x**2 + y**2)) + 0.05 * torch.randn(3, 128, 160)).clamp(0, 1)[None]
+
+    def sampled(run):
+        sums = RunningSums()
+        for seed in run[1]:
+            sums.add(run[0](seed).float().softmax(1))
+        return sums.result()
+
+    def reference(seed):
+        return _reference(network, image, seed)
+
+    half = FusedUNet(network, torch.bfloat16)
+    first, second, quick = (
+        sampled(run)
+        for run in (
+            (reference, range(10)),
+            (reference, range(10, 20)),
+            (lambda seed: half(image, torch.Generator().manual_seed(seed)), range(10)),
+        )
+    )
+    labels = [sample.probability.argmax(0) for sample in (first, second, quick)]
+    assert len(labels[0].unique()) > 2
+    by_seed, by_type = ((labels[0] != other).float().mean() for other in labels[1:])
+    assert by_type < 0.003 and by_type < 0.5 * by_seed
+    assert abs(quick.uncertainty.mean() / first.uncertainty.mean() - 1) < 0.02
+
+
+def test_other_devices_than_the_cpu_keep_float32():
+    assert quick_dtype("cuda") is torch.float32
+    assert quick_dtype("cpu") in (torch.float32, torch.bfloat16)
