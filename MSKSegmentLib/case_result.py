@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -66,6 +67,7 @@ class SegmentReport:
 
     `asymmetry_percent` is 200 * (right - left) / (right + left) of the volumes, the same on both rows, None when a side
     is absent or truncated. `uncertainty` is the mean voxel uncertainty inside the label (Soufi et al. 2025).
+    `dice_to_automatic` is the overlap of a corrected segment with what the network drew; None for an uncorrected one.
     """
 
     segment: Segment
@@ -77,6 +79,22 @@ class SegmentReport:
     predicted_dice: float | None = None
     dice_interval: tuple[float, float] | None = None
     state: ReviewState = ReviewState.AUTOMATIC
+    dice_to_automatic: float | None = None
+
+
+@dataclass(frozen=True)
+class HistoryEvent:
+    """One step from the automatic result to the reviewed one.
+
+    `when` is ISO 8601 in UTC, `who` the name that the reviewer gave, `what` one of "edited", "accepted", "reopened",
+    "reverted", "height"; `key` the segment's, None for the height. `details` is JSON-ready.
+    """
+
+    when: str
+    who: str
+    what: str
+    key: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

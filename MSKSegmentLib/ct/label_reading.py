@@ -85,20 +85,38 @@ def _whole(text: str | None, default: int) -> int:
 
 def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: str) -> np.ndarray:
     """Label map with sides from stored layers ``[z, y, x, layer]``."""
-    labels = np.zeros(layers.shape[:3], dtype=np.uint8)
-    for segment in stored:
-        if segment.layer >= layers.shape[3]:
-            raise InputError(f"The segmentation {name} lacks a layer that its header names; save it again.")
-        inside = layers[..., segment.layer] == segment.value
-        if segment.label is None:
-            if inside.any():
-                raise InputError(
-                    f"The segment '{_short(segment.name)}' of {name} is none of the structures; rename it (for "
-                    "example to 'GMAX_right') or delete it."
-                )
-            continue
-        labels[inside] = segment.label
+    if layers.dtype.kind not in "iu":
+        raise InputError(f"The segmentation {name} does not hold whole numbers; save it again as a segmentation.")
+    if any(segment.layer >= layers.shape[3] for segment in stored):
+        raise InputError(f"The segmentation {name} lacks a layer that its header names; save it again.")
+    # Ranks instead of labels, so that the maximum over the layers is the later segment.
+    tables = [_ranks_of_values(stored, layer) for layer in range(layers.shape[3])]
+    label_of_rank = np.array([0, *(segment.label or 0 for segment in stored)], dtype=np.uint8)
+    foreign = {rank: segment.name for rank, segment in enumerate(stored, start=1) if segment.label is None}
+    labels = np.empty(layers.shape[:3], dtype=np.uint8)
+    for k, section in enumerate(layers):
+        ranks = np.zeros(section.shape[:2], dtype=np.uint16)
+        for layer, table in enumerate(tables):
+            # Clipped, negative values are background and large ones fall on the table's last entry, which is nobody's.
+            found = np.take(table, section[..., layer], mode="clip")
+            for rank in foreign:
+                if (found == rank).any():
+                    raise InputError(
+                        f"The segment '{_short(foreign[rank])}' of {name} is none of the structures; rename it (for "
+                        "example to 'GMAX_right') or delete it."
+                    )
+            np.maximum(ranks, found, out=ranks)
+        labels[k] = np.take(label_of_rank, ranks)
     return labels
+
+
+def _ranks_of_values(stored: tuple[StoredSegment, ...], layer: int) -> np.ndarray:
+    """Voxel value of a layer -> position in the list of segments, counted from 1; 0 for values that no segment has."""
+    here = [(segment.value, rank) for rank, segment in enumerate(stored, start=1) if segment.layer == layer]
+    table = np.zeros(max((value for value, _ in here), default=0) + 2, dtype=np.uint16)
+    for value, rank in here:
+        table[value] = rank
+    return table
 
 
 def _from_values(array: np.ndarray, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Files of a result that 3D Slicer opens directly: a segmentation (``.seg.nrrd``) and the uncertainty (``.nrrd``).
+"""Files of a result that 3D Slicer opens directly: segmentation (``.seg.nrrd``), uncertainty and CT (``.nrrd``).
 
 Written with SimpleITK alone, so that a result folder needs no Slicer. The tags that carry the traffic light are built
 here once; the MRML scene uses the same ones.
@@ -19,7 +19,7 @@ import numpy as np
 from ..anatomy import segment_of_label
 from ..anatomy.terminology import terminology_entry
 from ..case_result import CaseResult, Light, ReviewState, SegmentReport
-from ..ct.volume import Geometry
+from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -128,6 +128,15 @@ def write_uncertainty(path: str | os.PathLike[str], result: CaseResult) -> None:
     """
     image = result.geometry.image_of(uncertainty_of(result))
     _write_image(path, image, ".nrrd")
+
+
+def write_ct(path: str | os.PathLike[str], volume: CTVolume) -> None:
+    """Write the CT as it was segmented (int16 HU) as a gzip NRRD; nothing of a DICOM header goes along.
+
+    Raises:
+        InputError: the file cannot be written there.
+    """
+    _write_image(path, volume.geometry.image_of(volume.hu), ".nrrd")
 
 
 def uncertainty_of(result: CaseResult) -> np.ndarray:

@@ -28,6 +28,7 @@ COLUMNS = (
     "predicted_dice",
     "dice_low",
     "dice_high",
+    "dice_to_automatic",
     "truncated_by",
     "state",
     "reasons",
@@ -49,6 +50,7 @@ def table_row(report: SegmentReport) -> dict[str, Any]:
         predicted_dice=report.predicted_dice,
         dice_low=low,
         dice_high=high,
+        dice_to_automatic=report.dice_to_automatic,
         state=report.state.value,
         reasons="; ".join(report.reasons),
     )

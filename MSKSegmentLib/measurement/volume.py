@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ..ct.volume import Geometry
+from ..errors import InputError
 
 MM3_PER_CC = 1000.0
+# A patient's height divides a volume by its square: a slip in units must not pass as a number.
+HEIGHT_RANGE_M = (0.5, 2.6)
 
 
 def volume_cc(voxels: int, geometry: Geometry) -> float:
@@ -15,3 +18,15 @@ def volume_cc(voxels: int, geometry: Geometry) -> float:
 def volume_cc_per_m2(cc: float, height_m: float | None) -> float | None:
     """Volume divided by the square of the height (Soufi et al. 2025, Table 7); None when the height is unknown."""
     return None if height_m is None else cc / height_m**2
+
+
+def checked_height(height_m: float | None) -> float | None:
+    """The height as given, None when it is unknown.
+
+    Raises:
+        InputError: nobody is that small or tall.
+    """
+    if height_m is not None and not HEIGHT_RANGE_M[0] <= height_m <= HEIGHT_RANGE_M[1]:
+        low, high = (round(100 * limit) for limit in HEIGHT_RANGE_M)
+        raise InputError(f"A height of {100 * height_m:g} cm is impossible; give it in centimetres, {low} to {high}.")
+    return height_m

@@ -23,7 +23,7 @@ def make_reports(
     `measurements` and `uncertainties` map labels with sides to values; `uncertainties` is None where no network was run, and
     every light is then grey. `cautions` maps labels to reasons that rule out a green light.
     """
-    asymmetries = _asymmetries(measurements)
+    differences = asymmetries(measurements)
     reports = []
     for segment in segments():
         found = measurements.get(segment.label)
@@ -41,15 +41,15 @@ def make_reports(
                 reasons=rating.reasons,
                 measurements=found,
                 uncertainty=uncertainty,
-                asymmetry_percent=asymmetries.get(segment.structure.index),
+                asymmetry_percent=differences.get(segment.structure.index),
                 predicted_dice=rating.predicted_dice,
             )
         )
     return tuple(reports)
 
 
-def _asymmetries(measurements: Mapping[int, Measurements]) -> dict[int, float]:
-    """Structure index -> asymmetry, where both sides are there and whole."""
+def asymmetries(measurements: Mapping[int, Measurements]) -> dict[int, float]:
+    """Structure index -> asymmetry in percent, where both sides are there and whole; `measurements` by label with sides."""
     by_key = {segment.key: measurements.get(segment.label) for segment in segments()}
     result = {}
     for structure in STRUCTURES:

@@ -61,9 +61,13 @@ def rate(
         reasons.append(caution)
     if truncated_by:
         # Its volume is not the muscle's volume; a red or yellow light would still be worth knowing, a green one misleads.
-        cut = "cut by the field of view (" + ", ".join(truncated_by) + ")"
-        return Rating(Light.GREY, (cut, f"the part shown: {light.word}", *reasons), predicted)
+        return Rating(Light.GREY, (cut_reason(truncated_by), f"the part shown: {light.word}", *reasons), predicted)
     return Rating(light, tuple(reasons), predicted)
+
+
+def cut_reason(truncated_by: tuple[str, ...]) -> str:
+    """That the limits of the scan cut a segment, in words; `truncated_by` names them."""
+    return "cut by the field of view (" + ", ".join(truncated_by) + ")"
 
 
 def _by_uncertainty(uncertainty: float, inaccurate: float, failed: float) -> tuple[Light, str]:

@@ -14,13 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from MSKSegmentLib import resources
 from MSKSegmentLib.bundle import (
     Manifest,
     NetworkSpec,
     Preprocessing,
     bundle_folder,
     find_bundles,
-    finding,
     load_bundle,
     resolve_bundle,
     save_bundle,
@@ -484,7 +484,7 @@ def shelf(saved, tmp_path, monkeypatch) -> Path:
         shutil.copytree(saved, shelf / name)
     edit_manifest(shelf / "thigh", name="Thigh muscles")
     (shelf / "no bundle").mkdir()
-    monkeypatch.setattr(finding, "__file__", str(tmp_path / "site" / "MSKSegmentLib" / "bundle" / "finding.py"))
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "site" / "MSKSegmentLib")
     monkeypatch.setenv("MSKSEG_BUNDLES", os.pathsep.join([str(shelf), str(tmp_path / "absent"), str(shelf / "thigh")]))
     return shelf
 

@@ -1,0 +1,168 @@
+"""A result folder read back, with the review that may have followed the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import segments
+from ..case_result import CaseResult, HistoryEvent, Light, Measurements, ReviewState, SegmentReport
+from ..ct.hounsfield import read_image
+from ..ct.label_reading import read_labels
+from ..ct.orientation import resample_labels
+from ..ct.volume import Geometry
+from ..errors import InputError
+from .result_folder import AUTOMATIC, FORMAT, FORMAT_VERSION, RESULT, REVIEW, SEGMENTATION, UNCERTAINTY
+from .review_file import read_review
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """What a result folder holds: the case as reviewed, the case as the network left it, and the history between them.
+
+    Where no voxel was corrected both share one label map.
+    """
+
+    result: CaseResult
+    automatic: CaseResult
+    history: tuple[HistoryEvent, ...]
+
+
+def read_result(folder: Path) -> tuple[CaseResult, tuple[HistoryEvent, ...]]:
+    """The case in a result folder as it stands, corrections included, and what was done to it.
+
+    Raises:
+        InputError: the folder holds no result, or a damaged one.
+    """
+    case = read_case(folder)
+    return case.result, case.history
+
+
+def read_case(folder: Path) -> StoredCase:
+    """The case in a result folder with its automatic version.
+
+    Raises:
+        InputError: the folder holds no result, or a damaged one.
+    """
+    content = read_content(folder)
+    stored = folder / (AUTOMATIC if (folder / AUTOMATIC).is_file() else SEGMENTATION)
+    uncertainty, grid = _read_uncertainty(folder / UNCERTAINTY)
+    labels, geometry = _read_labels(stored, grid)
+    reviewed = labels
+    if (folder / REVIEW).is_file():
+        reviewed, content = read_review(folder / REVIEW, labels)
+    reports, automatic, history = reviewed_from_json(content)
+    warnings, provenance = tuple(content["warnings"]), dict(content["provenance"])
+    result = CaseResult(reviewed, geometry, reports, uncertainty, warnings, provenance)
+    return StoredCase(result, replace(result, labels=labels, reports=automatic), history)
+
+
+def reviewed_from_json(
+    content: Mapping[str, Any],
+) -> tuple[tuple[SegmentReport, ...], tuple[SegmentReport, ...], tuple[HistoryEvent, ...]]:
+    """The reports as reviewed, the automatic ones, and the history, from what `result_folder.result_json` made.
+
+    Raises:
+        InputError: entries are missing or of the wrong kind.
+    """
+    try:
+        if content["format"] != FORMAT or content["format_version"] != FORMAT_VERSION:
+            raise ValueError("another format")
+        reports = tuple(report_from_json(entry) for entry in content["segments"])
+        if [report.segment for report in reports] != list(segments()):
+            raise ValueError("other segments")
+        before = {entry["key"]: report_from_json(entry) for entry in content.get("automatic", [])}
+        history = tuple(event_from_json(entry) for entry in content.get("history", []))
+        if not isinstance(content["provenance"], dict) or not isinstance(content["warnings"], list):
+            raise ValueError("no provenance or warnings")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"The {RESULT} of this result cannot be read; run the segmentation again.") from error
+    return reports, tuple(before.get(report.segment.key, report) for report in reports), history
+
+
+def report_from_json(data: Mapping[str, Any]) -> SegmentReport:
+    """What `result_folder.report_json` wrote; results of before there were reviews lack `dice_to_automatic`.
+
+    Raises:
+        KeyError, TypeError, ValueError: entries are missing or of the wrong kind.
+    """
+    segment = {segment.key: segment for segment in segments()}[data["key"]]
+    return SegmentReport(
+        segment=segment,
+        light=Light(data["light"]),
+        reasons=tuple(str(reason) for reason in data["reasons"]),
+        measurements=_optional(_measurements, data["measurements"]),
+        uncertainty=_optional(float, data["uncertainty"]),
+        asymmetry_percent=_optional(float, data["asymmetry_percent"]),
+        predicted_dice=_optional(float, data["predicted_dice"]),
+        dice_interval=_optional(_interval, data["dice_interval"]),
+        state=ReviewState(data["state"]),
+        dice_to_automatic=_optional(float, data.get("dice_to_automatic")),
+    )
+
+
+def event_from_json(data: Mapping[str, Any]) -> HistoryEvent:
+    """An event as `result_folder.result_json` wrote it.
+
+    Raises:
+        KeyError, TypeError: entries are missing or of the wrong kind.
+    """
+    return HistoryEvent(str(data["when"]), str(data["who"]), str(data["what"]), data["key"], dict(data["details"]))
+
+
+def _optional(kind: Any, value: Any) -> Any:
+    return None if value is None else kind(value)
+
+
+def _interval(data: list[float]) -> tuple[float, float]:
+    low, high = data
+    return float(low), float(high)
+
+
+def _measurements(data: Mapping[str, Any]) -> Measurements:
+    sequences = {"histogram": tuple(int(n) for n in data["histogram"]), "truncated_by": tuple(data["truncated_by"])}
+    return Measurements(**{**data, **sequences})
+
+
+def read_content(folder: Path) -> dict[str, Any]:
+    """The ``result.json`` of a folder.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    try:
+        content = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"There is no result in the folder {folder.name!r}; choose a folder that a run has written.") from error
+    except ValueError as error:
+        raise InputError(f"The {RESULT} in {folder.name!r} is damaged; run the segmentation again.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"The folder {folder.name!r} holds no result of this program; choose a folder that a run has written.")
+    return content
+
+
+def _read_uncertainty(path: Path) -> tuple[np.ndarray | None, Geometry | None]:
+    """float32 ``[z, y, x]`` and its grid; None where the labels were only measured."""
+    import SimpleITK as sitk
+
+    if not path.is_file():
+        return None, None
+    image = read_image(path)
+    if image is None or image.GetDimension() != 3:
+        raise InputError(f"The file {path.name} of this result is damaged; run the segmentation again.")
+    return sitk.GetArrayFromImage(image).astype(np.float32, copy=False), Geometry.of_image(image)
+
+
+def _read_labels(path: Path, grid: Geometry | None) -> tuple[np.ndarray, Geometry]:
+    """The label map, on the uncertainty's grid where there is one: 3D Slicer saves segmentations cropped to their segments."""
+    labels, geometry = read_labels(path)
+    if grid is None or geometry.matches(grid):
+        return labels, grid or geometry
+    if not geometry.shares_voxels_with(grid):
+        raise InputError(f"The files {path.name} and {UNCERTAINTY} are of different scans; run the segmentation again.")
+    return resample_labels(labels, geometry, grid), grid

@@ -1,0 +1,27 @@
+"""The review of one case, shared by the desktop module and the browser: table, corrections, history; no screen, no Slicer."""
+
+from ..case_result import HistoryEvent
+from .columns import COLUMNS, Column
+from .histogram import Band, Histogram
+from .masks import SegmentMask
+from .redaction import redacted
+from .rows import Row, RowFilter, make_rows, sorted_by, worst_first
+from .session import ReviewSession
+from .worst_slices import WorstSlice
+
+__all__ = [
+    "COLUMNS",
+    "Band",
+    "Column",
+    "Histogram",
+    "HistoryEvent",
+    "ReviewSession",
+    "Row",
+    "RowFilter",
+    "SegmentMask",
+    "WorstSlice",
+    "make_rows",
+    "redacted",
+    "sorted_by",
+    "worst_first",
+]

@@ -1,0 +1,65 @@
+"""The columns of the results table, the same on the desktop and in the browser, and how their numbers are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NO_VALUE = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name in code, its title and unit for people, an explanation, and whether it holds numbers.
+
+    `form` writes a number, as `format` takes it.
+    """
+
+    name: str
+    title: str
+    unit: str
+    tooltip: str
+    numeric: bool
+    form: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Title with unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def text(self, value: float | None) -> str:
+        """A number as the table shows it; a dash where there is none."""
+        if value is None:
+            return NO_VALUE
+        text = format(value, self.form)
+        # Nobody wants to read "-0.0".
+        return text if float(text) else format(0.0, self.form)
+
+
+def _text(name: str, title: str, tooltip: str) -> Column:
+    return Column(name, title, "", tooltip, False)
+
+
+def _number(name: str, title: str, unit: str, form: str, tooltip: str) -> Column:
+    return Column(name, title, unit, tooltip, True, form)
+
+
+COLUMNS: tuple[Column, ...] = (
+    _text("light", "Light", "Whether to trust the numbers: good, inaccurate, failed, or not rated (nothing is known)."),
+    _text("structure", "Structure", "Bone or muscle."),
+    _text("side", "Side", "The patient's side."),
+    _number("volume_cc", "Volume", "cc", ".1f", "Volume of the label; of the part inside the scan where it is truncated."),
+    _number("volume_cc_per_m2", "Volume / height²", "cc/m²", ".1f", "Volume divided by the square of the patient's height."),
+    _number("mean_hu", "Mean density", "HU", ".1f", "Mean of the Hounsfield units inside the label."),
+    _number("fat_percent", "Fat", "%", ".1f", "Share of voxels below -30 HU."),
+    _number("composite_percent", "Composite", "%", ".1f", "Share of voxels from -30 to 30 HU, muscle mixed with fat."),
+    _number("lean_percent", "Lean", "%", ".1f", "Share of voxels above 30 HU."),
+    _number(
+        "asymmetry_percent", "Asymmetry", "%", "+.1f",
+        "Difference of right and left volume in percent of their mean; positive where the right side is larger.",
+    ),
+    _number("uncertainty", "Uncertainty", "", ".2e", "Mean variance of the network's passes inside the automatic label."),
+    _number("predicted_dice", "Predicted Dice", "", ".2f", "Overlap with an expert's label that the calibration predicts."),
+    _text("state", "State", "Automatic, edited or accepted; truncated where the limits of the scan cut it."),
+)  # fmt: skip
+
+COLUMN_OF: dict[str, Column] = {column.name: column for column in COLUMNS}

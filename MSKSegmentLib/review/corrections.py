@@ -1,0 +1,59 @@
+"""What a report says of a segment whose voxels are no longer those that the network drew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..case_result import Light, Measurements, ReviewState, SegmentReport
+from ..measurement.volume import volume_cc_per_m2
+from ..quality.reports import asymmetries
+from ..quality.traffic_light import cut_reason
+
+
+def corrected(automatic: SegmentReport, measurements: Measurements | None, dice: float | None) -> SegmentReport:
+    """The report of a corrected segment; `measurements` are those of its new content, None when nothing is left.
+
+    Uncertainty, predicted Dice and light describe what the network drew, so they do not outlive an edit.
+    """
+    cut = measurements.truncated_by if measurements else ()
+    return SegmentReport(
+        segment=automatic.segment,
+        light=Light.GREY,
+        reasons=(_reason(automatic, measurements), *((cut_reason(cut),) if cut else ())),
+        measurements=measurements,
+        state=ReviewState.EDITED,
+        dice_to_automatic=dice,
+    )
+
+
+def _reason(automatic: SegmentReport, measurements: Measurements | None) -> str:
+    if automatic.measurements is None:
+        return "drawn by hand; the automatic version had not found it"
+    done = "erased" if measurements is None else "edited"
+    return f"{done} by hand; the automatic version was rated {automatic.light.word}"
+
+
+def with_asymmetries(reports: Mapping[str, SegmentReport]) -> dict[str, SegmentReport]:
+    """The reports by key with the asymmetries that follow from their measurements."""
+    found = {report.segment.label: report.measurements for report in reports.values() if report.measurements}
+    differences = asymmetries(found)
+    return {
+        key: replace(report, asymmetry_percent=differences.get(report.segment.structure.index))
+        for key, report in reports.items()
+    }
+
+
+def with_height(reports: Iterable[SegmentReport], height_m: float | None) -> tuple[SegmentReport, ...]:
+    """The reports with volumes normalised by another height; None leaves the normalised volume open."""
+    return tuple(
+        replace(
+            report,
+            measurements=replace(
+                report.measurements, volume_cc_per_m2=volume_cc_per_m2(report.measurements.volume_cc, height_m)
+            ),
+        )
+        if report.measurements
+        else report
+        for report in reports
+    )

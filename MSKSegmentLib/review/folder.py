@@ -1,0 +1,67 @@
+"""A review that lives in a result folder: opened as it was left, saved after every stroke.
+
+The state is ``review.npz``, one file that is replaced as a whole; table and ``result.json`` follow it. The segmentation, which
+takes seconds to write, is brought up to date by `finish`. What the network drew stays in ``automatic.seg.nrrd``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..ct.volume import CTVolume
+from ..errors import InputError
+from ..export.result_folder import AUTOMATIC, MEASUREMENTS, RESULT, REVIEW, SEGMENTATION, write_content
+from ..export.result_reading import read_case, read_content
+from ..export.review_file import write_review
+from ..export.segmentation_file import whole_file, write_segmentation
+from ..export.tables import write_measurements
+from .session import ReviewSession
+
+
+def open_folder(folder: Path, volume: CTVolume, author: str = "") -> ReviewSession:
+    """The review of the case in a result folder, as it was left; `volume` is the CT that it was made from.
+
+    Raises:
+        InputError: the folder holds no result, a damaged one, or one of another CT.
+    """
+    return ReviewSession.of_stored(read_case(folder), volume, author)
+
+
+def save(session: ReviewSession, folder: Path) -> None:
+    """Bring the folder up to date, all but its segmentation: quick enough to be called after every stroke.
+
+    A crash at any moment leaves the review as it was before or after; table and ``result.json`` may then lag by one stroke.
+
+    Raises:
+        InputError: the folder is not the session's, or cannot be written.
+    """
+    result, content = session.result, session.to_json()
+    if _digest(read_content(folder)) != _digest(content):
+        raise InputError(f"The folder {folder.name!r} holds the result of another scan; choose the folder of this one.")
+    if not (folder / AUTOMATIC).is_file():
+        # Until the first save the segmentation is what the network drew.
+        with whole_file(folder / AUTOMATIC, ".seg.nrrd") as temporary:
+            shutil.copyfile(folder / SEGMENTATION, temporary)
+    write_review(folder / REVIEW, session.automatic.labels, result.labels, content)
+    with whole_file(folder / MEASUREMENTS, ".csv") as temporary:
+        write_measurements(temporary, result)
+    with whole_file(folder / RESULT, ".json") as temporary:
+        write_content(temporary, content)
+
+
+def finish(session: ReviewSession, folder: Path) -> None:
+    """Save, and write the corrected segmentation for other programs; takes seconds for a large scan.
+
+    Raises:
+        InputError: the folder is not the session's, or cannot be written.
+    """
+    save(session, folder)
+    write_segmentation(folder / SEGMENTATION, session.result)
+
+
+def _digest(content: Mapping[str, Any]) -> str | None:
+    """The digest of the CT that a result was made from."""
+    return content.get("provenance", {}).get("input", {}).get("digest")

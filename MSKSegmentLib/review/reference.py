@@ -1,0 +1,42 @@
+"""Published means as context for a number: one cohort, never a norm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from ..resources import resource_file
+
+FILE = "soufi_2025_table7.json"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Means of a structure in the cohort, by "affected" and "unaffected" side, or "whole" for the sacrum."""
+
+    volume_cc_per_m2: Mapping[str, float]
+    mean_hu: Mapping[str, float]
+    cohort: str
+
+    @property
+    def sentence(self) -> str:
+        """The means in words, with whose they are."""
+        means = "; ".join(
+            f"{volume:.1f} cc/m² and {self.mean_hu[side]:.1f} HU {_WHERE[side]}" for side, volume in self.volume_cc_per_m2.items()
+        )
+        return f"For context, {self.cohort}: {means}."
+
+
+_WHERE = {"affected": "on the affected side", "unaffected": "on the unaffected side", "whole": "for both sides together"}
+
+
+@cache
+def references() -> Mapping[str, Reference]:
+    """Abbreviation -> means of Soufi et al. 2025, Table 7."""
+    data = json.loads(resource_file("ReferenceValues", FILE).read_text(encoding="utf-8"))
+    return {
+        abbreviation: Reference(means["volume_cc_per_m2"], means["mean_hu"], data["cohort"])
+        for abbreviation, means in data["structures"].items()
+    }

@@ -1,0 +1,299 @@
+"""One case under review: the state that the desktop module and the browser share.
+
+It holds the current label map and reports, keeps the automatic ones, measures again what an edit touched, and remembers who
+did what. It knows no screen and no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from ..case_result import CaseResult, HistoryEvent, ReviewState, SegmentReport
+from ..ct.volume import CTVolume, Geometry
+from ..errors import InputError
+from ..export.result_folder import result_json
+from ..export.result_reading import StoredCase
+from ..measurement.volume import checked_height
+from .corrections import corrected, with_asymmetries, with_height
+from .histogram import Histogram, histogram_of
+from .history import HistoryLog, change_between, utc_now
+from .label_maps import ReviewedLabels
+from .masks import SegmentMask
+from .rows import Row, make_row, make_rows, worst_first
+from .stored import case_from_json, check_ct, lost_labels, outdated_labels, region_of
+from .worst_slices import WorstSlice, worst_slices
+
+Callback = Callable[[tuple[str, ...]], None]
+
+
+class ReviewSession:
+    """A case, its corrections and their history. Not thread-safe: use it from one thread."""
+
+    def __init__(
+        self,
+        result: CaseResult,
+        volume: CTVolume,
+        author: str = "",
+        height_m: float | None = None,
+        *,
+        automatic: CaseResult | None = None,
+        history: Iterable[HistoryEvent] = (),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Review `result`, made from `volume`.
+
+        Without `automatic` the result itself is the automatic version. The session keeps the arrays of both and never writes
+        to them. `author` goes into the history; `height_m` replaces the height that the result was measured with.
+
+        Raises:
+            InputError: the volume is on another grid, or the height is impossible.
+        """
+        if not result.geometry.matches(volume.geometry):
+            raise InputError("The result and the CT have different grids; choose the CT that was segmented.")
+        self._automatic = automatic or result
+        self._volume = volume
+        self._warnings, self._provenance = result.warnings, dict(result.provenance)
+        self._reports = {report.segment.key: report for report in result.reports}
+        self._labels = ReviewedLabels(self._automatic.labels, result.labels, volume, region_of(result))
+        # Labels whose automatic content is not known; they can be neither compared with it nor brought back.
+        self._lost = set() if automatic is None else lost_labels(automatic.reports, self._labels)
+        self._history = HistoryLog(author, history, clock)
+        self._callbacks: list[Callback] = []
+        self._slices: dict[str, tuple[WorstSlice, ...]] = {}
+        if height_m is not None and height_m != self.height_m:
+            self.set_height(height_m)
+
+    @classmethod
+    def of_stored(cls, case: StoredCase, volume: CTVolume, author: str = "", **options: Any) -> ReviewSession:
+        """Go on with a stored review; `options` as for the constructor.
+
+        Segments whose voxels are not those that the stored numbers were taken from, because another program changed them, are
+        measured again and count as edited.
+
+        Raises:
+            InputError: the volume is not the CT that the numbers were taken from.
+        """
+        session = cls(case.result, volume, author, automatic=case.automatic, history=case.history, **options)
+        outdated = outdated_labels(case.result.reports, session._labels)
+        check_ct(case.result.reports, outdated, session._labels)
+        session._measure_again(outdated, "edited", outdated)
+        return session
+
+    @classmethod
+    def from_json(
+        cls,
+        data: Mapping[str, Any],
+        labels: np.ndarray,
+        uncertainty: np.ndarray | None,
+        volume: CTVolume,
+        automatic_labels: np.ndarray | None = None,
+        author: str = "",
+        **options: Any,
+    ) -> ReviewSession:
+        """Go on with a review from what `to_json` made and the arrays, all ``[z, y, x]`` on the volume's grid.
+
+        Without `automatic_labels` corrected segments cannot be reverted. See `of_stored`.
+
+        Raises:
+            InputError: the data cannot be read, or the volume is not the CT that the numbers were taken from.
+        """
+        case = case_from_json(data, labels, uncertainty, volume.geometry, automatic_labels)
+        return cls.of_stored(case, volume, author, **options)
+
+    @property
+    def result(self) -> CaseResult:
+        """The case as it stands, corrections included. Its label map is the session's own: read it, do not write to it."""
+        reports = tuple(self._reports.values())
+        uncertainty = self._automatic.uncertainty
+        provenance = dict(self._provenance)
+        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._warnings, provenance)
+
+    @property
+    def automatic(self) -> CaseResult:
+        """The case as the network left it, with the height as it is set now."""
+        return self._automatic
+
+    @property
+    def volume(self) -> CTVolume:
+        """The CT."""
+        return self._volume
+
+    @property
+    def geometry(self) -> Geometry:
+        """The grid of all arrays."""
+        return self._volume.geometry
+
+    @property
+    def history(self) -> tuple[HistoryEvent, ...]:
+        """What was done, oldest first."""
+        return self._history.events
+
+    @property
+    def height_m(self) -> float | None:
+        """The patient's height in metres that volumes are normalised with."""
+        return self._provenance.get("settings", {}).get("height_m")
+
+    def rows(self) -> tuple[Row, ...]:
+        """The table, in table order."""
+        return make_rows(self._reports.values())
+
+    def row(self, key: str) -> Row:
+        """One row of it."""
+        return make_row(self._reports[key])
+
+    def report(self, key: str) -> SegmentReport:
+        """What is known of a segment now."""
+        return self._reports[key]
+
+    def automatic_report(self, key: str) -> SegmentReport:
+        """What was known of it before any correction."""
+        label = self._reports[key].segment.label
+        return next(report for report in self._automatic.reports if report.segment.label == label)
+
+    def mask(self, key: str) -> SegmentMask | None:
+        """The segment's voxels now; None when it has none."""
+        return _or_none(self._labels.mask(self._label(key)))
+
+    def automatic_mask(self, key: str) -> SegmentMask | None:
+        """The voxels that the network gave it; None when it gave none."""
+        return _or_none(self._labels.automatic_mask(self._label(key)))
+
+    def dice_to_automatic(self, key: str) -> float | None:
+        """Overlap of a corrected segment with its automatic version; None for an uncorrected one."""
+        return self._reports[key].dice_to_automatic
+
+    def histogram(self, key: str) -> Histogram | None:
+        """The segment's Hounsfield units; None when it was not found."""
+        return histogram_of(self._reports[key])
+
+    def worst_slices(self, key: str, count: int | None = None) -> tuple[WorstSlice, ...]:
+        """The segment's slices to look at, worst first and at least 10 mm apart; at most `count`."""
+        if key not in self._slices:
+            mask = self._labels.mask(self._label(key))
+            self._slices[key] = worst_slices(mask, self._automatic.uncertainty, self.geometry)
+        return self._slices[key][:count]
+
+    def next_flagged(self, after_key: str | None = None) -> str | None:
+        """The key of the next segment that needs a look, worst first and round again; None when there is none left."""
+        rows = worst_first(self.rows())
+        start = next((number + 1 for number, row in enumerate(rows) if row.key == after_key), 0)
+        return next((row.key for row in (*rows[start:], *rows[:start]) if row.needs_review), None)
+
+    def edit(self, masks: Mapping[str, SegmentMask]) -> tuple[str, ...]:
+        """Give segments new content and measure what changed; returns the keys of the rows that changed, in table order.
+
+        A segment from which voxels were taken counts as edited too. One that is again as the network drew it is automatic
+        again.
+
+        Raises:
+            KeyError: there is no such segment.
+            ValueError: a mask reaches beyond the CT.
+        """
+        drawn = {self._label(key): mask for key, mask in masks.items()}
+        return self._measure_again(self._labels.put(drawn), "edited", drawn)
+
+    def revert(self, key: str) -> SegmentMask:
+        """Bring back what the network drew, and return it (empty where it drew nothing).
+
+        Voxels that other segments lost to the correction do not return to them.
+
+        Raises:
+            InputError: the automatic version was not stored with this result.
+        """
+        label = self._label(key)
+        if label in self._lost:
+            name = self._reports[key].segment.name
+            raise InputError(f"The automatic version of {name} was not stored; run the segmentation again.")
+        mask = self._labels.automatic_mask(label)
+        self._measure_again(self._labels.put({label: mask}), "reverted", (label,))
+        return mask
+
+    def accept(self, key: str) -> None:
+        """Mark the segment as reviewed; its light stays."""
+        report = self._reports[key]
+        if report.state is not ReviewState.ACCEPTED:
+            self._history.add("accepted", key, {"light": report.light.value, "state": report.state.value})
+            self._set({key: replace(report, state=ReviewState.ACCEPTED)})
+
+    def reopen(self, key: str) -> None:
+        """Take an acceptance back."""
+        report = self._reports[key]
+        if report.state is ReviewState.ACCEPTED:
+            self._history.add("reopened", key, {})
+            before = ReviewState.AUTOMATIC if self._is_automatic(report.segment.label) else ReviewState.EDITED
+            self._set({key: replace(report, state=before)})
+
+    def set_height(self, height_m: float | None) -> None:
+        """Normalise all volumes by another height in metres; None when it is not known.
+
+        Raises:
+            InputError: nobody is that small or tall.
+        """
+        checked_height(height_m)
+        if height_m == self.height_m:
+            return
+        self._history.add("height", None, {"from_m": self.height_m, "to_m": height_m})
+        self._provenance["settings"] = {**self._provenance.get("settings", {}), "height_m": height_m}
+        self._automatic = replace(self._automatic, reports=with_height(self._automatic.reports, height_m))
+        self._set({report.segment.key: report for report in with_height(self._reports.values(), height_m)})
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Have `callback` called with the keys of changed rows after every change; returns what ends that."""
+        self._callbacks.append(callback)
+
+        def unsubscribe() -> None:
+            self._callbacks = [other for other in self._callbacks if other is not callback]
+
+        return unsubscribe
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the arrays, JSON-ready."""
+        return result_json(self.result, history=self.history, automatic=self._automatic.reports)
+
+    def _label(self, key: str) -> int:
+        return self._reports[key].segment.label
+
+    def _measure_again(self, labels: Collection[int], what: str, drawn: Collection[int]) -> tuple[str, ...]:
+        """New reports and history of segments with other voxels; `drawn` are those that the user worked on."""
+        if not labels:
+            return ()
+        by = [key for key in self._reports if self._label(key) in drawn]
+        new = dict(self._reports)
+        for key in [key for key in self._reports if self._label(key) in labels]:
+            report = self._new_report(key)
+            self._slices.pop(key, None)
+            details = change_between(self._reports[key], report) | ({} if self._label(key) in drawn else {"by": by})
+            if report.state is ReviewState.AUTOMATIC or (what != "edited" and key in by):
+                self._history.add("reverted", key, details)
+            else:
+                self._history.add_edit(key, details)
+            new[key] = report
+        return self._set(with_asymmetries(new))
+
+    def _new_report(self, key: str) -> SegmentReport:
+        label = self._label(key)
+        if self._is_automatic(label):
+            return self.automatic_report(key)
+        dice = None if label in self._lost else self._labels.dice(label)
+        return corrected(self.automatic_report(key), self._labels.measured(label, self.height_m), dice)
+
+    def _is_automatic(self, label: int) -> bool:
+        return label not in self._lost and self._labels.dice(label) in (None, 1.0)
+
+    def _set(self, reports: Mapping[str, SegmentReport]) -> tuple[str, ...]:
+        """Take over reports; tells the subscribers, and returns the keys of those that differ."""
+        changed = tuple(key for key, old in self._reports.items() if reports.get(key, old) != old)
+        self._reports |= {key: reports[key] for key in changed}
+        if changed:
+            for callback in tuple(self._callbacks):
+                callback(changed)
+        return changed
+
+
+def _or_none(mask: SegmentMask) -> SegmentMask | None:
+    return mask if mask.mask.any() else None

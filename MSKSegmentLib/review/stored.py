@@ -1,0 +1,73 @@
+"""A stored review held against voxels and CT before it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..case_result import CaseResult, SegmentReport
+from ..ct.cropping import Box
+from ..ct.region import Region, region_box
+from ..ct.volume import Geometry
+from ..errors import InputError
+from ..export.result_reading import StoredCase, reviewed_from_json
+from .label_maps import ReviewedLabels
+
+# Mean densities are stored unrounded; more than this is another image.
+SAME_HU = 0.01
+
+
+def case_from_json(
+    data: Mapping[str, Any],
+    labels: np.ndarray,
+    uncertainty: np.ndarray | None,
+    geometry: Geometry,
+    automatic_labels: np.ndarray | None,
+) -> StoredCase:
+    """The case that `ReviewSession.to_json` described, with its arrays ``[z, y, x]`` on `geometry`.
+
+    Raises:
+        InputError: the data cannot be read.
+    """
+    reports, before, history = reviewed_from_json(data)
+    result = CaseResult(labels, geometry, reports, uncertainty, tuple(data["warnings"]), dict(data["provenance"]))
+    first = labels if automatic_labels is None else automatic_labels
+    return StoredCase(result, replace(result, labels=first, reports=before), history)
+
+
+def region_of(result: CaseResult) -> Box | None:
+    """The part of the grid that a run with a region of interest segmented; None for the whole scan."""
+    bounds = result.provenance.get("settings", {}).get("region_lps_mm")
+    return region_box(Region(tuple(bounds)), result.geometry) if bounds else None
+
+
+def lost_labels(automatic: Iterable[SegmentReport], labels: ReviewedLabels) -> set[int]:
+    """Labels whose automatic content is not what its report was made from: it was not stored."""
+    return {r.segment.label for r in automatic if labels.automatic_voxels(r.segment.label) != _voxels(r)}
+
+
+def outdated_labels(reports: Iterable[SegmentReport], labels: ReviewedLabels) -> set[int]:
+    """Labels that hold more or fewer voxels than their report says, because another program changed them."""
+    return {r.segment.label for r in reports if labels.voxels(r.segment.label) != _voxels(r)}
+
+
+def check_ct(reports: Iterable[SegmentReport], outdated: set[int], labels: ReviewedLabels) -> None:
+    """Measure the smallest segment that was not changed again: its density tells one CT from another.
+
+    Raises:
+        InputError: the CT is another one.
+    """
+    same = [report for report in reports if report.measurements and report.segment.label not in outdated]
+    if not same:
+        return
+    smallest = min(same, key=_voxels)
+    again = labels.measured(smallest.segment.label, None)
+    if again and smallest.measurements and abs(again.mean_hu - smallest.measurements.mean_hu) > SAME_HU:
+        raise InputError("The CT is not the one that this result was made from; choose that CT.")
+
+
+def _voxels(report: SegmentReport) -> int:
+    return report.measurements.voxels if report.measurements else 0

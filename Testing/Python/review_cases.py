@@ -1,0 +1,84 @@
+"""A rated case on the phantom pelvis, with every light, shared by the tests of the review."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+from segmentation_phantom import phantom
+
+from MSKSegmentLib.anatomy import STRUCTURES, segments
+from MSKSegmentLib.case_result import CaseResult
+from MSKSegmentLib.ct.cropping import Box
+from MSKSegmentLib.ct.volume import CTVolume, Geometry
+from MSKSegmentLib.measurement import measure
+from MSKSegmentLib.quality.calibration import Calibration, StructureCalibration
+from MSKSegmentLib.quality.reports import make_reports
+from MSKSegmentLib.quality.scores import structure_uncertainty
+from MSKSegmentLib.review import SegmentMask
+
+LABEL = {segment.key: segment.label for segment in segments()}
+PASSES = 10
+HEIGHT_M = 1.6
+# Mean uncertainty of some segments in 1e-4; the others have 1.
+UNCERTAIN = {"GMAX_right": 9.0, "GMED_left": 8.0, "TFL_right": 5.0, "ST_left": 4.5}
+# Not drawn by the network.
+ABSENT = ("PI_left", "OE_right")
+# Yellow above 4e-4, red above 7e-4; the predicted Dice falls from 0.97 by 0.3 per 1e-3.
+FITTED = StructureCalibration(20, 40, 0.94, 0.01, -300.0, 0.97, -0.9, 0.85, 0.76, 4e-4, 7e-4, 3, 1, 0.99, 0.99)
+
+
+def calibration() -> Calibration:
+    fitted = {s.abbreviation: FITTED for s in STRUCTURES if s.abbreviation != "GRAC"}
+    return Calibration("2026-01-01", "test", PASSES, fitted, {"GRAC": "only 3 calibration patients show it"})
+
+
+def make_case(turned: bool = False) -> tuple[CaseResult, CTVolume]:
+    """A result with its CT. Turned, the slices lie along the array's last axis and count downwards."""
+    labels, grid = phantom()
+    random = np.random.default_rng(3)
+    for key in ABSENT:
+        labels[labels == LABEL[key]] = 0
+    # The scan ends in the middle of the thigh muscles.
+    labels, grid = labels[20:], grid.cropped((0, 0, 20), (*grid.size[:2], grid.size[2] - 20))
+    hu = np.where(labels > 0, 55, -90) + random.normal(0, 25, labels.shape)
+    level = np.full(256, 1e-4)
+    for key, value in UNCERTAIN.items():
+        level[LABEL[key]] = value * 1e-4
+    uncertainty = (level[labels] * random.uniform(0.9, 1.1, labels.shape) * (labels > 0)).astype(np.float32)
+    if turned:
+        labels, hu, uncertainty = (np.ascontiguousarray(a[::-1].transpose(2, 1, 0)) for a in (labels, hu, uncertainty))
+        top = grid.to_physical((0, 0, grid.size[2] - 1))
+        direction = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0))
+        x, y, z = grid.spacing
+        grid = Geometry(labels.shape[::-1], (z, y, x), tuple(float(v) for v in top), direction)
+    volume = CTVolume(np.rint(hu).astype(np.int16), grid)
+    found = measure(labels, volume.hu, grid, HEIGHT_M)
+    reports = make_reports(found, structure_uncertainty(labels, uncertainty), calibration(), PASSES)
+    facts = {"settings": {"height_m": HEIGHT_M, "region_lps_mm": None}, "input": {"digest": "a1", "size": grid.size}}
+    return CaseResult(labels, grid, reports, uncertainty, ("Only a part of the thigh was scanned.",), facts), volume
+
+
+def mask_of(array: np.ndarray) -> SegmentMask:
+    """A bool array ``[z, y, x]`` of the whole grid as a mask."""
+    return SegmentMask(Box((0, 0, 0), array.shape[::-1]), array)
+
+
+def grown(labels: np.ndarray, key: str, voxels: int = 2) -> np.ndarray:
+    """The segment and what lies up to so many voxels beside it, bool of the whole grid."""
+    from scipy import ndimage
+
+    return ndimage.binary_dilation(labels == LABEL[key], iterations=voxels)
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, minutes: float) -> None:
+        self.now += timedelta(minutes=minutes)
