@@ -1,24 +1,56 @@
-"""Results as MRML nodes: segmentation, uncertainty, scene files and rendered slices.
+"""Results as MRML nodes: segmentation, uncertainty, density, charts, the state of a review, scene files and pictures.
 
 Everything here needs ``slicer`` (desktop Slicer or slicer-core), which is imported by the functions that use it.
 """
 
 from .application import HeadlessApplication
+from .case_nodes import CaseNodes, add_case, find_cases, restore_session, store_session
+from .density import hide_density, show_density
+from .edits import edited_masks, ensure_segment, put_mask
+from .histogram import show_histogram
+from .label_map import segment_labels
+from .navigation import jump_to, look_at, ras_of_lps
+from .overlay import set_uncertainty_overlay
 from .scene_file import save_scene
-from .segmentation import absent_segments, add_segmentation, segment_labels, update_tags, write_seg_nrrd
+from .segmentation import absent_segments, add_segmentation, update_tags, write_seg_nrrd
 from .slice_rendering import SliceView, render_slice_png
-from .uncertainty import add_ct, add_uncertainty
+from .surfaces import bounds_ras, ensure_closed_surface, show_only_3d
+from .three_d_rendering import ThreeDView, render_3d_png
+from .uncertainty import add_ct, add_uncertainty, uncertainty_range
+from .volume_node import volume_of_node
 
 __all__ = [
+    "CaseNodes",
     "HeadlessApplication",
     "SliceView",
+    "ThreeDView",
     "absent_segments",
+    "add_case",
     "add_ct",
     "add_segmentation",
     "add_uncertainty",
+    "bounds_ras",
+    "edited_masks",
+    "ensure_closed_surface",
+    "ensure_segment",
+    "find_cases",
+    "hide_density",
+    "jump_to",
+    "look_at",
+    "put_mask",
+    "ras_of_lps",
+    "render_3d_png",
     "render_slice_png",
+    "restore_session",
     "save_scene",
     "segment_labels",
+    "set_uncertainty_overlay",
+    "show_density",
+    "show_histogram",
+    "show_only_3d",
+    "store_session",
+    "uncertainty_range",
     "update_tags",
+    "volume_of_node",
     "write_seg_nrrd",
 ]

@@ -14,21 +14,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import slicer
 
+_SLICE_MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLColorLegendDisplayableManager")
+_THREE_D_MANAGERS = (
+    "vtkMRMLCameraDisplayableManager",
+    "vtkMRMLViewDisplayableManager",
+    "vtkMRMLModelDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager3D",
+    "vtkMRMLVolumeRenderingDisplayableManager",
+    "vtkMRMLColorLegendDisplayableManager",
+)
+
 
 class HeadlessApplication:
     """A scene with the logics around it; `close` it when done, or use it in a ``with`` statement.
 
-    `scene` is the vtkMRMLScene and `logic` the vtkSlicerApplicationLogic. With `views` it can also draw: it then claims
-    the process-wide factory of displayable managers, so that only one application with views may be open in a process
-    at a time, and never inside desktop Slicer.
+    `scene` is the vtkMRMLScene and `logic` the vtkSlicerApplicationLogic, which knows the logics of Colors, Volumes,
+    Segmentations, VolumeRendering, Terminologies, Plots and Tables by these names (``logic.GetModuleLogic``). With
+    `views` it can also draw: it then claims the process-wide factories of displayable managers, so that only one
+    application with views may be open in a process at a time, and never inside desktop Slicer.
     """
 
     def __init__(self, views: bool = False) -> None:
-        """Set up the scene; `views` prepares offscreen slice views."""
+        """Set up the scene; `views` prepares offscreen slice and 3D views."""
         import slicer
         import vtk
 
-        self._factory: slicer.vtkMRMLSliceViewDisplayableManagerFactory | None = None
+        self._factories: list[slicer.vtkMRMLDisplayableManagerFactory] = []
         self._folder = tempfile.TemporaryDirectory(prefix="msk-")
         self.scene = slicer.vtkMRMLScene()
         self.scene.AddNode(slicer.vtkMRMLCrosshairNode())
@@ -52,9 +63,9 @@ class HeadlessApplication:
 
     def close(self) -> None:
         """Free the scene and its logics; the nodes become useless. Closing twice does no harm."""
-        if self._factory is not None:
-            self._factory.SetMRMLApplicationLogic(None)
-            self._factory = None
+        for factory in self._factories:
+            factory.SetMRMLApplicationLogic(None)
+        self._factories.clear()
         self.scene.Clear(True)
         # Taking the scene away from the Segmentations logic would make it look for a subject hierarchy and warn.
         for name in self._module_logics:
@@ -66,18 +77,26 @@ class HeadlessApplication:
     def _add_logics(self) -> None:
         import slicer
 
+        # What the Colors module of the Slicer application registers.
+        self.scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())
         colors = self.logic.GetColorLogic()
         colors.SetMRMLScene(self.scene)
         colors.AddDefaultColorNodes()
         self._module_logics = {
             "Volumes": slicer.vtkSlicerVolumesLogic(),
             "Segmentations": slicer.vtkSlicerSegmentationsModuleLogic(),
+            "VolumeRendering": slicer.vtkSlicerVolumeRenderingLogic(),
+            "Terminologies": slicer.vtkSlicerTerminologiesModuleLogic(),
+            "Plots": slicer.vtkSlicerPlotsLogic(),
+            "Tables": slicer.vtkSlicerTablesLogic(),
         }
         # Volume nodes ask for the logic of this name when they choose their colours.
         self.logic.SetModuleLogic("Colors", colors)
         for name, module_logic in self._module_logics.items():
             module_logic.SetMRMLApplicationLogic(self.logic)
-            module_logic.SetMRMLScene(self.scene)
+            # With a scene the Terminologies logic would look for the tables that come with the Slicer application.
+            if name != "Terminologies":
+                module_logic.SetMRMLScene(self.scene)
             self.logic.SetModuleLogic(name, module_logic)
 
     def _connect_files(self) -> None:
@@ -100,8 +119,12 @@ class HeadlessApplication:
         if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
             # VTK would try X first and warn before it falls back to this class.
             os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-        self._factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
-        self._factory.SetMRMLApplicationLogic(self.logic)
-        manager = "vtkMRMLSegmentationsDisplayableManager2D"
-        if not self._factory.IsDisplayableManagerRegistered(manager):
-            self._factory.RegisterDisplayableManager(manager)
+        for factory, managers in (
+            (slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), _SLICE_MANAGERS),
+            (slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), _THREE_D_MANAGERS),
+        ):
+            factory.SetMRMLApplicationLogic(self.logic)
+            for manager in managers:
+                if not factory.IsDisplayableManagerRegistered(manager):
+                    factory.RegisterDisplayableManager(manager)
+            self._factories.append(factory)

@@ -54,6 +54,27 @@ def full_extent(geometry: Geometry) -> Extent:
     return 0, x - 1, 0, y - 1, 0, z - 1
 
 
+def geometry_of_matrix(ijk_to_ras: np.ndarray, size: tuple[int, int, int]) -> Geometry:
+    """The grid (LPS) of a matrix ``[4, 4]`` from voxel indices to RAS; the inverse of `ras_matrix`."""
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_ras
+    spacing = np.linalg.norm(to_lps[:3, :3], axis=0)
+    rows = (to_lps[:3, :3] / spacing).tolist()
+    origin = to_lps[:3, 3].tolist()
+    return Geometry(
+        size=size,
+        spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
+        origin=(origin[0], origin[1], origin[2]),
+        direction=(tuple(rows[0]), tuple(rows[1]), tuple(rows[2])),
+    )
+
+
+def geometry_of_serialized(text: str) -> Geometry:
+    """The grid of a text that `serialized_geometry` wrote."""
+    values = [float(value) for value in text.split(";") if value]
+    x, y, z = (int(bound) + 1 for bound in values[17::2])
+    return geometry_of_matrix(np.array(values[:16]).reshape(4, 4), (x, y, z))
+
+
 def oriented_image(array: np.ndarray, geometry: Geometry, extent: Extent | None = None) -> slicer.vtkOrientedImageData:
     """An array ``[z, y, x]`` (copied) that fills `extent` of the grid, or all of it, as Slicer's placed image."""
     import slicer

@@ -15,8 +15,8 @@ from ..case_result import CaseResult
 from ..ct.volume import CTVolume
 from ..export.segmentation_file import whole_file
 from .application import HeadlessApplication
-from .segmentation import add_segmentation
-from .uncertainty import add_ct, add_uncertainty
+from .case_nodes import add_case
+from .uncertainty import add_ct
 
 if TYPE_CHECKING:
     import slicer
@@ -30,7 +30,8 @@ _SLICE_VIEWS = ("Red", "Yellow", "Green")
 def save_scene(result: CaseResult, volume: CTVolume, path_mrb: str | os.PathLike[str]) -> None:
     """Write CT, segmentation and, where the result has it, uncertainty as a scene bundle that Slicer opens.
 
-    The slice views open with the CT under the segments; the uncertainty lies in the foreground layer, faded out.
+    The bundle also holds the table, so that a review can begin from it (`find_cases`, `restore_session`). The slice
+    views open with the CT under the segments; the uncertainty lies in the foreground layer, faded out.
 
     Raises:
         InputError: the file cannot be written there.
@@ -38,9 +39,8 @@ def save_scene(result: CaseResult, volume: CTVolume, path_mrb: str | os.PathLike
     with whole_file(path_mrb, ".mrb") as temporary, HeadlessApplication() as application:
         scene = application.scene
         ct = add_ct(scene, volume)
-        add_segmentation(scene, result, ct)
-        uncertainty = None if result.uncertainty is None else add_uncertainty(scene, result, reference_volume_node=ct)
-        _show_in_slice_views(scene, ct, uncertainty)
+        case = add_case(scene, result, ct)
+        _show_in_slice_views(scene, ct, case.uncertainty)
         _write_bundle(scene, temporary)
 
 

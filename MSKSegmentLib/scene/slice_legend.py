@@ -107,11 +107,12 @@ def _add_entries(renderer: vtk.vtkRenderer, entries: list[tuple[str, Color]], bo
     line = min(_LINE_HEIGHT, (top - bottom) // len(entries))
     for number, (name, color) in enumerate(entries, start=1):
         y = top - number * line
-        _add_swatch(renderer, color, (_MARGIN, y), max(line - 6, 4))
+        add_swatch(renderer, color, (_MARGIN, y), max(line - 6, 4))
         add_text(renderer, name, (_MARGIN + _LINE_HEIGHT + 2, y), min(_FONT_SIZE, line))
 
 
-def _add_swatch(renderer: vtk.vtkRenderer, color: Color, corner: tuple[int, int], side: int) -> None:
+def add_swatch(renderer: vtk.vtkRenderer, color: Color, corner: tuple[int, int], side: int) -> None:
+    """Draw a square of that colour (0..1) and side length, its lower left corner at ``(x, y)`` pixels."""
     import vtk
 
     square = vtk.vtkPlaneSource()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..export.segmentation_file import whole_file
+from .offscreen import nodes_removed_afterwards, png_of
+from .roles import nodes_of_class
 from .slice_legend import add_legend, add_text
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def _render(
     # Without an interactor the displayable managers crash.
     interactor = vtk.vtkGenericRenderWindowInteractor()
     interactor.SetRenderWindow(window)
-    with _scene_kept(scene, segmentation_node):
+    with nodes_removed_afterwards(scene), _shown_alone(scene, segmentation_node):
         slice_logic = slicer.vtkMRMLSliceLogic()
         slice_logic.SetMRMLApplicationLogic(application_logic)
         slice_logic.SetMRMLScene(scene)
@@ -107,7 +109,7 @@ def _render(
             heading = [line for line in (view.title, f"{view.orientation}, {view.position_mm:.1f} mm") if line]
             add_legend(legend_renderer, heading, slice_node, segmentation_node, uncertainty_node)
             window.Render()
-            return _png(window)
+            return png_of(window)
         finally:
             managers.SetMRMLDisplayableNode(None)
             window.Finalize()
@@ -115,25 +117,18 @@ def _render(
 
 
 @contextmanager
-def _scene_kept(scene: slicer.vtkMRMLScene, shown: slicer.vtkMRMLSegmentationNode | None) -> Iterator[None]:
-    """Show one segmentation alone; afterwards restore what was visible and remove the nodes that the view added."""
-    nodes_before = {node.GetID() for node in _nodes(scene)}
-    displays = [node.GetDisplayNode() for node in _nodes(scene, "vtkMRMLSegmentationNode")]
-    visible_before = [(display, display.GetVisibility()) for display in displays if display is not None]
-    for display, _ in visible_before:
+def _shown_alone(scene: slicer.vtkMRMLScene, shown: slicer.vtkMRMLSegmentationNode | None) -> Iterator[None]:
+    """Show one segmentation and no colour legend of the scene, whose place beside the slice this module's own takes."""
+    displays = [node.GetDisplayNode() for node in nodes_of_class(scene, "vtkMRMLSegmentationNode")]
+    legends = nodes_of_class(scene, "vtkMRMLColorLegendDisplayNode")
+    before = [(display, display.GetVisibility()) for display in (*displays, *legends) if display is not None]
+    for display, _ in before:
         display.SetVisibility(shown is not None and display is shown.GetDisplayNode())
     try:
         yield
     finally:
-        for node in _nodes(scene):
-            if node.GetID() not in nodes_before:
-                scene.RemoveNode(node)
-        for display, visible in visible_before:
+        for display, visible in before:
             display.SetVisibility(visible)
-
-
-def _nodes(scene: slicer.vtkMRMLScene, class_name: str = "vtkMRMLNode") -> list[slicer.vtkMRMLNode]:
-    return [scene.GetNthNodeByClass(index, class_name) for index in range(scene.GetNumberOfNodesByClass(class_name))]
 
 
 def _aim(
@@ -194,18 +189,3 @@ def _add_edge_letters(renderer: vtk.vtkRenderer, view: SliceView) -> None:
     add_text(renderer, right, (width - far, height // 2), _LETTER_SIZE)
     add_text(renderer, top, (width // 2, height - far), _LETTER_SIZE)
     add_text(renderer, bottom, (width // 2, _MARGIN), _LETTER_SIZE)
-
-
-def _png(window: vtk.vtkRenderWindow) -> bytes:
-    import vtk
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    grab = vtk.vtkWindowToImageFilter()
-    grab.SetInput(window)
-    grab.ReadFrontBufferOff()
-    # Written to memory, so that the file's name never passes through VTK.
-    writer = vtk.vtkPNGWriter()
-    writer.WriteToMemoryOn()
-    writer.SetInputConnection(grab.GetOutputPort())
-    writer.Write()
-    return vtk_to_numpy(writer.GetResult()).tobytes()

@@ -69,15 +69,21 @@ def add_uncertainty(
     node = add_scalar_volume(scene, uncertainty, result.geometry, name)
     if reference_volume_node is not None:
         node.SetAndObserveTransformNodeID(reference_volume_node.GetTransformNodeID())
-    low, high = uncertainty_range(uncertainty)
+    set_uncertainty_window(node, *uncertainty_range(uncertainty))
+    node.GetDisplayNode().SetAndObserveColorNodeID(uncertainty_color_node(scene).GetID())
+    return node
+
+
+def set_uncertainty_window(node: slicer.vtkMRMLScalarVolumeNode, low: float, high: float) -> None:
+    """Spread the colours of an uncertainty node from `low` to `high`; what is far below `high` is transparent."""
     display = node.GetDisplayNode()
+    modified = display.StartModify()
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(low, high)
     display.SetAutoThreshold(False)
-    display.SetThreshold(_TRANSPARENT_SHARE * high, float(np.finfo(np.float32).max))
+    display.SetThreshold(low + _TRANSPARENT_SHARE * (high - low), float(np.finfo(np.float32).max))
     display.SetApplyThreshold(True)
-    display.SetAndObserveColorNodeID(uncertainty_color_node(scene).GetID())
-    return node
+    display.EndModify(modified)
 
 
 def uncertainty_range(uncertainty: np.ndarray) -> tuple[float, float]:

@@ -50,3 +50,17 @@ def test_two_scenes_do_not_share_nodes():
     with HeadlessApplication() as one, HeadlessApplication() as other:
         one.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "only here")
         assert other.scene.GetFirstNodeByName("only here") is None
+
+
+def test_logics_are_found_by_name():
+    pytest.importorskip("slicer")
+    with HeadlessApplication() as application:
+        for name in ("Colors", "Volumes", "Segmentations", "VolumeRendering", "Terminologies", "Plots", "Tables"):
+            assert application.logic.GetModuleLogic(name) is not None, name
+
+
+def test_the_nodes_of_the_views_are_known():
+    pytest.importorskip("slicer")
+    with HeadlessApplication() as application:
+        for name in ("GPURayCastVolumeRenderingDisplay", "VolumeProperty", "PlotChart", "PlotSeries", "ColorLegendDisplay"):
+            assert application.scene.AddNewNodeByClass(f"vtkMRML{name}Node") is not None, name

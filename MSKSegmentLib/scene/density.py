@@ -1,0 +1,169 @@
+"""Muscle density in three dimensions: fat, composite and lean tissue of chosen segments as a volume rendering."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..anatomy import segments
+from ..ct.volume import Geometry
+from ..export.segmentation_file import ras_matrix
+from ..measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
+from ..resources import resource_file
+from .density_volume import LOWEST_HU, OUTSIDE_HU, masked_copy
+from .geometry import full_extent, set_scalars, vtk_matrix
+from .label_map import box_of_labels
+from .roles import find_node, set_role
+from .volume_node import volume_of_node
+
+if TYPE_CHECKING:
+    import slicer
+    import vtk
+
+_ROLE = "density"
+
+TRANSPARENT_FROM_HU = 210
+
+Color = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """A tissue class: its RGB colour (0..1) and its opacity per millimetre."""
+
+    color: Color
+    opacity: float
+
+
+@dataclass(frozen=True)
+class DensityLook:
+    """How density is drawn. `step_hu` is the width of the change from one class to the next; the limits are the table's."""
+
+    fat: Tissue
+    composite: Tissue
+    lean: Tissue
+    step_hu: float
+    ambient: float
+    diffuse: float
+    specular: float
+    specular_power: float
+
+
+def density_look() -> DensityLook:
+    """The colours and opacities of ``Resources/TransferFunctions/density.json``; the histogram has the same colours.
+
+    Raises:
+        FileNotFoundError: the file did not come along; the installation is incomplete.
+    """
+    data = json.loads(resource_file("TransferFunctions", "density.json").read_text(encoding="utf-8"))
+    fat, composite, lean = (
+        Tissue(tuple(data["bands"][name]["color"]), data["bands"][name]["opacity"]) for name in ("fat", "composite", "lean")
+    )
+    return DensityLook(fat, composite, lean, data["step_hu"], **data["shading"])
+
+
+def show_density(
+    scene: slicer.vtkMRMLScene,
+    ct_node: slicer.vtkMRMLScalarVolumeNode,
+    labels: np.ndarray,
+    keys: Iterable[str],
+) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Render the density of the named muscles in all 3D views, in place of what was rendered before.
+
+    The views get a cropped copy of the CT in which all else is transparent. It is hidden from the lists of volumes and
+    not saved with the scene. Bones are left out.
+
+    Args:
+        scene: where the nodes are made, or found from an earlier call.
+        ct_node: the CT, in HU.
+        labels: uint8 ``[z, y, x]`` with sides, on the CT's grid.
+        keys: `Segment.key` of the segments to show.
+
+    Returns:
+        The rendered copy, or None when no muscle of that name has a voxel; then nothing is rendered any more.
+
+    Raises:
+        InputError: `ct_node` holds no CT.
+    """
+    volume = volume_of_node(ct_node)
+    wanted = _muscle_labels(keys)
+    box = box_of_labels(labels, wanted)
+    if box is None:
+        hide_density(scene)
+        return None
+    lookup = np.zeros(256, dtype=bool)
+    lookup[wanted] = True
+    array, geometry = masked_copy(volume.hu, lookup[labels[box.slices]], box, volume.geometry)
+    node = _density_node(scene)
+    _set_image(node, array, geometry)
+    node.SetAndObserveTransformNodeID(ct_node.GetTransformNodeID())
+    node.GetDisplayNode().SetVisibility(True)
+    return node
+
+
+def hide_density(scene: slicer.vtkMRMLScene) -> None:
+    """Render no density any more; the copy of the CT is freed."""
+    node = find_node(scene, "vtkMRMLScalarVolumeNode", _ROLE)
+    if node is not None:
+        node.GetDisplayNode().SetVisibility(False)
+        node.SetAndObserveImageData(None)
+
+
+def set_transfer_functions(volume_property: vtk.vtkVolumeProperty, look: DensityLook) -> None:
+    """Colour and opacity over HU as `look` says, with linear interpolation and shading."""
+    import vtk
+
+    color, opacity = vtk.vtkColorTransferFunction(), vtk.vtkPiecewiseFunction()
+    half = look.step_hu / 2
+    limits = (LOWEST_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, TRANSPARENT_FROM_HU)
+    tissues = (look.fat, look.composite, look.lean)
+    for tissue, low, high in zip(tissues, limits[:-1], limits[1:], strict=True):
+        for hu in (low + half, high - half):
+            color.AddRGBPoint(hu, *tissue.color)
+            opacity.AddPoint(hu, tissue.opacity)
+    opacity.AddPoint(TRANSPARENT_FROM_HU + half, 0.0)
+    opacity.AddPoint(OUTSIDE_HU, 0.0)
+    volume_property.SetColor(color)
+    volume_property.SetScalarOpacity(opacity)
+    volume_property.SetInterpolationTypeToLinear()
+    volume_property.ShadeOn()
+    volume_property.SetAmbient(look.ambient)
+    volume_property.SetDiffuse(look.diffuse)
+    volume_property.SetSpecular(look.specular)
+    volume_property.SetSpecularPower(look.specular_power)
+
+
+def _muscle_labels(keys: Iterable[str]) -> list[int]:
+    chosen = set(keys)
+    return [s.label for s in segments() if s.key in chosen and s.structure.group != "bone"]
+
+
+def _density_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode:
+    """The scene's node for density, made with its display and property nodes if there is none yet."""
+    node = find_node(scene, "vtkMRMLScalarVolumeNode", _ROLE)
+    if node is not None:
+        return node
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "MSKSegment density")
+    properties = scene.AddNewNodeByClass("vtkMRMLVolumePropertyNode", "MSKSegment density")
+    display = scene.AddNewNodeByClass("vtkMRMLGPURayCastVolumeRenderingDisplayNode", "MSKSegment density")
+    for made in (node, properties, display):
+        made.SetHideFromEditors(True)
+        made.SetSaveWithScene(False)
+    set_role(node, _ROLE)
+    set_transfer_functions(properties.GetVolumeProperty(), density_look())
+    display.SetAndObserveVolumePropertyNodeID(properties.GetID())
+    node.AddAndObserveDisplayNodeID(display.GetID())
+    return node
+
+
+def _set_image(node: slicer.vtkMRMLScalarVolumeNode, array: np.ndarray, geometry: Geometry) -> None:
+    import vtk
+
+    image = vtk.vtkImageData()
+    set_scalars(image, array, full_extent(geometry))
+    node.SetIJKToRASMatrix(vtk_matrix(ras_matrix(geometry)))
+    node.SetAndObserveImageData(image)

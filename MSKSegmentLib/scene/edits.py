@@ -1,0 +1,115 @@
+"""Between the segmentation that a user paints on and the masks that a review session measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..anatomy import Segment, segments
+from ..anatomy.terminology import terminology_entry
+from ..ct.volume import Geometry
+from ..errors import InputError
+from ..export.segmentation_file import REPRESENTATION
+from ..review.masks import SegmentMask
+from .geometry import oriented_image
+from .label_map import box_of_labels, labels_of_keys, segment_labels
+from .segmentation import grid_of_node, new_segment
+
+if TYPE_CHECKING:
+    import slicer
+
+
+def edited_masks(
+    node: slicer.vtkMRMLSegmentationNode, labels: np.ndarray, geometry: Geometry
+) -> dict[str, SegmentMask]:
+    """The segments of the node whose voxels differ from a label map with sides, with all the voxels they have now.
+
+    A segment that was painted over by another one, erased or deleted counts as well. Segments of other origin than
+    this project's count as background. Overlaps are resolved as `segment_labels` does.
+
+    Args:
+        node: the segmentation as the user left it.
+        labels: uint8 ``[z, y, x]``, as the session knows it.
+        geometry: the grid of `labels` and of the masks.
+
+    Raises:
+        InputError: the node holds surfaces only.
+    """
+    current = segment_labels(node, geometry)
+    changed: set[int] = set()
+    for before, after in zip(labels, current, strict=True):
+        different = before != after
+        if different.any():
+            changed.update(np.unique(before[different]).tolist(), np.unique(after[different]).tolist())
+    return {
+        key: SegmentMask.of_labels(current, label, box_of_labels(current, [label]))
+        for key, label in labels_of_keys().items()
+        if label in changed
+    }
+
+
+def put_mask(node: slicer.vtkMRMLSegmentationNode, key: str, mask: SegmentMask) -> None:
+    """Give a segment of the node these voxels and no others; other segments lose the voxels that it takes.
+
+    The mask's box counts in voxels of the CT that the node was made from. The segment is added if the node lacks it;
+    an empty mask leaves it empty. A closed surface that the node holds is made anew.
+
+    Raises:
+        InputError: the node was not made by this project.
+        KeyError: there is no such segment in the anatomy table.
+    """
+    import slicer
+
+    grid = grid_of_node(node)
+    ensure_segment(node, key)
+    (x, y, z), (nx, ny, nz) = mask.box.start_xyz, mask.box.size_xyz
+    voxels, extent = mask.mask.astype(np.uint8), (x, x + nx - 1, y, y + ny - 1, z, z + nz - 1)
+    if not voxels.any():
+        voxels, extent = np.zeros((1, 1, 1), np.uint8), (0, 0, 0, 0, 0, 0)
+    logic, segmentation = slicer.vtkSlicerSegmentationsModuleLogic, node.GetSegmentation()
+    others = [other for other in segmentation.GetSegmentIDs() if other != key]
+    painted = oriented_image(voxels, grid, extent)
+    if not logic.SetBinaryLabelmapToSegment(painted, node, key, logic.MODE_REPLACE, None, False, others):
+        raise InputError(f"The segment {key} could not be changed; reload the segmentation.")
+    # In its own layer the segment has painted over the others.
+    layer = segmentation.GetLayerIndex(key, REPRESENTATION)
+    kept = oriented_image(1 - voxels, grid, extent)
+    for other in others:
+        if segmentation.GetLayerIndex(other, REPRESENTATION) != layer:
+            logic.SetBinaryLabelmapToSegment(kept, node, other, logic.MODE_MERGE_MIN, extent)
+
+
+def ensure_segment(node: slicer.vtkMRMLSegmentationNode, key: str) -> None:
+    """Add an empty segment with its name, colour and code, for example to paint a structure that was not found.
+
+    Raises:
+        KeyError: there is no such segment in the anatomy table.
+    """
+    segmentation = node.GetSegmentation()
+    if segmentation.GetSegment(key) is not None:
+        return
+    segment = _table_segment(key)
+    created = new_segment(segment)
+    created.SetTerminology(terminology_entry(segment))
+    layer = _layer_without(node, segment.label)
+    if layer is not None:
+        created.AddRepresentation(REPRESENTATION, layer)
+    segmentation.AddSegment(created, key)
+
+
+def _layer_without(node: slicer.vtkMRMLSegmentationNode, label: int) -> slicer.vtkOrientedImageData | None:
+    """The first labelmap in which that label value is free; a segment that shares it needs no layer of its own."""
+    segmentation = node.GetSegmentation()
+    for number in range(segmentation.GetNumberOfLayers(REPRESENTATION)):
+        keys = segmentation.GetSegmentIDsForLayer(number, REPRESENTATION)
+        if label not in [segmentation.GetSegment(key).GetLabelValue() for key in keys]:
+            return segmentation.GetLayerDataObject(number, REPRESENTATION)
+    return None
+
+
+def _table_segment(key: str) -> Segment:
+    found = next((segment for segment in segments() if segment.key == key), None)
+    if found is None:
+        raise KeyError(key)
+    return found

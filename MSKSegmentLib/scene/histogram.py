@@ -1,0 +1,85 @@
+"""The distribution of Hounsfield units of a segment as a chart in Slicer's plot view, its three tissue bands in colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..review.histogram import Histogram
+from .density import density_look
+from .roles import find_node, set_role
+
+if TYPE_CHECKING:
+    import slicer
+    import vtk
+
+_ROLE = "histogram"
+_HU_COLUMN = "HU"
+_BAR_WIDTH_PIXELS = 6.0
+
+
+def show_histogram(
+    scene: slicer.vtkMRMLScene, histogram: Histogram, title: str | None = None
+) -> slicer.vtkMRMLPlotChartNode:
+    """Chart of a segment's histogram: percent of its voxels per bin, fat, composite and lean in their colours.
+
+    The chart, its series and its table are made once for a scene and updated in place; they are not saved with it. Show
+    the chart with the Plots logic's ``ShowChartInLayout``. Without `title` the histogram's own is used.
+    """
+    chart = find_node(scene, "vtkMRMLPlotChartNode", _ROLE) or _new_chart(scene, len(histogram.bands))
+    modified = chart.StartModify()
+    _fill(chart.GetNthPlotSeriesNode(0).GetTableNode().GetTable(), histogram)
+    look = density_look()
+    for number, band in enumerate(histogram.bands):
+        series = chart.GetNthPlotSeriesNode(number)
+        series.SetName(f"{band.name} {band.percent:.0f} %")
+        series.SetXColumnName(_HU_COLUMN)
+        series.SetYColumnName(band.name)
+        series.SetColor(*getattr(look, band.name).color)
+    chart.SetTitle(title or histogram.title)
+    chart.SetXAxisRange(histogram.edges_hu[0], histogram.edges_hu[-1])
+    chart.GetNthPlotSeriesNode(0).GetTableNode().Modified()
+    chart.EndModify(modified)
+    return chart
+
+
+def _new_chart(scene: slicer.vtkMRMLScene, bands: int) -> slicer.vtkMRMLPlotChartNode:
+    chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", "MSKSegment histogram")
+    table = scene.AddNewNodeByClass("vtkMRMLTableNode", "MSKSegment histogram")
+    set_role(chart, _ROLE)
+    made = [chart, table]
+    for _ in range(bands):
+        series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode")
+        series.SetAndObserveTableNodeID(table.GetID())
+        # Slicer draws the bars of several series beside each other; one thick stroke for each bin keeps them in place.
+        series.SetPlotType(series.PlotTypeScatter)
+        series.SetMarkerStyle(series.MarkerStyleNone)
+        series.SetLineWidth(_BAR_WIDTH_PIXELS)
+        chart.AddAndObservePlotSeriesNodeID(series.GetID())
+        made.append(series)
+    for node in made:
+        node.SetSaveWithScene(False)
+    chart.SetXAxisTitle("HU")
+    chart.SetYAxisTitle("% of voxels")
+    chart.SetXAxisRangeAuto(False)
+    return chart
+
+
+def _fill(table: vtk.vtkTable, histogram: Histogram) -> None:
+    """One stroke from zero to the bin's share and back for each bin, in its band's column; NaN ends the stroke."""
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    edges = np.array(histogram.edges_hu, dtype=float)
+    counts = np.array(histogram.counts, dtype=float)
+    percent = 100 * counts / max(counts.sum(), 1)
+    stroke = np.stack([0 * percent, percent, 0 * percent, np.full_like(percent, np.nan)], axis=1)
+    band_of_bin = np.array([histogram.band_of(number).name for number in range(len(counts))])
+    columns = {_HU_COLUMN: np.repeat((edges[:-1] + edges[1:]) / 2, 4)}
+    for band in histogram.bands:
+        columns[band.name] = np.where((band_of_bin == band.name)[:, None], stroke, np.nan).ravel()
+    table.Initialize()
+    for name, values in columns.items():
+        column = numpy_to_vtk(values, deep=True)
+        column.SetName(name)
+        table.AddColumn(column)

@@ -1,0 +1,30 @@
+"""Nodes that this project makes once for a scene and finds again by the role they play."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import slicer
+
+ROLE_ATTRIBUTE = "MSKSegment.Role"
+
+
+def set_role(node: slicer.vtkMRMLNode, role: str) -> None:
+    """Note the role that a node plays."""
+    node.SetAttribute(ROLE_ATTRIBUTE, role)
+
+
+def find_node(scene: slicer.vtkMRMLScene, class_name: str, role: str) -> slicer.vtkMRMLNode | None:
+    """The scene's first node of that class and role; None when there is none."""
+    return next(iter(find_nodes(scene, class_name, role)), None)
+
+
+def find_nodes(scene: slicer.vtkMRMLScene, class_name: str, role: str) -> list[slicer.vtkMRMLNode]:
+    """All nodes of that class and role, in the scene's order."""
+    return [node for node in nodes_of_class(scene, class_name) if node.GetAttribute(ROLE_ATTRIBUTE) == role]
+
+
+def nodes_of_class(scene: slicer.vtkMRMLScene, class_name: str) -> list[slicer.vtkMRMLNode]:
+    """All nodes of that class, in the scene's order."""
+    return [scene.GetNthNodeByClass(number, class_name) for number in range(scene.GetNumberOfNodesByClass(class_name))]

@@ -1,0 +1,181 @@
+"""Closed surfaces of single segments for the 3D views.
+
+Slicer converts all segments of a node as soon as a view asks for one surface, which takes ten seconds for a large scan.
+So the surfaces lie in a node of their own, beside the segmentation, to which they are added one by one as they are asked
+for. Where the segmentation itself has surfaces already, as after "Show 3D", Slicer keeps them up to date and those serve.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..export.segmentation_file import REPRESENTATION
+from .geometry import array_of_image, set_scalars
+from .label_map import box_of_labels
+from .navigation import Bounds, to_world
+
+if TYPE_CHECKING:
+    import slicer
+
+CLOSED_SURFACE = "Closed surface"
+_REFERENCE_ROLE = "MSKSegment.Surfaces"
+_TIME_TAG = "MSKSegment.Time"
+_CHECKSUM_TAG = "MSKSegment.Checksum"
+
+
+def show_only_3d(node: slicer.vtkMRMLSegmentationNode, keys: Iterable[str] | None) -> None:
+    """Show the surfaces of these segments in the 3D views and no others of this node; None shows all.
+
+    Missing surfaces are made (`ensure_closed_surface`). Slice views stay as they are.
+    """
+    wanted = set(node.GetSegmentation().GetSegmentIDs() if keys is None else keys)
+    ensure_closed_surface(node, wanted)
+    beside = surface_node(node)
+    _set_visible_3d(node, wanted)
+    if beside is not None:
+        _set_visible_3d(beside, set() if has_own_surfaces(node) else wanted)
+
+
+def has_own_surfaces(node: slicer.vtkMRMLSegmentationNode) -> bool:
+    """Whether the segmentation itself holds closed surfaces, as after "Show 3D" in Slicer."""
+    return bool(node.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE))
+
+
+def ensure_closed_surface(node: slicer.vtkMRMLSegmentationNode, keys: Iterable[str]) -> None:
+    """Make the surfaces of these segments where they are missing or older than the segment; unknown keys are passed over.
+
+    About 0.3 s for one muscle of a 512 x 512 x 400 scan; a surface that is still right costs a few milliseconds.
+    """
+    if has_own_surfaces(node):
+        return
+    for key in keys:
+        segment = node.GetSegmentation().GetSegment(key)
+        if segment is not None:
+            _update_surface(node, key, segment)
+
+
+def surface_node(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSegmentationNode | None:
+    """The node that holds the surfaces of a segmentation; None before the first one was made."""
+    return node.GetNodeReference(_REFERENCE_ROLE)
+
+
+def bounds_ras(node: slicer.vtkMRMLSegmentationNode, keys: Iterable[str]) -> Bounds | None:
+    """Box ``(r0, r1, a0, a1, s0, s1)`` in mm of the world around these segments' surfaces; None when there is no surface."""
+    corners = []
+    for key in keys:
+        for source in (surface_node(node), node):
+            segment = source.GetSegmentation().GetSegment(key) if source is not None else None
+            surface = segment.GetRepresentation(CLOSED_SURFACE) if segment is not None else None
+            if surface is not None and surface.GetNumberOfPoints():
+                corners += [[*corner, 1.0] for corner in product(*np.reshape(surface.GetBounds(), (3, 2)).tolist())]
+    if not corners:
+        return None
+    places = (np.array(corners) @ to_world(node).T)[:, :3]
+    (r0, a0, s0), (r1, a1, s1) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
+    return r0, r1, a0, a1, s0, s1
+
+
+def _set_visible_3d(node: slicer.vtkMRMLSegmentationNode, keys: set[str]) -> None:
+    display = node.GetDisplayNode()
+    modified = display.StartModify()
+    for key in node.GetSegmentation().GetSegmentIDs():
+        display.SetSegmentVisibility3D(key, key in keys)
+    display.EndModify(modified)
+
+
+def _update_surface(node: slicer.vtkMRMLSegmentationNode, key: str, segment: slicer.vtkSegment) -> None:
+    """Make one surface unless the one at hand was made from the same voxels."""
+    target = surface_node(node) or _new_surface_node(node)
+    target.SetAndObserveTransformNodeID(node.GetTransformNodeID())
+    image = segment.GetRepresentation(REPRESENTATION)
+    # The image is shared by many segments: its time tells that something changed, the checksum whether it was this one.
+    time = str(image.GetMTime())
+    existing = target.GetSegmentation().GetSegment(key)
+    if existing is not None and _tag(existing, _TIME_TAG) == time:
+        return
+    labelmap = _own_labelmap(image, segment.GetLabelValue())
+    checksum = _checksum(labelmap)
+    if existing is None or _tag(existing, _CHECKSUM_TAG) != checksum:
+        if existing is not None:
+            target.GetSegmentation().RemoveSegment(key)
+        existing = _surface_segment(segment, labelmap, node.GetSegmentation())
+        target.GetSegmentation().AddSegment(existing, key)
+    existing.SetTag(_TIME_TAG, time)
+    existing.SetTag(_CHECKSUM_TAG, checksum)
+
+
+def _own_labelmap(image: slicer.vtkOrientedImageData, value: int) -> slicer.vtkOrientedImageData:
+    """The voxels of one segment alone (0 and 1), cropped to them."""
+    import slicer
+
+    alone = slicer.vtkOrientedImageData()
+    alone.CopyDirections(image)
+    alone.SetOrigin(image.GetOrigin())
+    alone.SetSpacing(image.GetSpacing())
+    voxels = None if image.IsEmpty() else array_of_image(image)
+    box = None if voxels is None else box_of_labels(voxels, [value])
+    if voxels is None or box is None:
+        return alone
+    start = [first + shift for first, shift in zip(image.GetExtent()[0::2], box.start_xyz, strict=True)]
+    (x, y, z), (nx, ny, nz) = start, box.size_xyz
+    mask = (voxels[box.slices] == value).astype(np.uint8)
+    set_scalars(alone, mask, (x, x + nx - 1, y, y + ny - 1, z, z + nz - 1))
+    return alone
+
+
+def _checksum(labelmap: slicer.vtkOrientedImageData) -> str:
+    place = zlib.crc32(repr(labelmap.GetExtent()).encode())
+    return "empty" if labelmap.IsEmpty() else str(zlib.crc32(array_of_image(labelmap).tobytes(), place))
+
+
+def _surface_segment(
+    segment: slicer.vtkSegment, labelmap: slicer.vtkOrientedImageData, source: slicer.vtkSegmentation
+) -> slicer.vtkSegment:
+    """A segment that has only the closed surface, made by Slicer's own conversion with the segmentation's parameters."""
+    import slicer
+    import vtk
+
+    made = slicer.vtkSegment()
+    made.SetName(segment.GetName())
+    made.SetNameAutoGenerated(False)
+    made.SetColor(*segment.GetColor())
+    made.SetColorAutoGenerated(False)
+    if labelmap.IsEmpty():
+        made.AddRepresentation(CLOSED_SURFACE, vtk.vtkPolyData())
+        return made
+    converted = slicer.vtkSegment()
+    converted.SetLabelValue(1)
+    converted.AddRepresentation(REPRESENTATION, labelmap)
+    conversion = slicer.vtkSegmentation()
+    conversion.SetSourceRepresentationName(REPRESENTATION)
+    conversion.CopyConversionParameters(source)
+    conversion.AddSegment(converted, "segment")
+    conversion.CreateRepresentation(CLOSED_SURFACE)
+    made.AddRepresentation(CLOSED_SURFACE, converted.GetRepresentation(CLOSED_SURFACE))
+    return made
+
+
+def _new_surface_node(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSegmentationNode:
+    made = node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", f"{node.GetName()} surfaces")
+    made.SetHideFromEditors(True)
+    made.GetSegmentation().SetSourceRepresentationName(CLOSED_SURFACE)
+    made.CreateDefaultDisplayNodes()
+    display = made.GetDisplayNode()
+    display.SetPreferredDisplayRepresentationName3D(CLOSED_SURFACE)
+    display.SetVisibility2D(False)
+    for temporary in (made, display):
+        temporary.SetSaveWithScene(False)
+    node.SetNodeReferenceID(_REFERENCE_ROLE, made.GetID())
+    return made
+
+
+def _tag(segment: slicer.vtkSegment, name: str) -> str | None:
+    import vtk
+
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(name, value) else None
