@@ -25,6 +25,12 @@ class DeviceError(MSKSegmentError):
     exit_code = 2
 
 
+class DependencyError(MSKSegmentError):
+    """A Python package that a run needs is missing; install it."""
+
+    exit_code = 2
+
+
 class Cancelled(MSKSegmentError):
     """The user cancelled the run; nothing was written."""
 

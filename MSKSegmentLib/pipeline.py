@@ -13,26 +13,27 @@ from .case_result import CaseResult
 from .ct.checks import check_volume, refuse
 from .ct.cropping import Box, body_box
 from .ct.orientation import resample_labels, to_working_grid
+from .ct.region import Region, covering_box, region_box
 from .ct.volume import CTVolume, Geometry
 from .errors import InputError
+from .measurement.volume import checked_height
 from .provenance import Stopwatch, provenance
 from .quality.calibration import Calibration
 
 Progress = Callable[[str, int, int], None]
 
-# A patient's height divides a volume by its square: a slip in units must not pass as a number.
-HEIGHT_RANGE_M = (0.5, 2.6)
 MOST_PASSES = 1000
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may choose. None means: the bundle's passes, a random seed, the height in the CT's header."""
+    """What a user may choose. None means: the bundle's passes, a random seed, the height in the CT's header, the whole scan."""
 
     device: str = "auto"
     passes: int | None = None
     seed: int | None = None
     height_m: float | None = None
+    region: Region | None = None
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -47,6 +48,9 @@ def segment_case(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> CaseResult:
     """Segment, measure and rate one CT; the result lies on the CT's own grid.
+
+    With a region of interest everything outside it stays unlabelled, and a structure that reaches its border counts as cut by
+    the field of view.
 
     `progress` is called with (stage, done, total); `checkpoint` often, so that it can raise `Cancelled`.
 
@@ -64,9 +68,10 @@ def segment_case(
     from .segmentation import remove_stray_components, split_sides
 
     settings = settings or Settings()
-    passes = _checked_passes(bundle.manifest.passes if settings.passes is None else settings.passes)
+    passes = checked_passes(bundle.manifest.passes if settings.passes is None else settings.passes)
     seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
-    height_m = _checked_height(volume.height_m if settings.height_m is None else settings.height_m)
+    height_m = checked_height(volume.height_m if settings.height_m is None else settings.height_m)
+    inside = _whole(volume.geometry) if settings.region is None else region_box(settings.region, volume.geometry)
     device = choose_device(settings.device)
     watch = Stopwatch()
 
@@ -76,6 +81,10 @@ def segment_case(
         warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
         box = body_box(working.volume)
         assert box is not None, "a CT without a body has been refused by the checks"
+        if settings.region is not None:
+            around = covering_box(volume.geometry.cropped(inside.start_xyz, inside.size_xyz), working.volume.geometry)
+            box = _common(box, around)
+            warnings += (_region_note(around, working.volume.geometry),)
         body = _cropped(working.volume, box)
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
         progress("checks", 1, 1)
@@ -100,18 +109,23 @@ def segment_case(
         progress("segmentation", 1, 2)
         labels = working.labels_to_input(_pasted(sides.labels, box, working.volume.geometry))
         uncertainty = working.scalars_to_input(_pasted(prediction.uncertainty, box, working.volume.geometry))
+        if settings.region is not None and working.order is None:
+            # The box on the working grid is a little larger than the tilted one on the input's.
+            labels, uncertainty = (_pasted(array[inside.slices], inside, volume.geometry) for array in (labels, uncertainty))
         progress("segmentation", 2, 2)
     checkpoint()
     with watch.stage("measurement"):
         progress("measurement", 0, 1)
-        measurements = measure(labels, volume.hu, volume.geometry, height_m)
+        # Inside the region alone, whose faces then cut structures as those of the scan do.
+        seen = volume.geometry.cropped(inside.start_xyz, inside.size_xyz)
+        measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, height_m)
         if not measurements:
             warnings += ("No bone or muscle was found; check that the scan shows the hip or the thigh.",)
         uncertainties = structure_uncertainty(labels, uncertainty)
         cautions = near_metal(labels, volume.hu, volume.geometry)
         reports = make_reports(measurements, uncertainties, calibration, passes, cautions)
         progress("measurement", 1, 1)
-    facts = provenance(volume, bundle, passes, seed, height_m, device, watch)
+    facts = provenance(volume, bundle, passes, seed, height_m, device, watch, settings.region)
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
 
 
@@ -132,7 +146,7 @@ def measure_case(
         raise InputError("The segmentation and the CT have different grids; give the CT that was segmented.")
     if not geometry.matches(volume.geometry):
         labels = resample_labels(labels, geometry, volume.geometry)
-    height = _checked_height(volume.height_m if height_m is None else height_m)
+    height = checked_height(volume.height_m if height_m is None else height_m)
     watch = Stopwatch()
     with watch.stage("measurement"):
         measurements = measure(labels, volume.hu, volume.geometry, height)
@@ -141,17 +155,39 @@ def measure_case(
     return CaseResult(labels, volume.geometry, reports, None, volume.notes, facts)
 
 
-def _checked_height(height_m: float | None) -> float | None:
-    if height_m is not None and not HEIGHT_RANGE_M[0] <= height_m <= HEIGHT_RANGE_M[1]:
-        low, high = (round(100 * limit) for limit in HEIGHT_RANGE_M)
-        raise InputError(f"A height of {100 * height_m:g} cm is impossible; give it in centimetres, {low} to {high}.")
-    return height_m
+def checked_passes(passes: int) -> int:
+    """The number of dropout passes if it can be run.
 
-
-def _checked_passes(passes: int) -> int:
+    Raises:
+        InputError: it cannot.
+    """
     if not 1 <= passes <= MOST_PASSES:
         raise InputError(f"{passes} dropout passes cannot be run; choose 1 to {MOST_PASSES}.")
     return passes
+
+
+def _whole(geometry: Geometry) -> Box:
+    return Box((0, 0, 0), geometry.size)
+
+
+def _common(one: Box, other: Box) -> Box:
+    """What two boxes share.
+
+    Raises:
+        InputError: nothing.
+    """
+    start, size = [], []
+    for a, n, b, m in zip(one.start_xyz, one.size_xyz, other.start_xyz, other.size_xyz, strict=True):
+        start.append(max(a, b))
+        size.append(min(a + n, b + m) - start[-1])
+    if min(size) < 1:
+        raise InputError("The region of interest holds no part of the body; move it, or run without a region.")
+    return Box((start[0], start[1], start[2]), (size[0], size[1], size[2]))
+
+
+def _region_note(box: Box, geometry: Geometry) -> str:
+    x, y, z = (round(n * spacing) for n, spacing in zip(box.size_xyz, geometry.spacing, strict=True))
+    return f"Only a region of interest of {x} x {y} x {z} mm was segmented; structures that its border cuts are marked as cut."
 
 
 def _cropped(volume: CTVolume, box: Box) -> CTVolume:

@@ -16,6 +16,7 @@ from .ct.volume import CTVolume
 
 if TYPE_CHECKING:
     from .bundle import ModelBundle
+    from .ct.region import Region
     from .inference.devices import Device
 
 _PACKAGES = ("numpy", "torch", "SimpleITK")
@@ -43,6 +44,7 @@ def provenance(
     height_m: float | None,
     device: Device | None,
     watch: Stopwatch,
+    region: Region | None = None,
 ) -> dict[str, Any]:
     """A JSON-ready account of a run, without patient name or path."""
     return {
@@ -53,7 +55,12 @@ def provenance(
         "packages": {name: _version(name) for name in _PACKAGES},
         "bundle": bundle
         and {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
-        "settings": {"passes": passes, "seed": seed, "height_m": height_m},
+        "settings": {
+            "passes": passes,
+            "seed": seed,
+            "height_m": height_m,
+            "region_lps_mm": region and list(region.bounds_lps),
+        },
         "device": device and device.description,
         "seconds": watch.seconds,
         "input": {

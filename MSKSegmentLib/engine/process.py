@@ -4,52 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import queue
+import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from ..errors import Cancelled
 from ..export.result_folder import remove_partial
 from .cancelling import PARENT_VARIABLE
+from .requests import DevicesRequest, SegmentRequest
 
 # How long a child may take to clean up after being asked to stop, before it is killed.
 GRACE_S = 5.0
-
-
-@dataclass(frozen=True)
-class SegmentRequest:
-    """What to segment and how; None leaves the choice to the bundle or the CT's header."""
-
-    ct: Path
-    output: Path
-    bundle: str | None = None
-    passes: int | None = None
-    device: str = "auto"
-    height_cm: float | None = None
-    seed: int | None = None
-    series: str | None = None
-    scene: bool = False
-
-    def arguments(self) -> list[str]:
-        """The command line after ``mskseg``."""
-        options = {
-            "--bundle": self.bundle,
-            "--samples": self.passes,
-            "--device": self.device,
-            "--height-cm": self.height_cm,
-            "--seed": self.seed,
-            "--series": self.series,
-        }
-        chosen = [str(item) for pair in options.items() if pair[1] is not None for item in pair]
-        return [
-            "segment", str(self.ct), "-o", str(self.output), *chosen,
-            *(["--scene"] if self.scene else []), "--progress", "json",
-        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,56 +35,72 @@ class EngineEvent:
 
 
 class EngineRun:
-    """One run of the engine in a child process; poll it from a timer or a loop."""
+    """One run of the engine in a child process; poll it from a timer or a loop.
 
-    def __init__(self, arguments: Sequence[str], output: Path | None = None, python: str = sys.executable) -> None:
-        """Start ``python -m MSKSegmentLib`` with `arguments`; `output` is the result folder that a kill must leave clean."""
+    The child writes to temporary files that `poll` reads. Nothing here needs a thread, which an application with an event loop
+    of its own (as 3D Slicer) may not let run, and no pipe can fill up and stop the child.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        output: Path | None = None,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start ``python -m MSKSegmentLib`` with `arguments`; `output` is the result folder that a kill must leave clean.
+
+        `python` may be a launcher that starts the interpreter as a child of its own, as PythonSlicer does. `environment` is the
+        one to start from (default: this process's); inside Slicer pass ``slicer.util.startupEnvironment()``.
+        """
         self._output = output
-        self._lines: queue.Queue[str] = queue.Queue()
         self._errors: list[str] = []
         self._message = ""
+        self._answer: dict[str, Any] = {}
         self._cancelled = False
-        self._process = subprocess.Popen(
-            [python, "-m", "MSKSegmentLib", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            encoding="utf-8",
-            errors="replace",
-            # A Ctrl-C in the parent's terminal is the parent's to pass on.
-            start_new_session=os.name == "posix",
-        )
-        assert self._process.stdout and self._process.stderr
-        self._readers = [
-            _reader(self._process.stdout, self._lines.put),
-            _reader(self._process.stderr, self._errors.append),
-        ]
+        folder = tempfile.mkdtemp(prefix="msk-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        streams = [Path(folder) / name for name in ("lines", "errors")]
+        with streams[0].open("wb") as lines, streams[1].open("wb") as errors:
+            self._process = subprocess.Popen(
+                [python, "-m", "MSKSegmentLib", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=errors,
+                env=_environment(os.environ if environment is None else environment),
+                # A Ctrl-C in the parent's terminal is the parent's to pass on.
+                start_new_session=os.name == "posix",
+                # Windows would show a console.
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        self._lines, self._stderr = (_Tail(stream) for stream in streams)
 
     @classmethod
-    def segment(cls, request: SegmentRequest, python: str = sys.executable) -> EngineRun:
+    def segment(
+        cls, request: SegmentRequest, python: str = sys.executable, environment: Mapping[str, str] | None = None
+    ) -> EngineRun:
         """Start a segmentation."""
-        return cls(request.arguments(), request.output, python)
+        return cls(request.arguments(), request.output, python, environment)
+
+    @classmethod
+    def devices(
+        cls, request: DevicesRequest, python: str = sys.executable, environment: Mapping[str, str] | None = None
+    ) -> EngineRun:
+        """Start asking for the device and an estimate; at the end they are in `answer`, in words in `message`."""
+        return cls(request.arguments(), None, python, environment)
 
     def poll(self) -> list[EngineEvent]:
         """Progress since the last call, without waiting."""
-        events: list[EngineEvent] = []
-        while True:
-            try:
-                line = self._lines.get_nowait()
-            except queue.Empty:
-                return events
-            event = self._parsed(line)
-            if event:
-                events.append(event)
+        ended = self._process.poll() is not None
+        self._errors += self._stderr.read(ended)
+        events = (self._parsed(line) for line in self._lines.read(ended))
+        return [event for event in events if event]
 
     @property
     def exit_code(self) -> int | None:
         """None while running, then 0 done, 2 bad input, 3 cancelled, 1 or any other number a fault."""
         code = self._process.poll()
-        if code is None or any(reader.is_alive() for reader in self._readers):
-            return None
-        return Cancelled.exit_code if self._cancelled and code != 0 else code
+        return Cancelled.exit_code if self._cancelled and code else code
 
     @property
     def message(self) -> str:
@@ -134,8 +121,15 @@ class EngineRun:
         return "The engine failed before it could say why; see the details." if code else "Done."
 
     @property
+    def answer(self) -> dict[str, Any]:
+        """What a command with ``--json`` answered, a JSON object; empty while running, after an error and for other commands."""
+        self.poll()
+        return self._answer
+
+    @property
     def details(self) -> str:
         """The child's error output, for a report to the developers; it may hold paths."""
+        self._errors += self._stderr.read(self._process.poll() is not None)
         return "".join(self._errors)
 
     def wait(self, timeout_s: float | None = None) -> int:
@@ -145,8 +139,6 @@ class EngineRun:
             subprocess.TimeoutExpired: it still runs after `timeout_s`.
         """
         self._process.wait(timeout_s)
-        for reader in self._readers:
-            reader.join()
         code = self.exit_code
         assert code is not None
         return code
@@ -159,29 +151,32 @@ class EngineRun:
         import psutil
 
         self._cancelled = self._process.poll() is None
-        try:
-            below = psutil.Process(self._process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            below = []
-        self._process.terminate()
-        for process in below:
+        tree = _tree(self._process.pid)
+        for process in tree:
             _ignore_gone(process.terminate)
+        for process in tree[:1]:
+            _ignore_gone(process.resume)
         # The child is waited for by its own handle: psutil would collect its exit code, which would then be lost.
         try:
             self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        _, alive = psutil.wait_procs(below, timeout=GRACE_S)
+        _, alive = psutil.wait_procs(tree[1:], timeout=GRACE_S)
         for process in alive:
             _ignore_gone(process.kill)
         code = self.wait()
         if self._output is not None:
-            remove_partial(self._output, self._process.pid)
+            # Behind a launcher the one that writes is not the child itself.
+            for pid in {self._process.pid, *(process.pid for process in tree)}:
+                remove_partial(self._output, pid)
         return code
 
     def _parsed(self, line: str) -> EngineEvent | None:
         try:
             data = json.loads(line)
+            if "stage" not in data:
+                self._answer, self._message = data, str(data["message"])
+                return None
             if data["stage"] in ("done", "error"):
                 self._message = str(data["message"])
                 return None
@@ -192,22 +187,42 @@ class EngineRun:
             return None
 
 
-def _environment() -> dict[str, str]:
+class _Tail:
+    """Reads a file that another process is still writing, by whole lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+
+    def read(self, ended: bool) -> list[str]:
+        """Lines that were completed since the last call, and the rest once the writer has `ended`."""
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            data = file.read()
+        if not ended:
+            data = data[: data.rfind(b"\n") + 1]
+        self._position += len(data)
+        return data.decode("utf-8", errors="replace").splitlines(keepends=True)
+
+
+def _tree(pid: int) -> list[Any]:
+    """A process and all it started, as psutil processes; the first is suspended, so that it starts no other meanwhile."""
+    import psutil
+
+    try:
+        root = psutil.Process(pid)
+        root.suspend()
+        below = root.children(recursive=True)
+    except psutil.Error:
+        return []
+    return [root, *below]
+
+
+def _environment(base: Mapping[str, str]) -> dict[str, str]:
     root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (root, base.get("PYTHONPATH"))))
     # Paths added to sys.path while running are not inherited by a child, so the library's own place is passed on.
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", PARENT_VARIABLE: str(os.getpid())}
-
-
-def _reader(stream: IO[str], put) -> threading.Thread:  # type: ignore[no-untyped-def]
-    def read() -> None:
-        with stream:
-            for line in stream:
-                put(line)
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    return thread
+    return {**base, "PYTHONPATH": path, "PYTHONUTF8": "1", PARENT_VARIABLE: str(os.getpid())}
 
 
 def _ignore_gone(action) -> None:  # type: ignore[no-untyped-def]
@@ -215,5 +230,6 @@ def _ignore_gone(action) -> None:  # type: ignore[no-untyped-def]
 
     try:
         action()
-    except psutil.NoSuchProcess:
+    except psutil.Error:
+        # Windows denies access to a process that is just ending.
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from ..errors import DeviceError
@@ -23,15 +24,36 @@ def choose_device(wanted: str = "auto") -> Device:
     Raises:
         DeviceError: an unknown name, or CUDA asked for where torch finds none.
     """
-    import torch
-
     if wanted not in CHOICES:
         raise DeviceError(f"The device {wanted!r} is unknown; choose one of {', '.join(CHOICES)}.")
-    if wanted != "cpu" and torch.cuda.is_available():
+    found = available_devices()
+    if wanted == "auto":
+        return found[0]
+    for device in found:
+        if device.name == wanted:
+            return device
+    raise DeviceError(
+        "No CUDA device is available to PyTorch; choose the device 'cpu' or install a CUDA build of PyTorch and its driver."
+    )
+
+
+def available_devices() -> tuple[Device, ...]:
+    """All devices that a run can use here, the fastest first."""
+    import psutil
+    import torch
+
+    found = []
+    if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
-        return Device("cuda", f"{properties.name}, {properties.total_memory / 2**30:.0f} GB")
-    if wanted == "cuda":
-        raise DeviceError(
-            "No CUDA device is available to PyTorch; choose the device 'cpu' or install a CUDA build of PyTorch and its driver."
-        )
-    return Device("cpu", f"CPU, {torch.get_num_threads()} threads")
+        found.append(Device("cuda", f"{properties.name}, {properties.total_memory / 2**30:.0f} GB"))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = psutil.virtual_memory().total / 2**30
+    found.append(Device("cpu", f"CPU, {cores} core{'s' if cores > 1 else ''}, {memory:.0f} GB"))
+    return tuple(found)
+
+
+def torch_versions() -> tuple[str, str | None]:
+    """The version of PyTorch, and of the CUDA that it was built for (None for a build without)."""
+    import torch
+
+    return torch.__version__, torch.version.cuda

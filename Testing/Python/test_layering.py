@@ -25,7 +25,7 @@ ORDER = [
     {"quality"},
     {"provenance", "pipeline", "export"},
     {"engine", "scene", "virtual", "training", "cohort", "review", "console"},
-    {"web", "cli_training", "cli_evaluation", "cli", "__main__"},
+    {"web", "cli_devices", "cli_training", "cli_evaluation", "cli_review", "cli", "__main__"},
 ]
 # `virtual` stands apart: it makes data and needs only anatomy and ct; `inference` slices are shared with training.
 MODULES = sorted(LIBRARY.rglob("*.py"))

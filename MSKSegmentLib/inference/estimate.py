@@ -1,0 +1,123 @@
+"""How long a run will take and how much memory it needs, from a short run of the very network. Needs torch."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..bundle import ModelBundle
+from ..ct.volume import CTVolume, Geometry
+from ..network.bayesian_unet import BayesianUNet
+from .devices import Device
+from .predict import predict
+from .slices import plan_slices
+
+# The timing is stretched over as many dropout passes as fit into this time.
+_BUDGET_S = 3.0
+_SOFT_TISSUE_HU = 40
+# Starting, and then reading, checks, sides, measuring and writing, with what they hold in memory: measured by
+# benchmarks/estimate.py on scans of 38 and 105 million voxels.
+_START_S = 4.0
+_OTHER_S_PER_MILLION_VOXELS = 0.2
+_BYTES_PER_VOXEL = 13
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take: wall time of the whole run, the process's memory, and the GPU's (None on a CPU).
+
+    `slices` is how often the network is run, times `passes`.
+    """
+
+    seconds: float
+    memory_bytes: int
+    device_memory_bytes: int | None
+    slices: int
+    passes: int
+
+
+def estimate_run(
+    bundle: ModelBundle, scan: Geometry, device: Device, passes: int | None = None, body: Geometry | None = None
+) -> Estimate:
+    """Time the bundle's network on a few slices of such a scan (a few seconds, more for a large network) and scale up.
+
+    Args:
+        bundle: whose network is run; it is loaded and verified.
+        scan: the grid of the scan, axes left, posterior, superior.
+        device: where the network runs.
+        passes: dropout passes, None for the bundle's number.
+        body: the part of the scan that the network sees, None for all of it.
+
+    Raises:
+        BundleError: the weights cannot be read.
+        DeviceError: the device has too little memory for one slice.
+    """
+    body = body or scan
+    passes = passes or bundle.manifest.passes
+    manifest, network = bundle.manifest, bundle.load_network()
+    plan = plan_slices(_soft_tissue(body, 1), manifest.preprocessing, manifest.network)
+    slices = _levels(body, bundle)
+    # Three slices of the network: enough for the interpolation between them to take part.
+    slab = _soft_tissue(body, min(body.size[2], math.ceil(2 * max(1.0, plan.interval)) + 1))
+    share = slices / _levels(slab.geometry, bundle)
+
+    _timed(network, bundle, slab, device, 1)  # the first call prepares the device
+    if device.name == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    first = _timed(network, bundle, slab, device, 1)
+    seconds = first
+    if passes > 1:
+        tried = min(passes, max(2, int(_BUDGET_S / first)))
+        more = _timed(network, bundle, slab, device, tried)
+        seconds += max(0.0, more - first) / (tried - 1) * (passes - 1)
+    voxels = math.prod(scan.size)
+    return Estimate(
+        seconds=_START_S + seconds * share + _OTHER_S_PER_MILLION_VOXELS * voxels / 1e6,
+        memory_bytes=_peak_memory() + _BYTES_PER_VOXEL * voxels,
+        device_memory_bytes=torch.cuda.max_memory_reserved() if device.name == "cuda" else None,
+        slices=slices,
+        passes=passes,
+    )
+
+
+def in_words(seconds: float) -> str:
+    """A duration as a person would say it, for example ``about 4 minutes``."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 55:
+        return f"about {10 * math.ceil(seconds / 10)} seconds"
+    if seconds < 5400:
+        minutes = max(1, round(seconds / 60))
+        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+    return f"about {seconds / 3600:.1f} hours"
+
+
+def _soft_tissue(geometry: Geometry, depth: int) -> CTVolume:
+    """The first slices of such a scan, full of soft tissue: empty slices would be skipped."""
+    part = geometry.cropped((0, 0, 0), (geometry.size[0], geometry.size[1], depth))
+    return CTVolume(np.full(part.shape, _SOFT_TISSUE_HU, np.int16), part)
+
+
+def _levels(geometry: Geometry, bundle: ModelBundle) -> int:
+    # A volume without memory behind it: only its shape counts here.
+    hu = np.broadcast_to(np.int16(_SOFT_TISSUE_HU), geometry.shape)
+    return len(plan_slices(CTVolume(hu, geometry), bundle.manifest.preprocessing, bundle.manifest.network).levels)
+
+
+def _timed(network: BayesianUNet, bundle: ModelBundle, slab: CTVolume, device: Device, passes: int) -> float:
+    began = time.perf_counter()
+    predict(slab, network, bundle.manifest.network, bundle.manifest.preprocessing, passes, 0, device.name)
+    return time.perf_counter() - began
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has held, in bytes: Python, torch, the weights and a slice's activations."""
+    import psutil
+
+    memory = psutil.Process().memory_info()
+    # Windows knows the peak; elsewhere what is held right after the timing comes near it.
+    return int(getattr(memory, "peak_wset", memory.rss))
