@@ -1,0 +1,1 @@
+# Packaging and upload are left to Slicer's own scripts.
