@@ -37,7 +37,7 @@ class FusedUNet(nn.Module):
         super().__init__()
         self.dtype = dtype
         self.encoder = nn.ModuleList(_FusedBlock(block, dtype) for block in network.encoder)
-        self.up = nn.ModuleList(_FusedUp(up.transposed, up.norm, dtype) for up in network.up)
+        self.up = nn.ModuleList(_FusedUp(up, dtype) for up in network.up)
         self.decoder = nn.ModuleList(_FusedBlock(block, dtype) for block in network.decoder)
         self.head = _FusedConvolution(network.head, None, dtype)
         self.eval()
@@ -59,9 +59,9 @@ class FusedUNet(nn.Module):
 
 
 class _FusedBlock(nn.Module):
-    def __init__(self, block: nn.Sequential, dtype: torch.dtype) -> None:
+    def __init__(self, block: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
-        layers = list(block)
+        layers = list(block.children())
         convolutions = [(layer, layers[i + 1]) for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
         self.convolutions = nn.ModuleList(_FusedConvolution(layer, after, dtype) for layer, after in convolutions)
         dropout = layers[-1]
@@ -90,9 +90,10 @@ class _FusedConvolution(nn.Module):
 
 
 class _FusedUp(nn.Module):
-    def __init__(self, transposed: nn.ConvTranspose2d, norm: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, up: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
-        assert transposed.bias is not None
+        transposed, norm = up.transposed, up.norm
+        assert isinstance(transposed, nn.ConvTranspose2d) and transposed.bias is not None and isinstance(norm, nn.Module)
         weight, bias = _folded(transposed.weight, transposed.bias, norm, 1)
         self.kernel = _constant(phase_kernel(weight), dtype)
         self.bias = _constant(bias.repeat_interleave(4), dtype)
