@@ -1,0 +1,132 @@
+"""Draw the module's panel in the states that the tutorial shows, by using it in the test host as a user would.
+
+    python Docs/make_panel_pictures.py OUT [RESULT]
+
+The scan is the bundled sample CT with the noise of a low dose, so that lights of every colour come up. RESULT is a folder for the
+result: a later call takes it from there instead of segmenting again, which takes minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "Testing"))
+
+from Host import host  # noqa: E402
+
+WIDTH, HEIGHT = 500, 1210
+SHORT, NOTHING_CHOSEN = 760, 1000
+HEIGHT_CM = 165
+NOISE_HU = 70
+PATIENCE_S = 1800
+
+
+def draw(out: Path, result_folder: Path | None) -> None:
+    """Write ``panel_<state>.png`` for each state."""
+    out.mkdir(parents=True, exist_ok=True)
+    host.start()
+    panel = host.loadModule("MSKSegment")
+    ct = _noisy_sample()
+    panel.inputs.chooseCt(ct)
+    panel.ui.heightSpinBox.setValue(HEIGHT_CM)
+    host.processEvents(60, lambda: "CPU" in panel.ui.deviceLabel.text or "NVIDIA" in panel.ui.deviceLabel.text)
+    _picture(out, "before", SHORT)
+    _running(panel, out)
+    _error(panel, out)
+    if result_folder is None or not result_folder.exists():
+        panel.ui.segmentButton.click()
+        host.processEvents(PATIENCE_S, lambda: not panel.run.running)
+    else:
+        _take(panel, ct, result_folder)
+    if result_folder is not None and not result_folder.exists():
+        panel.logic.exportFolder(panel.review.case, result_folder)
+    panel.messages.clear()
+    host.processEvents(60, lambda: "CPU" in panel.ui.deviceLabel.text or "NVIDIA" in panel.ui.deviceLabel.text)
+    header = panel.ui.resultsTable.horizontalHeader()
+    # By name, which mixes the lights; then worst first again, as it opens.
+    header.sectionClicked.emit(1)
+    _picture(out, "results", NOTHING_CHOSEN)
+    header.sectionClicked.emit(0)
+    panel.review.chooseNextFlagged()
+    _picture(out, "selected", HEIGHT)
+    _edit(panel, out)
+    host.close()
+
+
+def _running(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
+    panel.ui.segmentButton.click()
+    host.processEvents(PATIENCE_S, lambda: panel.ui.progressBar.value > 200)
+    _picture(out, "running", SHORT)
+    panel.ui.cancelButton.click()
+    panel.messages.clear()
+
+
+def _error(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
+    panel.ui.deviceSelector.setCurrentIndex(2)
+    panel.ui.segmentButton.click()
+    host.processEvents(PATIENCE_S, lambda: not panel.run.running)
+    panel.ui.detailsButton.setChecked(True)
+    _picture(out, "error", SHORT)
+    panel.ui.deviceSelector.setCurrentIndex(0)
+
+
+def _edit(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
+    """Cut the chosen structure as an annotator might, then accept another one."""
+    import numpy as np
+
+    from MSKSegmentLib.ct.cropping import Box
+    from MSKSegmentLib.review import SegmentMask
+    from MSKSegmentLib.scene import put_mask
+
+    case, key = panel.review.case, panel.review._table.chosen
+    mask = case.session.mask(key)
+    kept = mask.mask.copy()
+    kept[: kept.shape[0] // 6] = False
+    assert isinstance(mask.box, Box) and np.count_nonzero(kept)
+    put_mask(case.nodes.segmentation, key, SegmentMask(mask.box, kept))
+    host.processEvents(5, lambda: case.session.dice_to_automatic(key) is not None)
+    _picture(out, "edited", HEIGHT)
+
+
+def _take(panel, ct, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    """Show a finished result as if it had been made here."""
+    import slicer
+
+    from MSKSegmentLib.export.result_reading import read_result
+    from MSKSegmentLib.review import ReviewSession
+    from MSKSegmentLib.scene import add_case, volume_of_node
+
+    result, _ = read_result(folder)
+    nodes = add_case(slicer.mrmlScene, result, ct)
+    panel._showCase(panel.logic._keep(nodes, ReviewSession(result, volume_of_node(ct), "A. Reviewer")))
+
+
+def _noisy_sample():  # type: ignore[no-untyped-def]
+    import numpy as np
+    import slicer
+    from scipy import ndimage
+
+    from MSKSegmentLib.ct import read_ct
+    from MSKSegmentLib.ct.volume import CTVolume
+    from MSKSegmentLib.scene import add_ct
+
+    sample = read_ct(ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz")
+    noise = np.random.default_rng(1).normal(0, 1, sample.hu.shape).astype(np.float32)
+    # Neighbouring pixels share noise, as after reconstruction.
+    noise = ndimage.gaussian_filter(noise, (0, 0.7, 0.7))
+    noisy = np.clip(np.rint(sample.hu + NOISE_HU / noise.std() * noise), -1024, 3071).astype(np.int16)
+    return add_ct(slicer.mrmlScene, CTVolume(noisy, sample.geometry), "Sample CT, low dose (simulated)")
+
+
+def _picture(out: Path, state: str, height: int) -> None:
+    import slicer
+
+    host.grab(slicer.util.mainWindow(), out / f"panel_{state}.png", WIDTH, height)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    draw(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else None)

@@ -1,0 +1,289 @@
+"""The Slicer module MSKSegment: hip and thigh muscle segmentation from CT that says when not to trust a number."""
+
+import os
+import sys
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+try:
+    import MSKSegmentLib
+except ImportError:
+    # Installed, the library lies beside this file; in a source tree one folder up, which Slicer does not search.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    import MSKSegmentLib
+
+from MSKSegmentPanel.about import TITLE, aboutText, acknowledgementText, helpText
+from MSKSegmentPanel.caseLogic import MSKSegmentLogic
+from MSKSegmentPanel.sampleData import SAMPLE_NAME, registerSampleData
+
+__all__ = ["MSKSegment", "MSKSegmentLogic", "MSKSegmentTest", "MSKSegmentWidget"]
+
+
+class MSKSegment(ScriptedLoadableModule):
+    """What Slicer's module list says."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = TITLE
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        self.parent.dependencies = []
+        self.parent.contributors = ["MSKSegment contributors"]
+        self.parent.helpText = helpText()
+        self.parent.acknowledgementText = acknowledgementText()
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: puts its parts together and passes on what happens in scene and application."""
+
+    def __init__(self, parent=None):
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self._entered = False
+        # Without a parent this calls setup().
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+
+    def setup(self):
+        """Make the panel; called when the module is opened for the first time."""
+        ScriptedLoadableModuleWidget.setup(self)
+        from MSKSegmentPanel.deviceLine import DeviceLine
+        from MSKSegmentPanel.exportActions import ExportActions
+        from MSKSegmentPanel.inputControl import InputControl
+        from MSKSegmentPanel.messageArea import MessageArea
+        from MSKSegmentPanel.reviewControl import ReviewControl
+        from MSKSegmentPanel.runControl import RunControl
+        from MSKSegmentPanel.shortcuts import Shortcuts
+        from MSKSegmentPanel.widgets import singleShot
+
+        panel = slicer.util.loadUI(self.resourcePath("UI/MSKSegment.ui"))
+        self.layout.addWidget(panel)
+        self.ui = ui = slicer.util.childWidgetVariables(panel)
+        self.logic = MSKSegmentLogic()
+        ui.noticeLabel.setText(MSKSegmentLib.RESEARCH_USE_ONLY)
+        self.messages = MessageArea(ui)
+        self.run = RunControl(ui, self._runEnded)
+        self.review = ReviewControl(
+            ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver
+        )
+        self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case)
+        self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
+        self.device = DeviceLine(ui.deviceLabel, self.inputs)
+        self.keys = Shortcuts(
+            panel,
+            {
+                "N": self.review.chooseNextFlagged,
+                "A": self.review.accept,
+                "E": self.review.edit,
+                ",": self.review.previousSlice,
+                ".": self.review.nextSlice,
+            },
+        )
+        panel.setMRMLScene(slicer.mrmlScene)
+        ui.segmentButton.connect("clicked(bool)", self._segment)
+        ui.cancelButton.connect("clicked(bool)", self._cancel)
+        ui.aboutButton.connect("clicked(bool)", self._about)
+        ui.resultSelector.connect("activated(int)", self._resultChosen)
+        self._loaded = singleShot(0, self._sceneLoaded)
+        self._observeScene()
+        self._fillResultSelector()
+        self._initializeParameterNode()
+        self._restore()
+
+    def cleanup(self):
+        """Leave nothing behind: the application ends or reloads the module."""
+        self._loaded.stop()
+        self.run.cancel()
+        self.device.stop()
+        self.review.showCase(None)
+        self.review.close()
+        self.keys.remove()
+        self.removeObservers()
+
+    def enter(self):
+        """The module comes to the front."""
+        self._entered = True
+        self._initializeParameterNode()
+        self.review.enter()
+        self.keys.setEnabled(True)
+        self.device.start()
+
+    def exit(self):
+        """Another module comes to the front; edits are still measured."""
+        self._entered = False
+        self.keys.setEnabled(False)
+        self.device.stop()
+
+    def _observeScene(self):
+        scene = slicer.mrmlScene
+        for event, function in (
+            (scene.StartCloseEvent, self._sceneCloses),
+            (scene.EndCloseEvent, self._sceneClosed),
+            (scene.EndImportEvent, self._sceneLoads),
+            (scene.NodeRemovedEvent, self._nodeRemoved),
+        ):
+            self.addObserver(scene, event, function)
+
+    def _initializeParameterNode(self):
+        self.inputs.setParameterNode(self.logic.getParameterNode())
+        if self.inputs.ctNode is None and not slicer.mrmlScene.IsClosing():
+            self.inputs.chooseCt(self._firstCt())
+
+    def _firstCt(self):
+        """The first volume that could be a CT, to save a click; label maps and what this module made are none."""
+        from MSKSegmentLib.scene.roles import ROLE_ATTRIBUTE
+
+        made = [case.nodes.uncertainty for case in self.logic.cases]
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+            if not (node.IsA("vtkMRMLLabelMapVolumeNode") or node.GetAttribute(ROLE_ATTRIBUTE) or node in made):
+                return node
+        return None
+
+    # Running
+
+    def _segment(self, *args):
+        from MSKSegmentPanel.dependencies import ensureRequirements
+
+        self.messages.clear()
+        with self.messages.reported():
+            ensureRequirements()
+            self.run.watch(self.logic.startSegmentation(self.inputs.ctNode, self.inputs.options))
+        self._inputsChanged()
+
+    def _runEnded(self, run):
+        with self.messages.reported():
+            case = self.logic.finishSegmentation(run)
+            self._showCase(case)
+            if slicer.app.layoutManager() is not None:
+                slicer.util.setSliceViewerLayers(background=case.nodes.ct)
+            if case.session.result.warnings:
+                self.messages.showWarning("\n".join(case.session.result.warnings))
+        self._inputsChanged()
+
+    def _cancel(self, *args):
+        if self.run.running:
+            self.run.cancel()
+            self.messages.showInfo(_("The run was cancelled; nothing was kept."))
+        self._inputsChanged()
+
+    def _inputsChanged(self):
+        hindrance = "" if self.inputs.ctNode else _("Choose a CT first")
+        if self.run.running:
+            hindrance = _("A run is under way")
+        self.ui.segmentButton.setEnabled(not hindrance)
+        self.ui.segmentButton.setToolTip(hindrance or _("Segment the chosen CT on this computer"))
+        self.device.refresh()
+
+    # Showing
+
+    def _ctChosen(self, node):
+        shown = self.review.case
+        if shown is None or shown.nodes.ct is not node:
+            self._showCase(self.logic.caseOfCt(node))
+
+    def _heightChanged(self, heightCm):
+        case = self.review.case
+        if case is not None and case.nodes.ct is self.inputs.ctNode:
+            with self.messages.reported():
+                case.session.set_height(heightCm / 100 if heightCm else None)
+
+    def _resultChosen(self, index):
+        self._showCase(self.logic.cases[index])
+
+    def _showCase(self, case):
+        self.review.showCase(case)
+        if case is not None:
+            self.inputs.chooseCt(case.nodes.ct)
+            self.inputs.showHeight(100 * case.session.height_m if case.session.height_m else None)
+        self.exports.refresh()
+        self._fillResultSelector()
+
+    def _fillResultSelector(self):
+        selector, cases = self.ui.resultSelector, self.logic.cases
+        selector.clear()
+        for case in cases:
+            selector.addItem(f"{case.nodes.segmentation.GetName()} ({case.nodes.ct.GetName()})")
+        if self.review.case in cases:
+            selector.setCurrentIndex(cases.index(self.review.case))
+        selector.setVisible(len(cases) > 1)
+
+    def _about(self, *args):
+        slicer.util.infoDisplay(aboutText(), windowTitle=_("About {name}").format(name=TITLE))
+
+    # Scene
+
+    def _restore(self):
+        with self.messages.reported():
+            restored, errors = self.logic.restoreCases()
+            if restored:
+                self._showCase(self.logic.caseOfCt(self.inputs.ctNode) or restored[-1])
+            if errors:
+                self.messages.showError(str(errors[0]))
+
+    def _sceneCloses(self, caller, event):
+        self.run.cancel()
+        self.review.showCase(None)
+        self.logic.forgetAll()
+        self.exports.refresh()
+        self.inputs.setParameterNode(None)
+        self.messages.clear()
+
+    def _sceneClosed(self, caller, event):
+        self._fillResultSelector()
+        if self._entered:
+            self._initializeParameterNode()
+        self._inputsChanged()
+
+    def _sceneLoads(self, caller, event):
+        # The node selectors learn of the new nodes after this event only.
+        self._loaded.start()
+
+    def _sceneLoaded(self):
+        self._initializeParameterNode()
+        self._restore()
+
+    def _nodeRemoved(self, caller, event):
+        scene = slicer.mrmlScene
+        if scene.IsClosing():
+            return
+        if self.run.running and scene.GetNodeByID(self.run.ctNode.GetID() or "") is None:
+            self.run.cancel()
+            self.messages.showWarning(_("The run was cancelled because its CT was removed."))
+        for case in self.logic.cases:
+            if not _inScene(case):
+                self.logic.forget(case)
+                self._showCase(None if case is self.review.case else self.review.case)
+
+
+def _inScene(case):
+    return case.nodes.segmentation is not None and case.nodes.ct is not None
+
+
+class MSKSegmentTest(ScriptedLoadableModuleTest):
+    """A run on the bundled sample CT inside Slicer; takes a minute or two."""
+
+    def runTest(self):
+        """Segment, look at the table, accept."""
+        slicer.mrmlScene.Clear()
+        self.delayDisplay("Segmenting the sample CT")
+        import SampleData
+
+        registerSampleData()
+        ctNode = SampleData.SampleDataLogic().downloadSample(SAMPLE_NAME)
+        logic = MSKSegmentLogic()
+        case = logic.segment(ctNode, samples=1, seed=1)
+        self.assertEqual(len(case.session.rows()), 43)
+        found = [row.key for row in case.session.rows() if row.found]
+        self.assertTrue(found)
+        case.session.accept(found[0])
+        segment = case.nodes.segmentation.GetSegmentation().GetSegment(found[0])
+        completed = slicer.vtkSlicerSegmentationsModuleLogic.Completed
+        self.assertEqual(slicer.vtkSlicerSegmentationsModuleLogic.GetSegmentStatus(segment), completed)
+        self.delayDisplay("Test passed")

@@ -1,0 +1,1 @@
+"""The parts of the MSKSegment panel; only these know qt and ctk."""

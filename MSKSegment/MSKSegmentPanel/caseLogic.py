@@ -1,0 +1,175 @@
+"""What the module does without any widget: run the engine, keep cases under review, measure edits, export. No qt."""
+
+import getpass
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import slicer
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from MSKSegmentLib.errors import MSKSegmentError
+
+from .segmentationRun import RunOptions, SegmentationRun
+
+_WAIT_S = 0.1
+
+
+@dataclass(frozen=True)
+class ReviewCase:
+    """A result under review: its nodes in the scene (`CaseNodes`) and its `ReviewSession`."""
+
+    nodes: object
+    session: object
+
+
+class MSKSegmentLogic(ScriptedLoadableModuleLogic):
+    """Segment CT volumes and review the results, with or without the panel.
+
+    From the Python console::
+
+        from MSKSegment import MSKSegmentLogic
+        logic = MSKSegmentLogic()
+        case = logic.segment(slicer.util.getNode("CT"), heightCm=168)
+        for row in case.session.rows():
+            print(row.key, row.light.word, row.texts["volume_cc"])
+        case.session.accept("GMAX_right")
+        logic.exportCsv(case, "measurements.csv")
+    """
+
+    def __init__(self):
+        ScriptedLoadableModuleLogic.__init__(self)
+        self._cases = []
+
+    @property
+    def cases(self):
+        """The cases of the scene, oldest first."""
+        return tuple(self._cases)
+
+    def segment(self, ctNode, progress=None, **options):
+        """Segment a volume node and wait for the end; options are those of `RunOptions`.
+
+        `progress` is called with each `EngineEvent`.
+
+        Raises:
+            MSKSegmentError: its sentence says what is wrong and what to do.
+        """
+        run = self.startSegmentation(ctNode, RunOptions(**options))
+        try:
+            while not run.ended:
+                for event in run.poll():
+                    if progress:
+                        progress(event)
+                slicer.app.processEvents()
+                time.sleep(_WAIT_S)
+            return self.finishSegmentation(run)
+        finally:
+            run.cancel()
+
+    def startSegmentation(self, ctNode, options=None):
+        """Start a run without waiting; poll what is returned until it has ended, then call `finishSegmentation`."""
+        return SegmentationRun(ctNode, options)
+
+    def finishSegmentation(self, run):
+        """Put the result of a run that has ended into the scene, and return the new case.
+
+        Raises:
+            RunFailed: the run ended without a result.
+        """
+        from MSKSegmentLib.review import ReviewSession
+        from MSKSegmentLib.scene import add_case
+
+        try:
+            result = run.result()
+        finally:
+            run.close()
+        nodes = add_case(slicer.mrmlScene, result, run.ctNode)
+        return self._keep(nodes, ReviewSession(result, run.volume, userName()))
+
+    def caseOfCt(self, ctNode):
+        """The latest case made from a CT, or None."""
+        return next((case for case in reversed(self.cases) if case.nodes.ct is ctNode), None)
+
+    def remeasure(self, case):
+        """Measure again what was edited in the segmentation node; returns the keys whose numbers changed."""
+        from MSKSegmentLib.scene import edited_masks
+
+        session = case.session
+        masks = edited_masks(case.nodes.segmentation, session.result.labels, session.geometry)
+        return session.edit(masks) if masks else ()
+
+    def prepareEdit(self, case, key):
+        """Give the segmentation node an empty segment for a structure that was not found, so that it can be drawn."""
+        from MSKSegmentLib.scene import ensure_segment
+
+        ensure_segment(case.nodes.segmentation, key)
+
+    def revert(self, case, key):
+        """Put the automatic version of a structure back, in the session and in the segmentation node."""
+        from MSKSegmentLib.scene import put_mask
+
+        put_mask(case.nodes.segmentation, key, case.session.revert(key))
+
+    def restoreCases(self):
+        """Take up the cases of a scene that was loaded; returns the new ones, and an error for each that cannot be read."""
+        from MSKSegmentLib.scene import find_cases, restore_session, volume_of_node
+
+        known = {case.nodes.segmentation for case in self.cases}
+        restored, errors = [], []
+        for nodes in find_cases(slicer.mrmlScene):
+            if nodes.ct is None or nodes.segmentation in known:
+                continue
+            try:
+                restored.append(self._keep(nodes, restore_session(nodes, volume_of_node(nodes.ct), userName())))
+            except MSKSegmentError as error:
+                errors.append(error)
+        return tuple(restored), tuple(errors)
+
+    def forget(self, case):
+        """Drop a case whose nodes left the scene."""
+        self._cases.remove(case)
+
+    def forgetAll(self):
+        """Drop all cases, because the scene is being closed."""
+        self._cases.clear()
+
+    def exportCsv(self, case, path):
+        """Write the table of all numbers."""
+        from MSKSegmentLib.export.segmentation_file import whole_file
+        from MSKSegmentLib.export.tables import write_measurements
+
+        with whole_file(path, ".csv") as temporary:
+            write_measurements(temporary, case.session.result)
+
+    def exportSegmentation(self, case, path):
+        """Write the segments as they are now to a ``.seg.nrrd``."""
+        from MSKSegmentLib.scene import write_seg_nrrd
+
+        write_seg_nrrd(case.nodes.segmentation, path)
+
+    def exportFolder(self, case, folder):
+        """Write a result folder with segmentation, uncertainty, table, states and history."""
+        from MSKSegmentLib.export.result_folder import write_result
+
+        session = case.session
+        write_result(Path(folder), session.result, history=session.history, automatic=session.automatic)
+
+    def _keep(self, nodes, session):
+        from MSKSegmentLib.scene import store_session, update_tags
+
+        def follow(keys):
+            # The scene may be saved at any moment, by Slicer or by a script, and tells nobody before it is.
+            store_session(nodes, session)
+            # The segments carry light, state and Slicer's own review status wherever the change comes from.
+            update_tags(nodes.segmentation, tuple(session.report(key) for key in keys))
+
+        session.subscribe(follow)
+        case = ReviewCase(nodes, session)
+        self._cases.append(case)
+        return case
+
+
+def userName():
+    """Who reviews: the name in Slicer's user information, else the account's."""
+    information = slicer.app.applicationLogic().GetUserInformation()
+    return (information.GetName() if information else "") or getpass.getuser()

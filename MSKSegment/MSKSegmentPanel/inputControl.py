@@ -1,0 +1,185 @@
+"""The inputs of a run: what the panel shows and what the scene's parameter node keeps are the same."""
+
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from MSKSegmentLib.bundle import find_bundles, read_manifest
+from MSKSegmentLib.errors import BundleError
+
+from .dicomHeight import heightOfVolume
+from .segmentationRun import RunOptions
+from .widgets import askFolder, signalsBlocked
+
+DEVICES = ("auto", "cpu", "cuda")
+_CT, _ROI = "ct", "roi"
+_FROM_DICOM, _ENTERED = "dicom", "entered"
+
+
+class InputControl:
+    """`onCt` is called when another CT is chosen, `onChanged` when anything that a run depends on is, `onHeight` for the height."""
+
+    def __init__(self, ui, messages, onCt, onChanged, onHeight):
+        self._ui = ui
+        self._messages = messages
+        self._onCt = onCt
+        self._onChanged = onChanged
+        self._onHeight = onHeight
+        self._node = None
+        self._fillBundles()
+        ui.ctSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._ctChosen)
+        ui.roiSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._changed)
+        ui.bundleSelector.connect("activated(int)", self._bundleChosen)
+        ui.heightSpinBox.connect("valueChanged(double)", self._heightEntered)
+        ui.samplesSpinBox.connect("valueChanged(int)", self._changed)
+        ui.seedSpinBox.connect("valueChanged(int)", self._changed)
+        ui.deviceSelector.connect("currentIndexChanged(int)", self._changed)
+
+    @property
+    def ctNode(self):
+        """The chosen CT, or None."""
+        return self._ui.ctSelector.currentNode()
+
+    @property
+    def heightCm(self):
+        """The height in cm, None where it is not known."""
+        return self._ui.heightSpinBox.value or None
+
+    @property
+    def options(self):
+        """The `RunOptions` that the panel shows."""
+        return RunOptions(
+            bundle=self._bundle,
+            samples=self._ui.samplesSpinBox.value or None,
+            device=DEVICES[self._ui.deviceSelector.currentIndex],
+            heightCm=self.heightCm,
+            seed=self._ui.seedSpinBox.value if self._ui.seedSpinBox.value >= 0 else None,
+            roiNode=self._ui.roiSelector.currentNode(),
+        )
+
+    def setParameterNode(self, node):
+        """Show what a parameter node keeps, and keep changes in it; None forgets the node."""
+        self._node = node
+        if node is None:
+            return
+        ui = self._ui
+        with signalsBlocked(
+            ui.ctSelector,
+            ui.roiSelector,
+            ui.heightSpinBox,
+            ui.samplesSpinBox,
+            ui.seedSpinBox,
+            ui.deviceSelector,
+            ui.bundleSelector,
+        ):
+            ui.ctSelector.setCurrentNode(node.GetNodeReference(_CT))
+            ui.roiSelector.setCurrentNode(node.GetNodeReference(_ROI))
+            ui.heightSpinBox.setValue(float(node.GetParameter("heightCm") or 0))
+            ui.samplesSpinBox.setValue(int(node.GetParameter("samples") or 0))
+            ui.seedSpinBox.setValue(int(node.GetParameter("seed") or -1))
+            device = node.GetParameter("device")
+            ui.deviceSelector.setCurrentIndex(DEVICES.index(device) if device in DEVICES else 0)
+            names = [Path(folder).name for folder in self._folders]
+            bundle = node.GetParameter("bundle")
+            self._selectBundle(names.index(bundle) if bundle in names else 0)
+        self._showHeightSource()
+        self._onCt(self.ctNode)
+        self._onChanged()
+
+    def chooseCt(self, node):
+        """Choose a CT as the user would."""
+        self._ui.ctSelector.setCurrentNode(node)
+
+    def showHeight(self, heightCm):
+        """Show the height that a result was measured with."""
+        if self._node is not None and heightCm != self.heightCm:
+            self._node.SetParameter("heightSource", _ENTERED if heightCm else "")
+        with signalsBlocked(self._ui.heightSpinBox):
+            self._ui.heightSpinBox.setValue(heightCm or 0)
+        self._showHeightSource()
+        self._store()
+
+    def _ctChosen(self, node):
+        height = heightOfVolume(node)
+        if self._node is not None:
+            self._node.SetParameter("heightSource", _FROM_DICOM if height else "")
+        # A height belongs to one patient: it must not stay when the next one's CT is chosen.
+        with signalsBlocked(self._ui.heightSpinBox):
+            self._ui.heightSpinBox.setValue(height or 0)
+        self._showHeightSource()
+        self._changed()
+        self._onCt(node)
+
+    def _heightEntered(self, *args):
+        if self._node is not None:
+            self._node.SetParameter("heightSource", _ENTERED if self.heightCm else "")
+        self._showHeightSource()
+        self._changed()
+        self._onHeight(self.heightCm)
+
+    def _changed(self, *args):
+        self._store()
+        self._onChanged()
+
+    def _store(self):
+        node = self._node
+        if node is None:
+            return
+        modified = node.StartModify()
+        for role, selector in ((_CT, self._ui.ctSelector), (_ROI, self._ui.roiSelector)):
+            chosen = selector.currentNode()
+            node.SetNodeReferenceID(role, chosen.GetID() if chosen else None)
+        options = self.options
+        # A scene travels: it names the bundle, not its place on this computer.
+        values = {"bundle": Path(options.bundle).name if options.bundle else None}
+        values |= {name: getattr(options, name) for name in ("samples", "device", "heightCm", "seed")}
+        for name, value in values.items():
+            node.SetParameter(name, "" if value is None else str(value))
+        node.EndModify(modified)
+
+    def _showHeightSource(self):
+        source = self._node.GetParameter("heightSource") if self._node is not None else ""
+        texts = {_FROM_DICOM: _("from the DICOM header"), _ENTERED: ""}
+        self._ui.heightSourceLabel.setText(texts.get(source, _("needed for volumes in cc/m²")))
+
+    @property
+    def _bundle(self):
+        return self._folders[self._chosenBundle] if self._folders else None
+
+    def _fillBundles(self):
+        self._folders = [str(folder) for folder in find_bundles()]
+        selector = self._ui.bundleSelector
+        for folder in self._folders:
+            selector.addItem(_bundleTitle(folder))
+        selector.addItem(_("Other folder..."))
+        self._chosenBundle = 0
+
+    def _bundleChosen(self, index):
+        if index == len(self._folders):
+            index = self._addBundle(askFolder(self._ui.bundleSelector, _("Folder of a model bundle"), ""))
+        self._selectBundle(index)
+        self._changed()
+
+    def _addBundle(self, folder):
+        """The place in the list of the bundle in that folder; that of the last choice where there is none."""
+        try:
+            if folder and folder not in self._folders:
+                read_manifest(Path(folder))
+                self._folders.append(folder)
+                self._ui.bundleSelector.insertItem(len(self._folders) - 1, _bundleTitle(folder))
+        except BundleError as error:
+            self._messages.showError(str(error))
+        return self._folders.index(folder) if folder in self._folders else self._chosenBundle
+
+    def _selectBundle(self, index):
+        self._chosenBundle = index
+        with signalsBlocked(self._ui.bundleSelector):
+            self._ui.bundleSelector.setCurrentIndex(index)
+
+
+def _bundleTitle(folder):
+    try:
+        manifest = read_manifest(Path(folder))
+    except BundleError:
+        return _("{name} (not readable)").format(name=Path(folder).name)
+    return f"{manifest.name} {manifest.version}"

@@ -1,0 +1,238 @@
+"""The review of one case: table, selected structure, edits and acceptance, all kept in step."""
+
+import slicer
+from slicer.i18n import tr as _
+
+from MSKSegmentLib.case_result import Light, ReviewState
+from MSKSegmentLib.review.rows import RowFilter
+
+from .editHandover import EditHandover
+from .resultsTable import ResultsTable
+from .structurePanel import StructurePanel
+from .viewControl import ViewControl
+from .widgets import signalsBlocked, singleShot
+
+# Strokes in quick succession are measured once.
+SETTLE_MS = 150
+
+_GROUPS = (None, "bone", "hip", "thigh")
+_SIDES = (None, "right", "left")
+_WORST_FIRST = (Light.RED, Light.YELLOW, Light.GREY, Light.GREEN)
+
+
+class ReviewControl:
+    """Shows one case of the logic at a time; `observe` and `unobserve` watch an object's VTK event."""
+
+    def __init__(self, ui, logic, messages, moduleName, observe, unobserve):
+        self._ui = ui
+        self._logic = logic
+        self._messages = messages
+        self._observe, self._unobserve = observe, unobserve
+        self._case = None
+        self._segmentation = None
+        self._unsubscribe = None
+        self._waits = False
+        self._slice = 0
+        self._structure = StructurePanel(ui)
+        self._views = ViewControl(ui)
+        self._table = ResultsTable(ui.resultsTable, self._chosen)
+        self._handover = EditHandover(moduleName)
+        self._settle = singleShot(SETTLE_MS, self.measureEdits)
+        ui.flaggedOnlyCheckBox.connect("toggled(bool)", self._filter)
+        ui.groupFilter.connect("currentIndexChanged(int)", self._filter)
+        ui.sideFilter.connect("currentIndexChanged(int)", self._filter)
+        ui.searchEdit.connect("textChanged(QString)", self._filter)
+        ui.nextFlaggedButton.connect("clicked(bool)", self.chooseNextFlagged)
+        ui.previousSliceButton.connect("clicked(bool)", self.previousSlice)
+        ui.nextSliceButton.connect("clicked(bool)", self.nextSlice)
+        ui.editButton.connect("clicked(bool)", self.edit)
+        ui.acceptButton.connect("clicked(bool)", self.accept)
+        ui.revertButton.connect("clicked(bool)", self._revert)
+        self.showCase(None)
+
+    @property
+    def case(self):
+        """The case shown, or None."""
+        return self._case
+
+    def showCase(self, case):
+        """Show a case, or with None that there is none."""
+        self.measureEdits()
+        self._watch(None)
+        self._case = case
+        self._views.setCase(case)
+        self._structure.clear()
+        self._ui.selectedSection.setEnabled(case is not None)
+        self._table.setRows(case.session.rows() if case else ())
+        self._table.choose(None)
+        self._showSummary()
+        self._watch(case)
+
+    def enter(self):
+        """The module is in front again, perhaps after editing."""
+        self._handover.close()
+        self.measureEdits()
+
+    def close(self):
+        """The panel goes away."""
+        self._settle.stop()
+        self._handover.remove()
+
+    def measureEdits(self):
+        """Measure at once what was edited in the scene and still waits to be measured."""
+        self._settle.stop()
+        waits, self._waits = self._waits, False
+        if not waits or self._case.nodes.segmentation is None:
+            return
+        with self._messages.reported():
+            self._logic.remeasure(self._case)
+
+    def chooseNextFlagged(self, *args):
+        """Go to the next structure that needs a look."""
+        if self._case is None:
+            return
+        key = self._case.session.next_flagged(self._table.chosen)
+        if key is None:
+            self._messages.showInfo(_("Nothing is left to look at: every flagged structure was accepted."))
+            return
+        if key not in self._table.shown:
+            self._showAllRows()
+        self._table.choose(key)
+        self._chosen(key)
+
+    def previousSlice(self, *args):
+        """Go to the slice that is more uncertain."""
+        self._goToSlice(self._slice - 1)
+
+    def nextSlice(self, *args):
+        """Go to the slice that is less uncertain."""
+        self._goToSlice(self._slice + 1)
+
+    def edit(self, *args):
+        """Open the chosen structure in Segment Editor."""
+        key = self._table.chosen
+        if key is not None:
+            name = self._case.session.report(key).segment.name
+            self._logic.prepareEdit(self._case, key)
+            self._handover.edit(self._case.nodes, key, name)
+
+    def accept(self, *args):
+        """Accept the chosen structure, or reopen an accepted one."""
+        key = self._table.chosen
+        if key is None:
+            return
+        self.measureEdits()
+        session = self._case.session
+        if session.report(key).state is ReviewState.ACCEPTED:
+            session.reopen(key)
+        else:
+            session.accept(key)
+
+    def _revert(self, *args):
+        key = self._table.chosen
+        if key is None:
+            return
+        name = self._case.session.report(key).segment.name
+        question = _("Throw away all edits of {name}?").format(name=name)
+        if not slicer.util.confirmOkCancelDisplay(question, windowTitle=_("Revert to automatic")):
+            return
+        with self._messages.reported():
+            self._logic.revert(self._case, key)
+
+    def _watch(self, case):
+        """Listen to a case's session and segments, and no longer to those of the case before."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+            for event in _editEvents():
+                self._unobserve(self._segmentation, event, self._edited)
+        if case is not None:
+            self._unsubscribe = case.session.subscribe(self._rowsChanged)
+            # Kept, because the node may be gone when the listening ends.
+            self._segmentation = case.nodes.segmentation.GetSegmentation()
+            for event in _editEvents():
+                self._observe(self._segmentation, event, self._edited)
+
+    def _edited(self, caller, event):
+        self._waits = True
+        self._settle.start()
+
+    def _rowsChanged(self, keys):
+        """The session measured or marked something; called by it."""
+        self._table.updateRows([self._case.session.row(key) for key in keys])
+        self._showSummary()
+        self._views.refresh(keys)
+        chosen = self._table.chosen
+        if chosen in keys:
+            self._structure.show(self._case.session, chosen)
+            self._structure.showSlice(*self._slicePlace(chosen))
+
+    def _chosen(self, key):
+        """Another row was chosen."""
+        self._views.follow(key)
+        if key is None:
+            self._structure.clear()
+            return
+        self._structure.show(self._case.session, key)
+        self._goToSlice(0)
+
+    def _goToSlice(self, place):
+        key = self._table.chosen
+        if key is None:
+            return
+        slices = self._case.session.worst_slices(key)
+        if 0 <= place < len(slices):
+            self._slice = place
+            self._views.jump(slices[place].point_lps)
+        self._structure.showSlice(*self._slicePlace(key))
+
+    def _slicePlace(self, key):
+        slices = self._case.session.worst_slices(key)
+        self._slice = min(self._slice, max(len(slices) - 1, 0))
+        return self._slice, slices
+
+    def _filter(self, *args):
+        ui = self._ui
+        self._table.setFilter(
+            RowFilter(
+                flagged_only=ui.flaggedOnlyCheckBox.checked,
+                group=_GROUPS[ui.groupFilter.currentIndex],
+                side=_SIDES[ui.sideFilter.currentIndex],
+                text=ui.searchEdit.text,
+            )
+        )
+        self._showSummary()
+
+    def _showAllRows(self):
+        ui = self._ui
+        with signalsBlocked(ui.flaggedOnlyCheckBox, ui.groupFilter, ui.sideFilter, ui.searchEdit):
+            ui.flaggedOnlyCheckBox.setChecked(False)
+            ui.groupFilter.setCurrentIndex(0)
+            ui.sideFilter.setCurrentIndex(0)
+            ui.searchEdit.setText("")
+        self._filter()
+
+    def _showSummary(self):
+        ui = self._ui
+        rows = self._case.session.rows() if self._case else ()
+        flagged = sum(row.needs_review for row in rows)
+        ui.nextFlaggedButton.setText(
+            _("Next flagged ({count})").format(count=flagged) if flagged else _("Next flagged")
+        )
+        ui.nextFlaggedButton.setEnabled(flagged > 0)
+        if not rows:
+            ui.summaryLabel.setText(_("No result yet. Choose a CT and click Segment."))
+            ui.shownLabel.setText("")
+            return
+        found = [row.light for row in rows if row.found]
+        lights = ", ".join(f"{found.count(light)} {light.word}" for light in _WORST_FIRST if light in found)
+        ui.summaryLabel.setText(
+            _("{found} of {all} structures found: {lights}.").format(
+                found=len(found), all=len(rows), lights=lights or _("none")
+            )
+        )
+        ui.shownLabel.setText(_("{shown} of {all} rows").format(shown=len(self._table.shown), all=len(rows)))
+
+
+def _editEvents():
+    return slicer.vtkSegmentation.SourceRepresentationModified, slicer.vtkSegmentation.SegmentRemoved

@@ -1,0 +1,154 @@
+"""A run of the engine on a volume node: from the file that is written for it to the result that is read back. No qt."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import slicer
+import vtk
+
+from MSKSegmentLib import __version__
+from MSKSegmentLib.engine import EngineRun, SegmentRequest
+from MSKSegmentLib.errors import InputError, MSKSegmentError
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a user may choose; None leaves it to the model or to chance. `roiNode` is a markups ROI."""
+
+    bundle: str | None = None
+    samples: int | None = None
+    device: str = "auto"
+    heightCm: float | None = None
+    seed: int | None = None
+    roiNode: object = None
+
+
+class SegmentationRun:
+    """A run under way; poll it, then take its result. Its temporary files vanish with `close`."""
+
+    def __init__(self, ctNode, options=None):
+        """Write the CT to a temporary file and start the engine on it.
+
+        Raises:
+            InputError: the node holds no CT, its file cannot be written, or the region cannot be used.
+        """
+        from MSKSegmentLib.scene import volume_of_node
+
+        options = options or RunOptions()
+        self.ctNode = ctNode
+        self.options = options
+        self.volume = volume_of_node(ctNode)
+        self._folder = Path(tempfile.mkdtemp(prefix="msk-"))
+        self._output = self._folder / "result"
+        try:
+            request = SegmentRequest(
+                ct=_written(self.volume, self._folder / "ct.nrrd"),
+                output=self._output,
+                bundle=options.bundle,
+                passes=options.samples,
+                device=options.device,
+                height_cm=options.heightCm,
+                seed=options.seed,
+                roi=_boundsLps(options.roiNode, ctNode),
+            )
+            self._engine = EngineRun.segment(request, pythonProgram(), childEnvironment())
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    @property
+    def ended(self):
+        """Whether the engine has stopped, for whatever reason."""
+        return self._engine.exit_code is not None
+
+    def poll(self):
+        """Progress since the last call, a list of `EngineEvent`."""
+        return self._engine.poll()
+
+    def result(self):
+        """The `CaseResult` of a run that has ended.
+
+        Raises:
+            RunFailed: it did not end well.
+        """
+        from MSKSegmentLib.export.result_reading import read_result
+
+        if self._engine.exit_code != 0:
+            raise RunFailed(
+                self._engine.message, f"{self._engine.details.strip()}\n\n{_circumstances(self._engine.exit_code)}"
+            )
+        return read_result(self._output)[0]
+
+    def cancel(self):
+        """Stop the engine with all it started, and clean up."""
+        if not self.ended:
+            self._engine.cancel()
+        self.close()
+
+    def close(self):
+        """Remove the temporary files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class RunFailed(MSKSegmentError):
+    """A run that ended without a result; `log` is what the engine printed."""
+
+    def __init__(self, sentence, log=""):
+        super().__init__(sentence)
+        self.log = log
+
+
+def _circumstances(exitCode):
+    """What whoever reads a log asks for first."""
+    versions = f"MSKSegment {__version__}, Slicer {slicer.app.applicationVersion}, {platform.platform()}"
+    return f"Exit code {exitCode}. {versions}."
+
+
+def pythonProgram():
+    """The Python that runs the engine: Slicer's own launcher, which knows Slicer's packages; else the one running now."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
+def childEnvironment():
+    """The environment for a child process.
+
+    PythonSlicer sets Slicer's own paths up again, but a plain Python needs those that are set now.
+    """
+    return None if shutil.which("PythonSlicer") is None else slicer.util.startupEnvironment()
+
+
+def _written(volume, path):
+    import SimpleITK as sitk
+
+    try:
+        # Not compressed: the file lives for minutes and compressing a whole CT takes ten seconds.
+        sitk.WriteImage(volume.geometry.image_of(volume.hu), os.fspath(path), False)
+    except RuntimeError as error:
+        raise InputError(
+            "The CT could not be written to the temporary folder; free space on this disk and try again."
+        ) from error
+    return path
+
+
+def _boundsLps(roiNode, ctNode):
+    """Bounds of a region along the axes of the CT's own frame, LPS mm; None without a region."""
+    if roiNode is None:
+        return None
+    bounds = [0.0] * 6
+    roiNode.GetRASBounds(bounds)
+    if bounds[0] >= bounds[1]:
+        raise InputError(
+            "The region of interest is empty; draw it around the part to segment, or choose the whole scan."
+        )
+    toLocal = vtk.vtkMatrix4x4()
+    if not slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, ctNode.GetParentTransformNode(), toLocal):
+        raise InputError("The CT is under a warping transform; harden or remove it to use a region of interest.")
+    corners = [toLocal.MultiplyPoint([x, y, z, 1.0])[:3] for x in bounds[0:2] for y in bounds[2:4] for z in bounds[4:6]]
+    low, high = ([limit(corner[axis] for corner in corners) for axis in range(3)] for limit in (min, max))
+    # From right-anterior-superior to left-posterior-superior the first two axes turn round.
+    return -high[0], -low[0], -high[1], -low[1], low[2], high[2]

@@ -1,0 +1,97 @@
+"""Shows one structure: its light with reasons, its numbers, its history."""
+
+from datetime import datetime
+
+from slicer.i18n import tr as _
+
+from MSKSegmentLib.review.columns import COLUMNS
+
+from .icons import lightIcons, pixmap
+
+_HISTORY_LINES = 3
+_COLUMNS_PER_LINE = 3
+
+
+class StructurePanel:
+    """The section on the selected structure."""
+
+    def __init__(self, ui):
+        self._ui = ui
+        self._pixmaps = {light: pixmap(anIcon) for light, anIcon in lightIcons().items()}
+        self.clear()
+
+    def clear(self):
+        """Show that nothing is selected."""
+        ui = self._ui
+        ui.lightIconLabel.setVisible(False)
+        ui.titleLabel.setText(_("Choose a row"))
+        for label in (ui.stateLabel, ui.reasonsLabel, ui.valuesLabel, ui.sliceLabel, ui.historyLabel):
+            label.setText("")
+        for widget in (ui.reasonsLabel, ui.valuesLabel, ui.historyLabel):
+            widget.setVisible(False)
+        for button in (ui.previousSliceButton, ui.nextSliceButton, ui.editButton, ui.acceptButton, ui.revertButton):
+            button.setEnabled(False)
+
+    def show(self, session, key):
+        """Show the structure of that key."""
+        ui, row, report = self._ui, session.row(key), session.report(key)
+        ui.lightIconLabel.setVisible(True)
+        ui.lightIconLabel.setPixmap(self._pixmaps[row.light.value])
+        ui.titleLabel.setText(report.segment.name)
+        ui.stateLabel.setText(row.state_text)
+        reasons = "; ".join(report.reasons)
+        ui.reasonsLabel.setText(
+            f"{row.texts['light'].capitalize()}: {reasons}." if reasons else row.texts["light"].capitalize()
+        )
+        ui.reasonsLabel.setToolTip(row.tooltip)
+        ui.valuesLabel.setText(_valuesHtml(row, report))
+        events = [_eventText(event) for event in session.history if event.key == key][-_HISTORY_LINES:]
+        ui.historyLabel.setText("\n".join(events))
+        for label in (ui.reasonsLabel, ui.valuesLabel):
+            label.setVisible(True)
+        ui.historyLabel.setVisible(bool(events))
+        ui.editButton.setEnabled(True)
+        ui.acceptButton.setEnabled(True)
+        ui.acceptButton.setText(_("Reopen") if row.state.value == "accepted" else _("Accept"))
+        ui.revertButton.setEnabled(report.dice_to_automatic is not None)
+
+    def showSlice(self, place, slices):
+        """Show which of the worst slices is in sight; `place` counts from 0."""
+        ui = self._ui
+        ui.previousSliceButton.setEnabled(place > 0)
+        ui.nextSliceButton.setEnabled(place + 1 < len(slices))
+        if not slices:
+            ui.sliceLabel.setText(_("no slice shows it"))
+            return
+        text = (
+            _("Slice {place} of {count} by uncertainty")
+            if slices[0].uncertainty is not None
+            else _("Slice {place} of {count}")
+        )
+        ui.sliceLabel.setText(text.format(place=place + 1, count=len(slices)))
+
+
+def _valuesHtml(row, report):
+    """Numbers with their names, three to a line."""
+    pairs = [
+        (column.title, f"{row.texts[column.name]} {column.unit}".strip())
+        for column in COLUMNS
+        if column.numeric and row.values[column.name] is not None
+    ]
+    if report.dice_to_automatic is not None:
+        pairs.append((_("Dice to automatic"), f"{report.dice_to_automatic:.2f}"))
+    cells = [f"{name}<br/><b>{value}</b>" for name, value in pairs]
+    lines = [cells[start : start + _COLUMNS_PER_LINE] for start in range(0, len(cells), _COLUMNS_PER_LINE)]
+    width = 100 // _COLUMNS_PER_LINE
+    rows = "".join("<tr>" + "".join(f'<td width="{width}%">{cell}</td>' for cell in line) + "</tr>" for line in lines)
+    return f'<table width="100%" cellspacing="0" cellpadding="2">{rows}</table>'
+
+
+def _eventText(event):
+    when = datetime.fromisoformat(event.when).astimezone().strftime("%Y-%m-%d %H:%M")
+    words = {"edited": _("Edited"), "accepted": _("Accepted"), "reopened": _("Reopened"), "reverted": _("Reverted")}
+    dice = event.details.get("dice_to_automatic")
+    suffix = "" if dice is None else _(", Dice to automatic {dice}").format(dice=f"{dice:.2f}")
+    return _("{what} by {who}, {when}{suffix}").format(
+        what=words.get(event.what, event.what), who=event.who, when=when, suffix=suffix
+    )

@@ -1,0 +1,55 @@
+"""Small helpers for widgets that behave the same with every Python binding of Qt."""
+
+from contextlib import contextmanager
+
+import qt
+
+
+@contextmanager
+def signalsBlocked(*widgets):
+    """Change widgets without their telling anybody."""
+    before = [(widget, widget.blockSignals(True)) for widget in widgets]
+    try:
+        yield
+    finally:
+        for widget, blocked in before:
+            widget.blockSignals(blocked)
+
+
+def singleShot(milliseconds, function):
+    """A timer that calls `function` once, `milliseconds` after its latest start()."""
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", function)
+    return timer
+
+
+def repeating(milliseconds, function):
+    """A timer that calls `function` again and again between start() and stop()."""
+    timer = qt.QTimer()
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", function)
+    return timer
+
+
+def askFileToSave(parent, title, proposal, kinds):
+    """The path that the user chose for a new file; empty when the dialog was cancelled."""
+    chosen = qt.QFileDialog.getSaveFileName(parent, title, proposal, kinds)
+    # One binding answers with the path, the other with path and kind.
+    return chosen if isinstance(chosen, str) else chosen[0]
+
+
+def askFolder(parent, title, proposal):
+    """The folder that the user chose; empty when the dialog was cancelled."""
+    return qt.QFileDialog.getExistingDirectory(parent, title, proposal)
+
+
+def scrollTo(widget):
+    """Bring a widget into sight where it lies in a scroll area."""
+    ancestor = widget.parent()
+    while ancestor is not None:
+        if ancestor.inherits("QScrollArea"):
+            ancestor.ensureWidgetVisible(widget)
+            return
+        ancestor = ancestor.parent()

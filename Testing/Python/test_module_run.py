@@ -1,0 +1,274 @@
+"""Runs from the panel and from scripts: the real engine in its child process, cancelled, refused, or gone wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip("slicer")
+pytest.importorskip("PySide6")
+
+import slicer
+from conftest import ROOT
+from Host import host, packages
+from module_cases import add_phantom, open_module, wait
+
+from MSKSegmentLib.ct.volume import CTVolume
+
+
+@pytest.fixture
+def panel(tiny_bundle, monkeypatch):
+    monkeypatch.setenv("MSKSEG_BUNDLES", str(tiny_bundle))
+    with open_module() as panel:
+        panel.inputs._selectBundle([Path(folder).name for folder in panel.inputs._folders].index("tiny"))
+        yield panel
+
+
+@pytest.fixture
+def ct(panel, phantom):
+    node = add_phantom(phantom)
+    panel.inputs.chooseCt(node)
+    return node
+
+
+def _segment(panel, samples=2):
+    panel.ui.samplesSpinBox.setValue(samples)
+    panel.ui.seedSpinBox.setValue(1)
+    assert panel.ui.segmentButton.enabled
+    panel.ui.segmentButton.click()
+
+
+def _child(panel):
+    return psutil.Process(panel.run._run._engine._process.pid)
+
+
+def test_segment_shows_progress_then_the_table_and_the_nodes(panel, ct):
+    ui, seen = panel.ui, []
+    ui.heightSpinBox.setValue(170)
+    _segment(panel)
+    assert ui.progressFrame.visible and ui.cancelButton.enabled and not ui.segmentButton.enabled
+    folder = panel.run._run._folder
+
+    def ended():
+        seen.append((ui.progressBar.value, ui.stageLabel.text))
+        return not panel.run.running
+
+    wait(ended, 120)
+    assert len({value for value, _ in seen}) > 5 and [value for value, _ in seen] == sorted(value for value, _ in seen)
+    assert any(text.startswith("Segmenting: slice") for _, text in seen)
+    assert not ui.progressFrame.visible and ui.segmentButton.enabled and not ui.cancelButton.enabled
+    case = panel.review.case
+    assert ui.resultsTable.rowCount == 43 and case.nodes.ct is ct and case.nodes.uncertainty is not None
+    assert case.session.result.provenance["settings"]["height_m"] == 1.7
+    assert case.session.result.provenance["settings"]["passes"] == 2
+    assert not folder.exists(), "temporary files stay behind"
+
+
+def test_cancel_ends_the_child_and_keeps_nothing(panel, ct):
+    _segment(panel, samples=200)
+    wait(lambda: panel.ui.progressBar.value > 100)
+    child, folder = _child(panel), panel.run._run._folder
+    panel.ui.cancelButton.click()
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert not folder.exists() and panel.review.case is None
+    assert "cancelled" in panel.ui.messageLabel.text and panel.ui.segmentButton.enabled
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+
+
+@pytest.mark.parametrize("how", ["scene", "volume", "application"])
+def test_what_takes_the_ct_away_cancels_the_run(panel, ct, how):
+    _segment(panel, samples=200)
+    wait(lambda: panel.ui.progressBar.value > 50)
+    child, folder = _child(panel), panel.run._run._folder
+    if how == "scene":
+        slicer.mrmlScene.Clear(False)
+    elif how == "volume":
+        slicer.mrmlScene.RemoveNode(ct)
+        assert "CT was removed" in panel.ui.messageLabel.text
+    else:
+        slicer.app.moduleManager().unload("MSKSegment")
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert not folder.exists()
+
+
+def test_a_volume_that_is_no_ct_is_refused_in_one_sentence(panel, phantom):
+    flat = CTVolume(phantom.hu * 0 + 40, phantom.geometry)
+    panel.inputs.chooseCt(add_phantom(flat, "flat"))
+    _segment(panel)
+    wait(lambda: not panel.run.running)
+    text = panel.ui.messageLabel.text
+    assert panel.ui.messageFrame.visible and text.endswith(".") and "\n" not in text and "Traceback" not in text
+    assert panel.review.case is None and panel.ui.segmentButton.enabled
+
+
+def test_an_empty_volume_is_refused_before_a_child_starts(panel):
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
+    panel.inputs.chooseCt(node)
+    _segment(panel)
+    assert not panel.run.running and "holds no image" in panel.ui.messageLabel.text
+
+
+def test_without_a_ct_segment_is_off_and_says_why(panel):
+    assert not panel.ui.segmentButton.enabled and panel.ui.segmentButton.toolTip == "Choose a CT first"
+
+
+def test_a_crash_shows_a_sentence_and_a_log_that_can_be_copied_without_paths(panel, ct, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'segment' in sys.argv:\n"
+        "    import MSKSegmentLib.cli as cli\n"
+        f"    def broken(*a): raise ZeroDivisionError('planned in {tmp_path}/Yamada_Taro.nii')\n"
+        "    cli._segment = broken\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    _segment(panel)
+    wait(lambda: not panel.run.running)
+    ui = panel.ui
+    assert "ZeroDivisionError" in ui.messageLabel.text and "Traceback" not in ui.messageLabel.text
+    assert ui.detailsButton.visible and not ui.detailsText.visible
+    ui.detailsButton.click()
+    assert ui.detailsText.visible and "planned" in ui.detailsText.plainText
+    ui.copyButton.click()
+    copied = slicer.app.clipboard().text()
+    assert "ZeroDivisionError" in copied and str(tmp_path) not in copied and "Yamada" not in copied
+    ui.messageCloseButton.click()
+    assert not ui.messageFrame.visible
+
+
+def test_without_pytorch_and_its_extension_the_message_says_how_to_get_it(phantom):
+    with open_module(pytorchExtension=False) as panel:
+        packages.missing.add("torch")
+        panel.inputs.chooseCt(add_phantom(phantom))
+        _segment(panel)
+        text = panel.ui.messageLabel.text
+        assert not panel.run.running and "PyTorch" in text and "Extensions Manager" in text
+        assert not packages.requests
+
+
+def test_missing_pytorch_is_installed_after_asking_and_the_run_goes_on(panel, ct):
+    import qt
+
+    packages.missing.add("torch")
+    host.answer(qt.QMessageBox.Cancel)
+    _segment(panel)
+    assert not panel.run.running and "click Segment again" in panel.ui.messageLabel.text
+    panel.ui.segmentButton.click()
+    assert packages.requests[-1][0] == "installTorch" and panel.run.running
+    assert not panel.ui.messageFrame.visible
+
+
+def test_a_region_of_interest_limits_the_run(panel, ct, phantom):
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "ROI")
+    low = phantom.geometry.to_physical((0, 0, 6))
+    high = phantom.geometry.to_physical((phantom.geometry.size[0] - 1, phantom.geometry.size[1] - 1, 17))
+    middle, size = (low + high) / 2, abs(high - low) + 1
+    roi.SetCenter(-middle[0], -middle[1], middle[2])
+    roi.SetSize(*size)
+    panel.ui.roiSelector.setCurrentNode(roi)
+    _segment(panel)
+    wait(lambda: not panel.run.running, 120)
+    labels = panel.review.case.session.result.labels
+    assert labels[6:18].any() and not labels[:6].any() and not labels[18:].any()
+    assert "region of interest" in panel.ui.messageLabel.text
+    # An empty region is refused in words.
+    panel.ui.roiSelector.setCurrentNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "empty"))
+    _segment(panel)
+    assert not panel.run.running and "region of interest" in panel.ui.messageLabel.text
+
+
+def test_the_inputs_are_kept_in_the_scene(panel, ct):
+    ui = panel.ui
+    ui.heightSpinBox.setValue(171)
+    ui.samplesSpinBox.setValue(7)
+    ui.seedSpinBox.setValue(0)
+    ui.deviceSelector.setCurrentIndex(1)
+    before = panel.inputs.options
+    slicer.util.selectModule("Data")
+    slicer.util.selectModule("MSKSegment")
+    assert panel.inputs.options == before and panel.inputs.ctNode is ct and before.seed == 0
+    node = panel.logic.getParameterNode()
+    assert node.GetNodeReference("ct") is ct and "/" not in node.GetParameter("bundle")
+
+
+def test_another_ct_does_not_inherit_the_height(panel, ct, phantom):
+    panel.ui.heightSpinBox.setValue(171)
+    panel.inputs.chooseCt(add_phantom(phantom, "another"))
+    assert panel.ui.heightSpinBox.value == 0 and "needed" in panel.ui.heightSourceLabel.text
+
+
+@pytest.mark.parametrize(("header", "height"), [("1.68", 168), ("0", 0), ("168", 0), ("", 0)])
+def test_height_comes_from_the_dicom_header(panel, phantom, monkeypatch, header, height):
+    class Database:
+        isOpen = True
+
+        def fileForInstance(self, uid):
+            return f"/somewhere/{uid}"
+
+        def fileValue(self, path, tag):
+            assert (path, tag) == ("/somewhere/1.2.3", "0010,1020")
+            return header
+
+    monkeypatch.setattr(slicer, "dicomDatabase", Database(), raising=False)
+    node = add_phantom(phantom, "from DICOM")
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    panel.inputs.chooseCt(node)
+    assert panel.ui.heightSpinBox.value == pytest.approx(height)
+    assert ("DICOM" in panel.ui.heightSourceLabel.text) == bool(height)
+
+
+def test_the_device_line_names_device_and_time(panel, ct):
+    wait(lambda: "CPU" in panel.ui.deviceLabel.text or "NVIDIA" in panel.ui.deviceLabel.text, 120)
+    engine = panel.device._engine
+    assert engine is None and any(word in panel.ui.deviceLabel.text for word in ("second", "minute"))
+
+
+def test_a_script_segments_without_panel_and_window(tiny_bundle, phantom, tmp_path):
+    host.start()
+    try:
+        folder = str(ROOT / "MSKSegment")
+        sys.path.insert(0, folder)
+        from MSKSegment import MSKSegmentLogic
+
+        stages = []
+        logic = MSKSegmentLogic()
+        options = {"bundle": str(tiny_bundle), "samples": 2, "seed": 1, "heightCm": 165}
+        case = logic.segment(add_phantom(phantom), lambda event: stages.append(event.stage), **options)
+        assert "inference" in stages and logic.cases == (case,)
+        key = next(row.key for row in case.session.rows() if row.found)
+        case.session.accept(key)
+        logic.exportCsv(case, tmp_path / "table.csv")
+        assert "accepted" in (tmp_path / "table.csv").read_text(encoding="utf-8")
+        with pytest.raises(Exception, match="bundle"):
+            logic.segment(case.nodes.ct, bundle="no such bundle")
+    finally:
+        sys.path.remove(folder)
+        host.close()
+
+
+def test_opening_the_module_loads_no_torch_and_asks_nothing():
+    code = (
+        "import sys\n"
+        f"sys.path[:0] = [{str(ROOT / 'Testing')!r}]\n"
+        "import socket\n"
+        "def refuse(*a, **k): raise AssertionError('network')\n"
+        "socket.socket.connect = refuse\n"
+        "from Host import host\n"
+        "host.start()\n"
+        "host.loadModule('MSKSegment')\n"
+        "host.processEvents(0.2)\n"
+        "assert not host.errors(), host.errors()\n"
+        "assert not host.messages(), host.messages()\n"
+        "heavy = {'torch', 'SimpleITK', 'scipy', 'pydicom', 'monai', 'skimage'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+        "host.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stdout + done.stderr
+
+
+def test_the_modules_own_test_passes_with_the_bundled_model():
+    """What Slicer runs as MSKSegmentTest: the sample CT, the bundled model with a single pass."""
+    with open_module():
+        slicer.selfTests["MSKSegment"](msec=1)
