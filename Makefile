@@ -1,6 +1,7 @@
-# make run   set up everything, then segment the sample CT (or CT=path, into OUT=folder)
-# make test  linters, types and all tests
-# make env   the environment alone, in .venv
+# make run     set up everything, then segment the sample CT (or CT=path, into OUT=folder)
+# make review  look at the last result, or that in OUT, and correct it in the browser
+# make test    linters, types and all tests
+# make env     the environment alone, in .venv
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,12 +12,21 @@ OUT ?=
 ARGS ?=
 
 BIN := $(VENV)/bin
+# Debian packages: offscreen rendering with VTK, which the review needs too; for the tests Qt's offscreen platform, a font for its
+# widgets, and a browser.
+WEB_PACKAGES := libegl1 libgl1 libgl1-mesa-dri libopengl0
+TEST_PACKAGES := $(WEB_PACKAGES) libxkbcommon0 libfontconfig1 libdbus-1-3 libglib2.0-0 fonts-dejavu-core chromium
 
-.PHONY: run test env clean
+.PHONY: run review test env clean
 
 run: $(VENV)/.ready
 	@name=$$(basename "$(CT)"); out="$(OUT)"; \
-	$(BIN)/python -m MSKSegmentLib segment "$(CT)" -o "$${out:-out/$${name%%.*}}" $(ARGS)
+	$(BIN)/python -m MSKSegmentLib segment "$(CT)" -o "$${out:-out/$${name%%.*}}" --keep-ct $(ARGS)
+	@echo "Look at it, and correct it, in the browser: make review$(if $(OUT), OUT=\"$(OUT)\")"
+
+review: $(VENV)/.ready-web
+	@last=$$(ls -t out/*/result.json 2>/dev/null | head -n 1); out="$(OUT)"; out="$${out:-$${last%/result.json}}"; \
+	$(BIN)/python -m MSKSegmentLib review $${out:+"$$out"} --results out $(ARGS)
 
 env: $(VENV)/.ready
 
@@ -31,8 +41,13 @@ $(VENV)/.ready: pyproject.toml Tools/prepare.sh
 	$(BIN)/python -m pip install -qq --editable ".[torch,dicom,scene]"
 	@touch $@
 
+$(VENV)/.ready-web: $(VENV)/.ready
+	sh Tools/prepare.sh packages $(WEB_PACKAGES)
+	$(BIN)/python -m pip install -qq --editable ".[web]"
+	@touch $@
+
 $(VENV)/.ready-test: $(VENV)/.ready
-	sh Tools/prepare.sh packages libegl1 libgl1-mesa-dri libopengl0
+	sh Tools/prepare.sh packages $(TEST_PACKAGES)
 	$(BIN)/python -m pip install -qq --editable ".[test]"
 	@touch $@
 

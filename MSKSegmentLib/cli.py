@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import RESEARCH_USE_ONLY, __version__
+from .cli_devices import add_devices
 from .cli_evaluation import add_evaluate, add_realism
+from .cli_review import add_review
 from .cli_training import add_training
 from .engine.cancelling import Checkpoint, cancellable
 from .engine.progress import JsonLines, make_reporter
-from .errors import InputError, MSKSegmentError
+from .errors import DependencyError, InputError, MSKSegmentError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; errors are one sentence on stderr (and a JSON line where asked for)."""
-    lines = JsonLines() if "json" in _progress_kind(arguments) else None
+    lines = JsonLines() if _a_program_reads(arguments) else None
     for stream in (sys.stdout, sys.stderr):
         # Names of patients' folders are not always in the terminal's encoding.
         if hasattr(stream, "reconfigure"):
@@ -37,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return options.run(options, checkpoint) or 0
     except MSKSegmentError as error:
         code, message = error.exit_code, str(error)
+    except ModuleNotFoundError as error:
+        code, message = DependencyError.exit_code, _missing_package(error.name or "")
     except MemoryError:
         code, message = 1, "The computer's memory is exhausted; close other programs or crop the CT and try again."
     except BrokenPipeError:
@@ -50,15 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _progress_kind(arguments: Sequence[str] | None) -> str:
-    """The value of --progress, needed before parsing so that a parse error also reaches a program that reads JSON."""
+def _missing_package(module: str) -> str:
+    package = module.partition(".")[0]
+    name = {"torch": "PyTorch"}.get(package, package)
+    return (
+        f"The Python package {name} is not installed; install it, in 3D Slicer by clicking Segment while the computer is online, "
+        f"elsewhere with: pip install {package}."
+    )
+
+
+def _a_program_reads(arguments: Sequence[str] | None) -> bool:
+    """Whether JSON is asked for; needed before parsing so that a parse error also reaches the program that reads it."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    for position, word in enumerate(words):
-        if word == "--progress":
-            return "".join(words[position + 1 : position + 2])
-        if word.startswith("--progress="):
-            return word.partition("=")[2]
-    return ""
+    if {"--json", "--progress=json"} & set(words):
+        return True
+    return any(word == "--progress" and value == "json" for word, value in zip(words, words[1:], strict=False))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_segment(commands)
     _add_check_and_measure(commands)
+    add_devices(commands)
+    add_review(commands)
     _add_bundle(commands)
     add_training(commands)
     add_evaluate(commands)
@@ -84,8 +96,16 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     segment.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
     segment.add_argument("--seed", type=int, help="repeat a run exactly")
     segment.add_argument("--series", metavar="N|UID", help="which DICOM series, where there are several")
+    segment.add_argument(
+        "--roi",
+        type=float,
+        nargs=6,
+        metavar=("X0", "X1", "Y0", "Y1", "Z0", "Z1"),
+        help="only this part of the scan: bounds in mm along the patient's axes (LPS)",
+    )
     segment.add_argument("--progress", default="bar", choices=("bar", "json", "none"))
     segment.add_argument("--scene", action="store_true", help="also write scene.mrb for 3D Slicer (needs slicer-core)")
+    segment.add_argument("--keep-ct", action="store_true", help="also put a copy of the CT into the folder, as ct.nrrd")
     segment.add_argument("--record-path", action="store_true", help="note the CT's path in result.json")
     segment.set_defaults(run=_segment)
 
@@ -132,10 +152,12 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .bundle import resolve_bundle
     from .console import print_result
     from .ct import read_ct
-    from .export.result_folder import SCENE, check_output, write_result
+    from .ct.region import Region
+    from .export.result_folder import CT, SCENE, check_output, write_result
+    from .export.segmentation_file import write_ct
     from .pipeline import Settings, segment_case
 
-    check_output(options.output)
+    check_output(options.output, keep_review=True)
     reporter = make_reporter(options.progress)
     try:
         reporter.step("reading", 0, 1)
@@ -145,13 +167,18 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         reporter.step("reading", 1, 1)
         checkpoint()
         height = options.height_cm / 100 if options.height_cm is not None else None
-        settings = Settings(options.device, options.samples, options.seed, height)
+        region = Region(tuple(options.roi)) if options.roi is not None else None
+        settings = Settings(options.device, options.samples, options.seed, height, region)
         result = segment_case(volume, bundle, settings, reporter.step, checkpoint)
         reporter.step("writing", 0, 1)
         source = str(options.ct.absolute()) if options.record_path else None
-        extra = None
-        if save_scene:
-            extra = lambda folder: save_scene(result, volume, folder / SCENE)  # noqa: E731
+
+        def extra(folder: Path) -> None:
+            if options.keep_ct:
+                write_ct(folder / CT, volume)
+            if save_scene:
+                save_scene(result, volume, folder / SCENE)
+
         write_result(options.output, result, source, extra)
         reporter.step("writing", 1, 1)
     finally:
@@ -192,7 +219,7 @@ def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .export.result_folder import check_output, write_result
     from .pipeline import measure_case
 
-    check_output(options.output)
+    check_output(options.output, keep_review=True)
     volume = read_ct(options.ct, options.series)
     labels, geometry = read_labels(options.segmentation)
     checkpoint()

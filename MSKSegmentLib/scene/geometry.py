@@ -88,13 +88,15 @@ def oriented_image(array: np.ndarray, geometry: Geometry, extent: Extent | None 
 def add_scalar_volume(
     scene: slicer.vtkMRMLScene, array: np.ndarray, geometry: Geometry, name: str
 ) -> slicer.vtkMRMLScalarVolumeNode:
-    """A volume node with a copy of an array ``[z, y, x]`` and a display node of its own."""
+    """A volume node with a copy of an array ``[z, y, x]`` and a display node of its own, whose window is the caller's to set."""
     import vtk
 
     image = vtk.vtkImageData()
     set_scalars(image, array, full_extent(geometry))
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     node.SetIJKToRASMatrix(vtk_matrix(ras_matrix(geometry)))
-    node.SetAndObserveImageData(image)
+    # A display that chooses its own window would look through all voxels for it, which takes a second for a large scan.
     node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    node.SetAndObserveImageData(image)
     return node

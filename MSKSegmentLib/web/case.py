@@ -1,0 +1,142 @@
+"""One open result in the scene of the views: CT, segments, uncertainty, surfaces, density."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ..anatomy import segments
+from ..review import ReviewSession
+from ..review.masks import union_box
+from ..scene import (
+    add_ct,
+    add_segmentation,
+    add_uncertainty,
+    ensure_closed_surface,
+    hide_density,
+    look_at,
+    show_density,
+    show_only_3d,
+)
+from ..scene.navigation import Bounds
+from ..scene.surfaces import surface_node
+from .views import Views, set_window
+
+# The selected segment stands out; the others stay to be seen against.
+_SELECTED_FILL, _OTHER_FILL = 1.0, 0.12
+_OTHER_OUTLINE = 0.75
+_CONTEXT_OPACITY = 0.22
+
+_MARGIN_MM = 15.0
+_CLOSER = 0.2
+
+_BONES = tuple(segment.key for segment in segments() if segment.structure.group == "bone")
+
+
+class CaseScene:
+    """The nodes of one case; `close` it before another one is opened in the same views."""
+
+    def __init__(self, views: Views, session: ReviewSession) -> None:
+        self._views = views
+        self._session = session
+        self.ct = add_ct(views.scene, session.volume)
+        self.segmentation = add_segmentation(views.scene, session.result, self.ct)
+        self._uncertainty: Any = None
+        views.show_volume(self.ct)
+        self.fit()
+
+    def set_window(self, preset: str) -> None:
+        """Choose one of the window presets."""
+        set_window(self.ct, preset)
+
+    def show_uncertainty(self, opacity: float) -> str:
+        """Lay the uncertainty over the CT (opacity 0..1; 0 hides it); returns the top of its range as text."""
+        if opacity <= 0:
+            self._views.show_overlay(None, 0.0)
+            return ""
+        if self._uncertainty is None:
+            # A quarter of the memory that a whole case takes: not before somebody wants to see it.
+            self._uncertainty = add_uncertainty(self._views.scene, self._session.result, reference_volume_node=self.ct)
+        self._views.show_overlay(self._uncertainty, opacity)
+        return f"{self._uncertainty.GetDisplayNode().GetWindowLevelMax():.2g}"
+
+    def show_segments(self, visible: bool) -> None:
+        """Show the segments in the slice views, or the bare CT."""
+        self.segmentation.GetDisplayNode().SetVisibility2D(visible)
+
+    def emphasize(self, key: str) -> None:
+        """Fill the selected segment, and draw the others as outlines with a hint of their colour."""
+        display = self.segmentation.GetDisplayNode()
+        modified = display.StartModify()
+        for other in self.segmentation.GetSegmentation().GetSegmentIDs():
+            display.SetSegmentOpacity2DFill(other, _SELECTED_FILL if other == key else _OTHER_FILL)
+            display.SetSegmentOpacity2DOutline(other, 1.0 if other == key else _OTHER_OUTLINE)
+        display.EndModify(modified)
+
+    def missing_surfaces(self, mode: str, key: str) -> list[str]:
+        """The segments whose surfaces a 3D mode ("segment", "density" or "all") needs and that were never made."""
+        made = surface_node(self.segmentation)
+        known = set(made.GetSegmentation().GetSegmentIDs()) if made else set()
+        return [wanted for wanted in [*self._solid(mode, key), *self._context(mode, key)] if wanted not in known]
+
+    def make_surface(self, key: str) -> None:
+        """Make a surface ahead of its being shown."""
+        ensure_closed_surface(self.segmentation, [key])
+
+    def show_three_d(self, mode: str, key: str) -> bool:
+        """Show the segment among translucent bones, its density, or all segments; returns whether there is anything to show."""
+        solid, context = self._solid(mode, key), self._context(mode, key)
+        show_only_3d(self.segmentation, [*solid, *context])
+        if made := surface_node(self.segmentation):
+            for shown in (*solid, *context):
+                made.GetDisplayNode().SetSegmentOpacity3D(shown, 1.0 if shown in solid else _CONTEXT_OPACITY)
+        if mode != "density":
+            hide_density(self._views.scene)
+            return bool(solid)
+        return show_density(self._views.scene, self.ct, self._session.result.labels, [key]) is not None
+
+    def fit(self) -> None:
+        """Fill the slice views with the part of the scan that has segments, or with all of it."""
+        self._views.fit(_bounds_ras(self._session, [row.key for row in self._session.rows()]))
+
+    def fit_three_d(self) -> None:
+        """Look at the whole patient from where the viewer stands."""
+        self._look_at([row.key for row in self._session.rows()])
+
+    def look_at_segment(self, key: str) -> None:
+        """Look at one segment from where the viewer stands."""
+        self._look_at([key])
+
+    def _look_at(self, keys: list[str]) -> None:
+        look_at(self._views.scene, cast(Bounds, _bounds_ras(self._session, keys)))
+        # The sphere around a box leaves much room beside what is longer than wide.
+        self._views.three_d.zoom(_CLOSER)
+
+    def close(self) -> None:
+        """Take the case out of the scene."""
+        hide_density(self._views.scene)
+        self._views.show_overlay(None, 0.0)
+        self._views.show_volume(None)
+        for node in (surface_node(self.segmentation), self.segmentation, self._uncertainty, self.ct):
+            if node is not None:
+                self._views.scene.RemoveNode(node)
+
+    def _solid(self, mode: str, key: str) -> list[str]:
+        if mode == "all":
+            return [row.key for row in self._session.rows() if row.found]
+        return [key] if mode == "segment" and key and self._session.row(key).found else []
+
+    def _context(self, mode: str, key: str) -> list[str]:
+        if mode != "segment":
+            return []
+        return [bone for bone in _BONES if bone != key and self._session.row(bone).found]
+
+
+def _bounds_ras(session: ReviewSession, keys: list[str]) -> tuple[float, ...]:
+    """A box in mm (RAS) around these segments, with a margin; around the scan when there is none of them."""
+    geometry = session.geometry
+    box = union_box(mask.box for key in keys if (mask := session.mask(key)))
+    start, size = (box.start_xyz, box.size_xyz) if box else ((0, 0, 0), geometry.size)
+    ends = [(first, first + count - 1) for first, count in zip(start, size, strict=True)]
+    corners = geometry.to_physical([(i, j, k) for i in ends[0] for j in ends[1] for k in ends[2]]) * (-1, -1, 1)
+    low, high = corners.min(axis=0) - _MARGIN_MM, corners.max(axis=0) + _MARGIN_MM
+    return tuple(float(bound) for pair in zip(low, high, strict=True) for bound in pair)

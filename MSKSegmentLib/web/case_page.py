@@ -1,0 +1,226 @@
+"""The page of one open result: table, selection, review actions, and the panels for pictures and tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ..errors import MSKSegmentError
+from ..review import ReviewSession, RowFilter
+from . import table
+from .opening import Opened
+from .picture_panel import PicturePanel
+from .pictures import histogram_chart, thumbnail
+from .tool_panel import ToolPanel
+
+_THUMBNAILS = 3
+
+
+class CasePage:
+    """What is on the page while a result is open. One object serves all results of a server, one after the other."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._state = server.state
+        self.opened: Opened | None = None
+        self.pictures = PicturePanel(server)
+        self.tools = ToolPanel(server, self.pictures, self._report)
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._listen()
+
+    @property
+    def session(self) -> ReviewSession | None:
+        """The review of the open result."""
+        return self.opened.session if self.opened else None
+
+    async def open(self, opened: Opened) -> None:
+        """Show a result; the first one also loads what draws the views, which takes a few seconds."""
+        session = opened.session
+        await self.pictures.open(session)
+        self.tools.open(session, bool(opened.read_only))
+        self.opened = opened
+        self._unsubscribe = session.subscribe(self._changed)
+        with self._state as state:
+            state.case_name = opened.name
+            state.read_only = opened.read_only
+            state.warnings = list(session.result.warnings)
+            state.update({"sort_column": "", "filter_text": "", "filter_flagged": False, "filter_group": "", "filter_side": ""})
+            state.selected, state.dialog, state.saved_text = "", "", ""
+            self._show_rows()
+            first = session.next_flagged() or next((row["key"] for row in state.rows), None)
+            if first:
+                self.select(first)
+
+    def leave(self) -> None:
+        """Close the result that is shown, if there is one."""
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
+        self.tools.leave()
+        self.pictures.leave()
+        self.opened = None
+
+    def close(self) -> None:
+        """The server ends."""
+        self.leave()
+        self.pictures.close()
+
+    def select(self, key: str, jump: bool = True) -> None:
+        """Show a segment: its worst slice, its surface, its numbers."""
+        if self.session is None or key not in table.NAMES:
+            return
+        with self._state as state:
+            state.selected = key
+            self._show_selected()
+            self.tools.choose(key)
+            self.pictures.select(key)
+            if jump:
+                self._go_to_worst(0)
+
+    def next_flagged(self) -> None:
+        """Go to the next segment that needs a look."""
+        if self.session and (key := self.session.next_flagged(self._state.selected or None)):
+            with self._state:
+                self._show_rows()
+                self.select(key)
+
+    def accept(self) -> None:
+        """Accept the selected segment."""
+        self._review(lambda session, key: session.accept(key))
+
+    def reopen(self) -> None:
+        """Take the acceptance of the selected segment back."""
+        self._review(lambda session, key: session.reopen(key))
+
+    def revert(self) -> None:
+        """Bring back what the network drew of the selected segment."""
+        self._review(lambda session, key: self.tools.revert(key))
+
+    def step(self, by: int) -> None:
+        """Select the next or the previous row of the table as it is shown."""
+        keys = [row["key"] for row in self._state.rows]
+        if keys:
+            at = keys.index(self._state.selected) if self._state.selected in keys else -1 if by > 0 else 0
+            self.select(keys[(at + by) % len(keys)])
+
+    def _listen(self) -> None:
+        controller, state = self._server.controller, self._state
+        actions: dict[str, Callable[..., None]] = {
+            "select": self.select,
+            "next_flagged": self.next_flagged,
+            "accept": self.accept,
+            "reopen": self.reopen,
+            "revert": self.revert,
+            "sort": self._sort,
+            "worst": self._go_to_worst,
+            "refresh_history": self._show_history,
+            "key": self._key,
+        }
+        for name, action in actions.items():
+            controller.trigger(name)(action)
+        state.change("filter_text", "filter_flagged", "filter_group", "filter_side")(lambda **_: self._show_rows())
+
+    def _review(self, action: Callable[[ReviewSession, str], None]) -> None:
+        key = self._state.selected
+        if self.session is None or not key or self.opened is None or self.opened.read_only:
+            return
+        try:
+            action(self.session, key)
+        except MSKSegmentError as error:
+            self._report(str(error))
+
+    def _report(self, sentence: str) -> None:
+        with self._state as state:
+            state.problem, state.problem_details = sentence, ""
+
+    def _changed(self, keys: tuple[str, ...]) -> None:
+        """Rows have changed: by a correction, an acceptance, or the height."""
+        session = self.session
+        if session is None:
+            return
+        with self._state as state:
+            state.rows = table.refreshed_rows(state.rows, session.rows())
+            self._show_counts(session)
+            if state.selected:
+                self._show_selected()
+                state.worst_shown = -1
+            if state.dialog == "history":
+                self._show_history()
+            state.saved_text = f"Saved {datetime.now():%H:%M:%S}"
+        self.pictures.changed()
+
+    def _sort(self, column: str) -> None:
+        """Ascending, then descending, then worst first again."""
+        with self._state as state:
+            if state.sort_column != column:
+                state.sort_column, state.sort_descending = column, False
+            elif not state.sort_descending:
+                state.sort_descending = True
+            else:
+                state.sort_column, state.sort_descending = "", False
+            self._show_rows()
+
+    def _show_rows(self) -> None:
+        if self.session is None:
+            return
+        state, rows = self._state, self.session.rows()
+        wanted = RowFilter(state.filter_flagged, state.filter_group or None, state.filter_side or None, state.filter_text)
+        state.rows = table.shown_rows(rows, wanted, state.sort_column, state.sort_descending)
+        self._show_counts(self.session)
+
+    def _show_counts(self, session: ReviewSession) -> None:
+        state, rows = self._state, session.rows()
+        state.row_total = len(rows)
+        state.counts = table.light_counts(rows)
+        state.flagged_left = sum(row.needs_review for row in rows)
+
+    def _show_selected(self) -> None:
+        session, key = self.session, self._state.selected
+        assert session is not None
+        self._state.selected_row = table.selected_row(session.row(key))
+        self._state.histogram = histogram_chart(session.histogram(key))
+        self._state.thumbnails = [
+            {
+                "number": number,
+                "src": thumbnail(session, key, worst),
+                "text": f"Slice {worst.index + 1}",
+                "title": f"Slice {worst.index + 1}, {worst.area_cm2:.1f} cm²"
+                + ("" if worst.uncertainty is None else f", uncertainty {worst.uncertainty:.2g}"),
+            }
+            for number, worst in enumerate(session.worst_slices(key, _THUMBNAILS))
+        ]
+
+    def _go_to_worst(self, number: int) -> None:
+        key = self._state.selected
+        slices = self.session.worst_slices(key, _THUMBNAILS) if self.session and key else ()
+        with self._state as state:
+            if 0 <= number < len(slices):
+                state.worst_shown = number
+                self.pictures.jump(slices[number].point_lps)
+            elif not slices:
+                state.worst_shown = -1
+
+    def _show_history(self) -> None:
+        if self.session is not None:
+            self._state.history = table.history_lines(self.session.history)
+
+    def _key(self, key: str) -> None:
+        if self.session is None:
+            return
+        actions: dict[str, Callable[[], None]] = {
+            "n": self.next_flagged,
+            "a": self.accept,
+            "j": lambda: self.step(1),
+            "ArrowDown": lambda: self.step(1),
+            "k": lambda: self.step(-1),
+            "ArrowUp": lambda: self.step(-1),
+            "[": lambda: self._go_to_worst(self._state.worst_shown - 1),
+            "]": lambda: self._go_to_worst(self._state.worst_shown + 1),
+            "h": self._show_history,
+            **self.pictures.keys(),
+            **self.tools.keys(),
+        }
+        if key in actions:
+            with self._state:
+                actions[key]()
+

@@ -1,0 +1,298 @@
+"""What the page can ask of this computer: results, uploads, runs, and the one result that is open.
+
+It knows no page: it changes its public attributes and calls whoever has subscribed. Everything happens in one asyncio loop;
+what takes long happens in threads or in the engine's process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..engine import SegmentRequest
+from ..errors import Cancelled, MSKSegmentError
+from ..resources import resource_file
+from ..review.redaction import redacted
+from .library import ListedResult, claim_folder, find_result, is_result, list_results, safe_name
+from .opening import Opened, earlier_result, open_result
+from .options import ReviewOptions, Target
+from .run import Progress, Segmentation
+from .uploads import ArrivedCT, Upload, UploadProgress, remove_leftovers
+
+Callback = Callable[[], None]
+_SAMPLE = "SampleCT", "sample_ct.nii.gz"
+_FIRST_WORDS = {"running": "Starting", "opening": "Opening the result", "closing": "Saving the result"}
+_BUSY = "Another scan or result is open or under way; finish or close it before you upload a file."
+_CLOSING_S = 20.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong: one sentence, and a log without paths and names for whoever wants to report it (may be empty)."""
+
+    sentence: str
+    details: str = ""
+
+
+class Desk:
+    """The state of one server, see the module. `page` is start, list, running, opening, case or closing."""
+
+    def __init__(self, options: ReviewOptions) -> None:
+        self.options = options
+        self.page = "start" if options.kind is Target.NOTHING else "list"
+        self.progress: Progress | None = None
+        self.upload: UploadProgress | None = None
+        self.problem: Problem | None = None
+        self.notice = ""
+        self.opened: Opened | None = None
+        self._home = self.page
+        self._run: Segmentation | None = None
+        self._cancel_asked = False
+        self._callbacks: list[Callback] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        if not options.single:
+            remove_leftovers(options.folder)
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The largest file that is taken."""
+        return self.options.max_upload_mb * 2**20
+
+    @property
+    def can_upload(self) -> bool:
+        """Whether new scans can be segmented here: not when one given result is reviewed."""
+        return not self.options.single
+
+    @property
+    def can_list(self) -> bool:
+        """Whether there are other results to go back to."""
+        return not self.options.single
+
+    @property
+    def sample_available(self) -> bool:
+        """Whether the sample CT came with the installation."""
+        return self.can_upload and _sample_ct() is not None
+
+    def results(self) -> tuple[ListedResult, ...]:
+        """The results in the chosen folder, worst first."""
+        return list_results(self.options.folder)
+
+    def subscribe(self, callback: Callback) -> Callback:
+        """Call `callback` after every change; returns what ends that."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    def start(self) -> None:
+        """Begin with what the command line asked for."""
+        kind, options = self.options.kind, self.options
+        if kind is Target.RESULT:
+            self.open(".")
+        elif kind is Target.CT:
+            assert options.target is not None
+            self._home = "start"
+            ct = ArrivedCT(options.target, safe_name(options.target.resolve().name), series=options.series)
+            self._begin(self._segment(ct), "running")
+
+    def open(self, name: str) -> None:
+        """Open a listed result."""
+        folder = find_result(self.options.folder, name)
+        if folder is None:
+            self._show(problem=Problem("This result is no longer there; choose another one from the list."))
+        else:
+            self._begin(self._open(folder), "opening")
+
+    def open_sample(self) -> None:
+        """Segment the sample CT, or open its result when there is one."""
+        path = _sample_ct()
+        if not self.can_upload or path is None:
+            self._show(problem=Problem("The sample CT is not part of this installation; upload a CT instead."))
+        else:
+            self._begin(self._segment(ArrivedCT(path, safe_name(path.name))), "running")
+
+    def cancel(self) -> None:
+        """Stop the run."""
+        self._cancel_asked = True
+        if self._run is not None:
+            self._run.cancel()
+
+    def to_list(self) -> None:
+        """Close the open result and show the others."""
+        if self.can_list and self.opened is not None:
+            self._begin(self._leave(), "closing")
+
+    def dismiss(self) -> None:
+        """Put away the problem or notice."""
+        self._show()
+
+    def begin_upload(self, name: str, total: int) -> Upload:
+        """Room for a file that is about to arrive.
+
+        Raises:
+            MSKSegmentError: uploads are not possible now, or not of this size.
+        """
+        if not self.can_upload or self.upload is not None or self._is_busy():
+            raise MSKSegmentError(_BUSY)
+        self.problem, self.notice = None, ""
+        upload = Upload(self.options.folder, name, total, self.max_upload_bytes)
+        self.show_upload(upload.progress)
+        return upload
+
+    def show_upload(self, progress: UploadProgress | None) -> None:
+        """Show how far an upload is; None when it is over."""
+        self.upload = progress
+        self._changed()
+
+    def refuse(self, sentence: str) -> None:
+        """Say why something could not be done, without disturbing what is under way."""
+        self.problem = Problem(sentence)
+        self._changed()
+
+    def take(self, arrived: ArrivedCT) -> None:
+        """Segment an uploaded CT."""
+        if self._is_busy():
+            arrived.discard()
+            self.refuse(_BUSY)
+        else:
+            self._begin(self._segment(arrived), "running")
+
+    async def close(self) -> None:
+        """Stop a run and close what is open; the server ends."""
+        self.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSING_S)
+        await self._shut()
+
+    def _is_busy(self) -> bool:
+        return self.page not in ("start", "list") or bool(self._tasks)
+
+    def _begin(self, work: Coroutine[Any, Any, None], page: str) -> None:
+        if self._tasks:
+            work.close()
+            return
+        self.page, self.progress = page, Progress(_FIRST_WORDS[page], 0.0)
+        self.problem, self.notice, self._cancel_asked = None, "", False
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._changed()
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self._shut()
+        except MSKSegmentError as error:
+            # Nothing is closed before it is saved.
+            work.close()
+            self.page, self.progress = "case", None
+            self._show(Problem(str(error)))
+            return
+        try:
+            await work
+        except MSKSegmentError as error:
+            self._go_home(Problem(str(error)))
+        except MemoryError:
+            self._go_home(
+                Problem("The computer's memory is exhausted; close other programs or crop the CT and try again.")
+            )
+        except Exception as error:
+            logging.getLogger(__name__).exception("The review failed")
+            sentence = f"The program failed unexpectedly ({type(error).__name__}); please report it with the details."
+            self._go_home(Problem(sentence, redacted(traceback.format_exc())))
+
+    async def _open(self, folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        options = self.options
+        self.opened = await loop.run_in_executor(None, open_result, folder, options.ct, options.series, options.author)
+        self.opened.autosave(self.refuse)
+        self.page, self.progress = "case", None
+        self._changed()
+
+    async def _segment(self, ct: ArrivedCT) -> None:
+        loop, options = asyncio.get_running_loop(), self.options
+        made = None
+        try:
+            if options.reuses_results:
+                made = await loop.run_in_executor(None, earlier_result, options.folder, ct.name, ct.path, ct.series)
+            if made is None and self._cancel_asked:
+                self._go_home(None, "The run was cancelled; nothing was written.")
+            elif made is None:
+                made = await self._run_engine(ct)
+            else:
+                self.notice = "This scan was segmented before; its result has been opened."
+        finally:
+            ct.discard()
+        if made is not None:
+            self._show_progress(Progress("Opening the result", 100.0))
+            await self._open(made)
+
+    async def _run_engine(self, ct: ArrivedCT) -> Path | None:
+        """The result folder that a run has made; None when it did not."""
+        options, folder = self.options, claim_folder(self.options.folder, ct.name)
+        self._run = Segmentation(
+            SegmentRequest(
+                ct.path,
+                folder,
+                options.bundle,
+                options.passes,
+                options.device,
+                height_cm=options.height_cm,
+                series=ct.series,
+                keep_ct=True,
+            ),
+            self._show_progress,
+        )
+        try:
+            ending = await self._run.run()
+        finally:
+            self._run = None
+            if not is_result(folder):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+        if ending.code == 0:
+            return folder
+        if ending.code == Cancelled.exit_code:
+            self._go_home(None, ending.message)
+        else:
+            self._go_home(Problem(ending.message, redacted(ending.details, [ct.path])))
+        return None
+
+    def _show_progress(self, progress: Progress) -> None:
+        self.progress = progress
+        self._changed()
+
+    def _go_home(self, problem: Problem | None, notice: str = "") -> None:
+        self.page, self.progress = self._home, None
+        self._show(problem, notice)
+
+    def _show(self, problem: Problem | None = None, notice: str = "") -> None:
+        self.problem, self.notice = problem, notice
+        self._changed()
+
+    async def _leave(self) -> None:
+        self._home = "list"
+        self._go_home(None)
+
+    async def _shut(self) -> None:
+        """Close the open result, whole on the drive before the next reviewer may write."""
+        if self.opened is None:
+            return
+        await self.opened.write_segmentation()
+        closing, self.opened = self.opened, None
+        self._changed()
+        closing.release()
+
+    def _changed(self) -> None:
+        for callback in tuple(self._callbacks):
+            callback()
+
+
+def _sample_ct() -> Path | None:
+    try:
+        return resource_file(*_SAMPLE)
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,232 @@
+"""Corrections: the tools on the selected segment, what they do to the review, and the way back.
+
+Voxels are painted on in the scene and measured in the review session; both always hold the same labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import segments
+from ..ct.cropping import Box
+from ..review import ReviewSession, SegmentMask
+from ..review.masks import EMPTY_BOX, relative_to, union_box
+from ..scene.edits import ensure_segment, put_mask
+from ..scene.label_map import segment_labels
+from . import workbench
+from .strokes import box_of_bounds, register_drawing_tools, widened
+from .views import Views
+
+_LABELS = {segment.key: segment.label for segment in segments()}
+_KEYS = {label: key for key, label in _LABELS.items()}
+# A stroke keeps a few thousand voxels, a smoothed muscle a few million.
+_UNDO_STEPS = 50
+# Room around a segment for tools that make it larger.
+_MARGIN_MM = 12.0
+_CUT_MARGIN_MM = 60.0
+
+Step = tuple[Box, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ToolSettings:
+    """What the page's controls say: diameters and sizes in mm, thresholds in HU, see the state of the same names."""
+
+    brush_mm: float
+    brush_sphere: bool
+    scissors_mode: str
+    scissors_slice: bool
+    threshold_low: float
+    threshold_high: float
+    smooth_mode: str
+    smooth_mm: float
+    islands_mode: str
+    islands_voxels: int
+
+
+class Editing:
+    """The tools of one open case. `on_history` is called when undo or redo become possible or impossible."""
+
+    def __init__(
+        self, views: Views, session: ReviewSession, node: Any, ct: Any, on_history: Callable[[], None] = lambda: None
+    ) -> None:
+        """`node` is the segmentation in the views' scene that holds the session's labels, `ct` the CT's node."""
+        from undo_stack import UndoStack
+
+        self._views = views
+        self._session = session
+        self._node = node
+        self._editor = views.app.segmentation_editor
+        self._editor.set_active_segmentation(node, ct)
+        self._tools = register_drawing_tools(self._editor)
+        self._tools.paint.after_stroke = self._tools.erase.after_stroke = self._stroke
+        self._tools.scissors.cut = self._cut
+        self._bench: workbench.Workbench | None = None
+        self._stack = UndoStack(undo_limit=_UNDO_STEPS)
+        self._stack.index_changed.connect(lambda *_: on_history())
+        self.key = ""
+        self.settings: ToolSettings | None = None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._stack.can_undo())
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._stack.can_redo())
+
+    def choose(self, key: str) -> None:
+        """Work on a segment, also on one that has no voxel yet."""
+        self.key = key
+        ensure_segment(self._node, key)
+        self._editor.set_active_segment_id(key)
+
+    def activate(self, tool: str, settings: ToolSettings) -> None:
+        """Take a tool into the hand; those without a mouse only wait for `apply`. An empty name puts all away."""
+        self.settings = settings
+        effect = {
+            "paint": self._tools.paint,
+            "erase": self._tools.erase,
+            "scissors": self._tools.scissors,
+        }.get(tool)
+        if effect is None:
+            self._editor.deactivate_effect()
+            return
+        self._editor.set_active_effect(effect)
+        # The page's stylus is in mm of the patient, not in shares of a screen that the server does not have.
+        if tool != "scissors":
+            self._set_brush(effect, settings)
+
+    def apply(self, tool: str) -> bool:
+        """Run the tool on the whole segment; returns whether it changed anything."""
+        settings = self.settings
+        assert settings is not None, "a tool is activated before it is applied"
+        work = {
+            "threshold": workbench.threshold(settings.threshold_low, settings.threshold_high),
+            "smooth": workbench.smooth(settings.smooth_mode, settings.smooth_mm),
+            "islands": workbench.keep_largest
+            if settings.islands_mode == "keep_largest"
+            else workbench.remove_small(settings.islands_voxels),
+        }[tool]
+        return self._work(work, _MARGIN_MM, take=False)
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self._stack.undo()
+
+    def redo(self) -> None:
+        """Do the last step that was taken back again."""
+        self._stack.redo()
+
+    def revert(self, key: str) -> None:
+        """Bring back what the network drew."""
+        mask, before = self._session.automatic_mask(key) or SegmentMask.empty(), self._session.mask(key)
+        box = union_box([mask.box, before.box if before else None])
+        labels = None if box is None else self._labels(box).copy()
+        self._session.revert(key)
+        if box is not None and labels is not None:
+            self._push(box, labels, self._labels(box).copy())
+            put_mask(self._node, key, mask)
+            self._render()
+
+    def close(self) -> None:
+        """Put all tools away; the case is closed."""
+        self._tools.paint.after_stroke = self._tools.erase.after_stroke = self._tools.scissors.cut = None
+        self._editor.deactivate_effect()
+
+    def _set_brush(self, effect: Any, settings: ToolSettings) -> None:
+        from trame_slicer.segmentation import BrushDiameterMode
+
+        effect.set_brush_diameter(settings.brush_mm, BrushDiameterMode.Absolute)
+        effect.set_use_sphere_brush(settings.brush_sphere)
+
+    def _labels(self, box: Box) -> np.ndarray:
+        return self._session.result.labels[box.slices]
+
+    def _stroke(self, bounds: tuple[float, ...]) -> None:
+        """The scene has been painted on: tell the session."""
+        geometry = self._session.geometry
+        box = box_of_bounds(bounds, geometry)
+        if box is None:
+            return
+        before = self._labels(box).copy()
+        after = segment_labels(self._node, geometry.cropped(box.start_xyz, box.size_xyz))
+        if not np.array_equal(before, after):
+            self._push(box, before, after)
+            self._tell_session(box, before, after)
+
+    def _cut(self, points: Any, view: Any) -> None:
+        settings = self.settings
+        if settings is not None:
+            work = workbench.cut(points, view, settings.scissors_mode, settings.scissors_slice)
+            self._work(work, _CUT_MARGIN_MM, take=True)
+
+    def _work(self, work: Callable[[Any], None], margin_mm: float, take: bool) -> bool:
+        """Let a tool change the segment; `take` tells whether it may take voxels from other segments."""
+        mask = self._session.mask(self.key)
+        if mask is None:
+            return False
+        box = widened(mask.box, margin_mm, self._session.geometry)
+        before, label = self._labels(box).copy(), _LABELS[self.key]
+        self._bench = self._bench or workbench.Workbench()
+        wanted = self._bench.run(before == label, self._session.volume, box, work)
+        after = before.copy()
+        after[before == label] = 0
+        after[wanted if take else wanted & np.isin(before, (0, label))] = label
+        if np.array_equal(before, after):
+            return False
+        self._push(box, before, after)
+        self._put(box, before, after)
+        return True
+
+    def _push(self, box: Box, before: np.ndarray, after: np.ndarray) -> None:
+        from undo_stack import UndoCommand
+
+        put = self._put
+
+        class Correction(UndoCommand):
+            """One step: the labels of a box before and after."""
+
+            def undo(self) -> None:
+                """Bring the labels back."""
+                put(box, after, before)
+
+            def redo(self) -> None:
+                """Change them again."""
+                put(box, before, after)
+
+        self._stack.push(Correction())
+
+    def _put(self, box: Box, before: np.ndarray, after: np.ndarray) -> None:
+        """Change the labels of a box in session and scene."""
+        masks = self._tell_session(box, before, after)
+        for key, mask in masks.items():
+            put_mask(self._node, key, mask)
+        self._render()
+
+    def _tell_session(self, box: Box, before: np.ndarray, after: np.ndarray) -> dict[str, SegmentMask]:
+        different = before != after
+        changed = {*np.unique(before[different]).tolist(), *np.unique(after[different]).tolist()} & _KEYS.keys()
+        masks = {_KEYS[label]: self._whole(_KEYS[label], box, after == label) for label in sorted(changed)}
+        self._session.edit(masks)
+        return masks
+
+    def _whole(self, key: str, box: Box, content: np.ndarray) -> SegmentMask:
+        """All voxels of a segment when those in a box become `content`, bool ``[z, y, x]``."""
+        old = self._session.mask(key) or SegmentMask.empty()
+        around = union_box([old.box, box]) or EMPTY_BOX
+        mask = np.zeros(around.size_xyz[::-1], dtype=bool)
+        if old.mask.size:
+            mask[relative_to(old.box, around).slices] = old.mask
+        mask[relative_to(box, around).slices] = content
+        return SegmentMask(around, mask)
+
+    def _render(self) -> None:
+        self._node.Modified()
+        self._views.render()

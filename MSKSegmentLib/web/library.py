@@ -1,0 +1,177 @@
+"""The results in a folder, worst first; what is shown of each is read from its ``result.json`` alone."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..case_result import Light, ReviewState
+from ..errors import InputError
+from ..export.result_folder import FORMAT, RESULT
+
+# A list that nobody reads to its end should not take minutes to make.
+MOST_RESULTS = 2000
+# A result.json holds 43 segments with histograms and a history of edits; nothing of this size is one.
+_MOST_BYTES = 64 << 20
+_UNREADABLE = "The file result.json of this folder cannot be read; segment the CT again or restore the file."
+
+
+@dataclass(frozen=True)
+class ListedResult:
+    """One result in a list. The lights count segments that are found and not accepted yet.
+
+    `name` is its path below the listed folder (``.`` for that folder itself), `title` what to show, `text` the counts in
+    words, `problem` a sentence when it cannot be opened.
+    """
+
+    name: str
+    title: str
+    red: int = 0
+    yellow: int = 0
+    green: int = 0
+    grey: int = 0
+    edited: int = 0
+    accepted: int = 0
+    date: str = ""
+    problem: str = ""
+
+    @property
+    def light(self) -> Light:
+        """The worst light that is still open."""
+        counts = {Light.RED: self.red, Light.YELLOW: self.yellow, Light.GREEN: self.green + self.accepted}
+        return next((light for light, count in counts.items() if count), Light.GREY)
+
+    @property
+    def text(self) -> str:
+        """The counts in words, for example ``3 failed, 5 inaccurate, 20 accepted``."""
+        if self.problem:
+            return self.problem
+        counts = [
+            (self.red, Light.RED.word),
+            (self.yellow, Light.YELLOW.word),
+            (self.edited, "edited"),
+            (self.green, Light.GREEN.word),
+            (self.grey, Light.GREY.word),
+            (self.accepted, "accepted"),
+        ]
+        return ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing found"
+
+
+def is_result(folder: Path) -> bool:
+    """Whether a folder holds a result, whole or not."""
+    return (folder / RESULT).is_file()
+
+
+def list_results(root: Path) -> tuple[ListedResult, ...]:
+    """The results in `root` and directly below it, worst first: most failed, then most inaccurate, then by name.
+
+    Hidden folders and links that lead out of `root` are passed over.
+    """
+    listed = [_listed(folder, name) for name, folder in _folders(root)]
+    return tuple(sorted(listed, key=_worst_first))
+
+
+def find_result(root: Path, name: str) -> Path | None:
+    """The folder of a listed result, or None when `root` has no result of that name: nothing outside of it is ever given."""
+    return next((folder for listed, folder in _folders(root) if listed == name), None)
+
+
+def claim_folder(root: Path, name: str) -> Path:
+    """Make an empty folder below `root`, named after `name` as closely as file systems allow; never one that is there.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    base = safe_name(name)
+    writable_folder(root)
+    for number in itertools.count(1):
+        folder = root / (base if number == 1 else f"{base}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("counting has no end")
+
+
+def writable_folder(folder: Path) -> Path:
+    """The folder, made if need be.
+
+    Raises:
+        InputError: it cannot be made, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder.name!r} cannot be made; choose another place with --results.") from error
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"Nothing can be written to the folder {folder.name!r}; choose another place with --results.")
+    return folder
+
+
+def safe_name(name: str) -> str:
+    """A file name reduced to a short folder name: no path, no extension, no sign that a file system might refuse."""
+    stem = re.split(r"[/\\]", name)[-1]
+    stem = re.sub(r"\.(nii\.gz|nii|nrrd|mha|zip|dcm|gz)$", "", stem, flags=re.IGNORECASE)
+    stem = re.sub(r"[^\w.\-]+", "_", stem).strip("._-")[:60].rstrip("._-")
+    # Windows reserves these names with any extension.
+    reserved = re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", stem, re.IGNORECASE)
+    return f"ct_{stem}" if reserved else stem or "ct"
+
+
+def _folders(root: Path) -> Iterator[tuple[str, Path]]:
+    """(name, folder) of what looks like a result."""
+    if is_result(root):
+        yield ".", root
+    inside = root.resolve()
+    try:
+        below = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return
+    found = 0
+    for path in below:
+        if path.is_dir() and is_result(path) and path.resolve().parent == inside:
+            yield path.name, path
+            found += 1
+            if found >= MOST_RESULTS:
+                return
+
+
+def _listed(folder: Path, name: str) -> ListedResult:
+    title = folder.resolve().name if name == "." else name
+    try:
+        path = folder / RESULT
+        if path.stat().st_size > _MOST_BYTES:
+            return ListedResult(name, title, problem=_UNREADABLE)
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            return ListedResult(name, title, problem=_UNREADABLE)
+        date = str(data["provenance"].get("date", ""))[:10]
+        return replace(ListedResult(name, title, date=date), **_counts(data["segments"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ListedResult(name, title, problem=_UNREADABLE)
+
+
+def _counts(segments: list[dict[str, Any]]) -> dict[str, Any]:
+    counts: Counter[str] = Counter()
+    for segment in segments:
+        state = ReviewState(segment["state"])
+        if segment["measurements"] is None and state is ReviewState.AUTOMATIC:
+            continue
+        if state is ReviewState.ACCEPTED:
+            counts["accepted"] += 1
+        elif state is ReviewState.EDITED:
+            counts["edited"] += 1
+        else:
+            counts[Light(segment["light"]).value] += 1
+    return dict(counts)
+
+
+def _worst_first(result: ListedResult) -> tuple[bool, int, int, int, str]:
+    return (bool(result.problem), -result.red, -result.yellow, -result.edited, result.title.casefold())

@@ -1,0 +1,206 @@
+"""A result that is open: its lock, its CT, its review as it was left, saved after every change."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..ct import read_ct
+from ..ct.volume import CTVolume
+from ..errors import InputError, MSKSegmentError
+from ..export.result_folder import CT, REVIEW, SEGMENTATION
+from ..export.result_reading import read_content
+from ..export.segmentation_file import write_segmentation
+from ..provenance import input_digest
+from ..review import ReviewSession
+from ..review.folder import open_folder, save
+from .library import list_results
+from .lock import ReviewLock, user_name
+
+# How long nothing may have changed before the segmentation file, which takes seconds, follows by itself.
+QUIET_S = 20.0
+# How soon a save that failed is tried again.
+RETRY_S = 5.0
+_REPLACED = (
+    "Read-only: another run has replaced this result while it was open, so that changes can no longer be saved; close it and open "
+    "it again."
+)
+
+
+@dataclass
+class Opened:
+    """One open result. `read_only` is empty, or the sentence that says why nothing may be changed.
+
+    With `autosave` on, every change of `session` is in the folder as soon as the event that made it is dealt with; only the
+    segmentation file follows later: after `QUIET_S`, and before it is downloaded or the result is closed.
+    """
+
+    folder: Path
+    name: str
+    session: ReviewSession
+    read_only: str
+    _lock: ReviewLock
+    _on_problem: Callable[[str], None] = lambda sentence: None
+    _timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    _unsaved: bool = False
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _task: asyncio.Task[None] | None = None
+
+    def autosave(self, on_problem: Callable[[str], None]) -> None:
+        """Save from now on; a sentence goes to `on_problem` when that fails. Call it in the event loop."""
+        self._on_problem = on_problem
+        if not self.read_only:
+            self.session.subscribe(self._changed)
+            if self._is_stale():
+                # A server that was killed has left the segmentation of before the last strokes.
+                self._later(QUIET_S, self._write_quietly)
+
+    def save_now(self) -> bool:
+        """Save what has changed since the last save; whether nothing is left unsaved. A save that fails is tried again."""
+        if not self._unsaved or self.read_only:
+            return True
+        if self._lock.is_lost():
+            self.read_only = _REPLACED
+            self._on_problem(_REPLACED)
+            return True
+        try:
+            save(self.session, self.folder)
+        except (MSKSegmentError, OSError) as error:
+            reason = (
+                str(error)
+                if isinstance(error, MSKSegmentError)
+                else f"The change could not be saved ({error.strerror})."
+            )
+            self._later(RETRY_S, self.save_now)
+            self._on_problem(f"{reason} Until then it is kept on this page only, and saving is tried again.")
+            return False
+        self._unsaved = False
+        self._later(QUIET_S, self._write_quietly)
+        return True
+
+    async def write_segmentation(self) -> None:
+        """Bring the segmentation file up to date, without blocking the page; nothing to do when it is.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        if not self.save_now():
+            raise InputError(
+                f"The last changes could not be saved to {self.folder.name!r}; free space on its drive and try again."
+            )
+        self._end_timers()
+        async with self._writing:
+            if self.read_only or not self._is_stale():
+                return
+            result = self.session.result
+            # The session goes on changing its labels while the file is written.
+            snapshot = replace(result, labels=result.labels.copy())
+            await asyncio.get_running_loop().run_in_executor(
+                None, write_segmentation, self.folder / SEGMENTATION, snapshot
+            )
+
+    def release(self) -> None:
+        """Let others change the result."""
+        self._end_timers()
+        self._lock.release()
+
+    def _changed(self, keys: tuple[str, ...]) -> None:
+        self._unsaved = True
+        # Once for all that a single stroke changes: a second call finds nothing left to save.
+        asyncio.get_running_loop().call_soon(self.save_now)
+
+    def _is_stale(self) -> bool:
+        review, segmentation = self.folder / REVIEW, self.folder / SEGMENTATION
+        return review.is_file() and review.stat().st_mtime_ns > segmentation.stat().st_mtime_ns
+
+    def _later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do one thing after a while, unless something else is to be done later by then."""
+        self._end_timers()
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, action))
+
+    def _write_quietly(self) -> None:
+        async def write() -> None:
+            try:
+                await self.write_segmentation()
+            except MSKSegmentError as error:
+                self._on_problem(str(error))
+
+        self._task = asyncio.get_running_loop().create_task(write())
+
+    def _end_timers(self) -> None:
+        while self._timers:
+            self._timers.pop().cancel()
+
+
+def open_result(folder: Path, ct: Path | None = None, series: str | None = None, author: str = "") -> Opened:
+    """Open a result folder; takes seconds for a large scan. `ct` and `series` name its CT where the folder does not hold it.
+
+    Raises:
+        InputError: the result is damaged, or its CT is missing or another one.
+    """
+    lock = ReviewLock(folder, author)
+    try:
+        volume = _read_own_ct(folder, ct, series)
+        session = open_folder(folder, volume, author or user_name())
+    except BaseException:
+        lock.release()
+        raise
+    return Opened(folder, folder.resolve().name, session, lock.reason, lock)
+
+
+def find_ct(folder: Path, given: Path | None) -> Path:
+    """The CT of a result: the given one, the one in the folder, or the one whose path was recorded.
+
+    Raises:
+        InputError: there is none.
+    """
+    if given is not None:
+        if not given.exists():
+            raise InputError(f"There is no file or folder {given.name}; check the path after --ct.")
+        return given
+    if (folder / CT).is_file():
+        return folder / CT
+    recorded = read_content(folder).get("provenance", {}).get("source")
+    if isinstance(recorded, str) and Path(recorded).exists():
+        return Path(recorded)
+    raise InputError(
+        f"The result {folder.resolve().name!r} holds no CT; name the scan that was segmented with --ct, or segment it again with "
+        "--keep-ct."
+    )
+
+
+def earlier_result(root: Path, name: str, ct: Path, series: str | None) -> Path | None:
+    """A result below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
+
+    Raises:
+        InputError: the CT cannot be read, which is only tried where there is such a folder.
+    """
+    named = [
+        root / r.name
+        for r in list_results(root)
+        if re.fullmatch(rf"{re.escape(name)}(-\d+)?", r.name) and not r.problem
+    ]
+    return {_input_of(folder): folder for folder in named}.get(input_digest(read_ct(ct, series))) if named else None
+
+
+def _input_of(folder: Path) -> str | None:
+    """The digest of the CT that a result was made from; None when it cannot be told."""
+    try:
+        return read_content(folder)["provenance"]["input"]["digest"]
+    except (MSKSegmentError, KeyError, TypeError):
+        return None
+
+
+def _read_own_ct(folder: Path, given: Path | None, series: str | None) -> CTVolume:
+    """The CT that the result was made from, not just one on the same grid."""
+    path = find_ct(folder, given)
+    volume = read_ct(path, series if path.is_dir() else None)
+    expected = _input_of(folder)
+    if path != folder / CT and expected is not None and input_digest(volume) != expected:
+        raise InputError(
+            f"The CT {path.name} is not the one that {folder.resolve().name!r} was made from; choose the scan that was segmented."
+        )
+    return volume

@@ -1,0 +1,114 @@
+"""What ``mskseg review`` was asked to do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ..ct.dicom_series import read_header
+from ..errors import InputError
+from .library import is_result, list_results
+from .opening import find_ct
+
+LOOPBACK = "127.0.0.1"
+# A folder with this many files before the first DICOM image is not one scan.
+_MOST_LOOKS = 300
+
+
+class Target(Enum):
+    """What the page begins with."""
+
+    NOTHING = "nothing"
+    RESULT = "result"
+    LIST = "list"
+    CT = "ct"
+
+
+@dataclass(frozen=True)
+class ReviewOptions:
+    """The settings of one server. `folder` is the only place that results are read from and written to.
+
+    `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of
+    that result when it holds none.
+    """
+
+    folder: Path
+    target: Path | None = None
+    kind: Target = Target.NOTHING
+    ct: Path | None = None
+    host: str = LOOPBACK
+    port: int = 0
+    open_browser: bool = False
+    max_upload_mb: int = 2048
+    bundle: str | None = None
+    passes: int | None = None
+    device: str = "auto"
+    height_cm: float | None = None
+    series: str | None = None
+    author: str = ""
+
+    @property
+    def single(self) -> bool:
+        """Whether only one given result can be opened."""
+        return self.kind is Target.RESULT
+
+    @property
+    def reuses_results(self) -> bool:
+        """Whether a scan that was segmented before is opened instead of segmented again: not when settings are asked for."""
+        return self.bundle is None and self.passes is None and self.height_cm is None
+
+
+def choose(target: Path | None, ct: Path | None, results: Path, **settings: Any) -> ReviewOptions:
+    """The options for a path given on the command line; `settings` are further fields of `ReviewOptions`.
+
+    Raises:
+        InputError: the path is nothing that can be reviewed, or a result's CT is missing.
+    """
+    kind = kind_of_target(target)
+    if ct is not None and kind is not Target.RESULT:
+        raise InputError("The option --ct names the CT of a result folder; give the result folder before it.")
+    if kind is Target.RESULT and target is not None:
+        find_ct(target, ct)
+    folder = target if kind in (Target.RESULT, Target.LIST) and target is not None else results
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"The results cannot go to the file {folder.name!r}; name a folder with --results.")
+    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, **settings)
+
+
+def kind_of_target(target: Path | None) -> Target:
+    """What a path given to ``mskseg review`` is.
+
+    Raises:
+        InputError: it is missing, or neither a result, nor a folder of results, nor a CT.
+    """
+    if target is None:
+        return Target.NOTHING
+    if not target.exists():
+        raise InputError(f"There is no file or folder {target.name}; check the path.")
+    if target.is_file():
+        return Target.CT
+    if is_result(target):
+        return Target.RESULT
+    if list_results(target):
+        return Target.LIST
+    if _holds_dicom(target):
+        return Target.CT
+    raise InputError(
+        f"The folder {target.name} holds neither results nor a DICOM series; choose a result folder or a CT."
+    )
+
+
+def _holds_dicom(folder: Path) -> bool:
+    looked = 0
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            if read_header(Path(root, name)) is not None:
+                return True
+            looked += 1
+            if looked >= _MOST_LOOKS:
+                return False
+    return False

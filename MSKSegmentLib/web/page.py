@@ -1,0 +1,29 @@
+"""The page's markup: templates put together and given to the server; what they show is the server's state."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_STATIC_URL = "__mskseg"
+
+
+def build_page(server: Any) -> None:
+    """Give the page to a trame server; its state must hold every name that the templates use."""
+    from trame.ui.html import DivLayout
+    from trame_rca import module as pictures
+
+    server.enable_module({"styles": [f"{_STATIC_URL}/page.css"], "scripts": [f"{_STATIC_URL}/keys.js"]})
+    server.enable_module(pictures)
+    server.state.trame__title = "MSKSegment review"
+    server.state.trame__favicon = f"{_STATIC_URL}/icon.svg"
+    with DivLayout(server) as layout:
+        layout.root.add_child(template("shell"))
+
+
+def template(name: str) -> str:
+    """A template with the templates that it names between ``@`` signs put in."""
+    text = (_TEMPLATES / f"{name}.html").read_text(encoding="utf-8")
+    return re.sub(r"@([a-z]+)@", lambda match: template(match[1]), text)

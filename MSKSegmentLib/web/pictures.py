@@ -1,0 +1,153 @@
+"""Small pictures for the details of a segment: its slices to look at, its histogram."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import segments
+from ..ct.orientation import axis_order
+from ..review import Histogram, ReviewSession, WorstSlice
+from .state import WINDOWS
+
+_COLORS = {segment.key: segment.color for segment in segments()}
+_LABELS = {segment.key: segment.label for segment in segments()}
+_THUMBNAIL_PX = 168
+_LEAST_WIDTH_MM = 90.0
+_MARGIN_MM = 18.0
+
+_CHART_WIDTH, _CHART_HEIGHT, _CHART_BASE, _CHART_TOP = 330.0, 150.0, 134.0, 18.0
+_TICKS_HU = (-200, -100, -30, 30, 100, 200, 300)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The part of a slice that a thumbnail shows, in voxels: middle ``(x, y)`` and half widths."""
+
+    middle: tuple[float, float]
+    half: tuple[float, float]
+
+
+def thumbnail(session: ReviewSession, key: str, worst: WorstSlice) -> str:
+    """A slice of the CT around a segment with its outline, as the address of a PNG picture; right is left, as in the views."""
+    order = axis_order(session.geometry.direction)
+    hu, labels = (order.apply(array) for array in (session.volume.hu, session.result.labels))
+    grid = order.geometry(session.geometry)
+    k = worst.index if order.signs[2] > 0 else hu.shape[0] - 1 - worst.index
+    inside = labels[k] == _LABELS[key]
+    window = _window(inside, grid.spacing[0], grid.spacing[1])
+    y, x = _samples(window)
+    picture = _grey(_sampled(hu[k], y, x))
+    mask = _sampled(inside.astype(np.float32), y, x) > 0.5
+    picture[_outline(mask)] = _bright(_COLORS[key])
+    return _png_address(picture)
+
+
+def histogram_chart(histogram: Histogram | None) -> dict[str, Any] | None:
+    """Places and sizes of a histogram's bars, bands and ticks in a drawing of 330 by 150; None without a histogram."""
+    if histogram is None:
+        return None
+    low, high = histogram.edges_hu[0], histogram.edges_hu[-1]
+
+    def at(hu: float) -> float:
+        return round(_CHART_WIDTH * (hu - low) / (high - low), 2)
+
+    # The first and the last bin hold everything beyond, and would press down all others.
+    top = max(*histogram.counts[1:-1], 1)
+    scale = (_CHART_BASE - _CHART_TOP) / top
+    bars = [
+        {
+            "x": at(edge),
+            "width": at(after) - at(edge),
+            "height": (height := round(min(count, top) * scale, 2)),
+            "y": round(_CHART_BASE - height, 2),
+            "band": histogram.band_of(number).name,
+        }
+        for number, (edge, after, count) in enumerate(
+            zip(histogram.edges_hu[:-1], histogram.edges_hu[1:], histogram.counts, strict=True)
+        )
+    ]
+    bands = [
+        {
+            "name": band.name,
+            "x": at(band.low_hu),
+            "width": at(band.high_hu) - at(band.low_hu),
+            "center": at((band.low_hu + band.high_hu) / 2),
+            "text": f"{band.name} {band.percent:.0f} %",
+        }
+        for band in histogram.bands
+    ]
+    shares = ", ".join(f"{band.name} {band.percent:.1f} %" for band in histogram.bands)
+    return {
+        "width": _CHART_WIDTH,
+        "height": _CHART_HEIGHT,
+        "base": _CHART_BASE,
+        "bars": bars,
+        "bands": bands,
+        "ticks": [{"x": min(max(at(hu), 10.0), _CHART_WIDTH - 16), "text": str(hu)} for hu in _TICKS_HU],
+        "label": f"Hounsfield units of {histogram.title}: {shares}",
+    }
+
+
+def _window(inside: np.ndarray, spacing_x: float, spacing_y: float) -> _Window:
+    rows, columns = np.nonzero(inside)
+    if rows.size == 0:
+        rows, columns = (np.array([0, size - 1]) for size in inside.shape)
+    middle = (columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2
+    extent = max(np.ptp(columns) * spacing_x, np.ptp(rows) * spacing_y)
+    half_mm = max(float(extent) / 2 + _MARGIN_MM, _LEAST_WIDTH_MM / 2)
+    return _Window(middle, (half_mm / spacing_x, half_mm / spacing_y))
+
+
+def _samples(window: _Window) -> tuple[np.ndarray, np.ndarray]:
+    """Positions ``(rows, columns)`` in voxels of the thumbnail's pixels."""
+    steps = np.linspace(-1.0, 1.0, _THUMBNAIL_PX)
+    return window.middle[1] + steps * window.half[1], window.middle[0] + steps * window.half[0]
+
+
+def _sampled(plane: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A plane at these rows and columns, linearly interpolated; air outside."""
+    from scipy import ndimage
+
+    at = np.meshgrid(rows, columns, indexing="ij")
+    outside = -1024 if plane.dtype == np.int16 else 0
+    return ndimage.map_coordinates(plane.astype(np.float32), at, order=1, mode="constant", cval=outside)
+
+
+def _grey(hu: np.ndarray) -> np.ndarray:
+    """uint8 ``[y, x, 3]`` in the soft tissue window."""
+    _, window, level = WINDOWS["soft"]
+    grey = np.clip((hu - level) / window + 0.5, 0, 1) * 255
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _outline(mask: np.ndarray) -> np.ndarray:
+    from scipy import ndimage
+
+    return mask & ~ndimage.binary_erosion(mask, iterations=2)
+
+
+def _bright(color: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The same hue, light enough to be seen on muscle."""
+    factor = 235 / max(*color, 1)
+    red, green, blue = (min(255, round(channel * factor)) for channel in color)
+    return red, green, blue
+
+
+def _png_address(picture: np.ndarray) -> str:
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+    height, width, _ = picture.shape
+    image = vtk.vtkImageData()
+    image.SetDimensions(width, height, 1)
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(picture[::-1]).reshape(-1, 3), deep=True))
+    writer = vtk.vtkPNGWriter()
+    writer.WriteToMemoryOn()
+    writer.SetInputData(image)
+    writer.Write()
+    data = vtk_to_numpy(writer.GetResult()).tobytes()
+    return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"

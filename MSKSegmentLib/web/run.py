@@ -1,0 +1,88 @@
+"""A segmentation under asyncio: the engine's child process, polled without blocking the page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..engine import EngineEvent, EngineRun, SegmentRequest
+
+POLL_S = 0.2
+# Where each stage begins on a bar of 100, by what it takes on a CPU: nearly all of a run is inference.
+_BEGINS = {"reading": 0.0, "checks": 2.0, "inference": 4.0, "segmentation": 90.0, "measurement": 95.0, "writing": 97.0}
+_ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 100.0], strict=True))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the page shows of a run: a sentence, 0..100 percent of the whole, and the time left in words (may be empty)."""
+
+    message: str
+    percent: float
+    eta: str = ""
+    stage: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: the engine's exit code, its sentence, and its log, which may hold paths."""
+
+    code: int
+    message: str
+    details: str
+
+
+class Segmentation:
+    """One run; `run` it in a task, `cancel` it from anywhere in the same loop."""
+
+    def __init__(self, request: SegmentRequest, on_progress: Callable[[Progress], None]) -> None:
+        self._request = request
+        self._on_progress = on_progress
+        self._engine: EngineRun | None = None
+        self._cancel_asked = False
+
+    async def run(self) -> Ending:
+        """Start the engine and follow it to its end. When this task is cancelled the engine is stopped, too."""
+        loop = asyncio.get_running_loop()
+        self._on_progress(Progress("Starting", 0.0))
+        self._engine = engine = EngineRun.segment(self._request)
+        try:
+            while engine.exit_code is None:
+                if self._cancel_asked:
+                    self._on_progress(Progress("Cancelling", 100.0, stage="cancelling"))
+                    # Waits for the children to end.
+                    await loop.run_in_executor(None, engine.cancel)
+                    break
+                for event in engine.poll()[-1:]:
+                    self._on_progress(progress_of(event))
+                await asyncio.sleep(POLL_S)
+        finally:
+            if engine.exit_code is None:
+                engine.cancel()
+        code = engine.exit_code
+        assert code is not None
+        return Ending(code, engine.message, engine.details)
+
+    def cancel(self) -> None:
+        """Ask for the end; `run` returns when the engine and everything it started are gone."""
+        self._cancel_asked = True
+
+
+def progress_of(event: EngineEvent) -> Progress:
+    """A progress line of the engine as a share of the whole run."""
+    begin, end = _BEGINS.get(event.stage, 0.0), _ENDS.get(event.stage, 100.0)
+    share = event.done / event.total if event.total else 0.0
+    eta = time_left(event.eta_s) if event.stage == "inference" else ""
+    return Progress(event.message, begin + share * (end - begin), eta, event.stage)
+
+
+def time_left(seconds: float | None) -> str:
+    """The time left in words, coarser the longer it is; empty when nothing can be said."""
+    if seconds is None or seconds < 0:
+        return ""
+    if seconds < 10:
+        return "a few seconds left"
+    if seconds < 90:
+        return f"about {round(seconds / 10) * 10} s left"
+    return f"about {round(seconds / 60)} min left"

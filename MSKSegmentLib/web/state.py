@@ -1,0 +1,183 @@
+"""What the page shows, by the names that the templates use, before anything is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..review.columns import COLUMNS
+
+# Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
+_NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "state"}
+# Desktop and browser share the columns; here the headings have to be short.
+_SHORT = {
+    "volume_cc_per_m2": "Vol./height²",
+    "mean_hu": "Density",
+    "composite_percent": "Comp.",
+    "asymmetry_percent": "Asym.",
+    "uncertainty": "Uncert.",
+    "predicted_dice": "Pred. Dice",
+}
+
+STAGES = {
+    "checks": "Checks",
+    "inference": "Network",
+    "segmentation": "Sides",
+    "measurement": "Measuring",
+    "writing": "Writing",
+}
+
+WINDOWS: dict[str, tuple[str, float, float]] = {
+    "soft": ("Soft tissue", 400.0, 40.0),
+    "bone": ("Bone", 1800.0, 400.0),
+}
+
+KEYS = {
+    "N": "Next flagged segment",
+    "A": "Accept the selected segment",
+    "E": "Correct the selected segment, or end the correction",
+    "S": "Segments in the slices, or the bare CT",
+    "U": "Uncertainty overlay",
+    "D": "Density of the selected muscle in 3D",
+    "1 / 2": "Soft tissue or bone window",
+    "[ / ]": "Worse or better of the slices to look at first",
+    "J / K, ↓ / ↑": "Next or previous row",
+    "P / X": "Paint or erase while correcting",
+    "Ctrl+Z / Ctrl+Y": "Undo or redo a correction",
+    "R": "Fit the whole scan into the views",
+    "H": "History",
+    "?": "This list",
+}
+
+
+def initial_state(dark: bool = False) -> dict[str, Any]:
+    """The state of a page that nothing was opened in yet."""
+    return {
+        "theme": "dark" if dark else "light",
+        "watching": "",
+        **_desk(),
+        **_case(),
+        **_views(),
+        **_editing(),
+    }
+
+
+def _desk() -> dict[str, Any]:
+    return {
+        "view_page": "start",
+        "problem": "",
+        "problem_details": "",
+        "notice": "",
+        "can_upload": False,
+        "can_list": False,
+        "sample_available": False,
+        "upload_limit": "",
+        "upload_name": "",
+        "upload_percent": 0.0,
+        "results": [],
+        "run_message": "",
+        "run_percent": 0.0,
+        "run_eta": "",
+        "run_stages": [],
+        "dialog": "",
+        "keys": [{"key": key, "text": text} for key, text in KEYS.items()],
+    }
+
+
+def _case() -> dict[str, Any]:
+    columns = [
+        {
+            "name": column.name,
+            "title": _SHORT.get(column.name, column.title),
+            "unit": column.unit,
+            "tooltip": f"{column.heading}. {column.tooltip}",
+            "numeric": column.numeric,
+            "narrow": column.name in _NARROW,
+        }
+        for column in COLUMNS
+    ]
+    return {
+        "case_name": "",
+        "read_only": "",
+        "warnings": [],
+        "columns": columns,
+        "rows": [],
+        "row_total": 0,
+        "counts": [],
+        "flagged_left": 0,
+        "sort_column": "",
+        "sort_descending": False,
+        "filter_text": "",
+        "filter_flagged": False,
+        "filter_group": "",
+        "filter_side": "",
+        "table_wide": False,
+        "selected": "",
+        "selected_row": {},
+        "histogram": None,
+        "thumbnails": [],
+        "worst_shown": -1,
+        "history": [],
+        "saved_text": "",
+    }
+
+
+def _views() -> dict[str, Any]:
+    windows = [
+        {"name": name, "title": title, "tooltip": f"Window {window:g} HU, level {level:g} HU"}
+        for name, (title, window, level) in WINDOWS.items()
+    ]
+    modes = [
+        {"name": "segment", "title": "Segment", "tooltip": "The selected segment among the bones"},
+        {"name": "density", "title": "Density", "tooltip": "Fat, composite and lean tissue inside the selected segment (D)"},
+        {"name": "all", "title": "All", "tooltip": "All segments"},
+    ]
+    layouts = [
+        {"name": "axial", "title": "Axial", "tooltip": "Large axial slice"},
+        {"name": "four", "title": "Four", "tooltip": "Four views of one size"},
+        {"name": "threed", "title": "3D", "tooltip": "Large 3D view"},
+    ]
+    return {
+        "windows": windows,
+        "window_preset": "soft",
+        "segments_on": True,
+        "overlay_possible": False,
+        "overlay_on": False,
+        "overlay_opacity": 60,
+        "overlay_ramp": "",
+        "overlay_top": "",
+        "threed_modes": modes,
+        "threed_mode": "segment",
+        "threed_note": "",
+        "density_bands": [],
+        "layouts": layouts,
+        "layout": "axial",
+    }
+
+
+def _editing() -> dict[str, Any]:
+    tools = [
+        ("paint", "Paint", "Add to the segment (P)"),
+        ("erase", "Erase", "Take away from the segment (X)"),
+        ("scissors", "Scissors", "Draw around a region to cut it away or to fill it"),
+        ("threshold", "Threshold", "Keep the part of the segment within a range of HU"),
+        ("smooth", "Smooth", "Make the segment's surface smoother"),
+        ("islands", "Islands", "Remove loose pieces"),
+    ]
+    return {
+        "editing": False,
+        "tools": [{"name": name, "title": title, "tooltip": tooltip} for name, title, tooltip in tools],
+        "active_tool": "",
+        "brush_mm": 14,
+        "brush_sphere": False,
+        "scissors_mode": "erase_inside",
+        "scissors_slice": True,
+        "threshold_low": -30,
+        "threshold_high": 300,
+        "smooth_mode": "median",
+        "smooth_mm": 3.0,
+        "islands_mode": "keep_largest",
+        "islands_voxels": 100,
+        "busy_tool": False,
+        "can_undo": False,
+        "can_redo": False,
+    }

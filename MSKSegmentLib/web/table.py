@@ -1,0 +1,100 @@
+"""The rows of the shared results table as the page's state: JSON instead of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..anatomy import segments
+from ..case_result import Light, ReviewState
+from ..review.history import HistoryEvent
+from ..review.rows import Row, RowFilter, sorted_by, worst_first
+
+_COLORS = {segment.key: "rgb({} {} {})".format(*segment.color) for segment in segments()}
+NAMES = {segment.key: segment.name for segment in segments()}
+
+_WHAT = {
+    "edited": "corrected",
+    "accepted": "accepted",
+    "reopened": "acceptance taken back",
+    "reverted": "back to the automatic version",
+    "height": "height changed",
+}
+
+
+def shown_rows(rows: Iterable[Row], wanted: RowFilter, column: str, descending: bool) -> list[dict[str, Any]]:
+    """The rows that pass the filter in the order of the column; worst first when no column is chosen."""
+    ordered = sorted_by(rows, column, descending) if column else worst_first(rows)
+    return [_row(row) for row in ordered if wanted.matches(row)]
+
+
+def refreshed_rows(shown: Iterable[dict[str, Any]], rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """The same rows in the same places with what they say now: nothing moves under the hand of whoever corrects."""
+    now = {row.key: row for row in rows}
+    return [_row(now[old["key"]]) for old in shown]
+
+
+def selected_row(row: Row) -> dict[str, Any]:
+    """What the details show of the selected row. The first line of its explanation only repeats name and light."""
+    return {
+        **_row(row),
+        "name": NAMES[row.key],
+        "lines": row.tooltip.split("\n")[1:],
+        "edited": row.state is ReviewState.EDITED or "by hand" in row.tooltip,
+        "acceptable": row.state is not ReviewState.ACCEPTED,
+    }
+
+
+def light_counts(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """How many open rows there are of each light, worst first, in words."""
+    rows = tuple(rows)
+    waiting = [row for row in rows if row.found and row.state is ReviewState.AUTOMATIC]
+    counts = [(light.value, light.word, sum(row.light is light for row in waiting)) for light in _ORDER]
+    edited = sum(row.state is ReviewState.EDITED for row in rows)
+    accepted = sum(row.state is ReviewState.ACCEPTED for row in rows)
+    return [
+        {"light": light, "text": f"{count} {word}", "title": f"{count} of {len(rows)} are {word}"}
+        for light, word, count in [*counts[:2], ("edited", "edited", edited), *counts[2:], ("green", "accepted", accepted)]
+        if count
+    ]
+
+
+def history_lines(history: Iterable[HistoryEvent]) -> list[dict[str, str]]:
+    """The history for people, latest first."""
+    return [
+        {
+            "when": event.when[:16].replace("T", " "),
+            "who": event.who or "–",
+            "segment": NAMES.get(event.key or "", "–"),
+            "what": _what(event),
+        }
+        for event in reversed(tuple(history))
+    ]
+
+
+_ORDER = (Light.RED, Light.YELLOW, Light.GREY, Light.GREEN)
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "light": row.light.value,
+        "texts": dict(row.texts),
+        "tooltip": row.tooltip,
+        "found": row.found,
+        "accepted": row.state is ReviewState.ACCEPTED,
+        "color": _COLORS[row.key],
+    }
+
+
+def _what(event: HistoryEvent) -> str:
+    details = event.details
+    text = _WHAT.get(event.what, event.what)
+    before, after = details.get("volume_before_cc"), details.get("volume_after_cc")
+    if before is not None or after is not None:
+        text += f", {before or 0:.1f} to {after or 0:.1f} cc"
+    if details.get("strokes", 1) > 1:
+        text += f", {details['strokes']} strokes"
+    if details.get("dice_to_automatic") is not None:
+        text += f", Dice to the automatic version {details['dice_to_automatic']:.2f}"
+    return text

@@ -1,0 +1,126 @@
+"""Files to and from the page: uploads into the desk, downloads of the open result."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from ..errors import MSKSegmentError
+from ..export.result_folder import MEASUREMENTS, SEGMENTATION
+from .desk import Desk
+from .uploads import Upload
+
+_CHUNK_BYTES = 1 << 20
+# The page is not redrawn more often than this while a file arrives.
+_SHOW_EVERY_S = 0.25
+_FILES = {MEASUREMENTS: "text/csv", SEGMENTATION: "application/octet-stream"}
+ARCHIVE = "result.zip"
+# Compressing images again costs much time and wins nothing.
+_STORED = (".nrrd", ".mrb", ".gz", ".zip", ".png")
+
+
+def add_transfers(app: web.Application, desk: Desk) -> None:
+    """Add the routes ``POST /upload``, ``GET /download/<name>`` and ``GET /alive``."""
+
+    async def upload(request: web.Request) -> web.Response:
+        return await _receive(request, desk)
+
+    async def download(request: web.Request) -> web.StreamResponse:
+        return await _send(request.match_info["name"], desk)
+
+    async def alive(request: web.Request) -> web.Response:
+        return web.Response(text="yes")
+
+    app.router.add_get("/alive", alive)
+    app.router.add_post("/upload", upload)
+    app.router.add_get("/download/{name}", download)
+
+
+async def _receive(request: web.Request, desk: Desk) -> web.Response:
+    name = unquote(request.headers.get("X-File-Name", "upload"))
+    upload: Upload | None = None
+    try:
+        upload = desk.begin_upload(name, request.content_length or 0)
+        await _fill(request, upload, desk)
+        arrived = await asyncio.get_running_loop().run_in_executor(None, upload.finish)
+    except MSKSegmentError as error:
+        if upload is not None:
+            upload.discard()
+            desk.show_upload(None)
+        desk.refuse(str(error))
+        return web.json_response({"ok": False, "sentence": str(error)}, status=422)
+    except BaseException as error:
+        # The browser has gone, the server ends, or the drive is full: nothing is left behind.
+        if upload is not None:
+            upload.discard()
+            desk.show_upload(None)
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            desk.refuse("The file could not be stored; free space on the drive of the results and upload it again.")
+        raise
+    desk.show_upload(None)
+    desk.take(arrived)
+    return web.json_response({"ok": True, "sentence": f"{upload.name} has arrived."})
+
+
+async def _fill(request: web.Request, upload: Upload, desk: Desk) -> None:
+    loop = asyncio.get_running_loop()
+    shown = loop.time()
+    async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+        upload.write(chunk)
+        if loop.time() - shown > _SHOW_EVERY_S:
+            shown = loop.time()
+            desk.show_upload(upload.progress)
+
+
+async def _send(name: str, desk: Desk) -> web.StreamResponse:
+    if desk.opened is None:
+        return web.Response(status=404, text="No result is open; open one first.")
+    try:
+        await desk.opened.write_segmentation()
+    except MSKSegmentError as error:
+        return web.Response(status=500, text=str(error))
+    folder, title = desk.opened.folder, desk.opened.name
+    if name == ARCHIVE:
+        file = await asyncio.get_running_loop().run_in_executor(None, archive, folder, title)
+        return _Once(file, _disposition(f"{title}.zip"), "application/zip")
+    if name not in _FILES or not (folder / name).is_file():
+        return web.Response(status=404, text="There is no such file.")
+    return web.FileResponse(folder / name, headers=_disposition(f"{title}_{name}") | {"Content-Type": _FILES[name]})
+
+
+def archive(folder: Path, title: str) -> Path:
+    """A zip of a result folder in a temporary file; hidden files such as the lock, and links, stay out."""
+    with tempfile.NamedTemporaryFile(prefix="msk-", suffix=".zip", delete=False) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+            for path in sorted(folder.rglob("*")):
+                inside = path.relative_to(folder)
+                if path.is_symlink() or not path.is_file() or any(part.startswith(".") for part in inside.parts):
+                    continue
+                kind = zipfile.ZIP_STORED if path.name.endswith(_STORED) else zipfile.ZIP_DEFLATED
+                target.write(path, Path(title, inside).as_posix(), kind)
+        return Path(file.name)
+
+
+class _Once(web.FileResponse):
+    """A temporary file that is removed when it has been sent."""
+
+    def __init__(self, path: Path, headers: dict[str, str], kind: str) -> None:
+        super().__init__(path, headers=headers | {"Content-Type": kind})
+        self._temporary = path
+
+    async def prepare(self, request: web.BaseRequest):  # type: ignore[no-untyped-def]
+        """Send the file, then remove it, also when the browser has gone."""
+        try:
+            return await super().prepare(request)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+def _disposition(name: str) -> dict[str, str]:
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+    return {"Content-Disposition": f'attachment; filename="{plain}"'}

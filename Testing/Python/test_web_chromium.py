@@ -1,0 +1,160 @@
+# ruff: noqa: F811
+"""Serving as a person meets it: the real command, the real page, a real Chromium."""
+
+import csv
+import signal
+
+import pytest
+import SimpleITK as sitk
+
+pytest.importorskip("trame_slicer")
+pytest_plugins = ("web_fixtures",)
+
+REMEMBER_SOCKET = """
+const Plain = WebSocket;
+window.WebSocket = class extends Plain { constructor(...all) { super(...all); window.opened = this; } };
+"""
+
+
+def row(page, key):
+    return page.locator(f"tr[data-key='{key}']")
+
+
+def test_a_wrong_token_shows_a_sentence_and_nothing_else(start, visit, case):
+    server = start(case)
+    page = visit(server.address[:-4] + "AAAA")
+    assert page.locator("body").inner_text().startswith("This page needs its token: open the whole address")
+    assert page.locator("#results-table").count() == 0 and "case" not in page.content()
+    page.goto(f"http://127.0.0.1:{server.port}/index.html")
+    assert "This page needs its token" in page.content()
+
+
+def test_the_token_does_not_stay_in_the_address(start, visit, case):
+    server = start(case)
+    page = visit(server.address)
+    page.wait_for_selector("tr[data-key='FEMUR_right']")
+    assert server.token not in page.url
+    assert server.token not in page.evaluate("document.cookie"), "scripts cannot read the cookie"
+    page.reload()
+    page.wait_for_selector("tr[data-key='FEMUR_right']")
+
+
+def test_wrong_and_too_large_files_are_refused_in_words_and_a_right_one_is_segmented(
+    start, visit, tmp_path, phantom_file, tiny_bundle
+):
+    server = start("--bundle", tiny_bundle, "--max-upload-mb", "1")
+    page = visit(server.address)
+    chooser = page.locator("#upload-file")
+    chooser.set_input_files(
+        {"name": "<img src=x onerror=alert(1)>.nii", "mimeType": "image/nii", "buffer": b"no CT" * 5000}
+    )
+    page.wait_for_selector("#problem")
+    text = page.locator("#problem").inner_text()
+    assert "The file <img src=x onerror=alert(1)>.nii is no CT that can be read; upload NIfTI" in text
+    assert page.locator("#problem img").count() == 0
+    big = tmp_path / "big.nrrd"
+    big.write_bytes(b"NRRD0004\n" + bytes(3 << 20))
+    chooser.set_input_files(str(big))
+    page.wait_for_function("document.querySelector('#problem')?.innerText.includes('larger than 1 MB')")
+    assert not list(tmp_path.rglob("received"))
+    chooser.set_input_files(str(phantom_file))
+    page.wait_for_selector("#results-table")
+    assert page.locator("#problem").count() == 0
+    assert (tmp_path / "mskseg-results" / "phantom" / "ct.nrrd").is_file()
+
+
+def test_a_run_shows_its_progress_and_can_be_cancelled(start, visit, tmp_path, tiny_bundle):
+    from conftest import phantom_hu
+
+    image = sitk.GetImageFromArray(phantom_hu((400, 128, 160)))
+    image.SetSpacing((2.0, 2.0, 1.0))
+    sitk.WriteImage(image, str(tmp_path / "slow.nrrd"))
+    server = start(tmp_path / "slow.nrrd", "--bundle", tiny_bundle)
+    page = visit(server.address)
+    page.wait_for_function("/slice \\d+ of \\d+/.test(document.querySelector('#run-message')?.innerText)")
+    first = page.locator("#run-message").inner_text()
+    page.wait_for_function("old => document.querySelector('#run-message').innerText !== old", arg=first)
+    page.locator("#cancel-run").click()
+    page.wait_for_selector("#notice")
+    assert "The run was cancelled; nothing was written." in page.locator("#notice").inner_text()
+    assert page.locator("#upload-file").count() == 1
+    assert not (tmp_path / "mskseg-results").exists() or not list((tmp_path / "mskseg-results").iterdir())
+
+
+def test_a_killed_server_is_noticed_and_nothing_is_lost(start, visit, case):
+    server = start(case)
+    page = visit(server.address, errors=False)
+    row(page, "FEMUR_right").click()
+    page.keyboard.press("a")
+    page.wait_for_function("document.querySelector(\"tr[data-key='FEMUR_right']\").innerText.includes('accepted')")
+    server.stop(signal.SIGKILL)
+    page.wait_for_selector("#interrupted[data-ended]")
+    assert "open the address that 'mskseg review' prints" in page.locator("#interrupted").inner_text()
+    again = start(case, "--port", server.port)
+    page.wait_for_timeout(4000)
+    assert page.locator("#interrupted[data-ended]").count() == 1, "the old page has no token for the new server"
+    page.goto(again.address)
+    row(page, "FEMUR_right").wait_for()
+    assert "accepted" in row(page, "FEMUR_right").inner_text()
+    assert page.locator("#banner").count() == 0
+
+
+def test_an_interrupted_connection_comes_back_by_itself(start, visit, case):
+    """As after a laptop has slept."""
+    server = start(case)
+    page = visit(server.address, errors=False, script=REMEMBER_SOCKET)
+    row(page, "FEMUR_right").wait_for()
+    page.evaluate("window.opened.close()")
+    page.wait_for_selector("#interrupted")
+    row(page, "FEMUR_right").wait_for()
+    assert page.locator("#banner").count() == 0 and page.locator("#interrupted").count() == 0
+    row(page, "FEMUR_right").click()
+    page.keyboard.press("a")
+    page.wait_for_function("document.querySelector(\"tr[data-key='FEMUR_right']\").innerText.includes('accepted')")
+
+
+def test_a_second_person_reads_and_cannot_change(start, visit, case):
+    server = start(case, "--author", "Dr. A")
+    first = visit(server.address)
+    row(first, "FEMUR_left").wait_for()
+    second = visit(server.address)
+    row(second, "FEMUR_left").wait_for()
+    assert "Read-only: another browser has this page open" in second.locator("#banner").inner_text()
+    assert first.locator("#banner").count() == 0
+    row(second, "FEMUR_left").click()
+    second.keyboard.press("a")
+    second.wait_for_timeout(1500)
+    assert "accepted" not in row(first, "FEMUR_left").inner_text()
+    other = start(case)
+    third = visit(other.address)
+    row(third, "FEMUR_left").wait_for()
+    assert "Read-only: Dr. A has had this result open on this computer since" in third.locator("#banner").inner_text()
+    row(third, "FEMUR_left").click()
+    third.keyboard.press("a")
+    third.wait_for_timeout(1500)
+    assert "accepted" not in row(third, "FEMUR_left").inner_text()
+    row(first, "FEMUR_left").click()
+    first.keyboard.press("a")
+    second.wait_for_function("document.querySelector(\"tr[data-key='FEMUR_left']\").innerText.includes('accepted')")
+    first.context.close()
+    second.wait_for_function("!document.querySelector('#banner')")
+
+
+def test_files_are_downloaded_from_the_page(start, visit, case, tmp_path):
+    server = start(case)
+    page = visit(server.address)
+    row(page, "VLVI_left").wait_for()
+    got = {}
+    for name in ("csv", "seg", "zip"):
+        page.locator("#export-menu").evaluate("menu => { menu.open = true; }")
+        with page.expect_download() as waiting:
+            page.locator(f"#download-{name}").click()
+        got[name] = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(got[name])
+    assert [got[name].name for name in ("csv", "seg", "zip")] == [
+        "case_measurements.csv", "case_segmentation.seg.nrrd", "case.zip",
+    ]  # fmt: skip
+    with got["csv"].open(encoding="utf-8", newline="") as file:
+        rows = {(line["abbreviation"], line["side"]): line for line in csv.DictReader(file)}
+    volume = float(rows["VLVI", "left"]["volume_cc"])
+    assert f"{volume:.1f}" in row(page, "VLVI_left").inner_text().split()

@@ -1,0 +1,74 @@
+"""The page's rows: the shared ones as JSON, in their order, with their words."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from scene_cases import GEOMETRIES
+from web_sessions import make_session
+
+from MSKSegmentLib.case_result import HistoryEvent, ReviewState
+from MSKSegmentLib.review import COLUMNS, RowFilter, worst_first
+from MSKSegmentLib.web import table
+from MSKSegmentLib.web.state import initial_state
+
+
+@pytest.fixture
+def rows():
+    session = make_session(GEOMETRIES["axial"])
+    session.accept("VM_left")
+    return session.rows()
+
+
+def keys(shown):
+    return [row["key"] for row in shown]
+
+
+def test_rows_are_worst_first_until_a_column_is_chosen(rows):
+    assert keys(table.shown_rows(rows, RowFilter(), "", False)) == [row.key for row in worst_first(rows)]
+    by_name = keys(table.shown_rows(rows, RowFilter(), "structure", True))
+    assert by_name[0].startswith("VM") and len(by_name) == 43
+
+
+def test_every_cell_has_the_words_of_the_desktop_and_fits_into_json(rows):
+    shown = json.loads(json.dumps(table.shown_rows(rows, RowFilter(), "", False)))
+    texts = {row["key"]: row["texts"] for row in shown}
+    for row in rows:
+        assert texts[row.key] == {column.name: row.texts[column.name] for column in COLUMNS}
+
+
+def test_the_filter_is_the_shared_one(rows):
+    assert keys(table.shown_rows(rows, RowFilter(flagged_only=True), "", False)) == ["GMAX_left", "GMAX_right"]
+    assert set(keys(table.shown_rows(rows, RowFilter(text="gluteus max"), "", False))) == {"GMAX_right", "GMAX_left"}
+
+
+def test_refreshed_rows_stay_where_they_are(rows):
+    shown = table.shown_rows(rows, RowFilter(), "", False)
+    accepted = tuple(replace(row, state=ReviewState.ACCEPTED) if row.key == "GMAX_right" else row for row in rows)
+    again = table.refreshed_rows(shown, accepted)
+    assert keys(again) == keys(shown)
+    assert [row["accepted"] for row in again if row["key"] == "GMAX_right"] == [True]
+
+
+def test_counts_name_every_row_once(rows):
+    counts = table.light_counts(rows)
+    assert [count["text"] for count in counts] == ["1 failed", "1 inaccurate", "1 good", "1 accepted"]
+    assert sum(int(count["text"].split()[0]) for count in counts) == sum(row.found for row in rows)
+
+
+def test_the_history_is_told_latest_first():
+    events = (
+        HistoryEvent("2026-01-02T10:11:12+00:00", "ann", "edited", "GMAX_left",
+                     {"volume_before_cc": 10.0, "volume_after_cc": 12.34, "strokes": 3, "dice_to_automatic": 0.9}),
+        HistoryEvent("2026-01-02T10:12:00+00:00", "", "accepted", "GMAX_left"),
+    )  # fmt: skip
+    accepted, edited = table.history_lines(events)
+    assert accepted == {"when": "2026-01-02 10:12", "who": "–", "segment": "Gluteus maximus, left", "what": "accepted"}
+    assert edited["what"] == "corrected, 10.0 to 12.3 cc, 3 strokes, Dice to the automatic version 0.90"
+
+
+def test_the_page_has_all_columns_and_a_narrow_table_keeps_the_state():
+    columns = initial_state()["columns"]
+    assert [column["name"] for column in columns] == [column.name for column in COLUMNS]
+    narrow = {column["name"] for column in columns if column["narrow"]}
+    assert {"light", "structure", "side", "volume_cc", "predicted_dice", "state"} <= narrow < {c.name for c in COLUMNS}
