@@ -186,7 +186,7 @@ def _densityLegend():
     from MSKSegmentLib.scene.density import density_look
 
     look = density_look()
-    words = ((look.fat, _("fat")), (look.composite, _("mixed")), (look.lean, _("lean muscle")))
+    words = ((look.fat, _("fat")), (look.composite, _("composite")), (look.lean, _("lean")))
     squares = (f'<span style="color:{_hex(tissue.color)}">&#9632;</span> {word}' for tissue, word in words)
     return "&nbsp;&nbsp;".join(squares)
 
