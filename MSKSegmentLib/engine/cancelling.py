@@ -53,10 +53,18 @@ def _watch_parent() -> None:
         return
 
     def watch(pid: int) -> None:
-        import psutil
-
-        while psutil.pid_exists(pid):
+        while _lives(pid):
             time.sleep(1.0)
         signal.raise_signal(signal.SIGTERM)
 
     threading.Thread(target=watch, args=(int(parent),), daemon=True).start()
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process still does something: in a container nobody may collect the dead, which then stay as zombies."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -128,7 +128,8 @@ def test_cancel_ends_the_whole_tree(tmp_path, monkeypatch):
     assert not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
 
 
-def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path):
+@pytest.mark.parametrize("collected", [True, False], ids=["collected", "left as a zombie"])
+def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path, collected):
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
@@ -139,11 +140,16 @@ def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path
         "print(run._process.pid, flush=True)\n"
         "import os; os._exit(0)\n"
     )
-    pid = int(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120).stdout)
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    pid = int(parent.stdout.readline())
+    if collected:
+        parent.wait(120)
     end = time.monotonic() + 30
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < end, "the child outlived its parent"
         time.sleep(0.1)
+    parent.communicate()
     _nothing_but(tmp_path, phantom_file.name)
 
 
