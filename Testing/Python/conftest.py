@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-# Networks in tests are small: more threads than this only wait for each other.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Networks in tests are small: more threads than this only wait for each other, or for the tests beside them.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 import numpy as np
 import pytest

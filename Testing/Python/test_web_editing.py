@@ -1,5 +1,7 @@
 """Corrections on the real scene with trame-slicer's tools: what is painted is what is measured, and everything can be undone."""
 
+import asyncio
+
 import numpy as np
 import pytest
 from scene_cases import GEOMETRIES
@@ -79,6 +81,16 @@ class Bench:
         self.editing.close()
         for node in (self.node, self.ct):
             self.app.scene.RemoveNode(node)
+
+
+@pytest.fixture(autouse=True)
+def _event_loop():
+    """As in the server: the threshold's blinking asks for the loop, and an earlier test may have closed the thread's own."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture(scope="module")
