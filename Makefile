@@ -33,7 +33,7 @@ env: $(VENV)/.ready
 test: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 $(VENV)/.ready: pyproject.toml Tools/prepare.sh
 	sh Tools/prepare.sh environment "$(PYTHON)" "$(VENV)"
