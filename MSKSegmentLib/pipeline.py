@@ -83,7 +83,10 @@ def segment_case(
         assert box is not None, "a CT without a body has been refused by the checks"
         if settings.region is not None:
             around = covering_box(volume.geometry.cropped(inside.start_xyz, inside.size_xyz), working.volume.geometry)
-            box = _common(box, around)
+            part = box.shared_with(around)
+            if part is None:
+                raise InputError("The region of interest holds no part of the body; move it, or run without a region.")
+            box = part
             warnings += (_region_note(around, working.volume.geometry),)
         body = _cropped(working.volume, box)
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
@@ -168,21 +171,6 @@ def checked_passes(passes: int) -> int:
 
 def _whole(geometry: Geometry) -> Box:
     return Box((0, 0, 0), geometry.size)
-
-
-def _common(one: Box, other: Box) -> Box:
-    """What two boxes share.
-
-    Raises:
-        InputError: nothing.
-    """
-    start, size = [], []
-    for a, n, b, m in zip(one.start_xyz, one.size_xyz, other.start_xyz, other.size_xyz, strict=True):
-        start.append(max(a, b))
-        size.append(min(a + n, b + m) - start[-1])
-    if min(size) < 1:
-        raise InputError("The region of interest holds no part of the body; move it, or run without a region.")
-    return Box((start[0], start[1], start[2]), (size[0], size[1], size[2]))
 
 
 def _region_note(box: Box, geometry: Geometry) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,23 @@ class Box:
             slice(start, start + size) for start, size in zip(self.start_xyz[::-1], self.size_xyz[::-1], strict=True)
         )
         return z, y, x
+
+    @staticmethod
+    def between(first: Sequence[int] | np.ndarray, stop: Sequence[int] | np.ndarray) -> Box:
+        """The box from an index ``(x, y, z)`` up to another one, which is not in it any more."""
+        x, y, z = ((int(a), int(b) - int(a)) for a, b in zip(first, stop, strict=True))
+        return Box((x[0], y[0], z[0]), (x[1], y[1], z[1]))
+
+    @property
+    def stop_xyz(self) -> tuple[int, int, int]:
+        """The first index ``(x, y, z)`` after the box along each axis."""
+        x, y, z = (start + size for start, size in zip(self.start_xyz, self.size_xyz, strict=True))
+        return x, y, z
+
+    def shared_with(self, other: Box) -> Box | None:
+        """What two boxes share; None when that is nothing."""
+        first, stop = np.maximum(self.start_xyz, other.start_xyz), np.minimum(self.stop_xyz, other.stop_xyz)
+        return Box.between(first, stop) if (stop > first).all() else None
 
 
 @dataclass(frozen=True)
@@ -98,15 +116,14 @@ def body_box(volume: CTVolume, margin_mm: float = 10.0) -> Box | None:
     body = coarse_body(volume)
     if body is None:
         return None
-    start, size = [0, 0, 0], [0, 0, 0]
+    start, stop = [0, 0, 0], [0, 0, 0]
     for axis in range(3):
         occupied = np.flatnonzero(body.mask.any(axis=tuple(a for a in range(3) if a != 2 - axis)))
         # One coarse voxel more on either side: the surface lies somewhere between two samples.
         margin = math.ceil(margin_mm / volume.geometry.spacing[axis]) + body.stride[axis] - 1
-        first = max(0, int(occupied[0]) * body.stride[axis] - margin)
-        end = min(volume.geometry.size[axis], int(occupied[-1]) * body.stride[axis] + margin + 1)
-        start[axis], size[axis] = first, end - first
-    return Box((start[0], start[1], start[2]), (size[0], size[1], size[2]))
+        start[axis] = max(0, int(occupied[0]) * body.stride[axis] - margin)
+        stop[axis] = min(volume.geometry.size[axis], int(occupied[-1]) * body.stride[axis] + margin + 1)
+    return Box.between(start, stop)
 
 
 def body_mask(volume: CTVolume) -> np.ndarray | None:

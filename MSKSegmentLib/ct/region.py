@@ -47,11 +47,10 @@ def region_box(region: Region, geometry: Geometry) -> Box:
     if limits is None:
         raise InputError("The region of interest lies outside the scan; move it onto the scan, or run without a region.")
     first = [math.ceil(limit - _TOLERANCE) for limit in limits[0]]
-    last = [math.floor(limit + _TOLERANCE) for limit in limits[1]]
-    if any(b < a for a, b in zip(first, last, strict=True)):
+    stop = [math.floor(limit + _TOLERANCE) + 1 for limit in limits[1]]
+    if any(b <= a for a, b in zip(first, stop, strict=True)):
         raise InputError("The region of interest is thinner than a voxel; enlarge it, or run without a region.")
-    size = [b - a + 1 for a, b in zip(first, last, strict=True)]
-    return Box((first[0], first[1], first[2]), (size[0], size[1], size[2]))
+    return Box.between(first, stop)
 
 
 def covering_box(part: Geometry, geometry: Geometry) -> Box:
@@ -59,10 +58,9 @@ def covering_box(part: Geometry, geometry: Geometry) -> Box:
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in part.size])).reshape(3, -1).T
     index = geometry.to_index(part.to_physical(corners))
     last_index = np.asarray(geometry.size) - 1
-    first = np.clip(np.floor(index.min(axis=0) + _TOLERANCE), 0, last_index).astype(int)
-    last = np.clip(np.ceil(index.max(axis=0) - _TOLERANCE), 0, last_index).astype(int)
-    size = last - first + 1
-    return Box((int(first[0]), int(first[1]), int(first[2])), (int(size[0]), int(size[1]), int(size[2])))
+    first = np.clip(np.floor(index.min(axis=0) + _TOLERANCE), 0, last_index)
+    last = np.clip(np.ceil(index.max(axis=0) - _TOLERANCE), 0, last_index)
+    return Box.between(first, last + 1)
 
 
 def _index_limits(low: np.ndarray, high: np.ndarray, geometry: Geometry) -> tuple[list[float], list[float]] | None:

@@ -12,7 +12,7 @@ from ..ct.cropping import Box
 from ..ct.volume import CTVolume
 from ..export.segmentation_file import label_boxes
 from ..measurement import measure_one
-from .masks import SegmentMask, common_box, holds, relative_to, tight_box, union_box
+from .masks import SegmentMask, holds, relative_to, tight_box, union_box
 
 
 class ReviewedLabels:
@@ -107,7 +107,8 @@ class ReviewedLabels:
         total = self.voxels(label) + self.automatic_voxels(label)
         if total == 0:
             return None
-        both = common_box(self._boxes.get(label), self._automatic_boxes.get(label))
+        now, before = self._boxes.get(label), self._automatic_boxes.get(label)
+        both = now.shared_with(before) if now and before else None
         if both is None:
             return 0.0
         shared = (self.current[both.slices] == label) & (self.automatic[both.slices] == label)
@@ -116,6 +117,6 @@ class ReviewedLabels:
 
 def _boxes(labels: np.ndarray) -> dict[int, Box]:
     return {
-        label: Box((x.start, y.start, z.start), (x.stop - x.start, y.stop - y.start, z.stop - z.start))
+        label: Box.between((x.start, y.start, z.start), (x.stop, y.stop, z.stop))
         for label, (z, y, x) in label_boxes(labels).items()
     }

@@ -47,9 +47,8 @@ def tight_box(mask: np.ndarray, within: Box) -> Box | None:
     found = [np.flatnonzero(seen) for seen in (in_plane.any(axis=0), in_plane.any(axis=1), mask.any(axis=(1, 2)))]
     if found[0].size == 0:
         return None
-    start = [int(index[0]) + first for index, first in zip(found, within.start_xyz, strict=True)]
-    size = [int(index[-1]) - int(index[0]) + 1 for index in found]
-    return Box((start[0], start[1], start[2]), (size[0], size[1], size[2]))
+    ends = np.array([(index[0], index[-1] + 1) for index in found]) + np.reshape(within.start_xyz, (3, 1))
+    return Box.between(ends[:, 0], ends[:, 1])
 
 
 def union_box(boxes: Iterable[Box | None]) -> Box | None:
@@ -57,20 +56,8 @@ def union_box(boxes: Iterable[Box | None]) -> Box | None:
     known = [box for box in boxes if box is not None and all(box.size_xyz)]
     if not known:
         return None
-    start = [min(box.start_xyz[axis] for box in known) for axis in range(3)]
-    stop = [max(box.start_xyz[axis] + box.size_xyz[axis] for box in known) for axis in range(3)]
-    size = [b - a for a, b in zip(start, stop, strict=True)]
-    return Box((start[0], start[1], start[2]), (size[0], size[1], size[2]))
-
-
-def common_box(one: Box | None, other: Box | None) -> Box | None:
-    """What two boxes share; None when that is nothing."""
-    if one is None or other is None:
-        return None
-    start = [max(a, b) for a, b in zip(one.start_xyz, other.start_xyz, strict=True)]
-    stops = ([a + n for a, n in zip(box.start_xyz, box.size_xyz, strict=True)] for box in (one, other))
-    size = [min(a, b) - first for a, b, first in zip(*stops, start, strict=True)]
-    return Box((start[0], start[1], start[2]), (size[0], size[1], size[2])) if min(size) > 0 else None
+    first = np.min([box.start_xyz for box in known], axis=0)
+    return Box.between(first, np.max([box.stop_xyz for box in known], axis=0))
 
 
 def relative_to(box: Box, outer: Box) -> Box:
@@ -81,4 +68,4 @@ def relative_to(box: Box, outer: Box) -> Box:
 
 def holds(outer: Box, box: Box) -> bool:
     """Whether a box lies inside another."""
-    return common_box(outer, box) == box
+    return outer.shared_with(box) == box

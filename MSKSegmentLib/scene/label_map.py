@@ -74,8 +74,7 @@ def box_of_labels(labels: np.ndarray, wanted: Collection[int]) -> Box | None:
     if first is None:
         return None
     y, x = (np.flatnonzero(in_plane.any(axis=axis)) for axis in (1, 0))
-    start = int(x[0]), int(y[0]), first
-    return Box(start, (int(x[-1]) - start[0] + 1, int(y[-1]) - start[1] + 1, last - first + 1))
+    return Box.between((x[0], y[0], first), (x[-1] + 1, y[-1] + 1, last + 1))
 
 
 def _layers(

@@ -49,29 +49,23 @@ def register_drawing_tools(editor: Any) -> DrawingTools:
             node.GetDisplayNode().SetVisibility3D(False)
             return node
 
-    class Paint(SliceOnly, SegmentationEffectPaint):
-        """A brush that tells where it painted."""
+    class Telling(SliceOnly):
+        """A brush that tells where it was drawn."""
 
         after_stroke: Callable[[tuple[float, ...]], None] | None = None
 
         def paint_glyph_at_world_coordinates(self, polydata: vtk.vtkPolyData, points: vtk.vtkPoints) -> None:
-            """Paint, then tell."""
+            """Draw, then tell."""
             bounds = stroke_bounds(polydata, points)
-            super().paint_glyph_at_world_coordinates(polydata, points)
+            super().paint_glyph_at_world_coordinates(polydata, points)  # type: ignore[misc]
             if self.after_stroke:
                 self.after_stroke(bounds)
 
-    class Erase(SliceOnly, SegmentationEffectErase):
-        """A rubber that tells where it erased."""
+    class Paint(Telling, SegmentationEffectPaint):
+        """The brush."""
 
-        after_stroke: Callable[[tuple[float, ...]], None] | None = None
-
-        def paint_glyph_at_world_coordinates(self, polydata: vtk.vtkPolyData, points: vtk.vtkPoints) -> None:
-            """Erase, then tell."""
-            bounds = stroke_bounds(polydata, points)
-            super().paint_glyph_at_world_coordinates(polydata, points)
-            if self.after_stroke:
-                self.after_stroke(bounds)
+    class Erase(Telling, SegmentationEffectErase):
+        """The rubber."""
 
     class Scissors(SliceOnly, SegmentationEffectScissors):
         """Scissors that hand over what was drawn: on a whole scan trame-slicer's own take many seconds."""
@@ -97,19 +91,14 @@ def box_of_bounds(bounds: tuple[float, ...], geometry: Geometry) -> Box | None:
     corners = geometry.to_index([(-a, -b, c) for a in x for b in y for c in z])
     first = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0)
     last = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, np.asarray(geometry.size) - 1)
-    size = last - first + 1
-    if size.min() <= 0:
+    if (last < first).any():
         return None
-    return Box((int(first[0]), int(first[1]), int(first[2])), (int(size[0]), int(size[1]), int(size[2])))
+    return Box.between(first, last + 1)
 
 
 def widened(box: Box, margin_mm: float, geometry: Geometry) -> Box:
     """A box with a margin, cut at the grid."""
     steps = [math.ceil(margin_mm / spacing) for spacing in geometry.spacing]
     first = [max(0, start - step) for start, step in zip(box.start_xyz, steps, strict=True)]
-    last = [
-        min(count, start + size + step)
-        for start, size, step, count in zip(box.start_xyz, box.size_xyz, steps, geometry.size, strict=True)
-    ]
-    size = [b - a for a, b in zip(first, last, strict=True)]
-    return Box((first[0], first[1], first[2]), (size[0], size[1], size[2]))
+    stop = [min(n, end + step) for end, step, n in zip(box.stop_xyz, steps, geometry.size, strict=True)]
+    return Box.between(first, stop)
