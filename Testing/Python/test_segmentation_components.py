@@ -64,6 +64,14 @@ def test_near_speck_goes(scene):
     assert np.array_equal(remove_stray_components(scene, grid(scene.shape)), clean)
 
 
+def test_a_touching_muscle_holds_no_speck_of_another(scene):
+    box(scene, RF, (40, 10, 10), (5, 5, 5))
+    clean = scene.copy()
+    clean[34, 20, 20] = 0
+    scene[34, 20, 20] = RF  # at the rim of the large muscle, 1 of 126 voxels of its own
+    assert np.array_equal(remove_stray_components(scene, grid(scene.shape)), clean)
+
+
 def test_distance_is_in_millimetres(scene):
     clean = scene.copy()
     box(scene, GMAX, (10, 10, 33), (8, 8, 4))  # three voxels away: 4 steps of 2 mm, or of 3 mm
