@@ -104,6 +104,7 @@ def segment_case(
             lambda done, total: progress("inference", done, total),
             checkpoint,
         )
+    warnings += prediction.warnings
     with watch.stage("segmentation"):
         progress("segmentation", 0, 2)
         classes = remove_stray_components(prediction.classes, body.geometry)
@@ -129,6 +130,7 @@ def segment_case(
         reports = make_reports(measurements, uncertainties, calibration, passes, cautions)
         progress("measurement", 1, 1)
     facts = provenance(volume, bundle, passes, seed, height_m, device, watch, settings.region)
+    facts["backends"] = list(prediction.backends)
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
 
 

@@ -1,7 +1,7 @@
 """The Bayesian U-Net rewritten for prediction: fewer, larger steps with the same result.
 
-Batch normalisation is folded into the convolution before it, ReLU and dropout work in place, and each transposed convolution
-is one 2x2 convolution whose kernel is prepared once.
+Batch normalisation and the factor of dropout are folded into the convolution before them, ReLU and dropout work in place, and
+each transposed convolution is one 2x2 convolution whose kernel is prepared once.
 """
 
 from __future__ import annotations
@@ -63,27 +63,31 @@ class _FusedBlock(nn.Module):
         super().__init__()
         layers = list(block.children())
         convolutions = [(layer, layers[i + 1]) for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
-        self.convolutions = nn.ModuleList(_FusedConvolution(layer, after, dtype) for layer, after in convolutions)
         dropout = layers[-1]
         assert isinstance(dropout, MCDropout)
         self.p = dropout.p
+        # What dropout keeps it scales, and scaling by a positive factor may as well come before the ReLU.
+        factors = [1.0] * (len(convolutions) - 1) + [1 / (1 - self.p)]
+        self.convolutions = nn.ModuleList(
+            _FusedConvolution(layer, after, dtype, factor) for (layer, after), factor in zip(convolutions, factors, strict=True)
+        )
 
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
         for convolution in self.convolutions:
             x = convolution(x).relu_()
         if self.p:
             # The factor has the activation's own type and layout, so that dropping is a single plain product.
-            x.mul_(keep_mask(x, self.p, generator).to(x.dtype).mul_(1.0 / (1.0 - self.p)))
+            x.mul_(keep_mask(x, self.p, generator).to(x.dtype))
         return x
 
 
 class _FusedConvolution(nn.Module):
-    def __init__(self, convolution: nn.Conv2d, norm: nn.Module | None, dtype: torch.dtype) -> None:
+    def __init__(self, convolution: nn.Conv2d, norm: nn.Module | None, dtype: torch.dtype, factor: float = 1.0) -> None:
         super().__init__()
         assert convolution.bias is not None
         weight, bias = _folded(convolution.weight, convolution.bias, norm, 0)
-        self.weight = _constant(weight, dtype)
-        self.bias = _constant(bias, dtype)
+        self.weight = _constant(weight * factor, dtype)
+        self.bias = _constant(bias * factor, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="reflect"), self.weight, self.bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import DeviceError
 from ..network.bayesian_unet import BayesianUNet
-from .fused import FusedUNet, quick_dtype
+from .backends import Backend, available_backends, make_backend
 
 # A prime, so that no two (seed, slice) pairs of ordinary size share a stream of random numbers.
 _SEED_STRIDE = 1_000_003
@@ -38,9 +38,19 @@ class RunningSums:
 
     def add(self, probability: Tensor) -> None:
         """Add passes: float32 ``[N, classes, H, W]``, softmax already taken."""
-        total, squares = probability.sum(dim=0), probability.square().sum(dim=(0, 1))
-        self._sum = total if self._sum is None else self._sum.add_(total)
-        self._squares = squares if self._squares is None else self._squares.add_(squares)
+        if self._sum is None or self._squares is None:
+            self._sum = torch.zeros_like(probability[0])
+            self._squares = torch.zeros_like(probability[0, 0])
+        if probability.is_cuda:
+            self._sum += probability.sum(dim=0)
+            self._squares += probability.square().sum(dim=(0, 1))
+        else:
+            # In numpy, plane after plane: it stays in the processor's cache, and waits for no threads.
+            total, squares = self._sum.numpy(), self._squares.numpy()
+            for one in probability.numpy():
+                for plane, sum_of_plane in zip(one, total, strict=True):
+                    sum_of_plane += plane
+                    squares += plane * plane
         self.passes += probability.shape[0]
 
     def result(self) -> SampledSlice:
@@ -57,39 +67,80 @@ class RunningSums:
 
 
 class Sampler:
-    """Runs the passes of one slice on one device; holds the network and the batch size that fits."""
+    """Runs the passes of one slice after the other on the fastest back end that works.
 
-    def __init__(self, network: BayesianUNet, device: str, passes: int, seed: int) -> None:
-        self._network = FusedUNet(network, quick_dtype(device)).to(device)
-        self._device = device
+    A back end that fails is given up for the next one, with a sentence in `warnings`; slices sampled before stay as they are.
+    """
+
+    def __init__(
+        self, network: BayesianUNet, device: str, passes: int, seed: int, backends: Sequence[str] | None = None
+    ) -> None:
+        self.warnings: list[str] = []
+        self._network = network
         self._passes = passes
         self._seed = seed
-        # Batches are slower than single passes on a CPU and several times faster on a GPU.
-        self._batch = 1 if device == "cpu" else passes
+        self._left = list(available_backends(device, network) if backends is None else backends)
+        self._backend: Backend | None = None
+        self._batch = 1
+        #: The back ends that sampled at least one slice, in order.
+        self.used: list[str] = []
 
     def sample(self, image: Tensor, index: int, between: Callable[[], None] = lambda: None) -> SampledSlice:
         """Sample one slice ``[1, channels, H, W]``; `index` selects its random numbers, `between` is called after each pass.
 
+        The result lies on the back end's device.
+
         Raises:
-            DeviceError: not even a single pass fits into the device's memory.
+            DeviceError: not even a single pass fits into the device's memory, and no other back end is left.
         """
         while True:
             try:
-                return self._sample(image, index, between)
-            except torch.OutOfMemoryError as error:
-                if self._batch == 1:
-                    raise DeviceError("The GPU has too little memory for one slice; choose the device 'cpu'.") from error
-                self._batch = (self._batch + 1) // 2
-                torch.cuda.empty_cache()
+                backend = self._current()
+                sampled = self._sample(image, index, between)
+            except (RuntimeError, ImportError, MemoryError) as error:
+                self._give_way(error)
+                continue
+            if backend.name not in self.used:
+                self.used.append(backend.name)
+            return sampled
+
+    def _current(self) -> Backend:
+        if self._backend is None:
+            self._backend = make_backend(self._left[0], self._network)
+            self._batch = min(self._passes, self._backend.largest_batch)
+        return self._backend
+
+    def _give_way(self, error: Exception) -> None:
+        """After a failure: half the batch where memory ran out, else the next back end.
+
+        Raises:
+            DeviceError: no back end is left and memory ran out.
+            Exception: no back end is left; `error` itself.
+        """
+        too_small = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        if too_small and self._backend is not None and self._batch > 1:
+            self._batch = (self._batch + 1) // 2
+        elif len(self._left) > 1:
+            failed = self._left.pop(0)
+            reason = "has too little memory" if too_small else f"failed ({_first_line(error)})"
+            self.warnings.append(f"The back end {failed} {reason}; the rest was computed by {self._left[0]}.")
+            self._backend = None
+        elif too_small:
+            raise DeviceError("There is too little memory for one slice; choose another device or a region.") from error
+        else:
+            raise error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     @torch.inference_mode()
     def _sample(self, image: Tensor, index: int, between: Callable[[], None]) -> SampledSlice:
-        generator = torch.Generator(self._device).manual_seed(self._seed * _SEED_STRIDE + index)
-        image = image.to(self._device)
+        draw = self._current().start(image, self._seed * _SEED_STRIDE + index)
         sums = RunningSums()
         while sums.passes < self._passes:
-            count = min(self._batch, self._passes - sums.passes)
-            sums.add(self._network(image.expand(count, -1, -1, -1), generator).softmax(dim=1))
+            sums.add(draw(min(self._batch, self._passes - sums.passes)))
             between()
-        result = sums.result()
-        return SampledSlice(result.probability.cpu(), result.uncertainty.cpu())
+        return sums.result()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:200]

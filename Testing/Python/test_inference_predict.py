@@ -11,7 +11,7 @@ from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import Cancelled
 from MSKSegmentLib.inference import sampler
-from MSKSegmentLib.inference.predict import predict
+from MSKSegmentLib.inference.predict import _to_ct_slice, predict
 from MSKSegmentLib.inference.slices import AIR_HU, SliceReader, normalise, plan_slices
 
 WINDOW = Preprocessing(hu_window=(-150.0, 350.0))
@@ -26,8 +26,21 @@ def _volume(shape=(12, 40, 48), spacing=(1.0, 1.0, 1.0), hu=None):
 
 @pytest.fixture(autouse=True)
 def _known_networks_run_as_they_are(monkeypatch):
-    real = sampler.FusedUNet
-    monkeypatch.setattr(sampler, "FusedUNet", lambda net, dtype: net if isinstance(net, _ByIntensity) else real(net, dtype))
+    real = sampler.make_backend
+    monkeypatch.setattr(
+        sampler, "make_backend", lambda name, net: _AsItIs(net) if isinstance(net, _ByIntensity) else real(name, net)
+    )
+
+
+class _AsItIs:
+    name = "as it is"
+    largest_batch = 1
+
+    def __init__(self, network):
+        self.network = network
+
+    def start(self, image, seed):
+        return lambda count: self.network(image.expand(count, -1, -1, -1)).softmax(dim=1)
 
 
 class _ByIntensity(nn.Module):
@@ -38,7 +51,7 @@ class _ByIntensity(nn.Module):
         self.middle = channels // 2
         self.seen = []
 
-    def forward(self, x, generator):
+    def forward(self, x):
         self.seen.append(x.detach().clone())
         value = x[:, self.middle]
         logits = torch.full((x.shape[0], 23, *x.shape[2:]), -30.0)
@@ -103,6 +116,19 @@ def test_classes_follow_the_intensities_on_any_grid(spacing):
     for value in (1, 2):
         overlap = 2 * np.sum((result.classes == value) & (truth == value))
         assert overlap / (np.sum(result.classes == value) + np.sum(truth == value)) > 0.95
+
+
+def test_the_likeliest_class_of_a_slice_is_that_of_all_classes():
+    torch.manual_seed(4)
+    # Some classes are everywhere too unlikely to win, and some win a few pixels only.
+    logits = 2 * torch.randn(23, 20, 24) - torch.arange(23).view(-1, 1, 1) / 2
+    sampled = sampler.SampledSlice(logits.softmax(0), torch.rand(20, 24))
+    for shape in ((20, 24), (47, 61)):
+        plan = plan_slices(_volume((3, 20, 24)), WINDOW, SPEC)
+        classes, uncertainty = _to_ct_slice(sampled, plan, shape)
+        finer = nn.functional.interpolate(sampled.probability[None], shape, mode="bilinear")[0]
+        assert (classes == finer.argmax(0).numpy()).all() and len(np.unique(classes)) > 8
+        assert uncertainty.shape == shape
 
 
 def test_slices_of_air_are_not_run():

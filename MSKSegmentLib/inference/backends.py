@@ -1,0 +1,118 @@
+"""Back ends: ways to compute the same dropout passes, behind one small interface. Needs torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..network.bayesian_unet import BayesianUNet
+from ..network.mc_dropout import dropout_sampling
+from .fused import FusedUNet, quick_dtype
+
+Draw = Callable[[int], Tensor]
+
+REFERENCE, TORCH_CPU, TORCH_CUDA, OPENVINO = "reference", "torch-cpu", "torch-cuda", "openvino"
+BACKENDS = (TORCH_CUDA, OPENVINO, TORCH_CPU, REFERENCE)
+
+
+class Backend(Protocol):
+    """Runs dropout passes of one network; holds its weights in the form it needs.
+
+    `largest_batch` is how many passes are worth drawing at once: batches are slower than single passes on a CPU and several
+    times faster on a GPU.
+    """
+
+    name: str
+    largest_batch: int
+
+    def start(self, image: Tensor, seed: int) -> Draw:
+        """Begin a slice ``[1, channels, H, W]``, on the CPU, with its own random numbers.
+
+        The function that comes back draws n passes: probabilities, float32 ``[n, classes, H, W]``, on the back end's device.
+        """
+        ...
+
+
+def available_backends(device: str, network: BayesianUNet | None = None) -> tuple[str, ...]:
+    """The back ends that can run on this machine for a device (``cpu`` or ``cuda``), the fastest for this network first.
+
+    Those of the CPU follow those of the GPU, so that a run can go on where the GPU fails.
+    """
+    found = [TORCH_CUDA] if device == "cuda" and torch.cuda.is_available() else []
+    if _openvino_is_faster():
+        found.append(OPENVINO)
+    return (*found, TORCH_CPU, REFERENCE)
+
+
+def _openvino_is_faster() -> bool:
+    """Wherever it is installed on an x86 processor: it was 1.3 to 3 times as fast as `TORCH_CPU` with every network measured."""
+    return platform.machine().lower() in ("x86_64", "amd64") and importlib.util.find_spec("openvino") is not None
+
+
+def make_backend(name: str, network: BayesianUNet) -> Backend:
+    """The back end called `name` for a network in evaluation mode.
+
+    Raises:
+        ValueError: there is no such back end.
+        ImportError: it needs a package that is not installed.
+        RuntimeError: its device fails or is too small.
+    """
+    if name == REFERENCE:
+        return ReferenceBackend(network)
+    if name == OPENVINO:
+        from .openvino_backend import OpenVINOBackend
+
+        return OpenVINOBackend(network)
+    if name == TORCH_CPU:
+        return TorchBackend(network, "cpu")
+    if name == TORCH_CUDA:
+        return TorchBackend(network, "cuda")
+    raise ValueError(f"unknown back end {name!r}; there are {', '.join(BACKENDS)}")
+
+
+class ReferenceBackend:
+    """The network as it was trained, in float32, one pass after the other on the CPU: what all others are measured against."""
+
+    name = REFERENCE
+    largest_batch = 1
+
+    def __init__(self, network: BayesianUNet) -> None:
+        # Evaluation mode is no change to a network that was loaded to predict.
+        self._network = network.eval()
+
+    def start(self, image: Tensor, seed: int) -> Draw:
+        """Begin a slice."""
+        generator = torch.Generator().manual_seed(seed)
+
+        @torch.inference_mode()
+        def draw(count: int) -> Tensor:
+            with dropout_sampling(self._network, generator):
+                return self._network(image.expand(count, -1, -1, -1)).softmax(dim=1)
+
+        return draw
+
+
+class TorchBackend:
+    """`FusedUNet` on the CPU or on CUDA, in the quickest type that the device computes in itself."""
+
+    def __init__(self, network: BayesianUNet, device: str) -> None:
+        self.name = TORCH_CPU if device == "cpu" else TORCH_CUDA
+        self.largest_batch = 1 if device == "cpu" else 64
+        self._device = device
+        self._network = FusedUNet(network, quick_dtype(device)).to(device)
+
+    def start(self, image: Tensor, seed: int) -> Draw:
+        """Begin a slice."""
+        generator = torch.Generator(self._device).manual_seed(seed)
+        image = image.to(self._device)
+
+        @torch.inference_mode()
+        def draw(count: int) -> Tensor:
+            return self._network(image.expand(count, -1, -1, -1), generator).softmax(dim=1)
+
+        return draw

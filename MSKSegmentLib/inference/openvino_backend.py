@@ -1,0 +1,117 @@
+"""The network as an OpenVINO graph: convolutions, ReLU and dropout fused, bfloat16 where the processor has it.
+
+The random bytes that decide which elements are dropped are inputs of the graph, so that a seed repeats a slice. Needs openvino.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import torch
+from openvino import opset13 as op
+from torch import Tensor
+
+from ..network.bayesian_unet import BayesianUNet
+from .fused import FusedUNet
+
+
+class OpenVINOBackend:
+    """Runs the graph on the CPU; it is built for the first slice's size and again where that changes."""
+
+    name = "openvino"
+    largest_batch = 1
+
+    def __init__(self, network: BayesianUNet) -> None:
+        self._network = FusedUNet(network)
+        self._shape: tuple[int, ...] = ()
+        self._request: Any = None
+        self._random: list[tuple[tuple[int, ...], np.dtype]] = []
+
+    def start(self, image: Tensor, seed: int) -> Callable[[int], Tensor]:
+        """Begin a slice."""
+        if tuple(image.shape) != self._shape:
+            self._compile(tuple(image.shape))
+        request = self._request
+        source = np.random.SFC64(seed)
+        pixels = np.ascontiguousarray(image.numpy(), np.float32)
+
+        def draw(count: int) -> Tensor:
+            probabilities = np.empty((count, *request.get_output_tensor(0).shape[1:]), np.float32)
+            for k in range(count):
+                inputs = [pixels, *(_random_numbers(source, shape, kind) for shape, kind in self._random)]
+                # Shared memory lives as long as these arrays, which is longer than the computation.
+                for number, array in enumerate(inputs):
+                    request.set_input_tensor(number, ov.Tensor(array, shared_memory=True))
+                request.set_output_tensor(0, ov.Tensor(probabilities[k : k + 1], shared_memory=True))
+                request.infer()
+            return torch.from_numpy(probabilities)
+
+        return draw
+
+    def _compile(self, shape: tuple[int, ...]) -> None:
+        model = _model(self._network, shape)
+        # The threads that torch was given; a latency hint alone would take only half of the processors on some machines.
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        core = ov.Core()
+        if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            options["INFERENCE_PRECISION_HINT"] = "bf16"
+        self._request = core.compile_model(model, "CPU", options).create_infer_request()
+        self._random = [(tuple(node.shape), node.get_element_type().to_dtype()) for node in model.inputs[1:]]
+        self._shape = shape
+
+
+def _random_numbers(source: np.random.SFC64, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+    count = int(np.prod(shape))
+    # Several numbers from every draw of 64 bits.
+    return source.random_raw(-(-count * kind.itemsize // 8)).view(kind)[:count].reshape(shape)
+
+
+def _model(network: FusedUNet, shape: tuple[int, ...]) -> ov.Model:
+    """Slice ``[1, channels, H, W]`` and random numbers ``[1, H, W, C]`` for every block in, probabilities out."""
+    image = op.parameter(list(shape), np.float32)
+    inputs = [image]
+    x: ov.Output = image.output(0)
+    skips = []
+    for level, block in enumerate(network.encoder):
+        if level:
+            x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
+        x = _block(x, block, inputs)
+        skips.append(x)
+    skips.pop()
+    up: Any
+    for up, block in zip(network.up, network.decoder, strict=True):
+        cells = op.relu(_convolution(x, up.kernel, up.bias, end=0)).output(0)
+        grown = op.depth_to_space(cells, "depth_first", 2).output(0)
+        x = _block(op.concat([grown, skips.pop()], 1).output(0), block, inputs)
+    logits = _convolution(x, network.head.weight, network.head.bias)
+    return ov.Model([op.softmax(logits, 1)], inputs, "BayesianUNet")
+
+
+def _block(x: ov.Output, block: Any, inputs: list[ov.Node]) -> ov.Output:
+    for convolution in block.convolutions:
+        x = op.relu(_convolution(x, convolution.weight, convolution.bias)).output(0)
+    return _dropped(x, block.p, inputs) if block.p else x
+
+
+def _dropped(x: ov.Output, p: float, inputs: list[ov.Node]) -> ov.Output:
+    channels, height, width = list(x.shape)[1:]
+    # Bytes where they express p exactly, and in the order in which the processor holds activations, channels last.
+    kind = np.uint8 if (p * 256) % 1 == 0 else np.uint16
+    numbers = op.parameter([1, height, width, channels], kind)
+    inputs.append(numbers)
+    planar = op.transpose(numbers, op.constant(np.array([0, 3, 1, 2], np.int64)))
+    kept = op.greater_equal(planar, op.constant(kind(round(p * (np.iinfo(kind).max + 1)))))
+    # The factor 1 / (1 - p) is in the weights.
+    return op.multiply(x, op.convert(kept, "f32")).output(0)
+
+
+def _convolution(x: ov.Output, weight: Tensor, bias: Tensor, end: int = 1) -> ov.Output:
+    """A convolution of `x`, reflect-padded by 1 before and `end` after along both axes."""
+    before, after = (op.constant(np.array([0, 0, n, n], np.int64)) for n in (1, end))
+    padded = op.pad(x, before, after, "reflect")
+    kernel = op.constant(weight.detach().contiguous().numpy())
+    y = op.convolution(padded, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
+    return op.add(y, op.constant(bias.detach().view(1, -1, 1, 1).numpy())).output(0)
