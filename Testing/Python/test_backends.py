@@ -1,5 +1,9 @@
 """All back ends present on this machine sample the same distribution as the network that was trained."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +17,8 @@ from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.pipeline import Settings, segment_case
 from MSKSegmentLib.quality.scores import structure_uncertainty
+
+ROOT = Path(__file__).resolve().parents[2]
 
 PRESENT = available_backends("cuda")
 OTHERS = [name for name in PRESENT if name != REFERENCE]
@@ -149,3 +155,13 @@ def test_a_run_goes_on_with_the_next_back_end_and_says_so(phantom, tiny_bundle, 
     whole = segment_case(phantom, bundle, Settings("cpu", seed=3))
     assert np.array_equal(result.labels, whole.labels) and np.array_equal(result.uncertainty, whole.uncertainty)
     assert not [w for w in whole.warnings if "back end" in w]
+
+
+def test_openvino_loads_no_telemetry():
+    pytest.importorskip("openvino")
+    code = (
+        "import sys, MSKSegmentLib.inference.openvino_backend\n"
+        "print([name for name, module in sys.modules.items() if name.startswith('openvino_telemetry') and module])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == "[]"
