@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
@@ -62,11 +62,47 @@ class Measurements:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """Evidence of how far a segment can be trusted, from the dropout passes and from what lies around it.
+
+    Every field is None where it does not exist. `mean_variance` is the mean voxel uncertainty inside the label (Soufi et al.
+    2025), `mean_entropy` that of the entropy of the mean probability in nats. `soft_dice` is 2 sum(p y) / (sum p + sum y) of the
+    mean probability p and the label y. `pairwise_dice` and `pairwise_iou` compare passes with each other, over all pairs, as ratios
+    of sums; `low_slice_dice` is the pairwise Dice coefficient of single slices that 10 % of the segment's area stay below.
+    `volume_cv` is the coefficient of variation of the volume (Roy et al. 2019), `sd_mean_hu` (HU) and `sd_fat_fraction` (0..1) are
+    standard deviations, all three over the passes. `stray_components` counts the components that were removed, `stray_share` is
+    their share of what was predicted. `metal_distance_mm` is the distance to the nearest metal, None also without metal.
+    `volume_deviation` and `position_deviation` are robust z scores of volume and place among the bones against the calibration
+    cases.
+    """
+
+    mean_variance: float | None = None
+    mean_entropy: float | None = None
+    soft_dice: float | None = None
+    pairwise_dice: float | None = None
+    pairwise_iou: float | None = None
+    low_slice_dice: float | None = None
+    volume_cv: float | None = None
+    sd_mean_hu: float | None = None
+    sd_fat_fraction: float | None = None
+    stray_components: int | None = None
+    stray_share: float | None = None
+    metal_distance_mm: float | None = None
+    volume_deviation: float | None = None
+    position_deviation: float | None = None
+
+
+SCORE_NAMES = tuple(entry.name for entry in fields(Scores))
+
+
+@dataclass(frozen=True)
 class SegmentReport:
     """All that is known of one structure on one side. `measurements` is None when it was not found.
 
     `asymmetry_percent` is 200 * (right - left) / (right + left) of the volumes, the same on both rows, None when a side
-    is absent or truncated. `uncertainty` is the mean voxel uncertainty inside the label (Soufi et al. 2025).
+    is absent or truncated. `uncertainty` is the mean voxel uncertainty inside the label (Soufi et al. 2025), the same as
+    ``scores.mean_variance``; `paper_light` is what that alone says. `failure_probability` is that of a Dice coefficient below
+    the structure's threshold for "inaccurate". Intervals are those of the calibration, with its coverage.
     `dice_to_automatic` is the overlap of a corrected segment with what the network drew; None for an uncorrected one.
     """
 
@@ -78,6 +114,11 @@ class SegmentReport:
     asymmetry_percent: float | None = None
     predicted_dice: float | None = None
     dice_interval: tuple[float, float] | None = None
+    volume_interval_cc: tuple[float, float] | None = None
+    mean_hu_interval: tuple[float, float] | None = None
+    failure_probability: float | None = None
+    scores: Scores | None = None
+    paper_light: Light | None = None
     state: ReviewState = ReviewState.AUTOMATIC
     dice_to_automatic: float | None = None
 

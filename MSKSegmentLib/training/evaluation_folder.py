@@ -14,7 +14,8 @@ MARKER, CASES = "evaluation.json", "cases"
 
 def scores_json(scores: CaseScores) -> dict[str, Any]:
     """The scores of a case, JSON-ready."""
-    return {"false_muscle_cc": scores.false_muscle_cc, "rows": [row_json(row) for row in scores.rows]}
+    rows = [row_json(row) for row in scores.rows]
+    return {"false_muscle_cc": scores.false_muscle_cc, "facts": dict(scores.facts), "rows": rows}
 
 
 def kept_scores(path: Path, key: dict[str, Any]) -> CaseScores | None:
@@ -23,7 +24,8 @@ def kept_scores(path: Path, key: dict[str, Any]) -> CaseScores | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["key"] != key:
             return None
-        return CaseScores(path.stem, tuple(row_from_json(row) for row in content["rows"]), content["false_muscle_cc"])
+        rows = tuple(row_from_json(row) for row in content["rows"])
+        return CaseScores(path.stem, rows, content["false_muscle_cc"], dict(content["facts"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -16,9 +16,11 @@ import numpy as np
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..bundle import ModelBundle
+from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
 from ..errors import Cancelled, InputError
 from ..export.result_folder import RESULT, SEGMENTATION
+from ..export.result_reading import report_from_json
 from ..export.segmentation_file import whole_file
 from ..pipeline import Settings, segment_case
 from .agreement import Summary, judged, spread, summarise
@@ -44,7 +46,7 @@ from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, with_repo
 FORMAT = "mskseg-evaluation"
 ROWS_FILE, SUMMARY_FILE, CARD_FILE = "evaluation.csv", "summary.csv", "summary.md"
 
-Reports = Mapping[str, tuple[float | None, str]]
+Reports = Mapping[str, SegmentReport]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Segmenter:
     """Where segmentations come from.
 
     `what` describes it for readers. `key` identifies what it gives for a case of that name, JSON-ready. `segment` returns
-    uint8 ``[z, y, x]`` with sides on the case's grid, and uncertainty and light by the segment's key.
+    uint8 ``[z, y, x]`` with sides on the case's grid, and what was said of each segment, by its key.
     """
 
     what: str
@@ -105,7 +107,7 @@ def network_segmenter(
 
     def segment(case: LabelledCase) -> tuple[np.ndarray, Reports]:
         result = segment_case(case.volume, bundle, Settings(device, passes, seed), checkpoint=checkpoint)
-        return result.labels, {report.segment.key: (report.uncertainty, report.light.value) for report in result.reports}
+        return result.labels, {report.segment.key: report for report in result.reports}
 
     what = f"the model bundle {manifest.name} {manifest.version} (SHA-256 {bundle.digest[:12]}), {passes} dropout passes"
     return Segmenter(what, lambda name: key, segment)
@@ -194,7 +196,8 @@ def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
     scope = Scope(case.slices, case.structures, case.outside)
     geometry = case.volume.geometry
     rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
-    return CaseScores(task.name, tuple(with_reports(rows, reports)), false_muscle_cc(case.truth, labels, geometry, scope))
+    false_cc = false_muscle_cc(case.truth, labels, geometry, scope)
+    return CaseScores(task.name, tuple(with_reports(rows, reports)), false_cc, case.facts)
 
 
 def _line(scores: CaseScores) -> str:
@@ -256,9 +259,9 @@ def _stored(folder: Path, name: str) -> Path:
 
 
 def _stored_reports(path: Path) -> Reports:
-    """Uncertainty and light by segment from the ``result.json`` beside a segmentation; none where there is no such file."""
+    """What the ``result.json`` beside a segmentation says of each segment; nothing where there is no such file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {entry["key"]: (entry["uncertainty"], entry["light"]) for entry in content["segments"]}
+        return {entry["key"]: report_from_json(entry) for entry in content["segments"]}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -5,31 +5,39 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ..anatomy import segments
+from ..case_result import SCORE_NAMES, Scores
 from .agreement import MEASURES, Agreement, Spread, Summary, judged, spread
 from .metrics import Outcome, Row
 
 LIGHTS = ("green", "yellow", "red", "grey")
 GOOD_DICE = 0.8
 FEWEST_FOR_QUARTILES = 5
-_NUMBERS = tuple(field.name for field in fields(Row) if field.name not in ("segment", "outcome"))
+_NUMBERS = tuple(field.name for field in fields(Row) if field.name not in ("segment", "outcome", "scores"))
+_COLUMNS = ("case", "abbreviation", "side", "outcome", *_NUMBERS, *SCORE_NAMES)
 
 
 @dataclass(frozen=True)
 class CaseScores:
-    """The rows of one case, and the cc that were called any structure where the truth has none."""
+    """The rows of one case, and the cc that were called any structure where the truth has none.
+
+    `facts` is what the case's own ``facts.json`` says of it, empty where there is none.
+    """
 
     name: str
     rows: tuple[Row, ...]
     false_muscle_cc: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def row_json(row: Row) -> dict[str, Any]:
     """A row as a JSON-ready dictionary."""
-    return {"key": row.segment.key, "outcome": row.outcome.value, **{name: getattr(row, name) for name in _NUMBERS}}
+    numbers = {name: getattr(row, name) for name in _NUMBERS}
+    scores = None if row.scores is None else asdict(row.scores)
+    return {"key": row.segment.key, "outcome": row.outcome.value, **numbers, "scores": scores}
 
 
 def row_from_json(data: Mapping[str, Any]) -> Row:
@@ -37,10 +45,12 @@ def row_from_json(data: Mapping[str, Any]) -> Row:
 
     Raises:
         KeyError: an entry is missing, or the segment unknown.
+        TypeError: a score is unknown.
         ValueError: the outcome is unknown.
     """
     segment = {segment.key: segment for segment in segments()}[data["key"]]
-    return Row(segment=segment, outcome=Outcome(data["outcome"]), **{name: data[name] for name in _NUMBERS})
+    scores = None if data["scores"] is None else Scores(**data["scores"])
+    return Row(segment=segment, outcome=Outcome(data["outcome"]), scores=scores, **{name: data[name] for name in _NUMBERS})
 
 
 def evaluation_csv(cases: Sequence[CaseScores]) -> str:
@@ -52,11 +62,12 @@ def evaluation_csv(cases: Sequence[CaseScores]) -> str:
             "side": row.segment.side.value,
             "outcome": row.outcome.value,
             **{name: getattr(row, name) for name in _NUMBERS},
+            **(asdict(row.scores) if row.scores else {}),
         }
         for case in cases
         for row in case.rows
     ]
-    return _csv(("case", "abbreviation", "side", "outcome", *_NUMBERS), lines)
+    return _csv(_COLUMNS, lines)
 
 
 def summary_csv(summaries: Sequence[Summary]) -> str:

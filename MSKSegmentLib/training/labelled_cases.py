@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..ct import FORMATS, CTVolume, Geometry, read_ct, read_labels, read_thin_ct
 from ..ct.dicom_series import FEWEST_SLICES
 from ..ct.hounsfield import read_image
 from ..errors import InputError
+from ..virtual.cases import FACTS_FILE
 
 LABELLED_FILE = "labelled.json"
 FIRST_EXTRA_LABEL = 200
@@ -33,6 +34,7 @@ class CaseFiles:
     ct: Path
     labels: Path
     labelled: Path | None = None
+    facts: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class LabelledCase:
 
     `truth` is uint8 ``[z, y, x]`` with sides, `slices` bool ``[z]``: True where the slice was labelled, `structures` bool ``[23]``:
     False where a class was labelled nowhere (background, 0, is always True). `outside` is bool ``[z, y, x]``, True where
-    nothing is known because the label map ends there, or None where it covers the CT.
+    nothing is known because the label map ends there, or None where it covers the CT. `facts` is the content of the case's
+    ``facts.json``: how a virtual patient was made.
     """
 
     name: str
@@ -50,6 +53,7 @@ class LabelledCase:
     slices: np.ndarray
     structures: np.ndarray
     outside: np.ndarray | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def find_cases(data: Path) -> list[CaseFiles]:
@@ -78,7 +82,7 @@ def read_case(files: CaseFiles) -> LabelledCase:
     volume = read_ct(files.ct)
     truth = on_grid(*read_labels(files.labels), volume.geometry, f"labels of the case {files.name!r}")
     slices, structures = read_labelled(files.labelled, truth.shape[0])
-    return LabelledCase(files.name, volume, truth, slices, structures)
+    return LabelledCase(files.name, volume, truth, slices, structures, facts=_read_facts(files.facts))
 
 
 def read_pair(ct: Path, labels: Path) -> LabelledCase:
@@ -160,10 +164,19 @@ def first_file(folder: Path, stem: str, suffixes: Iterable[str] = FORMATS) -> Pa
 def _files_of(folder: Path) -> CaseFiles | None:
     ct = first_file(folder, "ct") or (folder / "ct" if (folder / "ct").is_dir() else None)
     labels = first_file(folder, "labels", (*FORMATS, ".seg.nrrd"))
-    labelled = folder / LABELLED_FILE
     if ct is None or labels is None:
         return None
-    return CaseFiles(folder.name, ct, labels, labelled if labelled.is_file() else None)
+    labelled, facts = (folder / name if (folder / name).is_file() else None for name in (LABELLED_FILE, FACTS_FILE))
+    return CaseFiles(folder.name, ct, labels, labelled, facts)
+
+
+def _read_facts(path: Path | None) -> dict[str, Any]:
+    """What is noted of a case; nothing where that cannot be read, since no number depends on it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _ranges(entries: Any, depth: int, where: str) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from enum import Enum
 import numpy as np
 
 from ..anatomy import Segment, segments
+from ..case_result import Scores, SegmentReport
 from ..ct.volume import Geometry
 from ..measurement.volume import volume_cc
 from .labelled_cases import label_known
@@ -37,8 +38,8 @@ class Row:
 
     `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two
     95th percentiles. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its absolute value,
-    `aie_hu` the absolute difference of the mean HU inside prediction and truth. `uncertainty` and `light` are those of the whole
-    predicted segment, also where only some slices count.
+    `aie_hu` the absolute difference of the mean HU inside prediction and truth. What follows is said of the whole predicted
+    segment, also where only some slices count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and `scores`.
     """
 
     segment: Segment
@@ -56,6 +57,9 @@ class Row:
     aie_hu: float | None = None
     uncertainty: float | None = None
     light: str | None = None
+    paper_light: str | None = None
+    truncated: bool | None = None
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True)
@@ -128,11 +132,20 @@ def false_muscle_cc(truth: np.ndarray, predicted: np.ndarray, geometry: Geometry
     return volume_cc(int(voxels), geometry)
 
 
-def with_reports(rows: list[Row], reports: Mapping[str, tuple[float | None, str]]) -> list[Row]:
-    """The rows with uncertainty and light, given by the segment's key."""
-    unknown = (None, None)
-    found = [(row, reports.get(row.segment.key, unknown)) for row in rows]
-    return [replace(row, uncertainty=uncertainty, light=light) for row, (uncertainty, light) in found]
+def with_reports(rows: list[Row], reports: Mapping[str, SegmentReport]) -> list[Row]:
+    """The rows with what the run said of them; `reports` by the segment's key, rows without a report stay as they are."""
+    return [_with_report(row, reports[row.segment.key]) if row.segment.key in reports else row for row in rows]
+
+
+def _with_report(row: Row, report: SegmentReport) -> Row:
+    return replace(
+        row,
+        uncertainty=report.uncertainty,
+        light=report.light.value,
+        paper_light=report.paper_light.value if report.paper_light else None,
+        truncated=bool(report.measurements.truncated_by) if report.measurements else None,
+        scores=report.scores,
+    )
 
 
 def within(labels: np.ndarray, scope: Scope) -> np.ndarray:
