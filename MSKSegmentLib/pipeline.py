@@ -62,10 +62,11 @@ def segment_case(
     from .inference.devices import choose_device
     from .inference.predict import predict
     from .measurement import measure
-    from .quality.guards import near_metal
+    from .quality.guards import metal_distances, near_metal
+    from .quality.plausibility import deviations, placements
     from .quality.reports import make_reports
-    from .quality.scores import structure_uncertainty
-    from .segmentation import remove_stray_components, split_sides
+    from .quality.scores import make_scores, structure_uncertainty
+    from .segmentation import clean_components, split_sides
 
     settings = settings or Settings()
     passes = checked_passes(bundle.manifest.passes if settings.passes is None else settings.passes)
@@ -107,7 +108,7 @@ def segment_case(
     warnings += prediction.warnings
     with watch.stage("segmentation"):
         progress("segmentation", 0, 2)
-        classes = remove_stray_components(prediction.classes, body.geometry)
+        classes, strays = clean_components(prediction.classes, body.geometry)
         checkpoint()
         sides = split_sides(classes, body.geometry)
         progress("segmentation", 1, 2)
@@ -126,8 +127,11 @@ def segment_case(
         if not measurements:
             warnings += ("No bone or muscle was found; check that the scan shows the hip or the thigh.",)
         uncertainties = structure_uncertainty(labels, uncertainty)
-        cautions = near_metal(labels, volume.hu, volume.geometry)
-        reports = make_reports(measurements, uncertainties, calibration, passes, cautions)
+        metal_mm = metal_distances(labels, volume.hu, volume.geometry)
+        cut = [label for label, found in measurements.items() if found.truncated_by]
+        off = deviations(placements(sides.labels, body.geometry, cut), calibration.reference if calibration else {})
+        scores = make_scores(prediction.evidence, sides.labels, strays, uncertainties, metal_mm, off)
+        reports = make_reports(measurements, uncertainties, calibration, passes, near_metal(metal_mm), scores)
         progress("measurement", 1, 1)
     facts = provenance(volume, bundle, passes, seed, height_m, device, watch, settings.region)
     facts["backends"] = list(prediction.backends)

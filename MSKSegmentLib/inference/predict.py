@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct.volume import CTVolume
 from ..network.bayesian_unet import BayesianUNet
+from .evidence import PassVotes, SliceEvidence, likeliest
 from .sampler import SampledSlice, Sampler
 from .slices import SlicePlan, SliceReader, plan_slices
 
@@ -23,13 +25,15 @@ Progress = Callable[[int, int], None]
 class Prediction:
     """`classes` uint8 ``[z, y, x]`` (0..22, no sides) and `uncertainty` float32 ``[z, y, x]`` on the CT's grid.
 
-    `backends` are those that sampled slices, in order; `warnings` say which were given up and why.
+    `backends` are those that sampled slices, in order; `warnings` say which were given up and why. `evidence` holds what the passes
+    said, for every slice in which they found a structure.
     """
 
     classes: np.ndarray
     uncertainty: np.ndarray
     backends: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    evidence: tuple[SliceEvidence, ...] = ()
 
 
 def predict(
@@ -58,11 +62,18 @@ def predict(
     sampler = Sampler(network, device, passes, seed, backends)
     classes = np.zeros(volume.hu.shape, np.uint8)
     uncertainty = np.zeros(volume.hu.shape, np.float32)
+    evidence: list[SliceEvidence] = []
     before: tuple[float, SampledSlice | None] | None = None
     written = -1
     for index, level in enumerate(plan.levels):
         checkpoint()
-        sampled = None if reader.is_empty(level) else sampler.sample(reader.read(level), index, checkpoint)
+        sampled = None
+        if not reader.is_empty(level):
+            image = reader.read(level)
+            votes = partial(PassVotes, reader.hu_of(image), spec.classes, level)
+            sampled = sampler.sample(image, index, checkpoint, votes)
+            if sampled.evidence is not None and sampled.evidence.structures.size:
+                evidence.append(sampled.evidence)
         for k in range(written + 1, int(np.floor(level + 1e-6)) + 1):
             at = _between(before, (level, sampled), k)
             if at is not None:
@@ -70,7 +81,7 @@ def predict(
             written = k
         before = (level, sampled)
         progress(index + 1, len(plan.levels))
-    return Prediction(classes, uncertainty, tuple(sampler.used), tuple(sampler.warnings))
+    return Prediction(classes, uncertainty, tuple(sampler.used), tuple(sampler.warnings), tuple(evidence))
 
 
 def _between(
@@ -100,20 +111,9 @@ def _to_ct_slice(at: SampledSlice, plan: SlicePlan, shape: tuple[int, ...]) -> t
     if plan.grid != tuple(shape):
         uncertainty = _resize(uncertainty[None], shape)[0]
         probability = _resize(probability, shape)
-    return candidates.to(torch.uint8)[_likeliest(probability)].cpu().numpy(), uncertainty.cpu().numpy()
-
-
-def _likeliest(probability: Tensor) -> Tensor:
-    """`argmax` over the first axis, several times as fast on a CPU."""
-    if probability.is_cuda:
-        return probability.argmax(dim=0)
-    # In numpy: for steps this small, waiting for torch's threads takes longer than computing.
-    planes = probability.numpy()
-    best, winner = planes[0].copy(), np.zeros(planes.shape[1:], np.int64)
-    for number, plane in enumerate(planes[1:], 1):
-        winner[plane > best] = number
-        np.maximum(best, plane, out=best)
-    return torch.from_numpy(winner)
+    # In numpy on a CPU: for steps this small, waiting for torch's threads takes longer than computing.
+    winner = probability.argmax(dim=0).cpu().numpy() if probability.is_cuda else likeliest(probability.numpy())
+    return candidates.to(torch.uint8).cpu().numpy()[winner], uncertainty.cpu().numpy()
 
 
 def _resize(planes: Tensor, shape: tuple[int, ...]) -> Tensor:

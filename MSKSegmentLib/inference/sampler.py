@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import DeviceError
 from ..network.bayesian_unet import BayesianUNet
 from .backends import Backend, available_backends, make_backend
+from .evidence import PassVotes, SliceEvidence, likeliest
 
 # A prime, so that no two (seed, slice) pairs of ordinary size share a stream of random numbers.
 _SEED_STRIDE = 1_000_003
@@ -18,10 +20,14 @@ _SEED_STRIDE = 1_000_003
 
 @dataclass(frozen=True)
 class SampledSlice:
-    """`probability` float32 ``[classes, H, W]``: mean over the passes; `uncertainty` float32 ``[H, W]``."""
+    """`probability` float32 ``[classes, H, W]``: mean over the passes; `uncertainty` float32 ``[H, W]``.
+
+    `evidence` is there where it was asked for.
+    """
 
     probability: Tensor
     uncertainty: Tensor
+    evidence: SliceEvidence | None = None
 
 
 class RunningSums:
@@ -85,10 +91,16 @@ class Sampler:
         #: The back ends that sampled at least one slice, in order.
         self.used: list[str] = []
 
-    def sample(self, image: Tensor, index: int, between: Callable[[], None] = lambda: None) -> SampledSlice:
+    def sample(
+        self,
+        image: Tensor,
+        index: int,
+        between: Callable[[], None] = lambda: None,
+        votes: Callable[[], PassVotes] | None = None,
+    ) -> SampledSlice:
         """Sample one slice ``[1, channels, H, W]``; `index` selects its random numbers, `between` is called after each pass.
 
-        The result lies on the back end's device.
+        `votes` makes what gathers the slice's evidence, anew after a failure. The result lies on the back end's device.
 
         Raises:
             DeviceError: not even a single pass fits into the device's memory, and no other back end is left.
@@ -96,7 +108,7 @@ class Sampler:
         while True:
             try:
                 backend = self._current()
-                sampled = self._sample(image, index, between)
+                sampled = self._sample(image, index, between, votes() if votes else None)
             except (RuntimeError, ImportError, MemoryError) as error:
                 self._give_way(error)
                 continue
@@ -133,13 +145,27 @@ class Sampler:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _sample(self, image: Tensor, index: int, between: Callable[[], None]) -> SampledSlice:
+    def _sample(
+        self, image: Tensor, index: int, between: Callable[[], None], votes: PassVotes | None
+    ) -> SampledSlice:
         draw = self._current().start(image, self._seed * _SEED_STRIDE + index)
         sums = RunningSums()
         while sums.passes < self._passes:
-            sums.add(draw(min(self._batch, self._passes - sums.passes)))
+            drawn = draw(min(self._batch, self._passes - sums.passes))
+            sums.add(drawn)
+            if votes:
+                for winners in _winners(drawn):
+                    votes.add(winners)
             between()
-        return sums.result()
+        sampled = sums.result()
+        return replace(sampled, evidence=votes.result(sampled.probability.cpu().numpy())) if votes else sampled
+
+
+def _winners(probability: Tensor) -> Iterable[np.ndarray]:
+    """The likeliest class in each of ``[n, classes, H, W]``: uint8 ``[H, W]``, n times."""
+    if probability.is_cuda:
+        return probability.argmax(dim=1).to(torch.uint8).cpu().numpy()
+    return (likeliest(one) for one in probability.numpy())
 
 
 def _first_line(error: Exception) -> str:

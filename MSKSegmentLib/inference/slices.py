@@ -26,6 +26,13 @@ def normalise(hu: Tensor, preprocessing: Preprocessing) -> Tensor:
     return (hu.clamp(low, high) - low) * ((top - bottom) / (high - low)) + bottom
 
 
+def as_hu(values: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """What `normalise` made, in HU again; clipped to the bundle's window, any shape."""
+    low, high = preprocessing.hu_window
+    bottom, top = preprocessing.value_range
+    return (values - bottom) * ((high - low) / (top - bottom)) + low
+
+
 @dataclass(frozen=True)
 class SlicePlan:
     """Where the network is run in a CT whose array axes are superior, posterior, left.
@@ -92,6 +99,12 @@ class SliceReader:
         below, right = plan.padded[0] - plan.grid[0], plan.padded[1] - plan.grid[1]
         planes = functional.pad(planes, (0, right, 0, below), value=AIR_HU)
         return normalise(planes, self._preprocessing).unsqueeze(0)
+
+    def hu_of(self, image: Tensor) -> np.ndarray:
+        """HU of the slice itself in what `read` gave: float32 ``[H, W]`` on the plan's grid, clipped to the bundle's window."""
+        height, width = self._plan.grid
+        middle = image[0, len(self._offsets) // 2, :height, :width]
+        return as_hu(middle, self._preprocessing).numpy()
 
     def _plane(self, level: float) -> np.ndarray:
         """One plane float32 ``[y, x]``; slices finer than the interval are averaged under a triangular profile."""

@@ -7,7 +7,7 @@ below median - 3 * 1.4826 * MAD; the line fitted to Dice over uncertainty turns 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,7 @@ class Calibration:
     passes: int
     structures: Mapping[str, StructureCalibration]
     missing: Mapping[str, str]
+    reference: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary, the content of a bundle's ``calibration.json``."""

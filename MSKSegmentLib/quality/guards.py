@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..anatomy import segment_of_label
+from ..anatomy import segments
 from ..ct.checks import METAL_HU
 from ..ct.volume import Geometry
 
@@ -16,8 +16,14 @@ SMALLEST_METAL_MM3 = 300.0
 METAL_REACH_MM = 30.0
 
 
-def near_metal(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> Mapping[int, str]:
-    """Label -> a reason in words, for segments that come within 30 mm of metal (at least 0.3 cc above 2500 HU).
+def near_metal(distances_mm: Mapping[int, float]) -> Mapping[int, str]:
+    """Label -> a reason in words, for segments within 30 mm of metal; `distances_mm` as `metal_distances` gives them."""
+    reason = f"metal lies within {METAL_REACH_MM:.0f} mm of it"
+    return {label: reason for label, distance in distances_mm.items() if distance <= METAL_REACH_MM}
+
+
+def metal_distances(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> Mapping[int, float]:
+    """Label -> distance in mm (to about 4 mm) to the nearest metal: at least 0.3 cc above 2500 HU; empty without metal.
 
     `labels` is uint8 ``[z, y, x]`` with sides, `hu` int16 of the same shape, both on `geometry`.
     """
@@ -34,9 +40,6 @@ def near_metal(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> Mappin
         free[k // stride[0], found[:, 0] // stride[1], found[:, 1] // stride[2]] = False
     distance = ndimage.distance_transform_edt(free, sampling=spacing * stride)
     coarse = labels[:: stride[0], :: stride[1], :: stride[2]]
-    close = np.bincount(coarse[distance <= METAL_REACH_MM], minlength=256)
-    return {
-        int(label): f"metal lies within {METAL_REACH_MM:.0f} mm of it"
-        for label in np.flatnonzero(close)
-        if segment_of_label(int(label)) is not None
-    }
+    nearest = np.full(256, np.inf)
+    np.minimum.at(nearest, coarse.ravel(), distance.ravel())
+    return {segment.label: float(nearest[segment.label]) for segment in segments() if np.isfinite(nearest[segment.label])}

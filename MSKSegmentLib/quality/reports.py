@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..anatomy import STRUCTURES, Side, segments
-from ..case_result import Light, Measurements, SegmentReport
+from ..case_result import Light, Measurements, Scores, SegmentReport
 from ..measurement import asymmetry_percent
 from .calibration import Calibration
 from .traffic_light import Rating, rate
@@ -17,6 +17,7 @@ def make_reports(
     calibration: Calibration | None,
     passes: int,
     cautions: Mapping[int, str] | None = None,
+    scores: Mapping[int, Scores] | None = None,
 ) -> tuple[SegmentReport, ...]:
     """One report per segment in table order, absent segments included.
 
@@ -43,6 +44,7 @@ def make_reports(
                 uncertainty=uncertainty,
                 asymmetry_percent=differences.get(segment.structure.index),
                 predicted_dice=rating.predicted_dice,
+                scores=(scores or {}).get(segment.label),
             )
         )
     return tuple(reports)

@@ -1,8 +1,72 @@
-"""Scores of a segment from the running sums of the dropout passes."""
+"""Scores of a segment: evidence of how far it can be trusted (see `case_result.Scores`)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
+
+from ..anatomy import LEFT_OFFSET
+from ..case_result import Scores
+from ..inference.evidence import SliceEvidence, strips_of
+from ..segmentation import Stray
+from .pass_sums import PassSums, Sides, sums_by_segment
+
+
+def make_scores(
+    evidence: Iterable[SliceEvidence],
+    labels: np.ndarray,
+    strays: Iterable[Stray],
+    uncertainties: Mapping[int, float],
+    metal_mm: Mapping[int, float],
+    deviations: Mapping[int, tuple[float, float]],
+) -> dict[int, Scores]:
+    """Label -> scores, for all labels of `uncertainties`.
+
+    Args:
+        evidence: of the slices that were sampled.
+        labels: uint8 ``[z, y, x]`` with sides on the grid that the network was run on, without the strays.
+        strays: the components that were removed, on the same grid.
+        uncertainties: mean voxel uncertainty by label.
+        metal_mm: distance to metal by label; empty without metal.
+        deviations: of volume and place by label (`plausibility.deviations`).
+    """
+    sums = sums_by_segment(evidence, labels)
+    removed, voxels = _by_segment(strays, labels), np.zeros(256, np.int64)
+    for plane in labels:
+        voxels += np.bincount(plane.ravel(), minlength=256)
+    found = {}
+    for label, mean_variance in uncertainties.items():
+        mine, count, stray = sums.get(label, PassSums()), int(voxels[label]), removed.get(label, [])
+        volume_deviation, position_deviation = deviations.get(label, (None, None))
+        found[label] = Scores(
+            mean_variance=mean_variance,
+            mean_entropy=mine.mean_entropy(),
+            soft_dice=mine.soft_dice(),
+            pairwise_dice=mine.pairwise_dice(),
+            pairwise_iou=mine.pairwise_iou(),
+            low_slice_dice=mine.low_slice_dice(),
+            volume_cv=mine.volume_cv(),
+            sd_mean_hu=mine.sd_of_mean(1),
+            sd_fat_fraction=mine.sd_of_mean(2),
+            stray_components=len(stray),
+            stray_share=sum(stray) / (sum(stray) + count) if count else None,
+            metal_distance_mm=metal_mm.get(label),
+            volume_deviation=volume_deviation,
+            position_deviation=position_deviation,
+        )
+    return found
+
+
+def _by_segment(strays: Iterable[Stray], labels: np.ndarray) -> dict[int, list[int]]:
+    """Label -> voxels of each removed component, which belongs to the side that its place does."""
+    sides, strips = Sides(labels), strips_of(labels.shape[2])
+    found: dict[int, list[int]] = {}
+    for stray in strays:
+        z, _, x = stray.centroid
+        is_left = sides.is_left(stray.structure, z, strips[round(x)])
+        found.setdefault(stray.structure + LEFT_OFFSET * is_left, []).append(stray.voxels)
+    return found
 
 
 def structure_uncertainty(labels: np.ndarray, uncertainty: np.ndarray) -> dict[int, float]:

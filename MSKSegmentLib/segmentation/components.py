@@ -100,8 +100,22 @@ def parts_of_structure(classes: np.ndarray, structure: Structure, box: Slices) -
     )
 
 
+@dataclass(frozen=True)
+class Stray:
+    """A removed component: the structure's index, its voxels and its centroid in voxels ``(z, y, x)``."""
+
+    structure: int
+    voxels: int
+    centroid: np.ndarray
+
+
 def remove_stray_components(classes: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Drop components that lie apart from their structure; a copy, uint8 ``[z, y, x]``.
+    """What `clean_components` leaves; uint8 ``[z, y, x]``."""
+    return clean_components(classes, geometry)[0]
+
+
+def clean_components(classes: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, tuple[Stray, ...]]:
+    """Drop components that lie apart from their structure: a copy, uint8 ``[z, y, x]``, and what was dropped.
 
     Per structure, components are connected by 26 neighbours. Main ones are the largest, and, for paired structures,
     any other of at least 10 cc or 10 % of the largest: the other side, or a side or head of its own. Of the rest
@@ -130,7 +144,11 @@ def remove_stray_components(classes: np.ndarray, geometry: Geometry) -> np.ndarr
     if not kept.all():
         for plane_ids, plane in zip(ids, result, strict=True):
             plane *= kept[plane_ids]
-    return result
+    strays = tuple(
+        Stray(int(structure_of_component[index]), int(found.voxels[index]), np.asarray(facts["centroids"][index]))
+        for index in np.flatnonzero(~kept)
+    )
+    return result, strays
 
 
 @dataclass(frozen=True)

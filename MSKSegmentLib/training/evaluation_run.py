@@ -41,7 +41,7 @@ from .labelled_cases import (
     read_case,
     read_pair,
 )
-from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, with_reports
+from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, with_centroids, with_reports, within
 
 FORMAT = "mskseg-evaluation"
 ROWS_FILE, SUMMARY_FILE, CARD_FILE = "evaluation.csv", "summary.csv", "summary.md"
@@ -197,7 +197,8 @@ def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
     geometry = case.volume.geometry
     rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
     false_cc = false_muscle_cc(case.truth, labels, geometry, scope)
-    return CaseScores(task.name, tuple(with_reports(rows, reports)), false_cc, case.facts)
+    rows = with_centroids(with_reports(rows, reports), within(case.truth, scope), within(labels, scope), geometry)
+    return CaseScores(task.name, tuple(rows), false_cc, case.facts)
 
 
 def _line(scores: CaseScores) -> str:

@@ -16,7 +16,8 @@ from .metrics import Outcome, Row
 LIGHTS = ("green", "yellow", "red", "grey")
 GOOD_DICE = 0.8
 FEWEST_FOR_QUARTILES = 5
-_NUMBERS = tuple(field.name for field in fields(Row) if field.name not in ("segment", "outcome", "scores"))
+_PLACES = ("centroid_true_mm", "centroid_predicted_mm")
+_NUMBERS = tuple(field.name for field in fields(Row) if field.name not in ("segment", "outcome", "scores", *_PLACES))
 _COLUMNS = ("case", "abbreviation", "side", "outcome", *_NUMBERS, *SCORE_NAMES)
 
 
@@ -35,7 +36,7 @@ class CaseScores:
 
 def row_json(row: Row) -> dict[str, Any]:
     """A row as a JSON-ready dictionary."""
-    numbers = {name: getattr(row, name) for name in _NUMBERS}
+    numbers = {name: getattr(row, name) for name in (*_NUMBERS, *_PLACES)}
     scores = None if row.scores is None else asdict(row.scores)
     return {"key": row.segment.key, "outcome": row.outcome.value, **numbers, "scores": scores}
 
@@ -50,7 +51,9 @@ def row_from_json(data: Mapping[str, Any]) -> Row:
     """
     segment = {segment.key: segment for segment in segments()}[data["key"]]
     scores = None if data["scores"] is None else Scores(**data["scores"])
-    return Row(segment=segment, outcome=Outcome(data["outcome"]), scores=scores, **{name: data[name] for name in _NUMBERS})
+    values = {name: data[name] for name in _NUMBERS}
+    values |= {name: data[name] and tuple(data[name]) for name in _PLACES}
+    return Row(segment=segment, outcome=Outcome(data["outcome"]), scores=scores, **values)
 
 
 def evaluation_csv(cases: Sequence[CaseScores]) -> str:

@@ -16,6 +16,7 @@ from ..anatomy import Segment, segments
 from ..case_result import Scores, SegmentReport
 from ..ct.volume import Geometry
 from ..measurement.volume import volume_cc
+from ..quality.plausibility import placements
 from .labelled_cases import label_known
 from .surfaces import Box, joined, label_boxes, surface_distances
 
@@ -40,6 +41,7 @@ class Row:
     95th percentiles. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its absolute value,
     `aie_hu` the absolute difference of the mean HU inside prediction and truth. What follows is said of the whole predicted
     segment, also where only some slices count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and `scores`.
+    Centroids ``(x, y, z)`` are LPS mm.
     """
 
     segment: Segment
@@ -60,6 +62,8 @@ class Row:
     paper_light: str | None = None
     truncated: bool | None = None
     scores: Scores | None = None
+    centroid_true_mm: tuple[float, float, float] | None = None
+    centroid_predicted_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,17 @@ def _with_report(row: Row, report: SegmentReport) -> Row:
         truncated=bool(report.measurements.truncated_by) if report.measurements else None,
         scores=report.scores,
     )
+
+
+def with_centroids(rows: list[Row], truth: np.ndarray, predicted: np.ndarray, geometry: Geometry) -> list[Row]:
+    """The rows with the centroids in both label maps, uint8 ``[z, y, x]`` with sides on `geometry`."""
+    true, found = (
+        {label: one.centroid_mm for label, one in placements(labels, geometry).items()} for labels in (truth, predicted)
+    )
+    return [
+        replace(row, centroid_true_mm=true.get(row.segment.label), centroid_predicted_mm=found.get(row.segment.label))
+        for row in rows
+    ]
 
 
 def within(labels: np.ndarray, scope: Scope) -> np.ndarray:

@@ -20,8 +20,8 @@ HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "
 ORDER = [
     {"errors", "anatomy"},
     {"ct", "case_result"},
-    {"network", "bundle", "inference"},
     {"segmentation", "measurement"},
+    {"network", "bundle", "inference"},
     {"quality"},
     {"provenance", "pipeline", "export"},
     {"engine", "scene", "virtual", "training", "cohort", "review", "console"},

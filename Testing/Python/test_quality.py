@@ -11,7 +11,7 @@ from MSKSegmentLib.case_result import Light, Measurements
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import BundleError
 from MSKSegmentLib.quality.calibration import Calibration, Observation, calibrate
-from MSKSegmentLib.quality.guards import near_metal
+from MSKSegmentLib.quality.guards import metal_distances, near_metal
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.scores import dice, structure_uncertainty
 from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate
@@ -167,12 +167,12 @@ def test_metal_near_a_segment_rules_out_green():
     labels[5:15, 10:20, 45:55] = 104
     hu = np.full(labels.shape, 50, np.int16)
     geometry = Geometry(size=(60, 40, 20), spacing=(2.0, 2.0, 3.0))
-    assert near_metal(labels, hu, geometry) == {}
+    assert near_metal(metal_distances(labels, hu, geometry)) == {}
     hu[9:11, 12:18, 24:28] = 3000
-    assert set(near_metal(labels, hu, geometry)) == {4}
+    assert set(near_metal(metal_distances(labels, hu, geometry))) == {4}
     hu[9:11, 12:18, 24:28] = 50
     hu[10, 14, 24:26] = 3000
-    assert near_metal(labels, hu, geometry) == {}, "two bright voxels are no implant"
+    assert near_metal(metal_distances(labels, hu, geometry)) == {}, "two bright voxels are no implant"
     found = {4: _found(), 104: _found()}
     reports = make_reports(found, dict.fromkeys(found, 1e-4), _calibration(), 10, {4: "metal lies near"})
     by_key = {report.segment.key: report for report in reports}

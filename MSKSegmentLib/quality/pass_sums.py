@@ -1,0 +1,165 @@
+"""What all dropout passes said about each segment: the sums of the slices, given to right and left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..anatomy import LEFT_OFFSET, STRUCTURES
+from ..inference.evidence import BINS, SliceEvidence, strips_of
+
+_UNPAIRED = frozenset(structure.index for structure in STRUCTURES if not structure.paired)
+# The segment's area that the worst slices make up together.
+LOW_SLICE_SHARE = 0.1
+
+
+@dataclass
+class PassSums:
+    """Sums over the slices for one segment, all on the network's grid; from them the scores follow.
+
+    `size` is the mean number of voxels per pass and `shared` that of two passes together, over all pairs. `variance` is that of the
+    number of voxels, from slices whose passes are drawn independently: variances add up. `mass`, `label`, `hit`, `entropy`: see
+    `SliceEvidence`. `slices` holds for each slice of at least two passes (pairwise Dice coefficient, mean voxels), `passes` the
+    voxels, HU sums and fat voxels of each pass, ``[3, passes]`` per slice.
+    """
+
+    size: float = 0.0
+    shared: float = 0.0
+    variance: float = 0.0
+    mass: float = 0.0
+    label: float = 0.0
+    hit: float = 0.0
+    entropy: float = 0.0
+    slices: list[tuple[float, float]] = field(default_factory=list)
+    passes: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, by_pass: np.ndarray, over_passes: np.ndarray) -> None:
+        """Add a slice: voxels, HU and fat by pass ``[3, passes]``; squared votes, mass, label, hit and entropy ``[5]``."""
+        voxels = by_pass[0]
+        count = voxels.size
+        squared, mass, label, hit, entropy = map(float, over_passes)
+        self.mass += mass
+        self.label += label
+        self.hit += hit
+        self.entropy += entropy
+        self.passes.append(by_pass)
+        total = float(voxels.sum())
+        if count < 2 or total <= 0:
+            return
+        size, shared = total / count, max(0.0, squared - total) / (count * (count - 1))
+        self.size += size
+        self.shared += shared
+        self.variance += float(voxels.var(ddof=1))
+        self.slices.append((min(1.0, shared / size), size))
+
+    def pairwise_dice(self) -> float | None:
+        """Mean Dice coefficient between two passes, as a ratio of sums; None with fewer than two passes."""
+        return min(1.0, self.shared / self.size) if self.size else None
+
+    def pairwise_iou(self) -> float | None:
+        """Mean intersection over union between two passes, as a ratio of sums."""
+        return min(1.0, self.shared / (2 * self.size - self.shared)) if self.size else None
+
+    def low_slice_dice(self) -> float | None:
+        """The pairwise Dice coefficient of single slices that a tenth of the segment's area stays below."""
+        if not self.slices:
+            return None
+        scores, weights = np.array(sorted(self.slices)).T
+        return float(scores[np.searchsorted(np.cumsum(weights), LOW_SLICE_SHARE * weights.sum())])
+
+    def volume_cv(self) -> float | None:
+        """Coefficient of variation of the volume over the passes."""
+        return float(np.sqrt(self.variance)) / self.size if self.size else None
+
+    def soft_dice(self) -> float | None:
+        """2 sum(p y) / (sum p + sum y); None where nothing was predicted."""
+        return 2 * self.hit / (self.mass + self.label) if self.label else None
+
+    def mean_entropy(self) -> float | None:
+        """Mean entropy in nats inside the label."""
+        return self.entropy / self.label if self.label else None
+
+    def sd_of_mean(self, quantity: int) -> float | None:
+        """Standard deviation over the passes of the mean HU (quantity 1) or the fat fraction (2) inside the segment.
+
+        As for every ratio of sums h / v: the variance of the sum of h - r v, with r the mean ratio, over the mean v squared.
+        """
+        usable = [passes for passes in self.passes if passes.shape[1] > 1]
+        size = sum(float(passes[0].mean()) for passes in usable)
+        if not size:
+            return None
+        ratio = sum(float(passes[quantity].mean()) for passes in usable) / size
+        variance = sum(float((passes[quantity] - ratio * passes[0]).var(ddof=1)) for passes in usable)
+        return float(np.sqrt(variance)) / size
+
+
+def sums_by_segment(evidence: Iterable[SliceEvidence], labels: np.ndarray) -> dict[int, PassSums]:
+    """Label with side -> sums, for every segment that any pass saw.
+
+    Args:
+        evidence: of the slices of one CT.
+        labels: uint8 ``[z, y, x]`` with sides on the grid that the network was run on. A strip's sums go to the side that the
+            labels of the structure have there; where they have none (a pass saw what the result lacks), to that of other labels.
+    """
+    sums: dict[int, PassSums] = {}
+    sides = Sides(labels)
+    for one in evidence:
+        left_share = sides.at(one.level)
+        for row, index in enumerate(map(int, one.structures)):
+            by_pass = np.stack([one.voxels[row], one.hu[row], one.fat[row]]).astype(float)
+            over = np.stack([plane[row] for plane in (one.squared_votes, one.mass, one.label, one.hit, one.entropy)])
+            left = left_share(index)
+            for label, share in ((index, 1 - left), (index + LEFT_OFFSET, left)):
+                seen, total = by_pass @ share, over.astype(float) @ share
+                if seen[0].any() or total[2]:
+                    sums.setdefault(label, PassSums()).add(seen, total)
+    return sums
+
+
+class Sides:
+    """Which side each strip of a slice belongs to, from a label map with sides ``[z, y, x]``."""
+
+    def __init__(self, labels: np.ndarray) -> None:
+        self._labels = labels
+        self._strip = np.broadcast_to(strips_of(labels.shape[2]), labels.shape[1:]).ravel()
+        self._all = sum((self._counts(plane) for plane in labels), np.zeros((256, BINS)))
+
+    def at(self, level: float) -> Callable[[int], np.ndarray]:
+        """Of the slice nearest to a level: a function from a structure's index to the share of the left side, ``[BINS]``."""
+        here = self._counts(self._labels[round(level)])
+        general = _filled(_share(*_both(here)), _filled(_share(*_both(self._all)), np.full(BINS, 0.5)))
+
+        def left_share(index: int) -> np.ndarray:
+            if index in _UNPAIRED:
+                return np.zeros(BINS)
+            own = _share(here[index], here[index + LEFT_OFFSET])
+            return np.where(np.isnan(own), general, own)
+
+        return left_share
+
+    def is_left(self, index: int, level: float, strip: int) -> bool:
+        """Whether something of a structure in a strip of a slice lies on the left."""
+        return bool(self.at(level)(index)[strip] > 0.5)
+
+    def _counts(self, plane: np.ndarray) -> np.ndarray:
+        where = np.flatnonzero(plane)
+        cells = plane.ravel()[where].astype(np.intp) * BINS + self._strip[where]
+        return np.bincount(cells, minlength=256 * BINS).reshape(256, BINS).astype(float)
+
+
+def _both(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    paired = [structure.index for structure in STRUCTURES if structure.paired]
+    return counts[paired].sum(axis=0), counts[[index + LEFT_OFFSET for index in paired]].sum(axis=0)
+
+
+def _share(right: np.ndarray, left: np.ndarray) -> np.ndarray:
+    total = right + left
+    return np.where(total > 0, left / np.maximum(total, 1), np.nan)
+
+
+def _filled(share: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """Gaps filled from the strips beside them; all of `otherwise` where nothing is known."""
+    known = np.flatnonzero(~np.isnan(share))
+    return np.interp(np.arange(BINS), known, share[known]) if known.size else otherwise

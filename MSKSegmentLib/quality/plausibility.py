@@ -1,0 +1,120 @@
+"""Whether a segment's volume and place fit the bones around it, against what calibration cases had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import LEFT_OFFSET, Segment, Side, segments
+from ..ct.volume import Geometry
+
+# Bones that volumes and places are taken against, the better one first: the hip bone is whole in most scans.
+BONES = ("PELVIS", "FEMUR")
+FEWEST_CASES = 10
+MAD_TO_SD = 1.4826
+# Spreads never count as smaller: a reference of alike bodies must not call an ordinary one implausible.
+LEAST_LOG_VOLUME_SD = 0.15
+LEAST_PLACE_SD = 0.04
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Volume in cc and centroid ``(x, y, z)`` in LPS mm of a segment; `whole` unless the scan cuts it."""
+
+    volume_cc: float
+    centroid_mm: tuple[float, float, float]
+    whole: bool
+
+
+def placements(labels: np.ndarray, geometry: Geometry, truncated: Iterable[int] = ()) -> dict[int, Placement]:
+    """Label -> placement for uint8 ``[z, y, x]`` with sides; `truncated` names the labels that the scan cuts."""
+    count, sums = np.zeros(256), np.zeros((3, 256))
+    rows, columns = (axis.ravel() for axis in np.indices(labels.shape[1:]))
+    for k, plane in enumerate(labels):
+        where = np.flatnonzero(plane)
+        if not where.size:
+            continue
+        found = plane.ravel()[where]
+        voxels = np.bincount(found, minlength=256)
+        count += voxels
+        sums[0] += np.bincount(found, columns[where], 256)
+        sums[1] += np.bincount(found, rows[where], 256)
+        sums[2] += k * voxels
+    present, cut = np.flatnonzero(count), set(truncated)
+    if not present.size:
+        return {}
+    centres = geometry.to_physical((sums[:, present] / count[present]).T)
+    return {
+        int(label): Placement(
+            float(count[label]) * geometry.voxel_volume_mm3 / 1000, (float(x), float(y), float(z)), int(label) not in cut
+        )
+        for label, (x, y, z) in zip(present, centres, strict=True)
+    }
+
+
+def make_reference(cases: Iterable[Mapping[int, Placement]]) -> dict[str, Any]:
+    """Medians and spreads of cases with true labels, JSON-ready; pairs of structure and bone with fewer than 10 cases are left out.
+
+    For each structure (sides pooled, mirrored) and each bone of the same side: the logarithm of volume over the bone's volume,
+    and the centroid from the bone's in cube roots of its volume: lateral, posterior, superior.
+    """
+    found: dict[str, dict[str, list[list[float]]]] = {}
+    for number, case in enumerate(cases):
+        for segment in segments():
+            for bone in BONES:
+                values = _against(segment, bone, case)
+                if values is not None:
+                    found.setdefault(segment.structure.abbreviation, {}).setdefault(bone, []).append([number, *values])
+    result: dict[str, Any] = {}
+    for abbreviation, by_bone in found.items():
+        for bone, rows in by_bone.items():
+            table = np.array(rows)
+            if len(np.unique(table[:, 0])) < FEWEST_CASES:
+                continue
+            median = np.median(table[:, 1:], axis=0)
+            spread = MAD_TO_SD * np.median(np.abs(table[:, 1:] - median), axis=0)
+            least = [LEAST_LOG_VOLUME_SD, *[LEAST_PLACE_SD] * 3]
+            result.setdefault(abbreviation, {})[bone] = {
+                "n": len(table),
+                "median": median.tolist(),
+                "spread": np.maximum(spread, least).tolist(),
+            }
+    return result
+
+
+def deviations(case: Mapping[int, Placement], reference: Mapping[str, Any]) -> dict[int, tuple[float, float]]:
+    """Label -> robust z of the volume (signed) and the largest of the place (absolute), for whole segments beside a whole bone.
+
+    z = (value - median) / (1.4826 MAD) of the reference, against the first of `BONES` that is whole and in the reference.
+    """
+    result = {}
+    for segment in segments():
+        for bone in BONES:
+            entry = reference.get(segment.structure.abbreviation, {}).get(bone)
+            values = _against(segment, bone, case)
+            if entry is not None and values is not None:
+                z = (np.asarray(values) - entry["median"]) / entry["spread"]
+                result[segment.label] = float(z[0]), float(np.abs(z[1:]).max())
+                break
+    return result
+
+
+def _against(segment: Segment, bone: str, case: Mapping[int, Placement]) -> list[float] | None:
+    """Volume and place of a segment against a bone of its side; of the sacrum, against the mean of both sides' bones."""
+    own = case.get(segment.label)
+    if segment.structure.abbreviation == bone or own is None or not own.whole:
+        return None
+    index = next(one.structure.index for one in segments() if one.structure.abbreviation == bone)
+    wanted = {Side.RIGHT: [index], Side.LEFT: [index + LEFT_OFFSET]}.get(segment.side, [index, index + LEFT_OFFSET])
+    bones = [case[label] for label in wanted if label in case]
+    if len(bones) < len(wanted) or not all(one.whole for one in bones):
+        return None
+    size = float(np.mean([one.volume_cc for one in bones]))
+    place = np.asarray(own.centroid_mm) - np.mean([one.centroid_mm for one in bones], axis=0)
+    # Lateral is the patient's right (-x in LPS) on the right side.
+    lateral, posterior, superior = place / (1000 * size) ** (1 / 3)
+    outwards = -lateral if segment.side is Side.RIGHT else lateral
+    return [float(np.log(own.volume_cc / size)), float(outwards), float(posterior), float(superior)]
