@@ -1,12 +1,18 @@
 """Volume and place of segments against the bones beside them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.case_result import Scores
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.quality.plausibility import Placement, deviations, make_reference, placements
+from MSKSegmentLib.training.evaluation_tables import CaseScores
+from MSKSegmentLib.training.metrics import Outcome, Row
+from MSKSegmentLib.training.placing import reference_of, with_deviations
 
 SACRUM, GMED, PELVIS, FEMUR, LEFT = 3, 5, 1, 2, 100
 
@@ -76,3 +82,31 @@ def test_placements_are_in_the_patient():
     assert found[GMED].volume_cc == pytest.approx(4 * 30 / 1000)
     assert found[GMED].centroid_mm == pytest.approx((10 + 2 * 3.5, 20 + 3 * 2, 30 + 5 * 1.5))
     assert placements(np.zeros_like(labels), geometry) == {}
+
+
+def test_an_evaluation_makes_a_reference_and_is_held_against_it():
+    rng = np.random.default_rng(6)
+    cases = [_evaluated(_case(rng), f"case {number}") for number in range(12)]
+    reference = reference_of(cases)
+    assert reference["GMED"]["PELVIS"]["n"] == 24
+    shrunken = _evaluated(_case(rng), "shrunken", share={GMED: 0.2})
+    found = {row.segment.label: row.scores for row in with_deviations(shrunken, reference).rows}
+    assert found[GMED].volume_deviation < -4 < abs(found[GMED + LEFT].volume_deviation) + 4
+    assert found[GMED].mean_variance == 1e-4 and found[GMED].position_deviation < 5
+    cut = with_deviations(_evaluated(_case(rng), "cut", truncated={GMED}), reference)
+    assert {row.segment.label: row.scores.volume_deviation for row in cut.rows}[GMED] is None
+    none = [replace(case, rows=tuple(replace(row, truncated=True) for row in case.rows)) for case in cases]
+    assert reference_of(none) == {}
+
+
+def _evaluated(case, name, share=None, truncated=()):
+    by_label = {segment.label: segment for segment in segments()}
+    rows = [
+        Row(
+            by_label[label], Outcome.COMPARED, 1000, one.volume_cc, one.volume_cc * (share or {}).get(label, 1.0), 0.9,
+            truncated=label in truncated, scores=Scores(mean_variance=1e-4),
+            centroid_true_mm=one.centroid_mm, centroid_predicted_mm=one.centroid_mm,
+        )
+        for label, one in case.items()
+    ]  # fmt: skip
+    return CaseScores(name, tuple(rows), 0.0)
