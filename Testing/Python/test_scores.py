@@ -1,4 +1,4 @@
-"""Evidence of the dropout passes: sums per slice and strip, and the scores that follow, against straightforward sums over whole arrays."""
+"""Evidence of the dropout passes: sums per slice and strip, and the scores that follow, against sums over whole arrays."""
 
 import itertools
 
@@ -16,7 +16,7 @@ LEFT = 100
 
 @pytest.fixture(scope="module")
 def sampled():
-    """Passes ``[passes, classes, z, y, x]`` that disagree about two structures on both sides and the sacrum, and HU ``[z, y, x]``."""
+    """Passes ``[passes, classes, z, y, x]`` that disagree about two muscles on both sides and the sacrum, and HU ``[z, y, x]``."""
     rng = np.random.default_rng(3)
     logits = rng.normal(0, 0.5, (PASSES, CLASSES, DEPTH, HEIGHT, WIDTH)).astype(np.float32)
     logits[:, 0] += 3
@@ -143,7 +143,8 @@ def test_what_only_passes_saw_counts_against_the_side_it_lies_on(sampled):
 
 def test_strays_belong_to_the_side_that_they_lie_on(sampled, evidence):
     labels = _labels(sampled[0])
-    strays = [Stray(4, 30, np.array([1.0, 2.0, 80.0])), Stray(4, 10, np.array([1.0, 2.0, 3.0])), Stray(3, 7, np.array([0.0, 0.0, 1.0]))]
+    places = ((4, 30, (1.0, 2.0, 80.0)), (4, 10, (1.0, 2.0, 3.0)), (3, 7, (0.0, 0.0, 1.0)))
+    strays = [Stray(index, voxels, np.array(place)) for index, voxels, place in places]
     found = make_scores(evidence, labels, strays, dict.fromkeys((3, 4, 104, 5), 0.0), {}, {})
     assert [found[label].stray_components for label in (3, 4, 104, 5)] == [1, 1, 1, 0]
     assert found[104].stray_share == pytest.approx(30 / (30 + (labels == 104).sum())) and found[5].stray_share == 0
