@@ -103,11 +103,11 @@ def _shows_hip_or_thigh(section: np.ndarray, mask: np.ndarray, body: CoarseBody)
 
 
 def _compact(bone: np.ndarray) -> np.ndarray:
-    """Bone that has bone around it: ribs, a few coarse voxels each, drop out."""
+    """Bone that has bone around it: ribs, a few coarse voxels each, drop out; the thin bones of a fragile hip do not."""
     padded = np.pad(bone, 1).astype(np.uint8)
     around = sum(
         padded[1 + dy : padded.shape[0] - 1 + dy, 1 + dx : padded.shape[1] - 1 + dx]
         for dy in (-1, 0, 1)
         for dx in (-1, 0, 1)
     )
-    return bone & (around >= 6)
+    return bone & (around >= 5)
