@@ -1,4 +1,3 @@
-# ruff: noqa: F811
 """Serving as a person meets it: the real command, the real page, a real Chromium."""
 
 import csv

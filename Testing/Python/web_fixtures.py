@@ -1,4 +1,4 @@
-"""Fixtures for tests with the real command, the real page and a real Chromium, for files that name this one in pytest_plugins."""
+"""Fixtures for tests with a real server, the real page and a real Chromium, for files that name this one in pytest_plugins."""
 
 import pytest
 from web_cases import make_case
@@ -21,6 +21,20 @@ def start(tmp_path):
 
     def run(*arguments):
         servers.append(Server(*arguments, program=REAL, cwd=tmp_path))
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def serve():
+    """Start the plain page with these arguments."""
+    servers = []
+
+    def run(*arguments, **options):
+        servers.append(Server(*arguments, **options))
         return servers[-1]
 
     yield run

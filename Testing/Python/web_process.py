@@ -124,6 +124,20 @@ def run(coroutine, wait_s=170):
     return asyncio.run(closing())
 
 
+def soon(condition, wait_s=20):
+    """Whether the condition comes true in time."""
+    end = time.monotonic() + wait_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+async def opened(server, cookie):
+    """What the plain page tells of the desk when the result is open, in a new window of the cookie's browser."""
+    client = await Client.open(server, cookie)
+    return await client.on_page("case")
+
+
 class Client:
     """A browser's websocket: calls, and the state that the server pushes."""
 
