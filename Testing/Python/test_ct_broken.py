@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from broken_inputs import BROKEN, BrokenInput
+from broken_input import BrokenInput
+from broken_inputs import BROKEN
 
 from MSKSegmentLib.ct import check_volume, read_ct, refuse, to_working_grid
 from MSKSegmentLib.errors import InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broken_inputs import two_thighs
+from ct_scans import two_thighs
 
 from MSKSegmentLib.ct import CTVolume, Geometry, body_box, body_mask, check_volume, read_ct, refuse, to_working_grid
 from MSKSegmentLib.ct.hu_scale import estimated_shift

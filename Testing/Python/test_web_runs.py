@@ -218,7 +218,6 @@ def test_a_server_that_ends_takes_its_run_with_it(serve, tmp_path, tiny_bundle, 
     assert not left
 
 
-
 def test_a_taken_port_is_said_in_words(serve, tmp_path, case):
     server = serve(tmp_path / "results", case)
     ended = subprocess.run(
