@@ -9,6 +9,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.envi
 import numpy as np
 import pytest
 
+# Helpers that assert: their failures show the values, as those in tests do.
+pytest.register_assert_rewrite("review_cases", "web_process")
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
+import pytest
 from segmentation_phantom import phantom
 
 from MSKSegmentLib.anatomy import STRUCTURES, segments
-from MSKSegmentLib.case_result import CaseResult
+from MSKSegmentLib.case_result import CaseResult, ReviewState
 from MSKSegmentLib.ct.cropping import Box
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.measurement import measure
 from MSKSegmentLib.quality.calibration import Calibration, StructureCalibration
-from MSKSegmentLib.quality.reports import make_reports
-from MSKSegmentLib.quality.scores import structure_uncertainty
-from MSKSegmentLib.review import SegmentMask
+from MSKSegmentLib.quality.reports import asymmetries, make_reports
+from MSKSegmentLib.quality.scores import dice, structure_uncertainty
+from MSKSegmentLib.review import ReviewSession, SegmentMask
 
 LABEL = {segment.key: segment.label for segment in segments()}
 PASSES = 10
@@ -59,6 +60,13 @@ def make_case(turned: bool = False) -> tuple[CaseResult, CTVolume]:
     return CaseResult(labels, grid, reports, uncertainty, ("Only a part of the thigh was scanned.",), facts), volume
 
 
+def protected_case() -> tuple[CaseResult, CTVolume]:
+    """A result with its CT for several sessions, whose labels nobody may write to."""
+    result, volume = make_case()
+    result.labels.flags.writeable = False
+    return result, volume
+
+
 def mask_of(array: np.ndarray) -> SegmentMask:
     """A bool array ``[z, y, x]`` of the whole grid as a mask."""
     return SegmentMask(Box((0, 0, 0), array.shape[::-1]), array)
@@ -82,3 +90,18 @@ class Clock:
 
     def forward(self, minutes: float) -> None:
         self.now += timedelta(minutes=minutes)
+
+
+def assert_consistent(session: ReviewSession) -> None:
+    """Every number of the session is that of its label map, measured from scratch."""
+    result, automatic = session.result, session.automatic
+    found = measure(result.labels, session.volume.hu, session.geometry, session.height_m)
+    overlap = dice(automatic.labels, result.labels, np.array(list(LABEL.values())))
+    differences = asymmetries(found)
+    for report in result.reports:
+        label = report.segment.label
+        assert report.measurements == found.get(label), report.segment.key
+        assert report.asymmetry_percent == differences.get(report.segment.structure.index)
+        changed = not np.array_equal(result.labels == label, automatic.labels == label)
+        assert report.dice_to_automatic == (pytest.approx(overlap[label]) if changed else None)
+        assert (report.state is ReviewState.EDITED) == changed

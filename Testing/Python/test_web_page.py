@@ -1,85 +1,11 @@
-"""The review as a person meets it in a real Chromium: table, pictures, corrections, what is left after a reload."""
+"""The review as a person meets it in a real Chromium: table, pictures, keys, and both colours in sight."""
 
-import csv
-import io
-import signal
-
-import numpy as np
 import pytest
-from matplotlib.image import imread
 from web_cases import KEYS
+from web_page import MUSCLE, cell, opened, picture, row, shown_keys, state, wait_for_other_picture, wait_for_state
 
 pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)
-
-# Two cores may have other work: what a person waits for is measured in benchmarks/web.py.
-PICTURE_MS = 15_000
-MUSCLE = "VLVI_right"
-
-
-def row(page, key):
-    return page.locator(f"tr[data-key='{key}']")
-
-
-def cell(page, key, column):
-    return row(page, key).locator(f"td.col-{column}").inner_text()
-
-
-def state(page, key):
-    """"automatic", "edited" or "accepted"; the phantom's muscles are truncated as well."""
-    return cell(page, key, "state").split(",")[0]
-
-
-def wait_for_state(page, key, wanted):
-    page.wait_for_function(
-        "([key, wanted]) => document.querySelector(`tr[data-key='${key}'] td.col-state`).innerText.startsWith(wanted)",
-        arg=[key, wanted],
-    )
-
-
-def shown_keys(page):
-    return page.locator("#results-table tbody tr[data-key]").evaluate_all("rows => rows.map(row => row.dataset.key)")
-
-
-def opened(page):
-    """The page when the result and its pictures are there."""
-    page.wait_for_selector("#results-table tr[data-key]")
-    page.wait_for_function("document.querySelectorAll('.view img').length === 4", timeout=PICTURE_MS)
-    return page
-
-
-def picture(page, view):
-    """What a view shows, float ``[y, x, 3]``."""
-    return imread(io.BytesIO(page.locator(f".view.{view} img").screenshot()))[..., :3]
-
-
-def wait_for_other_picture(page, view, before):
-    """Wait until a view shows something else than before, and return it."""
-    for _ in range(PICTURE_MS // 250):
-        now = picture(page, view)
-        if now.shape != before.shape or np.abs(now - before).mean() > 2e-3:
-            return now
-        page.wait_for_timeout(250)
-    raise AssertionError(f"the {view} view has not changed")
-
-
-def paint(page, across=(0.25, 0.32), up=(0.5, 0.5)):
-    """A stroke in the axial view, in shares of its width and height."""
-    box = page.locator(".view.axial").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in zip(across, up, strict=True)]
-    page.mouse.move(*at[0])
-    page.wait_for_timeout(300)
-    page.mouse.down()
-    page.mouse.move(*at[1], steps=6)
-    page.mouse.up()
-
-
-def wait_for_cell(page, key, column, other_than):
-    page.wait_for_function(
-        "([key, column, old]) => document.querySelector(`tr[data-key='${key}'] td.col-${column}`).innerText !== old",
-        arg=[key, column, other_than],
-    )
-    return cell(page, key, column)
 
 
 @pytest.fixture
@@ -179,100 +105,6 @@ def test_windows_overlay_and_3d_show_other_pictures(page):
     page.wait_for_selector(".view-note")
     page.locator("#threed-all").click()
     wait_for_other_picture(page, "threed", density)
-
-
-def test_a_painted_stroke_changes_the_row_and_can_be_undone_and_redone(page):
-    row(page, MUSCLE).click()
-    page.locator("#edit-toggle").click()
-    page.wait_for_selector("#tool-paint[aria-pressed=true]")
-    before = cell(page, MUSCLE, "volume_cc")
-    order = shown_keys(page)
-    page.locator("#brush-size").fill("30")
-    page.wait_for_timeout(500)
-    paint(page)
-    painted = wait_for_cell(page, MUSCLE, "volume_cc", before)
-    assert state(page, MUSCLE) == "edited"
-    assert shown_keys(page) == order, "rows stay under the hand"
-    page.locator("#undo").click()
-    assert wait_for_cell(page, MUSCLE, "volume_cc", painted) == before
-    assert state(page, MUSCLE) == "automatic"
-    page.keyboard.press("Control+y")
-    assert wait_for_cell(page, MUSCLE, "volume_cc", before) == painted
-
-
-def test_tools_without_a_mouse_and_revert(page):
-    row(page, MUSCLE).click()
-    page.keyboard.press("e")
-    before = cell(page, MUSCLE, "volume_cc")
-    page.locator("#tool-threshold").click()
-    page.locator("#threshold-low").fill("50")
-    page.locator("#threshold-low").press("Tab")
-    page.locator("#apply").click()
-    thresholded = wait_for_cell(page, MUSCLE, "volume_cc", before)
-    assert float(thresholded) < float(before)
-    page.locator("#tool-smooth").click()
-    page.locator("#apply").click()
-    wait_for_cell(page, MUSCLE, "volume_cc", thresholded)
-    page.locator("#tool-islands").click()
-    page.locator("#revert").click()
-    page.wait_for_function(
-        f"old => document.querySelector(\"tr[data-key='{MUSCLE}'] td.col-volume_cc\").innerText === old", arg=before
-    )
-    assert state(page, MUSCLE) == "automatic"
-
-
-def test_the_scissors_cut_what_is_drawn_around(page):
-    row(page, MUSCLE).click()
-    page.locator("#edit-toggle").click()
-    page.locator("#tool-scissors").click()
-    page.locator("#scissors-slice").uncheck()
-    before = float(cell(page, MUSCLE, "volume_cc"))
-    box = page.locator(".view.axial").bounding_box()
-    corners = [(0.02, 0.02), (0.5, 0.02), (0.5, 0.9), (0.02, 0.9), (0.02, 0.05)]
-    page.mouse.move(box["x"] + corners[0][0] * box["width"], box["y"] + corners[0][1] * box["height"])
-    page.wait_for_timeout(300)
-    page.mouse.down()
-    for x, y in corners[1:]:
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
-        page.wait_for_timeout(100)
-    page.mouse.up()
-    after = wait_for_cell(page, MUSCLE, "volume_cc", f"{before:.1f}")
-    # The right thigh lies on the left half of the picture.
-    assert after == "–" or float(after) < 0.2 * before
-
-
-def test_what_was_done_is_there_after_a_reload_a_kill_and_in_the_export(start, visit, case, tmp_path):
-    server = start(case)
-    page = opened(visit(server.address, errors=False))
-    row(page, MUSCLE).click()
-    page.locator("#edit-toggle").click()
-    before = cell(page, MUSCLE, "volume_cc")
-    page.locator("#brush-size").fill("30")
-    page.wait_for_timeout(500)
-    paint(page)
-    painted = wait_for_cell(page, MUSCLE, "volume_cc", before)
-    page.locator("#accept").click()
-    wait_for_state(page, MUSCLE, "accepted")
-    page.reload()
-    opened(page)
-    assert (cell(page, MUSCLE, "volume_cc"), state(page, MUSCLE)) == (painted, "accepted")
-    page.keyboard.press("h")
-    page.wait_for_selector("#history")
-    history = page.locator("#history tbody").inner_text()
-    assert f"corrected, {before} to {painted} cc" in history and "accepted" in history
-    page.keyboard.press("Escape")
-    page.wait_for_selector("#history", state="detached")
-    page.locator("#export-menu summary").click()
-    with page.expect_download() as download:
-        page.locator("#download-csv").click()
-    download.value.save_as(tmp_path / "table.csv")
-    lines = list(csv.DictReader((tmp_path / "table.csv").open(encoding="utf-8")))
-    line = next(line for line in lines if (line["abbreviation"], line["side"]) == ("VLVI", "right"))
-    assert (f"{float(line['volume_cc']):.1f}", line["state"]) == (painted, "accepted")
-    assert len(lines) == 43
-    server.stop(signal.SIGKILL)
-    again = opened(visit(start(case).address))
-    assert (cell(again, MUSCLE, "volume_cc"), state(again, MUSCLE)) == (painted, "accepted")
 
 
 def test_the_second_server_shows_the_result_read_only(start, visit, case):
