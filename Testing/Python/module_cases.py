@@ -73,6 +73,20 @@ def choose(panel, key):
     host.processEvents(0.01)
 
 
+def click(button):
+    """Press a button that is on."""
+    assert button.enabled, f"{button.name} is off"
+    button.click()
+    host.processEvents(0.02)
+
+
+def slice_offset(view="Red"):
+    """Where a slice view stands (mm)."""
+    import slicer
+
+    return slicer.app.layoutManager().sliceWidget(view).mrmlSliceNode().GetSliceOffset()
+
+
 def cell(panel, key, column):
     """The text in the table."""
     from MSKSegmentLib.review import COLUMNS
