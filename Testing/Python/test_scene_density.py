@@ -10,20 +10,16 @@ from MSKSegmentLib.anatomy import segments  # noqa: E402
 from MSKSegmentLib.ct.cropping import Box  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume, Geometry  # noqa: E402
 from MSKSegmentLib.measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU  # noqa: E402
-from MSKSegmentLib.scene import HeadlessApplication, add_ct, hide_density, show_density  # noqa: E402
+from MSKSegmentLib.scene import add_ct, hide_density, show_density  # noqa: E402
 from MSKSegmentLib.scene.density import density_look  # noqa: E402
 from MSKSegmentLib.scene.density_volume import OUTSIDE_HU, masked_copy  # noqa: E402
 from MSKSegmentLib.scene.geometry import array_of_image  # noqa: E402
 from MSKSegmentLib.scene.volume_node import geometry_of_node  # noqa: E402
 
+pytest_plugins = ("scene_fixtures",)
+
 AXIAL = GEOMETRIES["axial"]
 INSIDE = np.s_[3:11, 5:25, 6:34]
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def shown(node):

@@ -12,7 +12,6 @@ from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
 from MSKSegmentLib.review.masks import SegmentMask  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
-    HeadlessApplication,
     add_ct,
     add_segmentation,
     edited_masks,
@@ -23,14 +22,10 @@ from MSKSegmentLib.scene import (  # noqa: E402
 from MSKSegmentLib.scene.geometry import oriented_image  # noqa: E402
 from MSKSegmentLib.scene.label_map import box_of_labels  # noqa: E402
 
+pytest_plugins = ("scene_fixtures",)
+
 AXIAL = GEOMETRIES["axial"]
 LABELS = {segment.key: segment.label for segment in segments()}
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def node_of(scene, geometry=AXIAL):

@@ -7,8 +7,10 @@ slicer = pytest.importorskip("slicer")
 from vtk.util.numpy_support import vtk_to_numpy  # noqa: E402
 
 from MSKSegmentLib.review.histogram import Band, Histogram  # noqa: E402
-from MSKSegmentLib.scene import HeadlessApplication, show_histogram  # noqa: E402
+from MSKSegmentLib.scene import show_histogram  # noqa: E402
 from MSKSegmentLib.scene.density import density_look  # noqa: E402
+
+pytest_plugins = ("scene_fixtures",)
 
 EDGES = tuple(range(-200, 301, 10))
 
@@ -23,12 +25,6 @@ def histogram(counts: dict[int, int], title="Gluteus maximus, right") -> Histogr
         for name, low, high in zip(("fat", "composite", "lean"), limits, limits[1:], strict=False)
     )
     return Histogram("GMAX_right", title, EDGES, values, bands)
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def drawn(chart):

@@ -7,16 +7,12 @@ from scene_cases import GEOMETRIES, make_ct
 slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
-from MSKSegmentLib.scene import HeadlessApplication, add_ct, jump_to, look_at, ras_of_lps  # noqa: E402
+from MSKSegmentLib.scene import add_ct, jump_to, look_at, ras_of_lps  # noqa: E402
 from MSKSegmentLib.scene.geometry import array_of_matrix, vtk_matrix  # noqa: E402
 
+pytest_plugins = ("scene_fixtures",)
+
 AXIAL = GEOMETRIES["axial"]
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def slice_node(scene, name, orientation):

@@ -16,13 +16,9 @@ from MSKSegmentLib.scene import (  # noqa: E402
 )
 from MSKSegmentLib.scene.uncertainty import COLOR_NODE_NAME  # noqa: E402
 
+pytest_plugins = ("scene_fixtures",)
+
 AXIAL = GEOMETRIES["axial"]
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def composite(scene, name):

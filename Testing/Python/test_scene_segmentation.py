@@ -18,7 +18,6 @@ from MSKSegmentLib.case_result import Light, ReviewState  # noqa: E402
 from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
-    HeadlessApplication,
     absent_segments,
     add_ct,
     add_segmentation,
@@ -28,13 +27,9 @@ from MSKSegmentLib.scene import (  # noqa: E402
 )
 from MSKSegmentLib.scene.geometry import oriented_image  # noqa: E402
 
+pytest_plugins = ("scene_fixtures",)
+
 AXIAL = GEOMETRIES["axial"]
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def test_segments_carry_all_that_is_known(scene):

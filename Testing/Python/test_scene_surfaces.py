@@ -9,7 +9,6 @@ slicer = pytest.importorskip("slicer")
 from MSKSegmentLib.ct.cropping import Box  # noqa: E402
 from MSKSegmentLib.review.masks import SegmentMask  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
-    HeadlessApplication,
     add_ct,
     add_segmentation,
     bounds_ras,
@@ -20,13 +19,9 @@ from MSKSegmentLib.scene import (  # noqa: E402
 from MSKSegmentLib.scene.geometry import vtk_matrix  # noqa: E402
 from MSKSegmentLib.scene.surfaces import CLOSED_SURFACE, surface_node  # noqa: E402
 
+pytest_plugins = ("scene_fixtures",)
+
 AXIAL = GEOMETRIES["axial"]
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def node_of(scene, geometry=AXIAL):

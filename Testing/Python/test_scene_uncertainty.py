@@ -6,16 +6,11 @@ from scene_cases import GEOMETRIES, lps_of_ras, make_ct, make_result
 from skimage.color import rgb2lab
 
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.scene import HeadlessApplication, add_ct, add_uncertainty
+from MSKSegmentLib.scene import add_ct, add_uncertainty
 from MSKSegmentLib.scene.geometry import array_of_image
 from MSKSegmentLib.scene.uncertainty import COLOR_NODE_NAME, uncertainty_colors, uncertainty_range
 
-
-@pytest.fixture
-def scene():
-    pytest.importorskip("slicer")
-    with HeadlessApplication() as application:
-        yield application.scene
+pytest_plugins = ("scene_fixtures",)
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)

@@ -8,16 +8,12 @@ slicer = pytest.importorskip("slicer")
 vtk = pytest.importorskip("vtk")
 
 from MSKSegmentLib.errors import InputError  # noqa: E402
-from MSKSegmentLib.scene import HeadlessApplication, add_ct, volume_of_node  # noqa: E402
+from MSKSegmentLib.scene import add_ct, volume_of_node  # noqa: E402
 from MSKSegmentLib.scene.geometry import add_scalar_volume, vtk_matrix  # noqa: E402
 
+pytest_plugins = ("scene_fixtures",)
+
 AXIAL = GEOMETRIES["axial"]
-
-
-@pytest.fixture
-def scene():
-    with HeadlessApplication() as application:
-        yield application.scene
 
 
 def under_transform(scene, node, matrix):
