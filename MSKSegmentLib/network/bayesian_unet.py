@@ -146,7 +146,8 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _he_normal(module: nn.Module) -> None:
-    if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+    # Without memory there is nothing to draw, and torch would load its compiler for it: 2 s at the start of every run.
+    if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) or module.weight.is_meta:
         return
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")

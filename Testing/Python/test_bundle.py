@@ -1,12 +1,15 @@
 """Bundles come back as they were saved, and what does not fit is not saved."""
 
 import hashlib
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from bundle_cases import CALIBRATION, CARD, MANIFEST, network
+from conftest import ROOT
 from safetensors.torch import load_file
 
 from MSKSegmentLib.bundle import load_bundle, save_bundle, update_calibration, verify_bundle
@@ -38,6 +41,14 @@ def test_network_comes_back_within_float16(saved):
     x = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         torch.testing.assert_close(loaded(x), original(x), rtol=0, atol=0.02)
+
+
+def test_a_network_is_loaded_without_torchs_compiler(saved):
+    """Every run would wait two seconds for it."""
+    code = f"from MSKSegmentLib.bundle import load_bundle; load_bundle({str(saved)!r}).load_network()"
+    code = f"import sys; {code}; print('torch' in sys.modules, 'torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
 
 
 def test_float32_comes_back_exactly(tmp_path):
