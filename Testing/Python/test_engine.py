@@ -64,7 +64,7 @@ def test_bad_input_gives_code_2_and_one_sentence(tiny_bundle, tmp_path):
 
 @pytest.mark.parametrize("moment", ["start", "reading", "checks", "inference", "segmentation", "writing"])
 def test_cancel_at_any_moment_leaves_no_half_result(phantom_file, tiny_bundle, tmp_path, moment):
-    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", passes=3 if moment == "writing" else 40))
+    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", passes=40 if moment == "inference" else 3))
     end = time.monotonic() + 120
     while moment != "start" and not any(event.stage == moment for event in run.poll()):
         assert run.exit_code is None and time.monotonic() < end
