@@ -154,9 +154,14 @@ def report_json(report: SegmentReport) -> dict[str, Any]:
         "uncertainty": report.uncertainty,
         "predicted_dice": report.predicted_dice,
         "dice_interval": report.dice_interval,
+        "volume_interval_cc": report.volume_interval_cc,
+        "mean_hu_interval": report.mean_hu_interval,
+        "failure_probability": report.failure_probability,
+        "paper_light": report.paper_light and report.paper_light.value,
         "dice_to_automatic": report.dice_to_automatic,
         "asymmetry_percent": report.asymmetry_percent,
         "measurements": report.measurements and asdict(report.measurements),
+        "scores": report.scores and asdict(report.scores),
     }
 
 

@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from ..anatomy import segments
-from ..case_result import CaseResult, HistoryEvent, Light, Measurements, ReviewState, SegmentReport
+from ..case_result import (
+    SCORE_NAMES,
+    CaseResult,
+    HistoryEvent,
+    Light,
+    Measurements,
+    ReviewState,
+    Scores,
+    SegmentReport,
+)
 from ..ct.hounsfield import read_image
 from ..ct.label_reading import read_labels
 from ..ct.orientation import resample_labels
@@ -86,7 +95,7 @@ def reviewed_from_json(
 
 
 def report_from_json(data: Mapping[str, Any]) -> SegmentReport:
-    """What `result_folder.report_json` wrote; results of before there were reviews lack `dice_to_automatic`.
+    """What `result_folder.report_json` wrote; entries that older results lack are None, those of newer ones are passed over.
 
     Raises:
         KeyError, TypeError, ValueError: entries are missing or of the wrong kind.
@@ -101,6 +110,11 @@ def report_from_json(data: Mapping[str, Any]) -> SegmentReport:
         asymmetry_percent=_optional(float, data["asymmetry_percent"]),
         predicted_dice=_optional(float, data["predicted_dice"]),
         dice_interval=_optional(_interval, data["dice_interval"]),
+        volume_interval_cc=_optional(_interval, data.get("volume_interval_cc")),
+        mean_hu_interval=_optional(_interval, data.get("mean_hu_interval")),
+        failure_probability=_optional(float, data.get("failure_probability")),
+        scores=_optional(_scores, data.get("scores")),
+        paper_light=_optional(Light, data.get("paper_light")),
         state=ReviewState(data["state"]),
         dice_to_automatic=_optional(float, data.get("dice_to_automatic")),
     )
@@ -127,6 +141,11 @@ def _interval(data: list[float]) -> tuple[float, float]:
 def _measurements(data: Mapping[str, Any]) -> Measurements:
     sequences = {"histogram": tuple(int(n) for n in data["histogram"]), "truncated_by": tuple(data["truncated_by"])}
     return Measurements(**{**data, **sequences})
+
+
+def _scores(data: Mapping[str, Any]) -> Scores:
+    counts = {"stray_components"}
+    return Scores(**{name: _optional(int if name in counts else float, data.get(name)) for name in SCORE_NAMES})
 
 
 def read_content(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,22 @@ STATE_TAG = "MSKSegment.State"
 UNCERTAINTY_TAG = "MSKSegment.Uncertainty"
 PREDICTED_DICE_TAG = "MSKSegment.PredictedDice"
 DICE_INTERVAL_TAG = "MSKSegment.DiceInterval"
-SCORE_TAGS = (UNCERTAINTY_TAG, PREDICTED_DICE_TAG, DICE_INTERVAL_TAG)
+VOLUME_INTERVAL_TAG = "MSKSegment.VolumeIntervalCc"
+MEAN_HU_INTERVAL_TAG = "MSKSegment.MeanHuInterval"
+FAILURE_TAG = "MSKSegment.FailureProbability"
+PAPER_LIGHT_TAG = "MSKSegment.PaperLight"
+ALL_SCORES_TAG = "MSKSegment.Scores"
+# Those that a segment may lack, for example after an edit.
+SCORE_TAGS = (
+    UNCERTAINTY_TAG,
+    PREDICTED_DICE_TAG,
+    DICE_INTERVAL_TAG,
+    VOLUME_INTERVAL_TAG,
+    MEAN_HU_INTERVAL_TAG,
+    FAILURE_TAG,
+    PAPER_LIGHT_TAG,
+    ALL_SCORES_TAG,
+)
 ABSENT_ATTRIBUTE = "MSKSegment.Absent"
 
 SMOOTHING_FACTOR = 0.5
@@ -62,8 +78,10 @@ def review_status(report: SegmentReport) -> str:
 def segment_tags(report: SegmentReport) -> dict[str, str]:
     """The tags of a segment in Slicer: terminology, review status, light, reasons (a JSON list), state, scores.
 
-    Tags of unknown scores are left out. `MSKSegment.DiceInterval` holds the lower and the upper bound.
+    Tags of what is not known are left out. Tags of intervals hold the lower and the upper bound, ``MSKSegment.Scores`` a JSON
+    object of all scores that exist.
     """
+    scores = {name: value for name, value in asdict(report.scores).items() if value is not None} if report.scores else {}
     tags = {
         TERMINOLOGY_TAG: terminology_entry(report.segment),
         STATUS_TAG: review_status(report),
@@ -71,13 +89,17 @@ def segment_tags(report: SegmentReport) -> dict[str, str]:
         REASONS_TAG: _json(report.reasons),
         STATE_TAG: report.state.value,
     }
-    if report.uncertainty is not None:
-        tags[UNCERTAINTY_TAG] = f"{report.uncertainty:.6g}"
-    if report.predicted_dice is not None:
-        tags[PREDICTED_DICE_TAG] = f"{report.predicted_dice:.4f}"
-    if report.dice_interval is not None:
-        tags[DICE_INTERVAL_TAG] = " ".join(f"{bound:.4f}" for bound in report.dice_interval)
-    return tags
+    known = {
+        UNCERTAINTY_TAG: _number(report.uncertainty, ".6g"),
+        PREDICTED_DICE_TAG: _number(report.predicted_dice, ".4f"),
+        DICE_INTERVAL_TAG: _interval(report.dice_interval, ".4f"),
+        VOLUME_INTERVAL_TAG: _interval(report.volume_interval_cc, ".2f"),
+        MEAN_HU_INTERVAL_TAG: _interval(report.mean_hu_interval, ".2f"),
+        FAILURE_TAG: _number(report.failure_probability, ".4f"),
+        PAPER_LIGHT_TAG: report.paper_light.value if report.paper_light else "",
+        ALL_SCORES_TAG: _json(_rounded(scores)) if scores else "",
+    }
+    return tags | {tag: text for tag, text in known.items() if text}
 
 
 def label_boxes(labels: np.ndarray) -> dict[int, Box]:
@@ -186,6 +208,18 @@ def ras_matrix(geometry: Geometry) -> np.ndarray:
     matrix[:3, :3] = geometry.matrix
     matrix[:3, 3] = geometry.origin
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _interval(bounds: tuple[float, float] | None, form: str) -> str:
+    return " ".join(format(bound, form) for bound in bounds or ())
+
+
+def _rounded(scores: dict[str, float]) -> dict[str, float]:
+    return {name: value if isinstance(value, int) else float(f"{value:.6g}") for name, value in scores.items()}
 
 
 def _json(value: object) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..case_result import CaseResult, SegmentReport
+from ..case_result import SCORE_NAMES, CaseResult, SegmentReport
+
+# The mean variance has its column already: it is the uncertainty.
+SCORE_COLUMNS = tuple(name for name in SCORE_NAMES if name != "mean_variance")
 
 COLUMNS = (
     "abbreviation",
@@ -28,18 +32,30 @@ COLUMNS = (
     "predicted_dice",
     "dice_low",
     "dice_high",
+    "failure_probability",
+    "volume_low_cc",
+    "volume_high_cc",
+    "mean_hu_low",
+    "mean_hu_high",
+    "paper_light",
     "dice_to_automatic",
     "truncated_by",
     "state",
     "reasons",
+    *SCORE_COLUMNS,
 )
+
+# Of the order of 1e-4 and less: decimals would round them away.
+_BY_DIGITS = {"uncertainty", "failure_probability", *SCORE_COLUMNS}
 
 
 def table_row(report: SegmentReport) -> dict[str, Any]:
-    """The values of a report by column name; None where there is none. Percentages are 0..100."""
+    """The values of a report by column name; None where there is none. Percentages are 0..100, the failure probability 0..1."""
     found, segment = report.measurements, report.segment
-    low, high = report.dice_interval or (None, None)
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row.update(_bounds(report))
+    if report.scores:
+        row.update((name, value) for name, value in asdict(report.scores).items() if name in SCORE_COLUMNS)
     row.update(
         abbreviation=segment.structure.abbreviation,
         side=segment.side.value,
@@ -48,8 +64,8 @@ def table_row(report: SegmentReport) -> dict[str, Any]:
         asymmetry_percent=report.asymmetry_percent,
         uncertainty=report.uncertainty,
         predicted_dice=report.predicted_dice,
-        dice_low=low,
-        dice_high=high,
+        failure_probability=report.failure_probability,
+        paper_light=report.paper_light.value if report.paper_light else None,
         dice_to_automatic=report.dice_to_automatic,
         state=report.state.value,
         reasons="; ".join(report.reasons),
@@ -71,6 +87,21 @@ def table_row(report: SegmentReport) -> dict[str, Any]:
     return row
 
 
+def _bounds(report: SegmentReport) -> dict[str, float]:
+    """The ends of the intervals that the report has, by column name."""
+    intervals = {
+        ("dice_low", "dice_high"): report.dice_interval,
+        ("volume_low_cc", "volume_high_cc"): report.volume_interval_cc,
+        ("mean_hu_low", "mean_hu_high"): report.mean_hu_interval,
+    }
+    return {
+        name: bound
+        for names, interval in intervals.items()
+        if interval is not None
+        for name, bound in zip(names, interval, strict=True)
+    }
+
+
 def write_measurements(path: Path, result: CaseResult) -> None:
     """Write the table as CSV in UTF-8.
 
@@ -86,6 +117,5 @@ def write_measurements(path: Path, result: CaseResult) -> None:
 
 def _text(column: str, value: Any) -> Any:
     if isinstance(value, float):
-        # An uncertainty is of the order of 1e-4: decimals would round it away.
-        return f"{value:.6g}" if column == "uncertainty" else f"{value:.4f}".rstrip("0").rstrip(".")
+        return f"{value:.6g}" if column in _BY_DIGITS else f"{value:.4f}".rstrip("0").rstrip(".")
     return "" if value is None else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from segmentation_phantom import phantom
 
 from MSKSegmentLib.anatomy import STRUCTURES, segments
-from MSKSegmentLib.case_result import CaseResult, ReviewState
+from MSKSegmentLib.case_result import CaseResult, Light, ReviewState, Scores, SegmentReport
 from MSKSegmentLib.ct.cropping import Box
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.measurement import measure
@@ -56,6 +57,7 @@ def make_case(turned: bool = False) -> tuple[CaseResult, CTVolume]:
     volume = CTVolume(np.rint(hu).astype(np.int16), grid)
     found = measure(labels, volume.hu, grid, HEIGHT_M)
     reports = make_reports(found, structure_uncertainty(labels, uncertainty), calibration(), PASSES)
+    reports = tuple(with_evidence(report) for report in reports)
     facts = {"settings": {"height_m": HEIGHT_M, "region_lps_mm": None}, "input": {"digest": "a1", "size": grid.size}}
     return CaseResult(labels, grid, reports, uncertainty, ("Only a part of the thigh was scanned.",), facts), volume
 
@@ -65,6 +67,28 @@ def protected_case() -> tuple[CaseResult, CTVolume]:
     result, volume = make_case()
     result.labels.flags.writeable = False
     return result, volume
+
+
+def with_evidence(report: SegmentReport) -> SegmentReport:
+    """A report with scores and, where a Dice coefficient is predicted, intervals and the probability of failure."""
+    found, dice = report.measurements, report.predicted_dice
+    if found is None:
+        return report
+    scores = Scores(
+        mean_variance=report.uncertainty, mean_entropy=0.04, soft_dice=0.93, pairwise_dice=0.9, pairwise_iou=0.82,
+        low_slice_dice=0.75, volume_cv=0.031, sd_mean_hu=1.2, sd_fat_fraction=0.011, stray_components=2, stray_share=0.04,
+        volume_deviation=-1.5, position_deviation=0.8,
+    )  # fmt: skip
+    report = replace(report, scores=scores, paper_light=Light.GREEN)
+    if dice is None:
+        return report
+    return replace(
+        report,
+        dice_interval=(dice - 0.08, min(1.0, dice + 0.04)),
+        volume_interval_cc=(0.9 * found.volume_cc, 1.2 * found.volume_cc),
+        mean_hu_interval=(found.mean_hu - 4, found.mean_hu + 3),
+        failure_probability=min(1.0, max(0.0, (0.94 - dice) * 4)),
+    )
 
 
 def mask_of(array: np.ndarray) -> SegmentMask:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from MSKSegmentLib.anatomy import segments
-from MSKSegmentLib.case_result import CaseResult, Light, ReviewState, SegmentReport
+from MSKSegmentLib.case_result import CaseResult, Light, ReviewState, Scores, SegmentReport
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 
 SHAPE = (14, 30, 40)
@@ -53,7 +53,17 @@ def report_of(segment) -> SegmentReport:
         return report
     report = replace(report, light=LIGHTS[segment.key], reasons=NASTY_REASONS, uncertainty=2.7e-4)
     if segment.key == "GMAX_left":
-        return replace(report, state=ReviewState.ACCEPTED, predicted_dice=0.91, dice_interval=(0.85, 0.95))
+        return replace(
+            report,
+            state=ReviewState.ACCEPTED,
+            predicted_dice=0.91,
+            dice_interval=(0.85, 0.95),
+            volume_interval_cc=(700.0, 812.5),
+            mean_hu_interval=(-3.5, 61.0),
+            failure_probability=0.125,
+            scores=Scores(mean_variance=2.7e-4, soft_dice=0.923456789, stray_components=2),
+            paper_light=Light.GREEN,
+        )
     return report
 
 

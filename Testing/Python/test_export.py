@@ -2,12 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from review_cases import make_case
 
 from MSKSegmentLib.anatomy import segments
-from MSKSegmentLib.case_result import CaseResult, Measurements
+from MSKSegmentLib.case_result import SCORE_NAMES, CaseResult, Measurements
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.export import result_folder
@@ -41,6 +43,35 @@ def test_table_has_43_rows_and_the_promised_columns(result, tmp_path):
     assert gmax["light"] == "grey" and gmax["truncated_by"] == "superior" and gmax["state"] == "automatic"
     absent = next(row for row in rows if row["abbreviation"] == "GMED")
     assert absent["volume_cc"] == "" and absent["light"] == "grey" and "not found" in absent["reasons"]
+
+
+def test_the_table_holds_intervals_and_every_score(tmp_path):
+    result, _ = make_case()
+    write_measurements(tmp_path / "m.csv", result)
+    lines = list(csv.DictReader((tmp_path / "m.csv").read_text(encoding="ascii").splitlines()))
+    rows = {segment.key: line for segment, line in zip(segments(), lines, strict=True)}
+    row, report = rows["GMED_left"], next(report for report in result.reports if report.segment.key == "GMED_left")
+    for names, interval in (
+        (("dice_low", "dice_high"), report.dice_interval),
+        (("volume_low_cc", "volume_high_cc"), report.volume_interval_cc),
+        (("mean_hu_low", "mean_hu_high"), report.mean_hu_interval),
+    ):
+        assert [float(row[name]) for name in names] == pytest.approx(interval, abs=1e-4)
+    assert float(row["failure_probability"]) == pytest.approx(report.failure_probability) and row["paper_light"] == "green"
+    # The mean variance is the column "uncertainty".
+    assert [name for name in SCORE_NAMES if name not in row] == ["mean_variance"]
+    assert row["stray_components"] == "2" and row["low_slice_dice"] == "0.75" and row["metal_distance_mm"] == ""
+    uncalibrated, absent = rows["GRAC_left"], rows["PI_left"]
+    assert uncalibrated["soft_dice"] == "0.93" and uncalibrated["dice_low"] == uncalibrated["failure_probability"] == ""
+    assert {absent[name] for name in ("dice_low", "volume_low_cc", "paper_light", "soft_dice", "stray_components")} == {""}
+
+
+def test_a_small_failure_probability_is_not_rounded_away(tmp_path):
+    result, _ = make_case()
+    sure = [replace(report, failure_probability=2.5e-6) for report in result.reports]
+    write_measurements(tmp_path / "m.csv", replace(result, reports=tuple(sure)))
+    lines = csv.DictReader((tmp_path / "m.csv").read_text(encoding="ascii").splitlines())
+    assert {line["failure_probability"] for line in lines} == {"2.5e-06"}
 
 
 def test_folder_is_complete_and_holds_no_name(result, tmp_path):

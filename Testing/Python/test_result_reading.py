@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from review_cases import LABEL, Clock, grown, make_case, mask_of
 
-from MSKSegmentLib.case_result import HistoryEvent, Light, ReviewState
+from MSKSegmentLib.case_result import HistoryEvent, Light, ReviewState, Scores
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.export.result_folder import result_json, write_result
+from MSKSegmentLib.export.result_folder import report_json, result_json, write_result
 from MSKSegmentLib.export.result_reading import read_case, read_result, report_from_json
 from MSKSegmentLib.export.review_file import read_review, write_review
 from MSKSegmentLib.review import ReviewSession
+
+# Entries of a segment that came after the first results were written.
+LATER = ("scores", "paper_light", "failure_probability", "volume_interval_cc", "mean_hu_interval")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,8 @@ def test_reports_survive_json_in_every_state(case):
     given = [
         replace(report, dice_interval=(0.8, 0.95), state=ReviewState.ACCEPTED, light=Light.YELLOW),
         replace(report, measurements=None, uncertainty=None, predicted_dice=None, dice_to_automatic=0.0),
+        replace(report, scores=None, paper_light=None, failure_probability=None, volume_interval_cc=None),
+        replace(report, scores=Scores(metal_distance_mm=12.5, stray_components=0), mean_hu_interval=(-3.5, 60.0)),
     ]
     for one in given:
         data = result_json(replace(case[0], reports=(one,)))["segments"][0]
@@ -85,9 +90,20 @@ def test_results_of_before_there_were_reviews_are_read(case, folder):
     del content["history"]
     for entry in content["segments"]:
         del entry["dice_to_automatic"]
+        for name in LATER:
+            del entry[name]
     (folder / "result.json").write_text(json.dumps(content), encoding="utf-8")
     result, history = read_result(folder)
-    assert result.reports == case[0].reports and history == ()
+    assert result.reports == tuple(replace(report, **dict.fromkeys(LATER)) for report in case[0].reports) and history == ()
+
+
+def test_scores_that_a_newer_version_may_add_are_passed_over(case):
+    data = report_json(case[0].reports[0])
+    data["scores"]["invented_later"] = 0.5
+    assert report_from_json(data) == case[0].reports[0]
+    data["scores"]["soft_dice"] = "good"
+    with pytest.raises(ValueError, match="good"):
+        report_from_json(data)
 
 
 def test_a_measured_case_has_no_uncertainty(case, tmp_path):

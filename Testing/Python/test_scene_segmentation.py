@@ -14,9 +14,10 @@ from scene_cases import BOXES, GEOMETRIES, NASTY_REASONS, lps_of_ras, make_ct, m
 
 from MSKSegmentLib.anatomy import segments  # noqa: E402
 from MSKSegmentLib.anatomy.terminology import terminology_entry  # noqa: E402
-from MSKSegmentLib.case_result import Light, ReviewState  # noqa: E402
+from MSKSegmentLib.case_result import Light, ReviewState, SegmentReport  # noqa: E402
 from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
+from MSKSegmentLib.export.segmentation_file import SCORE_TAGS  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
     absent_segments,
     add_ct,
@@ -215,8 +216,12 @@ def test_tags_follow_a_review(scene):
     assert json.loads(tag(segment, "MSKSegment.Reasons")) == []
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     assert logic.GetSegmentStatus(segment) == logic.InProgress
-    update_tags(node, tuple(replace(report, uncertainty=None) for report in edited))
-    assert tag(segment, "MSKSegment.Uncertainty") is None
+    accepted = node.GetSegmentation().GetSegment("GMAX_left")
+    assert all(tag(accepted, name) for name in SCORE_TAGS)
+    # A correction takes all scores with it.
+    bare = tuple(SegmentReport(report.segment, Light.GREY, ()) for report in edited)
+    update_tags(node, bare)
+    assert not [name for name in SCORE_TAGS for one in (segment, accepted) if tag(one, name) is not None]
 
 
 def test_the_node_follows_its_ct(scene):

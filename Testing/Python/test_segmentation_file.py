@@ -106,7 +106,13 @@ def test_slicer_shows_status_and_scores(tmp_path):
     assert float(tag(accepted, "MSKSegment.Uncertainty")) == pytest.approx(2.7e-4)
     assert float(tag(accepted, "MSKSegment.PredictedDice")) == pytest.approx(0.91)
     assert [float(bound) for bound in tag(accepted, "MSKSegment.DiceInterval").split()] == [0.85, 0.95]
-    assert tag(node.GetSegmentation().GetSegment("SACRUM"), "MSKSegment.PredictedDice") is None
+    assert tag(accepted, "MSKSegment.VolumeIntervalCc") == "700.00 812.50"
+    assert tag(accepted, "MSKSegment.MeanHuInterval") == "-3.50 61.00"
+    assert tag(accepted, "MSKSegment.FailureProbability") == "0.1250" and tag(accepted, "MSKSegment.PaperLight") == "green"
+    scores = {"mean_variance": 2.7e-4, "soft_dice": 0.923457, "stray_components": 2}
+    assert json.loads(tag(accepted, "MSKSegment.Scores")) == scores
+    sacrum = node.GetSegmentation().GetSegment("SACRUM")
+    assert [name for name in sf.SCORE_TAGS if tag(sacrum, name)] == ["MSKSegment.Uncertainty"]
 
 
 @pytest.mark.parametrize(
