@@ -69,3 +69,8 @@ def relative_to(box: Box, outer: Box) -> Box:
 def holds(outer: Box, box: Box) -> bool:
     """Whether a box lies inside another."""
     return outer.shared_with(box) == box
+
+
+def or_none(mask: SegmentMask) -> SegmentMask | None:
+    """The mask, or None when it has no voxel."""
+    return mask if mask.mask.any() else None

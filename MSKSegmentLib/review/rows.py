@@ -10,6 +10,8 @@ from ..anatomy import Side
 from ..case_result import Light, ReviewState, SegmentReport
 from ..export.tables import table_row
 from .columns import COLUMN_OF, COLUMNS
+from .evidence import evidence_lines, expectation_lines
+from .queue import Candidate, Priority, is_flagged, place, priorities
 from .reference import references
 
 NOT_FOUND = "not found"
@@ -20,7 +22,8 @@ class Row:
     """One segment in the table.
 
     `values` and `texts` hold an entry per column; values of text columns and unknown numbers are None. `group` is "bone", "hip"
-    or "thigh".
+    or "thigh". `lines` say in words why the light is what it is and what to expect, `evidence` the scores behind it; `tooltip`
+    holds both.
     """
 
     key: str
@@ -35,28 +38,37 @@ class Row:
     needs_review: bool
     found: bool
     truncated: bool
+    priority: Priority
+    lines: tuple[str, ...]
+    evidence: tuple[str, ...]
     tooltip: str
 
 
-def make_rows(reports: Iterable[SegmentReport]) -> tuple[Row, ...]:
-    """The rows of the reports, in their order."""
-    return tuple(make_row(report) for report in reports)
+def make_rows(reports: Iterable[SegmentReport], urgency: Mapping[str, Priority] | None = None) -> tuple[Row, ...]:
+    """The rows of the reports, in their order; `urgency` (see `make_row`) is that of these reports unless it is given."""
+    reports = tuple(reports)
+    if urgency is None:
+        urgency = priorities(map(Candidate.of_report, reports))
+    return tuple(make_row(report, urgency[report.segment.key]) for report in reports)
 
 
-def make_row(report: SegmentReport) -> Row:
-    """The row of one report."""
+def make_row(report: SegmentReport, priority: Priority) -> Row:
+    """The row of one report; `priority` is its place in the queue, which rests on what the network drew."""
     segment, found = report.segment, report.measurements
     numbers = table_row(report)
     values = {column.name: numbers[column.name] if column.numeric else None for column in COLUMNS}
     truncated = found is not None and bool(found.truncated_by)
     state_text = report.state.value + (", truncated" if truncated else "")
     texts = {column.name: column.text(values[column.name]) for column in COLUMNS if column.numeric}
+    if report.dice_interval is not None:
+        texts["predicted_dice"] += " ({:.2f}–{:.2f})".format(*report.dice_interval)
     texts |= {
         "light": NOT_FOUND if found is None else report.light.word,
         "structure": segment.structure.name,
         "side": segment.side.value,
         "state": state_text,
     }
+    lines, evidence = _lines(report, priority), evidence_lines(report)
     return Row(
         key=segment.key,
         light=report.light,
@@ -67,23 +79,26 @@ def make_row(report: SegmentReport) -> Row:
         texts={column.name: texts[column.name] for column in COLUMNS},
         state=report.state,
         state_text=state_text,
-        needs_review=needs_review(report),
+        needs_review=needs_review(report, priority),
         found=found is not None,
         truncated=truncated,
-        tooltip=_tooltip(report),
+        priority=priority,
+        lines=lines,
+        evidence=evidence,
+        tooltip="\n".join([f"{segment.name}: {texts['light']}", *lines, *evidence]),
     )
 
 
-def needs_review(report: SegmentReport) -> bool:
-    """Whether somebody should look at it: flagged by its light or edited, and not accepted yet."""
-    flagged = report.light in (Light.RED, Light.YELLOW) or report.state is ReviewState.EDITED
-    return flagged and report.state is not ReviewState.ACCEPTED
+def needs_review(report: SegmentReport, priority: Priority) -> bool:
+    """Whether somebody should look at it: flagged, perhaps missed, or edited, and not accepted yet."""
+    open_ = is_flagged(report.light, priority) or report.state is ReviewState.EDITED
+    return open_ and report.state is not ReviewState.ACCEPTED
 
 
 def worst_first(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """What needs a look first: open red, open yellow, edited, grey, green, accepted, and absent ones last.
+    """The review queue: open flagged ones, edited, grey, green, accepted, and absent ones last, each by expected harm.
 
-    Among equals: lowest predicted Dice, then highest uncertainty, then the order given.
+    Among equals: lowest predicted Dice, then highest uncertainty, then the order given. See `queue` for the rule.
     """
     return tuple(sorted(rows, key=_urgency))
 
@@ -128,36 +143,24 @@ class RowFilter:
         )
 
 
-def _urgency(row: Row) -> tuple[int, float, float]:
+def _urgency(row: Row) -> tuple[int, float, float, float]:
     dice, uncertainty = row.values["predicted_dice"], row.values["uncertainty"]
-    return _rank(row), inf if dice is None else dice, inf if uncertainty is None else -uncertainty
+    group, harm = place(row.light, row.priority, row.found, row.state)
+    return group, harm, inf if dice is None else dice, inf if uncertainty is None else -uncertainty
 
 
-def _rank(row: Row) -> int:
-    if row.state is ReviewState.EDITED:
-        return 2
-    if not row.found:
-        return 6
-    if row.state is ReviewState.ACCEPTED:
-        return 5
-    return {Light.RED: 0, Light.YELLOW: 1, Light.GREY: 3, Light.GREEN: 4}[row.light]
-
-
-def _tooltip(report: SegmentReport) -> str:
-    """Lines of plain text: what it is, why the light, what was predicted and corrected, and published means as context."""
-    segment = report.segment
-    lines = [f"{segment.name}: {report.light.word}", *(_sentence(reason) for reason in report.reasons)]
-    if report.predicted_dice is not None:
-        lines.append(f"Predicted Dice {report.predicted_dice:.2f}{_interval(report)}.")
+def _lines(report: SegmentReport, priority: Priority) -> tuple[str, ...]:
+    """Why the light, what the calibration expects, what was corrected, and published means as context."""
+    lines = [_sentence(reason) for reason in report.reasons]
+    if priority.missed and report.measurements is None:
+        lines.append("The other side was found: this one may have been missed.")
+    lines += expectation_lines(report)
     if report.dice_to_automatic is not None:
         lines.append(f"Dice between this and the automatic version {report.dice_to_automatic:.2f}.")
-    if report.measurements is not None and (reference := references().get(segment.structure.abbreviation)):
+    reference = references().get(report.segment.structure.abbreviation)
+    if report.measurements is not None and reference:
         lines.append(reference.sentence)
-    return "\n".join(lines)
-
-
-def _interval(report: SegmentReport) -> str:
-    return "" if report.dice_interval is None else " ({:.2f} to {:.2f})".format(*report.dice_interval)
+    return tuple(lines)
 
 
 def _sentence(reason: str) -> str:

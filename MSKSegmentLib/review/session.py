@@ -23,7 +23,8 @@ from .corrections import corrected, with_asymmetries, with_height
 from .histogram import Histogram, histogram_of
 from .history import HistoryLog, change_between, utc_now
 from .label_maps import ReviewedLabels
-from .masks import SegmentMask
+from .masks import SegmentMask, or_none
+from .queue import Candidate, priorities
 from .rows import Row, make_row, make_rows, worst_first
 from .stored import case_from_json, check_ct, lost_labels, outdated_labels, region_of
 from .worst_slices import WorstSlice, worst_slices
@@ -64,6 +65,7 @@ class ReviewSession:
         self._lost = set() if automatic is None else lost_labels(automatic.reports, self._labels)
         self._history = HistoryLog(author, history, clock)
         self._callbacks: list[Callback] = []
+        self._priorities = priorities(map(Candidate.of_report, self._automatic.reports))
         self._slices: dict[str, tuple[WorstSlice, ...]] = {}
         if height_m is not None and height_m != self.height_m:
             self.set_height(height_m)
@@ -140,11 +142,11 @@ class ReviewSession:
 
     def rows(self) -> tuple[Row, ...]:
         """The table, in table order."""
-        return make_rows(self._reports.values())
+        return make_rows(self._reports.values(), self._priorities)
 
     def row(self, key: str) -> Row:
         """One row of it."""
-        return make_row(self._reports[key])
+        return make_row(self._reports[key], self._priorities[key])
 
     def report(self, key: str) -> SegmentReport:
         """What is known of a segment now."""
@@ -157,11 +159,11 @@ class ReviewSession:
 
     def mask(self, key: str) -> SegmentMask | None:
         """The segment's voxels now; None when it has none."""
-        return _or_none(self._labels.mask(self._label(key)))
+        return or_none(self._labels.mask(self._label(key)))
 
     def automatic_mask(self, key: str) -> SegmentMask | None:
         """The voxels that the network gave it; None when it gave none."""
-        return _or_none(self._labels.automatic_mask(self._label(key)))
+        return or_none(self._labels.automatic_mask(self._label(key)))
 
     def dice_to_automatic(self, key: str) -> float | None:
         """Overlap of a corrected segment with its automatic version; None for an uncorrected one."""
@@ -174,12 +176,12 @@ class ReviewSession:
     def worst_slices(self, key: str, count: int | None = None) -> tuple[WorstSlice, ...]:
         """The segment's slices to look at, worst first and at least 10 mm apart; at most `count`."""
         if key not in self._slices:
-            mask = self._labels.mask(self._label(key))
-            self._slices[key] = worst_slices(mask, self._automatic.uncertainty, self.geometry)
+            mask, uncertainty = self._labels.mask(self._label(key)), self._automatic.uncertainty
+            self._slices[key] = worst_slices(mask, uncertainty, self.geometry)
         return self._slices[key][:count]
 
     def next_flagged(self, after_key: str | None = None) -> str | None:
-        """The key of the next segment that needs a look, worst first and round again; None when there is none left."""
+        """The key of the next segment that needs a look, down the queue and round again; None when there is none left."""
         rows = worst_first(self.rows())
         start = next((number + 1 for number, row in enumerate(rows) if row.key == after_key), 0)
         return next((row.key for row in (*rows[start:], *rows[:start]) if row.needs_review), None)
@@ -293,7 +295,3 @@ class ReviewSession:
             for callback in tuple(self._callbacks):
                 callback(changed)
         return changed
-
-
-def _or_none(mask: SegmentMask) -> SegmentMask | None:
-    return mask if mask.mask.any() else None

@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_exported_table_and_read_well(rows, reports):
     exported = table_row(reports["GMAX_right"])
     numeric = [column.name for column in COLUMNS if column.numeric]
     assert {name: row.values[name] for name in numeric} == {name: exported[name] for name in numeric}
-    assert row.texts["volume_cc"] == f"{exported['volume_cc']:.1f}" and row.texts["predicted_dice"] == "0.70"
+    assert row.texts["volume_cc"] == f"{exported['volume_cc']:.1f}" and row.texts["predicted_dice"] == "0.70 (0.62–0.74)"
     assert row.texts["uncertainty"] == "9.00e-04" and row.texts["asymmetry_percent"] == "+0.0"
     assert row.texts["light"] == "failed" and row.texts["state"] == row.state_text == "automatic"
     absent = next(row for row in rows if row.key == "PI_left")
@@ -72,18 +72,19 @@ def test_what_needs_a_look(reports, light, state):
 
 def test_worst_first(rows, reports):
     keys = [row.key for row in worst_first(rows)]
-    # Red by predicted Dice, yellow, truncated and uncalibrated, good ones, absent ones.
-    assert keys[:4] == ["GMAX_right", "GMED_left", "TFL_right", "ST_left"]
-    assert set(keys[4:12]) >= {"FEMUR_left", "VM_right", "GRAC_left"} and keys[-2:] == ["OE_right", "PI_left"]
+    # Flagged ones by expected harm, truncated and uncalibrated, good ones; what was perhaps missed is flagged.
+    assert keys[:6] == ["GMAX_right", "GMED_left", "OE_right", "PI_left", "ST_left", "TFL_right"]
+    assert set(keys[6:14]) >= {"FEMUR_left", "VM_right", "GRAC_left"}
     states = {"GMAX_right": ReviewState.ACCEPTED, "SACRUM": ReviewState.EDITED, "PI_left": ReviewState.EDITED}
     changed = [replace(report, state=states.get(key, report.state)) for key, report in reports.items()]
     keys = [row.key for row in worst_first(make_rows(changed))]
-    assert keys[:3] == ["GMED_left", "TFL_right", "ST_left"] and set(keys[3:5]) == {"SACRUM", "PI_left"}
-    assert keys[-2:] == ["GMAX_right", "OE_right"]
+    assert keys[:4] == ["GMED_left", "OE_right", "ST_left", "TFL_right"] and set(keys[4:6]) == {"SACRUM", "PI_left"}
+    assert keys[-1] == "GMAX_right"
 
 
 def test_equally_urgent_rows_go_by_uncertainty_where_no_dice_is_predicted(reports):
-    given = [replace(reports[key], light=Light.RED, predicted_dice=None, uncertainty=value) for key, value in (
+    nothing = {"predicted_dice": None, "failure_probability": 0.0}
+    given = [replace(reports[key], light=Light.RED, uncertainty=value, **nothing) for key, value in (
         ("GMIN_left", None), ("BF_left", 1e-4), ("RF_left", 3e-4))]  # fmt: skip
     assert [row.key for row in worst_first(make_rows(given))] == ["RF_left", "BF_left", "GMIN_left"]
 
@@ -112,7 +113,7 @@ def test_sorting_by_text_and_by_light(rows):
     ("row_filter", "count", "example"),
     [
         (RowFilter(), 43, "SACRUM"),
-        (RowFilter(flagged_only=True), 4, "ST_left"),
+        (RowFilter(flagged_only=True), 6, "ST_left"),
         (RowFilter(group="bone"), 5, "SACRUM"),
         (RowFilter(group="hip", side="left"), 9, "GMAX_left"),
         (RowFilter(side="midline"), 1, "SACRUM"),
@@ -131,7 +132,9 @@ def test_filter(rows, row_filter, count, example):
 def test_tooltip_gives_reasons_and_context_but_no_norm(rows):
     text = next(row for row in rows if row.key == "GMAX_right").tooltip
     assert text.startswith("Gluteus maximus, right: failed\nUncertainty 9.00e-04 is above 7.00e-04, where segments had failed.")
-    assert "Predicted Dice 0.70." in text
+    assert "Predicted Dice 0.70 (0.62 to 0.74).\nProbability that it is inaccurate or failed: 96 %." in text
+    assert "Likely true values: volume 393.9 to 525.2 cc, mean density " in text
+    assert text.index("Predicted Dice") < text.index("one cohort") < text.index("By its uncertainty alone")
     assert "mean of 50 hip-osteoarthritis patients (one cohort, Soufi et al. 2025), not a norm" in text
     assert "230.3 cc/m² and 19.3 HU on the affected side; 255.4 cc/m² and 25.0 HU on the unaffected side." in text
     assert "94.2 cc/m² and 190.4 HU for both sides" in next(row for row in rows if row.key == "SACRUM").tooltip

@@ -75,13 +75,13 @@ def test_strokes_that_follow_each_other_are_one_entry(session, case, clock):
 
 
 def test_next_flagged_goes_round_worst_first(session):
-    order = ["GMAX_right", "GMED_left", "TFL_right", "ST_left"]
+    order = ["GMAX_right", "GMED_left", "OE_right", "PI_left", "ST_left", "TFL_right"]
     assert session.next_flagged() == "GMAX_right"
     assert [session.next_flagged(key) for key in order] == [*order[1:], order[0]]
     # From a row that is not flagged it goes on below that row.
     assert session.next_flagged(worst_first(session.rows())[-1].key) == "GMAX_right"
     session.accept("GMED_left")
-    assert session.next_flagged("GMAX_right") == "TFL_right" and session.next_flagged("GMED_left") == "GMAX_right"
+    assert session.next_flagged("GMAX_right") == "OE_right" and session.next_flagged("GMED_left") == "GMAX_right"
     for key in order:
         session.accept(key)
     assert session.next_flagged("ST_left") is None

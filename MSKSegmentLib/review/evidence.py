@@ -1,0 +1,90 @@
+"""The scores of a segment in words: what the predicted Dice rests on, for those who want to know."""
+
+from __future__ import annotations
+
+from ..case_result import Scores, SegmentReport
+
+
+def probability_text(probability: float) -> str:
+    """A probability in percent, never as certain."""
+    percent = 100 * probability
+    if percent < 1:
+        return "below 1 %"
+    return "above 99 %" if percent > 99 else f"{percent:.0f} %"
+
+
+def expectation_lines(report: SegmentReport) -> tuple[str, ...]:
+    """What the calibration expects of the segment, in sentences; nothing without a calibration."""
+    lines = []
+    if report.predicted_dice is not None:
+        interval = "" if report.dice_interval is None else " ({:.2f} to {:.2f})".format(*report.dice_interval)
+        lines.append(f"Predicted Dice {report.predicted_dice:.2f}{interval}.")
+    if report.failure_probability is not None:
+        lines.append(f"Probability that it is inaccurate or failed: {probability_text(report.failure_probability)}.")
+    ranges = [
+        text.format(*interval)
+        for text, interval in (
+            ("volume {:.1f} to {:.1f} cc", report.volume_interval_cc),
+            ("mean density {:.1f} to {:.1f} HU", report.mean_hu_interval),
+        )
+        if interval is not None
+    ]
+    if ranges:
+        lines.append(f"Likely true values: {', '.join(ranges)}.")
+    return tuple(lines)
+
+
+def evidence_lines(report: SegmentReport) -> tuple[str, ...]:
+    """The paper's rule and every score that exists, in sentences."""
+    lines = []
+    if report.paper_light is not None:
+        lines.append(f"By its uncertainty alone (Soufi et al. 2025): {report.paper_light.word}.")
+    return (*lines, *_score_lines(report.scores)) if report.scores else tuple(lines)
+
+
+def _score_lines(scores: Scores) -> list[str]:
+    agreement = [
+        _known("a Dice of {:.2f}", scores.pairwise_dice),
+        _known("{:.2f} in its worst slices", scores.low_slice_dice),
+    ]
+    spread = [
+        _known("volume {:.1f} %", scores.volume_cv, 100),
+        _known("mean density {:.1f} HU", scores.sd_mean_hu),
+        _known("fat {:.1f} percentage points", scores.sd_fat_fraction, 100),
+    ]
+    plausible = [
+        _known("volume {:+.1f}", scores.volume_deviation),
+        _known("place {:.1f}", scores.position_deviation),
+    ]
+    technical = [
+        _known("soft Dice {:.3f}", scores.soft_dice),
+        _known("intersection over union of the passes {:.3f}", scores.pairwise_iou),
+        _known("mean entropy {:.3f}", scores.mean_entropy),
+        _known("mean variance {:.2e}", scores.mean_variance),
+    ]
+    lines = [
+        _sentence("The network's passes agree with each other to {}.", agreement),
+        _sentence("Standard deviation between the passes: {}.", spread),
+        _stray_line(scores),
+        _sentence("The nearest metal is {} away.", [_known("{:.0f} mm", scores.metal_distance_mm)]),
+        _sentence("Robust standard deviations from the calibration cases: {}.", plausible),
+        _sentence("Further scores: {}.", technical),
+    ]
+    return [line for line in lines if line]
+
+
+def _stray_line(scores: Scores) -> str:
+    if not scores.stray_components:
+        return ""
+    pieces = "1 loose piece was" if scores.stray_components == 1 else f"{scores.stray_components} loose pieces were"
+    share = _known(", {:.1f} % of what the network drew", scores.stray_share, 100)
+    return f"{pieces} removed{share}."
+
+
+def _known(form: str, value: float | None, factor: float = 1) -> str:
+    return "" if value is None else form.format(factor * value)
+
+
+def _sentence(form: str, parts: list[str]) -> str:
+    known = ", ".join(part for part in parts if part)
+    return form.format(known) if known else ""

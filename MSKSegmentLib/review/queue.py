@@ -1,0 +1,121 @@
+"""Which structures to review first: those where an error is likely and would weigh most.
+
+The rule: the expected harm of a structure is the probability that it is inaccurate or failed times its weight. The weights of
+a case add up to 1; half of that is shared out by volume, because a wrong large muscle spoils the sums, the other half equally,
+because a small muscle is a result of its own. So none weighs less than half of the average.
+
+Where the calibration gives no probability the light stands for it: 1 for red, 1/2 for yellow and for grey, 0 for green. A
+structure that was not found although it is found and whole on the other side counts as failed, with the volume of that other
+side, as long as at least half of such structures are found on its own side: else a leg is missing, not a muscle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..anatomy import Segment, Side
+from ..case_result import Light, ReviewState, SegmentReport
+
+VOLUME_WEIGHT = 0.5
+SIDE_IS_THERE = 0.5
+_BY_LIGHT = {Light.RED: 1.0, Light.YELLOW: 0.5, Light.GREY: 0.5, Light.GREEN: 0.0}
+_OPPOSITE = {Side.RIGHT: Side.LEFT, Side.LEFT: Side.RIGHT}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One segment as the queue sees it, before any correction; `volume_cc` is None when it was not found."""
+
+    segment: Segment
+    light: Light
+    failure_probability: float | None = None
+    volume_cc: float | None = None
+    truncated: bool = False
+
+    @staticmethod
+    def of_report(report: SegmentReport) -> Candidate:
+        """The candidate that a report describes."""
+        found = report.measurements
+        return Candidate(
+            report.segment,
+            report.light,
+            report.failure_probability,
+            found.volume_cc if found else None,
+            bool(found and found.truncated_by),
+        )
+
+
+@dataclass(frozen=True)
+class Priority:
+    """Why a segment stands where it does in the queue.
+
+    `probability` (0..1) is that of being inaccurate or failed, predicted or assumed; `weight` its share of the case (0..1);
+    `missed` whether it was not found where the other side says that it should be.
+    """
+
+    probability: float
+    weight: float
+    missed: bool = False
+
+    @property
+    def harm(self) -> float:
+        """Expected harm, 0..1."""
+        return self.probability * self.weight
+
+
+def priorities(candidates: Iterable[Candidate]) -> dict[str, Priority]:
+    """The priority of each segment of one case by its key; those that are not in the scan have no weight."""
+    candidates = tuple(candidates)
+    volumes = {one.segment.key: one.volume_cc for one in candidates if one.volume_cc is not None}
+    missed = _missed(candidates)
+    counted = volumes | missed
+    total = sum(counted.values())
+    result = {}
+    for one in candidates:
+        key = one.segment.key
+        weight = 0.0
+        if key in counted:
+            share = counted[key] / total if total else 1 / len(counted)
+            weight = VOLUME_WEIGHT * share + (1 - VOLUME_WEIGHT) / len(counted)
+        assumed = 1.0 if key in missed else _BY_LIGHT[one.light]
+        predicted = one.failure_probability
+        result[key] = Priority(assumed if predicted is None else predicted, weight, key in missed)
+    return result
+
+
+def is_flagged(light: Light, priority: Priority) -> bool:
+    """Whether somebody should look at what the network drew: a red or yellow light, or perhaps missed."""
+    return light in (Light.RED, Light.YELLOW) or priority.missed
+
+
+def place(light: Light, priority: Priority, found: bool, state: ReviewState = ReviewState.AUTOMATIC) -> tuple[int, float]:
+    """Sorts segments into the queue: open flagged ones, edited, grey, green, accepted, absent; each by expected harm."""
+    return _group(light, priority, found, state), -priority.harm
+
+
+def _group(light: Light, priority: Priority, found: bool, state: ReviewState) -> int:
+    if state is ReviewState.EDITED:
+        return 1
+    if state is ReviewState.ACCEPTED:
+        return 4 if found else 5
+    if is_flagged(light, priority):
+        return 0
+    if not found:
+        return 5
+    return 3 if light is Light.GREEN else 2
+
+
+def _missed(candidates: tuple[Candidate, ...]) -> dict[str, float]:
+    """Key -> volume of the other side (cc) of the segments that should be there and are not."""
+    found = {one.segment.key for one in candidates if one.volume_cc is not None}
+    result = {}
+    for side, other in _OPPOSITE.items():
+        expected = {
+            f"{one.segment.structure.abbreviation}_{side.value}": one.volume_cc
+            for one in candidates
+            if one.segment.side is other and one.volume_cc is not None and not one.truncated
+        }
+        if expected and len(expected.keys() & found) >= SIDE_IS_THERE * len(expected):
+            result.update((key, volume) for key, volume in expected.items() if key not in found)
+    return result
