@@ -27,6 +27,17 @@ class Light(str, Enum):
         return {"green": "good", "yellow": "inaccurate", "red": "failed", "grey": "not rated"}[self.value]
 
 
+# From here on a segment is more likely wrong than right.
+FLAGGED_FROM = 0.5
+
+
+def asks_for_a_look(light: Light, failure_probability: float | None) -> bool:
+    """Whether somebody should look at the segment: yellow, red, or grey but more likely wrong than right."""
+    if light is Light.GREY:
+        return failure_probability is not None and failure_probability >= FLAGGED_FROM
+    return light is not Light.GREEN
+
+
 class ReviewState(str, Enum):
     """Who stands behind a segment: the network, an annotator's edit, or an annotator's acceptance."""
 

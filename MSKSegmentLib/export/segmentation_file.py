@@ -19,7 +19,7 @@ import numpy as np
 
 from ..anatomy import segment_of_label
 from ..anatomy.terminology import terminology_entry
-from ..case_result import CaseResult, Light, ReviewState, SegmentReport
+from ..case_result import CaseResult, ReviewState, SegmentReport, asks_for_a_look
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 
@@ -65,14 +65,14 @@ def review_status(report: SegmentReport) -> str:
     """Slicer's own review status of a segment, as the Segmentations module shows it.
 
     It says how far people got, and what asks for their attention: accepted -> completed, edited -> in progress,
-    untouched -> flagged if its light is yellow or red, else not started. A green light is never "completed", because
-    nobody has looked at it.
+    untouched -> flagged if its light is yellow or red (or grey, but more likely wrong than right), else not started. A green
+    light is never "completed", because nobody has looked at it.
     """
     if report.state is ReviewState.ACCEPTED:
         return "completed"
     if report.state is ReviewState.EDITED:
         return "inprogress"
-    return "flagged" if report.light in (Light.YELLOW, Light.RED) else "notstarted"
+    return "flagged" if asks_for_a_look(report.light, report.failure_probability) else "notstarted"
 
 
 def segment_tags(report: SegmentReport) -> dict[str, str]:

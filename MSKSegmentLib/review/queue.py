@@ -7,6 +7,9 @@ because a small muscle is a result of its own. So none weighs less than half of 
 Where the calibration gives no probability the light stands for it: 1 for red, 1/2 for yellow and for grey, 0 for green. A
 structure that was not found although it is found and whole on the other side counts as failed, with the volume of that other
 side, as long as at least half of such structures are found on its own side: else a leg is missing, not a muscle.
+
+First come the flagged structures, which somebody should look at: red, yellow, perhaps missed, and grey ones (such as those that
+the scan cuts) that are more likely wrong than right.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..anatomy import Segment, Side
-from ..case_result import Light, ReviewState, SegmentReport
+from ..case_result import Light, ReviewState, SegmentReport, asks_for_a_look
 
 VOLUME_WEIGHT = 0.5
 SIDE_IS_THERE = 0.5
@@ -51,12 +54,14 @@ class Priority:
     """Why a segment stands where it does in the queue.
 
     `probability` (0..1) is that of being inaccurate or failed, predicted or assumed; `weight` its share of the case (0..1);
-    `missed` whether it was not found where the other side says that it should be.
+    `missed` whether it was not found where the other side says that it should be; `flagged` whether the light, the predicted
+    probability or that asks for a look.
     """
 
     probability: float
     weight: float
     missed: bool = False
+    flagged: bool = False
 
     @property
     def harm(self) -> float:
@@ -80,13 +85,9 @@ def priorities(candidates: Iterable[Candidate]) -> dict[str, Priority]:
             weight = VOLUME_WEIGHT * share + (1 - VOLUME_WEIGHT) / len(counted)
         assumed = 1.0 if key in missed else _BY_LIGHT[one.light]
         predicted = one.failure_probability
-        result[key] = Priority(assumed if predicted is None else predicted, weight, key in missed)
+        flagged = key in missed or asks_for_a_look(one.light, predicted)
+        result[key] = Priority(assumed if predicted is None else predicted, weight, key in missed, flagged)
     return result
-
-
-def is_flagged(light: Light, priority: Priority) -> bool:
-    """Whether somebody should look at what the network drew: a red or yellow light, or perhaps missed."""
-    return light in (Light.RED, Light.YELLOW) or priority.missed
 
 
 def place(light: Light, priority: Priority, found: bool, state: ReviewState = ReviewState.AUTOMATIC) -> tuple[int, float]:
@@ -99,7 +100,7 @@ def _group(light: Light, priority: Priority, found: bool, state: ReviewState) ->
         return 1
     if state is ReviewState.ACCEPTED:
         return 4 if found else 5
-    if is_flagged(light, priority):
+    if priority.flagged:
         return 0
     if not found:
         return 5
@@ -109,7 +110,7 @@ def _group(light: Light, priority: Priority, found: bool, state: ReviewState) ->
 def _missed(candidates: tuple[Candidate, ...]) -> dict[str, float]:
     """Key -> volume of the other side (cc) of the segments that should be there and are not."""
     found = {one.segment.key for one in candidates if one.volume_cc is not None}
-    result = {}
+    result: dict[str, float] = {}
     for side, other in _OPPOSITE.items():
         expected = {
             f"{one.segment.structure.abbreviation}_{side.value}": one.volume_cc

@@ -11,7 +11,7 @@ from ..case_result import Light, ReviewState, SegmentReport
 from ..export.tables import table_row
 from .columns import COLUMN_OF, COLUMNS
 from .evidence import evidence_lines, expectation_lines
-from .queue import Candidate, Priority, is_flagged, place, priorities
+from .queue import Candidate, Priority, place, priorities
 from .reference import references
 
 NOT_FOUND = "not found"
@@ -91,7 +91,7 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
 
 def needs_review(report: SegmentReport, priority: Priority) -> bool:
     """Whether somebody should look at it: flagged, perhaps missed, or edited, and not accepted yet."""
-    open_ = is_flagged(report.light, priority) or report.state is ReviewState.EDITED
+    open_ = priority.flagged or report.state is ReviewState.EDITED
     return open_ and report.state is not ReviewState.ACCEPTED
 
 

@@ -44,7 +44,7 @@ def write_plots(folder: Path, rows: Sequence[Row]) -> list[Path]:
 
 def plot_dice(rows: Sequence[Row]) -> Figure:
     """Dice per structure, structures in table order."""
-    figure, (axes,) = _figure(10, 4.4, 1)
+    figure, (axes,) = new_figure(10, 4.4, 1)
     values = [row.dice for row in rows]
     _boxes(axes, rows, lambda row: row.dice)
     # The lower half is shown only where something lies there.
@@ -56,7 +56,7 @@ def plot_dice(rows: Sequence[Row]) -> Figure:
 
 def plot_asd(rows: Sequence[Row]) -> Figure:
     """Average symmetric surface distance per structure, structures in table order."""
-    figure, (axes,) = _figure(10, 4.4, 1)
+    figure, (axes,) = new_figure(10, 4.4, 1)
     _boxes(axes, rows, lambda row: row.asd_mm)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("Average surface distance (mm)")
@@ -67,7 +67,7 @@ def plot_volume_agreement(rows: Sequence[Row]) -> Figure:
     """Bland-Altman plots of volume: difference in cc, and in percent because differences grow with size."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure, (left, right) = _figure(10, 4.2, 2)
+    figure, (left, right) = new_figure(10, 4.2, 2)
     shown = found(rows)
     true, predicted = volume_pairs(shown)
     mean = (true + predicted) / 2
@@ -85,7 +85,7 @@ def plot_volume_agreement(rows: Sequence[Row]) -> Figure:
 
 def plot_density_agreement(rows: Sequence[Row]) -> Figure:
     """Bland-Altman plots of mean radiodensity, bones and muscles apart because their scales differ."""
-    figure, panels = _figure(10, 4.2, 2)
+    figure, panels = new_figure(10, 4.2, 2)
     for axes, groups in zip(panels, (("hip", "thigh"), ("bone",)), strict=True):
         shown = [row for row in found(rows) if row.segment.structure.group in groups]
         true, predicted = density_pairs(shown)
@@ -95,7 +95,7 @@ def plot_density_agreement(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
+def new_figure(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
     """A figure of its own, outside pyplot's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -7,9 +7,10 @@ from review_cases import LABEL, Clock, grown, make_case, mask_of
 
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.case_result import Light, ReviewState, Scores
+from MSKSegmentLib.export.segmentation_file import review_status
 from MSKSegmentLib.review import ReviewSession, make_rows, worst_first
 from MSKSegmentLib.review.evidence import evidence_lines, probability_text
-from MSKSegmentLib.review.queue import Candidate, Priority, is_flagged, place, priorities
+from MSKSegmentLib.review.queue import Candidate, Priority, place, priorities
 
 BY_KEY = {segment.key: segment for segment in segments()}
 
@@ -24,10 +25,9 @@ def queue(candidates):
 
 
 def test_half_of_the_weight_goes_by_volume_and_half_equally():
-    found = priorities([candidate("GMAX_right", volume=800.0), candidate("SACRUM", volume=150.0), candidate("OE_right", volume=50.0)])
-    assert [found[key].weight for key in ("GMAX_right", "SACRUM", "OE_right")] == pytest.approx(
-        [0.4 + 1 / 6, 0.075 + 1 / 6, 0.025 + 1 / 6]
-    )
+    volumes = {"GMAX_right": 800.0, "SACRUM": 150.0, "OE_right": 50.0}
+    found = priorities([candidate(key, volume=volume) for key, volume in volumes.items()])
+    assert [found[key].weight for key in volumes] == pytest.approx([0.4 + 1 / 6, 0.075 + 1 / 6, 0.025 + 1 / 6])
     assert sum(one.weight for one in found.values()) == pytest.approx(1)
 
 
@@ -56,7 +56,7 @@ def leg(side, absent=(), **changes):
 def test_a_structure_that_only_one_side_has_may_have_been_missed():
     found = priorities([*leg("right"), *leg("left", absent=("GRAC",))])
     assert [key for key, one in found.items() if one.missed] == ["GRAC_left"]
-    assert found["GRAC_left"].harm == found["GRAC_right"].weight > 0 and is_flagged(Light.GREY, found["GRAC_left"])
+    assert found["GRAC_left"].harm == found["GRAC_right"].weight > 0 and found["GRAC_left"].flagged
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_empty_case_has_no_weight():
 
 
 def test_open_flagged_ones_come_first_whatever_the_others_threaten():
-    little, much = Priority(0.1, 0.01), Priority(1.0, 0.5)
+    little, much = Priority(0.1, 0.01, flagged=True), Priority(1.0, 0.5)
     order = [
         place(Light.YELLOW, little, True),
         place(Light.GREEN, much, True, ReviewState.EDITED),
@@ -93,6 +93,26 @@ def test_open_flagged_ones_come_first_whatever_the_others_threaten():
     ]
     assert order == sorted(order)
     assert place(Light.GREY, replace(little, missed=True), False) < order[1]
+
+
+@pytest.mark.parametrize(
+    ("light", "probability", "flagged"),
+    [
+        (Light.RED, 0.1, True),
+        (Light.YELLOW, None, True),
+        (Light.GREEN, 0.9, False),
+        (Light.GREY, None, False),
+        (Light.GREY, 0.49, False),
+        (Light.GREY, 0.5, True),
+    ],
+)
+def test_what_is_flagged(light, probability, flagged):
+    report = next(report for report in make_case()[0].reports if report.segment.key == "VM_left")
+    report = replace(report, light=light, failure_probability=probability)
+    (row,) = make_rows([report])
+    assert row.needs_review == row.priority.flagged == flagged
+    # Slicer's own status says the same.
+    assert (review_status(report) == "flagged") == flagged
 
 
 def test_the_table_goes_by_expected_harm():

@@ -65,7 +65,7 @@ def test_signed_numbers(value, text):
 @pytest.mark.parametrize("light", list(Light))
 @pytest.mark.parametrize("state", list(ReviewState))
 def test_what_needs_a_look(reports, light, state):
-    (row,) = make_rows([replace(reports["GMAX_right"], light=light, state=state)])
+    (row,) = make_rows([replace(reports["GMAX_right"], light=light, state=state, failure_probability=None)])
     flagged = light in (Light.RED, Light.YELLOW) or state is ReviewState.EDITED
     assert row.needs_review == (flagged and state is not ReviewState.ACCEPTED)
 
