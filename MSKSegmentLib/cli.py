@@ -155,8 +155,10 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .ct.region import Region
     from .export.result_folder import CT, SCENE, check_output, write_result
     from .export.segmentation_file import write_ct
+    from .inference.devices import wait_without_spinning
     from .pipeline import Settings, segment_case
 
+    wait_without_spinning()
     check_output(options.output, keep_review=True)
     reporter = make_reporter(options.progress)
     try:

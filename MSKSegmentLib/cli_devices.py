@@ -34,10 +34,11 @@ def add_devices(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
 
 def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .bundle import resolve_bundle
-    from .inference.devices import available_devices, choose_device
+    from .inference.devices import available_devices, choose_device, wait_without_spinning
     from .inference.estimate import estimate_run, in_words
     from .pipeline import checked_passes
 
+    wait_without_spinning()
     bundle = resolve_bundle(options.bundle)
     passes = checked_passes(bundle.manifest.passes if options.samples is None else options.samples)
     device = choose_device(options.device)

@@ -46,8 +46,10 @@ def _evaluate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     if options.truth is None and not options.data.is_dir():
         raise InputError(f"There is no folder {options.data.name!r}; name a folder of cases, or give one CT with --truth LABELS.")
     from .bundle import resolve_bundle
+    from .inference.devices import wait_without_spinning
     from .training.evaluation_run import evaluate, folder_tasks, network_segmenter, pair_task, stored_segmenter
 
+    wait_without_spinning()
     if options.truth is None:
         tasks = folder_tasks(options.data, options.labelled_slices_only)
     else:

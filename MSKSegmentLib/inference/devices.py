@@ -18,6 +18,15 @@ class Device:
     description: str
 
 
+def wait_without_spinning() -> None:
+    """Let threads that wait for each other sleep; to be called before torch is imported for the first time.
+
+    OpenMP's threads spin by default. Beside other work, or beside OpenVINO's own threads, this multiplied the processor time of
+    the small steps between two slices. A policy that the user has set stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def choose_device(wanted: str = "auto") -> Device:
     """The device asked for; ``auto`` takes CUDA where it works, else the CPU.
 

@@ -158,3 +158,13 @@ def test_missing_torch_is_one_sentence(command, phantom_file, tmp_path, capsys, 
     sentence = capsys.readouterr().err.strip()
     assert sentence.startswith("The Python package PyTorch is not installed") and "\n" not in sentence and "Segment" in sentence
     assert not (tmp_path / "out").exists()
+
+
+def test_waiting_threads_sleep_unless_the_user_wants_otherwise(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    devices.wait_without_spinning()
+    assert devices.os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    devices.wait_without_spinning()
+    assert devices.os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
