@@ -103,6 +103,9 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[
         metavar=("X0", "X1", "Y0", "Y1", "Z0", "Z1"),
         help="only this part of the scan: bounds in mm along the patient's axes (LPS)",
     )
+    segment.add_argument(
+        "--preview", action="store_true", help="a quick, rough look: every n-th slice, few passes, nothing rated"
+    )
     segment.add_argument("--progress", default="bar", choices=("bar", "json", "none"))
     segment.add_argument("--scene", action="store_true", help="also write scene.mrb for 3D Slicer (needs slicer-core)")
     segment.add_argument("--keep-ct", action="store_true", help="also put a copy of the CT into the folder, as ct.nrrd")
@@ -155,7 +158,7 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .ct.region import Region
     from .export.result_folder import CT, SCENE, check_output, write_result
     from .export.segmentation_file import write_ct
-    from .inference.devices import wait_without_spinning
+    from .inference.devices import load_ahead, wait_without_spinning
     from .pipeline import Settings, segment_case
 
     wait_without_spinning()
@@ -165,12 +168,14 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         reporter.step("reading", 0, 1)
         bundle = resolve_bundle(options.bundle)
         save_scene = _scene_writer() if options.scene else None
+        loading = load_ahead()
         volume = read_ct(options.ct, options.series)
+        loading.join()
         reporter.step("reading", 1, 1)
         checkpoint()
         height = options.height_cm / 100 if options.height_cm is not None else None
         region = Region(tuple(options.roi)) if options.roi is not None else None
-        settings = Settings(options.device, options.samples, options.seed, height, region)
+        settings = Settings(options.device, options.samples, options.seed, height, region, options.preview)
         result = segment_case(volume, bundle, settings, reporter.step, checkpoint)
         reporter.step("writing", 0, 1)
         source = str(options.ct.absolute()) if options.record_path else None

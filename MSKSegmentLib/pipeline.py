@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import preview
 from .bundle import ModelBundle
 from .case_result import CaseResult
 from .ct.checks import check_volume, refuse
@@ -27,13 +28,17 @@ MOST_PASSES = 1000
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may choose. None means: the bundle's passes, a random seed, the height in the CT's header, the whole scan."""
+    """What a user may choose. None means: the bundle's passes, a random seed, the height in the CT's header, the whole scan.
+
+    A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
+    """
 
     device: str = "auto"
     passes: int | None = None
     seed: int | None = None
     height_m: float | None = None
     region: Region | None = None
+    preview: bool = False
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -69,7 +74,8 @@ def segment_case(
     from .segmentation import clean_components, split_sides
 
     settings = settings or Settings()
-    passes = checked_passes(bundle.manifest.passes if settings.passes is None else settings.passes)
+    usual = preview.PASSES if settings.preview else bundle.manifest.passes
+    passes = checked_passes(usual if settings.passes is None else settings.passes)
     seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
     height_m = checked_height(volume.height_m if settings.height_m is None else settings.height_m)
     inside = _whole(volume.geometry) if settings.region is None else region_box(settings.region, volume.geometry)
@@ -90,6 +96,7 @@ def segment_case(
             box = part
             warnings += (_region_note(around, working.volume.geometry),)
         body = _cropped(working.volume, box)
+        step = preview.slice_step(body.geometry) if settings.preview else 1
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
         progress("checks", 1, 1)
     checkpoint()
@@ -104,16 +111,23 @@ def segment_case(
             device.name,
             lambda done, total: progress("inference", done, total),
             checkpoint,
+            every=step,
         )
     warnings += prediction.warnings
+    if settings.preview:
+        warnings = (preview.warning(len(prediction.classes), body.geometry.size[2], passes), *warnings)
     with watch.stage("segmentation"):
         progress("segmentation", 0, 2)
-        classes, strays = clean_components(prediction.classes, body.geometry)
+        seen_grid = preview.coarse_geometry(body.geometry, step)
+        classes, strays = clean_components(prediction.classes, seen_grid)
         checkpoint()
-        sides = split_sides(classes, body.geometry)
+        sides = split_sides(classes, seen_grid)
         progress("segmentation", 1, 2)
-        labels = working.labels_to_input(_pasted(sides.labels, box, working.volume.geometry))
-        uncertainty = working.scalars_to_input(_pasted(prediction.uncertainty, box, working.volume.geometry))
+        labels, uncertainty = (
+            _pasted(array, box, working.volume.geometry, step)
+            for array in (sides.labels, prediction.uncertainty)
+        )
+        labels, uncertainty = working.labels_to_input(labels), working.scalars_to_input(uncertainty)
         if settings.region is not None and working.order is None:
             # The box on the working grid is a little larger than the tilted one on the input's.
             labels, uncertainty = (_pasted(array[inside.slices], inside, volume.geometry) for array in (labels, uncertainty))
@@ -129,12 +143,15 @@ def segment_case(
         uncertainties = structure_uncertainty(labels, uncertainty)
         metal_mm = metal_distances(labels, volume.hu, volume.geometry)
         cut = [label for label, found in measurements.items() if found.truncated_by]
-        off = deviations(placements(sides.labels, body.geometry, cut), calibration.reference if calibration else {})
+        off = deviations(placements(sides.labels, seen_grid, cut), calibration.reference if calibration else {})
         scores = make_scores(prediction.evidence, sides.labels, strays, uncertainties, metal_mm, off)
         reports = make_reports(measurements, uncertainties, calibration, passes, near_metal(metal_mm), scores)
+        if settings.preview:
+            reports = preview.unrated(reports)
         progress("measurement", 1, 1)
     facts = provenance(volume, bundle, passes, seed, height_m, device, watch, settings.region)
     facts["backends"] = list(prediction.backends)
+    facts["preview"] = settings.preview
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
 
 
@@ -188,7 +205,10 @@ def _cropped(volume: CTVolume, box: Box) -> CTVolume:
     return CTVolume(np.ascontiguousarray(volume.hu[box.slices]), volume.geometry.cropped(box.start_xyz, box.size_xyz))
 
 
-def _pasted(array: np.ndarray, box: Box, geometry: Geometry) -> np.ndarray:
+def _pasted(array: np.ndarray, box: Box, geometry: Geometry, step: int = 1) -> np.ndarray:
+    """The array inside the box of a whole grid of zeros; of a preview, which has every `step`-th slice, the nearest one."""
     whole = np.zeros(geometry.shape, array.dtype)
-    whole[box.slices] = array
+    inside = whole[box.slices]
+    for k, source in enumerate(preview.stand_ins(len(inside), step)):
+        inside[k] = array[source]
     return whole

@@ -1,6 +1,6 @@
 """Where the time of a whole run goes: `mskseg segment` on scans of 512 x 512 x 150, 500 and 1,000 slices, per stage.
 
-    python benchmarks/pipeline.py [--quick] [--slices N ...] [--samples T] [--bundle NAME|DIR | --large] [--device D] [--json FILE]
+    python benchmarks/pipeline.py [--quick] [--slices N ...] [--samples T] [--bundle NAME|DIR | --large] [--preview] [--json FILE]
 
 The scan is the sample CT in a scanner's field of view and noise, gzip NIfTI, the same length of body in every row. Each stage is
 timed from outside by the run's own progress lines, on the clock and as processor time of all cores: on a busy machine the latter
@@ -25,6 +25,8 @@ from pathlib import Path
 
 import psutil
 from common import ROOT, machine, machine_line, markdown_table, write_scan
+
+from MSKSegmentLib.preview import PASSES
 
 SLICES = (150, 500, 1000)
 STAGES = ("start", "reading", "checks", "inference", "segmentation", "measurement", "writing", "end")
@@ -128,10 +130,14 @@ def main() -> None:
     network.add_argument("--bundle", help="another bundle than the one that comes along")
     network.add_argument("--large", action="store_true", help="for the memory: the method's 44 M parameters, untrained")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--preview", action="store_true", help="time the preview in place of the whole run")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     sizes, samples = (list(SLICES[:1]), 2) if options.quick else (options.slices, options.samples)
     more = ["--device", options.device, *(["--bundle", options.bundle] if options.bundle else [])]
+    if options.preview:
+        samples = PASSES
+        more.append("--preview")
     facts = machine()
     print(f"{machine_line(facts)}\n\nSeconds on the clock / of processor time, {samples} passes.\n", flush=True)
     runs = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,9 +89,7 @@ def _read_file(path: Path) -> CTVolume:
             "again."
         )
     _check_information(reader, path.name)
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        check_nifti(path)
-    image = read_image(path)
+    image = _checked_image(path) if path.name.lower().endswith((".nii", ".nii.gz")) else read_image(path)
     if image is None:
         raise InputError(
             f"The pixels of the file {path.name} cannot be read; it is damaged or cut short, so export it again."
@@ -101,6 +100,15 @@ def _read_file(path: Path) -> CTVolume:
 
     hu = to_hu(sitk.GetArrayViewFromImage(image), path.name)
     return _checked(CTVolume(hu, Geometry.of_image(image)), f"the image {path.name}")
+
+
+def _checked_image(path: Path) -> sitk.Image | None:
+    """A NIfTI's image; the file is checked meanwhile, since unpacking takes most of the time of both."""
+    with ThreadPoolExecutor(1) as pool:
+        checked = pool.submit(check_nifti, path)
+        image = read_image(path)
+        checked.result()
+    return image
 
 
 def _check_information(reader: sitk.ImageFileReader, name: str) -> None:

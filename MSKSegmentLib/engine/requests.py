@@ -14,7 +14,7 @@ class SegmentRequest:
     """What to segment and how; None leaves the choice to the bundle or the CT's header.
 
     `roi` are bounds ``(x0, x1, y0, y1, z0, z1)`` in mm along the patient's axes (LPS) that limit the run to a part of the scan;
-    `keep_ct` puts a copy of the CT into the result folder.
+    `keep_ct` puts a copy of the CT into the result folder; `preview` asks for a quick, rough look without lights.
     """
 
     ct: Path
@@ -28,6 +28,7 @@ class SegmentRequest:
     scene: bool = False
     roi: Bounds | None = None
     keep_ct: bool = False
+    preview: bool = False
 
     def arguments(self) -> list[str]:
         """The command line after ``mskseg``."""
@@ -40,7 +41,8 @@ class SegmentRequest:
             "--series": self.series,
         }
         region = [] if self.roi is None else ["--roi", *(f"{bound:.4f}" for bound in self.roi)]
-        switches = [name for name, on in (("--scene", self.scene), ("--keep-ct", self.keep_ct)) if on]
+        choices = (("--scene", self.scene), ("--keep-ct", self.keep_ct), ("--preview", self.preview))
+        switches = [name for name, on in choices if on]
         return [
             "segment", str(self.ct), "-o", str(self.output), *_given(options), *region, *switches, "--progress", "json",
         ]  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -75,9 +76,12 @@ def write_result(
     """
     check_output(folder)
     with whole_folder(folder, "result") as partial:
-        write_segmentation(partial / SEGMENTATION, result)
-        if result.uncertainty is not None:
-            write_uncertainty(partial / UNCERTAINTY, result)
+        with ThreadPoolExecutor(1) as pool:
+            # Compressing takes most of the time, and does not hold Python up.
+            labels = pool.submit(write_segmentation, partial / SEGMENTATION, result)
+            if result.uncertainty is not None:
+                write_uncertainty(partial / UNCERTAINTY, result)
+            labels.result()
         if extra:
             extra(partial)
         content = result_json(result, source, history, automatic.reports if automatic else None)

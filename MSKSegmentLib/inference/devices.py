@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
+import threading
 from dataclasses import dataclass
 
 from ..errors import DeviceError
@@ -25,6 +28,22 @@ def wait_without_spinning() -> None:
     the small steps between two slices. A policy that the user has set stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def load_ahead() -> threading.Thread:
+    """Import what a run needs after reading, in a thread beside reading; what is missing is said where it is needed.
+
+    To be joined before the process ends.
+    """
+
+    def load() -> None:
+        for name in ("torch", "scipy.ndimage", "MSKSegmentLib.inference.predict"):
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    return thread
 
 
 def choose_device(wanted: str = "auto") -> Device:

@@ -47,39 +47,42 @@ def predict(
     progress: Progress = lambda done, total: None,
     checkpoint: Callable[[], None] = lambda: None,
     backends: Sequence[str] | None = None,
+    every: int = 1,
 ) -> Prediction:
     """Run `passes` dropout passes on every slice of a CT whose axes are superior, posterior, left.
 
     `progress` is called with (slices done, slices in all) after every slice; `checkpoint` between passes, so that it can
-    raise `Cancelled`. `backends` are tried in order, None for the device's, the fastest first. Memory beyond the result is a few
-    slices: never passes x classes x volume.
+    raise `Cancelled`. `backends` are tried in order, None for the device's, the fastest first. With `every` = n only each n-th
+    slice is looked at, and the result holds those alone. Memory beyond the result is a few slices: never passes x classes x volume.
 
     Raises:
         DeviceError: the device has too little memory for one slice.
     """
-    plan = plan_slices(volume, preprocessing, spec)
+    plan = plan_slices(volume, preprocessing, spec, every)
     reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
     sampler = Sampler(network, device, passes, seed, backends)
-    classes = np.zeros(volume.hu.shape, np.uint8)
-    uncertainty = np.zeros(volume.hu.shape, np.float32)
+    shape = volume.hu[::every].shape
+    classes = np.zeros(shape, np.uint8)
+    uncertainty = np.zeros(shape, np.float32)
     evidence: list[SliceEvidence] = []
     before: tuple[float, SampledSlice | None] | None = None
     written = -1
     for index, level in enumerate(plan.levels):
         checkpoint()
+        position = level / every
         sampled = None
         if not reader.is_empty(level):
             image = reader.read(level)
-            votes = partial(PassVotes, reader.hu_of(image), spec.classes, level)
+            votes = partial(PassVotes, reader.hu_of(image), spec.classes, position)
             sampled = sampler.sample(image, index, checkpoint, votes)
             if sampled.evidence is not None and sampled.evidence.structures.size:
                 evidence.append(sampled.evidence)
-        for k in range(written + 1, int(np.floor(level + 1e-6)) + 1):
-            at = _between(before, (level, sampled), k)
+        for k in range(written + 1, int(np.floor(position + 1e-6)) + 1):
+            at = _between(before, (position, sampled), k)
             if at is not None:
-                classes[k], uncertainty[k] = _to_ct_slice(at, plan, volume.hu.shape[1:])
+                classes[k], uncertainty[k] = _to_ct_slice(at, plan, shape[1:])
             written = k
-        before = (level, sampled)
+        before = (position, sampled)
         progress(index + 1, len(plan.levels))
     return Prediction(classes, uncertainty, tuple(sampler.used), tuple(sampler.warnings), tuple(evidence))
 

@@ -49,17 +49,20 @@ class SlicePlan:
     reach: float
 
 
-def plan_slices(volume: CTVolume, preprocessing: Preprocessing, network: NetworkSpec) -> SlicePlan:
+def plan_slices(
+    volume: CTVolume, preprocessing: Preprocessing, network: NetworkSpec, every: int = 1
+) -> SlicePlan:
     """Choose levels and in-plane grid for a CT.
 
     Where the CT's slices are finer than the bundle's interval the network is run once per interval and probabilities are
     interpolated between; where they are coarser it is run on every slice, with neighbours interpolated at the interval.
+    With `every` = n above 1 it is run on each n-th slice of the CT, with the same neighbours.
     """
     x, y, z = volume.geometry.spacing
     depth, height, width = volume.hu.shape
     wanted = preprocessing.slice_interval_mm or z
-    if wanted <= z * _SAME_SPACING:
-        levels = np.arange(depth, dtype=float)
+    if every > 1 or wanted <= z * _SAME_SPACING:
+        levels = np.arange(0, depth, every, dtype=float)
     else:
         levels = np.linspace(0, depth - 1, max(2, int(np.ceil((depth - 1) * z / wanted)) + 1))
     in_plane = preprocessing.in_plane_spacing_mm
