@@ -34,6 +34,7 @@ class InputControl:
         ui.samplesSpinBox.connect("valueChanged(int)", self._changed)
         ui.seedSpinBox.connect("valueChanged(int)", self._changed)
         ui.deviceSelector.connect("currentIndexChanged(int)", self._changed)
+        ui.previewCheckBox.connect("toggled(bool)", self._changed)
 
     @property
     def ctNode(self):
@@ -55,6 +56,7 @@ class InputControl:
             heightCm=self.heightCm,
             seed=self._ui.seedSpinBox.value if self._ui.seedSpinBox.value >= 0 else None,
             roiNode=self._ui.roiSelector.currentNode(),
+            preview=self._ui.previewCheckBox.checked,
         )
 
     def setParameterNode(self, node):
@@ -71,6 +73,7 @@ class InputControl:
             ui.seedSpinBox,
             ui.deviceSelector,
             ui.bundleSelector,
+            ui.previewCheckBox,
         ):
             ui.ctSelector.setCurrentNode(node.GetNodeReference(_CT))
             ui.roiSelector.setCurrentNode(node.GetNodeReference(_ROI))
@@ -79,6 +82,7 @@ class InputControl:
             ui.seedSpinBox.setValue(int(node.GetParameter("seed") or -1))
             device = node.GetParameter("device")
             ui.deviceSelector.setCurrentIndex(DEVICES.index(device) if device in DEVICES else 0)
+            ui.previewCheckBox.setChecked(node.GetParameter("preview") == "True")
             names = [Path(folder).name for folder in self._folders]
             bundle = node.GetParameter("bundle")
             self._selectBundle(names.index(bundle) if bundle in names else 0)
@@ -132,7 +136,7 @@ class InputControl:
         options = self.options
         # A scene travels: it names the bundle, not its place on this computer.
         values = {"bundle": Path(options.bundle).name if options.bundle else None}
-        values |= {name: getattr(options, name) for name in ("samples", "device", "heightCm", "seed")}
+        values |= {name: getattr(options, name) for name in ("samples", "device", "heightCm", "seed", "preview")}
         for name, value in values.items():
             node.SetParameter(name, "" if value is None else str(value))
         node.EndModify(modified)

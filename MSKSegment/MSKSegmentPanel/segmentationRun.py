@@ -26,6 +26,7 @@ class RunOptions:
     heightCm: float | None = None
     seed: int | None = None
     roiNode: object = None
+    preview: bool = False
 
 
 class SegmentationRun:
@@ -55,6 +56,7 @@ class SegmentationRun:
                 height_cm=options.heightCm,
                 seed=options.seed,
                 roi=_boundsLps(options.roiNode, ctNode),
+                preview=options.preview,
             )
             self._engine = EngineRun.segment(request, pythonProgram(), childEnvironment())
         except BaseException:

@@ -173,7 +173,7 @@ def find_ct(folder: Path, given: Path | None) -> Path:
 
 
 def earlier_result(root: Path, name: str, ct: Path, series: str | None) -> Path | None:
-    """A result below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
+    """A full result below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
 
     Raises:
         InputError: the CT cannot be read, which is only tried where there is such a folder.
@@ -181,7 +181,7 @@ def earlier_result(root: Path, name: str, ct: Path, series: str | None) -> Path 
     named = [
         root / r.name
         for r in list_results(root)
-        if re.fullmatch(rf"{re.escape(name)}(-\d+)?", r.name) and not r.problem
+        if re.fullmatch(rf"{re.escape(name)}(-\d+)?", r.name) and not r.problem and not _is_preview(root / r.name)
     ]
     return {_input_of(folder): folder for folder in named}.get(input_digest(read_ct(ct, series))) if named else None
 
@@ -192,6 +192,13 @@ def _input_of(folder: Path) -> str | None:
         return read_content(folder)["provenance"]["input"]["digest"]
     except (MSKSegmentError, KeyError, TypeError):
         return None
+
+
+def _is_preview(folder: Path) -> bool:
+    try:
+        return bool(read_content(folder)["provenance"].get("preview"))
+    except (MSKSegmentError, KeyError, AttributeError):
+        return False
 
 
 def _read_own_ct(folder: Path, given: Path | None, series: str | None) -> CTVolume:

@@ -184,10 +184,15 @@ def test_the_inputs_are_kept_in_the_scene(panel, ct):
     ui.samplesSpinBox.setValue(7)
     ui.seedSpinBox.setValue(0)
     ui.deviceSelector.setCurrentIndex(1)
+    ui.previewCheckBox.setChecked(True)
     before = panel.inputs.options
+    ui.previewCheckBox.setChecked(False)
+    assert panel.logic.getParameterNode().GetParameter("preview") == "False"
+    ui.previewCheckBox.setChecked(True)
     slicer.util.selectModule("Data")
     slicer.util.selectModule("MSKSegment")
     assert panel.inputs.options == before and panel.inputs.ctNode is ct and before.seed == 0
+    assert before.preview and ui.previewCheckBox.checked
     node = panel.logic.getParameterNode()
     assert node.GetNodeReference("ct") is ct and "/" not in node.GetParameter("bundle")
 
@@ -233,9 +238,10 @@ def test_a_script_segments_without_panel_and_window(tiny_bundle, phantom, tmp_pa
 
         stages = []
         logic = MSKSegmentLogic()
-        options = {"bundle": str(tiny_bundle), "samples": 2, "seed": 1, "heightCm": 165}
+        options = {"bundle": str(tiny_bundle), "samples": 2, "seed": 1, "heightCm": 165, "preview": True}
         case = logic.segment(add_phantom(phantom), lambda event: stages.append(event.stage), **options)
         assert "inference" in stages and logic.cases == (case,)
+        assert "PREVIEW" in case.session.result.warnings[0]
         key = next(row.key for row in case.session.rows() if row.found)
         case.session.accept(key)
         logic.exportCsv(case, tmp_path / "table.csv")

@@ -77,8 +77,11 @@ def test_a_preview_is_marked_everywhere_and_rates_nothing(thin, tiny_bundle, tmp
     found = [report for report in result.reports if report.measurements]
     assert found and all("preview" in report.reasons[0] for report in result.reports)
     assert all(report.predicted_dice is None and report.dice_interval is None for report in result.reports)
-    # The full run takes its place.
+    # Nobody gets it for a full result, and the full run takes its place.
+    earlier_result = pytest.importorskip("MSKSegmentLib.web.opening").earlier_result
+    assert earlier_result(tmp_path, "out", scan, None) is None
     assert main(command) == 0
+    assert earlier_result(tmp_path, "out", scan, None) == out
     result, *_ = read_result(out)
     assert not any("PREVIEW" in warning for warning in result.warnings) and result.provenance["preview"] is False
     assert not any("preview" in " ".join(report.reasons) for report in result.reports)
