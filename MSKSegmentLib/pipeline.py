@@ -20,6 +20,7 @@ from .errors import InputError
 from .measurement.volume import checked_height
 from .provenance import Stopwatch, provenance
 from .quality.calibration import Calibration
+from .quality.traffic_light import CALIBRATED
 
 Progress = Callable[[str, int, int], None]
 
@@ -31,6 +32,7 @@ class Settings:
     """What a user may choose. None means: the bundle's passes, a random seed, the height in the CT's header, the whole scan.
 
     A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
+    `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
     """
 
     device: str = "auto"
@@ -39,6 +41,7 @@ class Settings:
     height_m: float | None = None
     region: Region | None = None
     preview: bool = False
+    lights: str = CALIBRATED
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -67,7 +70,7 @@ def segment_case(
     from .inference.devices import choose_device
     from .inference.predict import predict
     from .measurement import measure
-    from .quality.guards import metal_distances, near_metal
+    from .quality.guards import metal_distances, scan_cautions
     from .quality.plausibility import deviations, placements
     from .quality.reports import make_reports
     from .quality.scores import make_scores, structure_uncertainty
@@ -85,7 +88,8 @@ def segment_case(
     with watch.stage("checks"):
         progress("checks", 0, 1)
         working = to_working_grid(volume)
-        warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
+        findings = check_volume(working.volume)
+        warnings = (*working.volume.notes, *refuse(findings))
         box = body_box(working.volume)
         assert box is not None, "a CT without a body has been refused by the checks"
         if settings.region is not None:
@@ -145,7 +149,7 @@ def segment_case(
         cut = [label for label, found in measurements.items() if found.truncated_by]
         off = deviations(placements(sides.labels, seen_grid, cut), calibration.reference if calibration else {})
         scores = make_scores(prediction.evidence, sides.labels, strays, uncertainties, metal_mm, off)
-        reports = make_reports(measurements, uncertainties, calibration, passes, near_metal(metal_mm), scores)
+        reports = make_reports(measurements, scores, calibration, passes, scan_cautions(findings), settings.lights)
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)

@@ -93,7 +93,7 @@ def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
         )
     elif interval < INTERVAL_WARNED_MM[0]:
         found.append(
-            warning("slice_interval", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
+            warning("fine_slices", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
         )
     return tuple(found)
 

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from ..anatomy import segments
+from ..case_result import Scores
 from ..ct.checks import METAL_HU
+from ..ct.findings import Finding
 from ..ct.volume import Geometry
 
 # A few bright voxels are a calcification or noise; an implant or a nail is more.
 SMALLEST_METAL_MM3 = 300.0
 # Streaks reach far within a slice, but the worst of them lie near the metal.
 METAL_REACH_MM = 30.0
+# Robust z scores against the calibration cases: beyond these a volume or a place is not that of an ordinary patient.
+MOST_VOLUME_DEVIATION = 5.0
+MOST_POSITION_DEVIATION = 6.0
+# Findings on the scan as a whole that a calibration knows nothing of: by code, the reason that they give each segment.
+SCAN_CAUTIONS = {
+    "in_plane_spacing": "the scan's pixels are larger or smaller than usual",
+    "slice_interval": "the scan's slices lie far apart",
+    "shift": "the scan's Hounsfield units are shifted",
+    "no_air": "the scan shows no air around the body",
+    "no_hip_or_thigh": "the scan does not seem to show hips or thighs",
+}
 
 
-def near_metal(distances_mm: Mapping[int, float]) -> Mapping[int, str]:
-    """Label -> a reason in words, for segments within 30 mm of metal; `distances_mm` as `metal_distances` gives them."""
-    reason = f"metal lies within {METAL_REACH_MM:.0f} mm of it"
-    return {label: reason for label, distance in distances_mm.items() if distance <= METAL_REACH_MM}
+def score_cautions(scores: Scores) -> tuple[str, ...]:
+    """Reasons from a segment's own scores: metal near it, a volume or a place that no ordinary patient has."""
+    found = []
+    if scores.metal_distance_mm is not None and scores.metal_distance_mm <= METAL_REACH_MM:
+        found.append(f"metal lies within {METAL_REACH_MM:.0f} mm of it")
+    if scores.volume_deviation is not None and abs(scores.volume_deviation) > MOST_VOLUME_DEVIATION:
+        size = "small" if scores.volume_deviation < 0 else "large"
+        found.append(f"its volume is too {size} for the bone beside it ({_off(scores.volume_deviation)})")
+    if scores.position_deviation is not None and abs(scores.position_deviation) > MOST_POSITION_DEVIATION:
+        found.append(f"it does not lie where it should among the bones ({_off(scores.position_deviation)})")
+    return tuple(found)
+
+
+def _off(deviation: float) -> str:
+    return f"{abs(deviation):.1f} deviations off the usual"
+
+
+def scan_cautions(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Reasons that hold for every segment, from the warnings on the scan."""
+    codes = [finding.code for finding in findings if finding.severity == "warning"]
+    return tuple(SCAN_CAUTIONS[code] for code in codes if code in SCAN_CAUTIONS)
 
 
 def metal_distances(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> Mapping[int, float]:

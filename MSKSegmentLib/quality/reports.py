@@ -2,52 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ..anatomy import STRUCTURES, Side, segments
+from ..anatomy import STRUCTURES, Segment, Side, segments
 from ..case_result import Light, Measurements, Scores, SegmentReport
 from ..measurement import asymmetry_percent
 from .calibration import Calibration
-from .traffic_light import Rating, rate
+from .guards import score_cautions
+from .quality_model import Estimate
+from .traffic_light import CALIBRATED, RULES, rate, rate_by_paper
+
+Evidence = Mapping[int, Scores | float]
 
 
 def make_reports(
     measurements: Mapping[int, Measurements],
-    uncertainties: Mapping[int, float] | None,
+    evidence: Evidence | None,
     calibration: Calibration | None,
     passes: int,
-    cautions: Mapping[int, str] | None = None,
-    scores: Mapping[int, Scores] | None = None,
+    scan_cautions: Sequence[str] = (),
+    lights: str = CALIBRATED,
 ) -> tuple[SegmentReport, ...]:
     """One report per segment in table order, absent segments included.
 
-    `measurements` and `uncertainties` map labels with sides to values; `uncertainties` is None where no network was run, and
-    every light is then grey. `cautions` maps labels to reasons that rule out a green light.
+    `measurements` and `evidence` map labels with sides to values; a bare number is the mean variance. `evidence` is None where no
+    network was run, and every light is then grey. `scan_cautions` are reasons against green for all segments (see `guards`), beside
+    those that follow from a segment's scores. `lights` is the rule that gives the light, "calibrated" or "paper"; what the paper's
+    rule says is reported with either.
     """
+    if lights not in RULES:
+        raise ValueError(f"there is no rule {lights!r} for lights")
     differences = asymmetries(measurements)
     reports = []
     for segment in segments():
-        found = measurements.get(segment.label)
-        uncertainty = None if uncertainties is None or found is None else uncertainties.get(segment.label)
-        if found is not None and uncertainties is None:
-            rating = Rating(Light.GREY, ("measured from a given segmentation, whose uncertainty is not known",))
-        else:
-            cut = found.truncated_by if found else ()
-            caution = (cautions or {}).get(segment.label)
-            rating = rate(segment.structure.abbreviation, uncertainty, cut, calibration, passes, caution)
-        reports.append(
-            SegmentReport(
-                segment=segment,
-                light=rating.light,
-                reasons=rating.reasons,
-                measurements=found,
-                uncertainty=uncertainty,
-                asymmetry_percent=differences.get(segment.structure.index),
-                predicted_dice=rating.predicted_dice,
-                scores=(scores or {}).get(segment.label),
-            )
-        )
+        found, asymmetry = measurements.get(segment.label), differences.get(segment.structure.index)
+        if found is not None and evidence is None:
+            reason = "measured from a given segmentation, whose uncertainty is not known"
+            reports.append(SegmentReport(segment, Light.GREY, (reason,), found, asymmetry_percent=asymmetry))
+            continue
+        scores = None if evidence is None or found is None else _scores(evidence.get(segment.label))
+        said = () if scores is None else (*scan_cautions, *score_cautions(scores))
+        reports.append(_report(segment, found, scores, calibration, passes, said, lights, asymmetry))
     return tuple(reports)
+
+
+def _scores(evidence: Scores | float | None) -> Scores | None:
+    return evidence if evidence is None or isinstance(evidence, Scores) else Scores(mean_variance=float(evidence))
+
+
+def _report(
+    segment: Segment,
+    found: Measurements | None,
+    scores: Scores | None,
+    calibration: Calibration | None,
+    passes: int,
+    cautions: Sequence[str],
+    lights: str,
+    asymmetry: float | None,
+) -> SegmentReport:
+    name, cut = segment.structure.abbreviation, found.truncated_by if found else ()
+    uncertainty = scores.mean_variance if scores else None
+    ours = rate(name, scores, cut, calibration, passes, cautions)
+    paper = rate_by_paper(name, uncertainty, cut, calibration, passes, cautions)
+    rating = ours if lights == CALIBRATED else paper
+    estimate = ours.estimate
+    return SegmentReport(
+        segment=segment,
+        light=rating.light,
+        reasons=rating.reasons,
+        measurements=found,
+        uncertainty=uncertainty,
+        asymmetry_percent=asymmetry,
+        predicted_dice=estimate.dice if estimate else paper.predicted_dice,
+        dice_interval=estimate.dice_interval if estimate else None,
+        volume_interval_cc=_volume_interval(found, estimate),
+        mean_hu_interval=_hu_interval(found, estimate),
+        failure_probability=estimate.failure_probability if estimate else None,
+        scores=scores,
+        paper_light=None if uncertainty is None else paper.light,
+    )
+
+
+def _volume_interval(found: Measurements | None, estimate: Estimate | None) -> tuple[float, float] | None:
+    """None for a segment that the scan cuts: the volume of the rest is not known."""
+    if found is None or found.truncated_by or estimate is None or estimate.volume_factors is None:
+        return None
+    low, high = estimate.volume_factors
+    return found.volume_cc * low, found.volume_cc * high
+
+
+def _hu_interval(found: Measurements | None, estimate: Estimate | None) -> tuple[float, float] | None:
+    if found is None or estimate is None or estimate.hu_shifts is None:
+        return None
+    low, high = estimate.hu_shifts
+    return found.mean_hu + low, found.mean_hu + high
 
 
 def asymmetries(measurements: Mapping[int, Measurements]) -> dict[int, float]:

@@ -1,0 +1,78 @@
+"""From scores of different kinds to risks that a monotone rule can add up: each rises with the error to be expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..case_result import Scores
+
+# Scores whose tails are a matter of a few voxels tell nothing below these.
+SMALLEST_DISAGREEMENT = 0.005
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A score as a risk.
+
+    `risk` turns the score into a number that rises with the expected error, on a logarithmic scale because errors multiply;
+    `absent` is the risk where the score does not exist, None where a segment cannot be rated without it. `words` say what a high
+    risk means, `digits` how many decimals of the score are told.
+    """
+
+    name: str
+    risk: Callable[[float], float]
+    absent: float | None
+    words: str
+    digits: int
+
+    def of(self, scores: Scores) -> float:
+        """The risk of a segment; not a number where it cannot be told."""
+        value = getattr(scores, self.name)
+        if value is None or not math.isfinite(value):
+            return math.nan if self.absent is None else self.absent
+        return self.risk(float(value))
+
+    def told(self, value: float) -> str:
+        """The score as text."""
+        return f"{value:.2e}" if self.digits < 0 else f"{value:.{self.digits}f}"
+
+
+def _rising(smallest: float) -> Callable[[float], float]:
+    return lambda value: math.log(max(value, 0.0) + smallest)
+
+
+def _falling(smallest: float) -> Callable[[float], float]:
+    return lambda value: math.log(max(1.0 - value, 0.0) + smallest)
+
+
+def _far(value: float) -> float:
+    return math.log1p(abs(value))
+
+
+FEATURES = (
+    Feature("mean_variance", _rising(1e-5), None, "the network's passes vary inside it", -1),
+    Feature("mean_entropy", _rising(0.01), None, "the network is undecided inside it", 3),
+    Feature("soft_dice", _falling(SMALLEST_DISAGREEMENT), None, "the network is unsure where it ends", 2),
+    Feature("pairwise_dice", _falling(SMALLEST_DISAGREEMENT), None, "the network's passes disagree about its outline", 2),
+    Feature("pairwise_iou", _falling(SMALLEST_DISAGREEMENT), None, "the network's passes disagree about its outline", 2),
+    Feature("low_slice_dice", _falling(0.02), None, "the network's passes disagree in its worst slices", 2),
+    Feature("volume_cv", _rising(0.005), None, "its volume varies between the network's passes", 3),
+    Feature("sd_mean_hu", _rising(0.3), None, "its mean HU varies between the network's passes", 1),
+    Feature("sd_fat_fraction", _rising(0.002), None, "its fat share varies between the network's passes", 3),
+    Feature("stray_components", math.log1p, 0.0, "pieces of it lay apart and were removed", 0),
+    Feature("stray_share", _rising(0.01), math.log(0.01), "pieces of it lay apart and were removed", 3),
+    Feature("metal_distance_mm", lambda value: math.exp(-max(value, 0.0) / 30.0), 0.0, "metal is near", 0),
+    Feature("volume_deviation", _far, 0.0, "its volume is unusual for the bone beside it", 1),
+    Feature("position_deviation", _far, 0.0, "its place among the bones is unusual", 1),
+)
+BY_NAME = {feature.name: feature for feature in FEATURES}
+
+
+def risks(scores: Sequence[Scores], names: Sequence[str]) -> np.ndarray:
+    """The risks of segments, float ``[segments, names]``; not a number where one cannot be told."""
+    chosen = [BY_NAME[name] for name in names]
+    return np.array([[feature.of(one) for feature in chosen] for one in scores], dtype=float).reshape(len(scores), len(chosen))

@@ -1,0 +1,214 @@
+"""Where green ends and red begins: the paper's Dice thresholds with margins for the error of the prediction.
+
+Everything is compared on the scale of `dice_model.log_error`. The slack of a segment is the log error at which its structure
+counts as inaccurate minus the predicted one. Green asks for a slack of at least a margin that is chosen on cross-fitted
+predictions, so that of the green segments at most `WRONG_GREENS` were inaccurate, with as many greens as possible; red for a
+predicted error above that of a failed segment by a margin chosen likewise for `NEEDLESS_REDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .conformal import Reaches
+from .dice_model import SMALLEST_ERROR, log_error
+from .observations import Observation, patients_of
+from .paper_rule import DiceThresholds, dice_thresholds
+
+# A rule learned with a weak network calls its usual poor result normal. Whatever the calibration cases looked like, a segment
+# whose Dice is predicted below these is not shown as good, or as more than failed.
+GREEN_NEEDS_DICE = 0.80
+YELLOW_NEEDS_DICE = 0.60
+# Aims for the calibration cases; half of what is promised for others.
+WRONG_GREENS = 0.005
+NEEDLESS_REDS = 0.05
+FEWEST_FAILURES = 5
+BINS = 40
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the light of one structure asks for, and what it rests on; sides are pooled.
+
+    `dice_inaccurate` and `dice_failed` are the paper's thresholds, from the ordinary patients. Green needs a predicted Dice
+    coefficient of `green_from` (None: nothing is green) whose lower bound reaches `lower_from`; below `red_below` it is red. `own`
+    says whether the margins are the structure's own or those of all structures. `usual` are the median scores of ordinary segments.
+    """
+
+    patients: int
+    segments: int
+    inaccurate: int
+    failed: int
+    dice_median: float
+    dice_mad: float
+    dice_inaccurate: float
+    dice_failed: float
+    green_from: float | None
+    lower_from: float
+    red_below: float
+    own: bool
+    usual: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A straight line between knots ``(x, y)`` with rising x, flat beyond them."""
+
+    knots: tuple[tuple[float, float], ...]
+
+    def at(self, x: float) -> float:
+        """The value at x."""
+        places, values = np.array(self.knots).T
+        return float(np.interp(x, places, values))
+
+
+def needed_dice(thresholds: DiceThresholds | Limits) -> tuple[float, float]:
+    """The Dice coefficients below which a structure is not green, and is red, whatever the margin."""
+    if isinstance(thresholds, Limits):
+        inaccurate, failed = thresholds.dice_inaccurate, thresholds.dice_failed
+    else:
+        inaccurate, failed = thresholds.inaccurate, thresholds.failed
+    return max(inaccurate, GREEN_NEEDS_DICE), max(failed, YELLOW_NEEDS_DICE)
+
+
+def green_margin(slack: np.ndarray, wrong: np.ndarray, allowed: np.ndarray) -> float | None:
+    """The smallest margin that keeps wrong greens rare; None where no margin does.
+
+    `slack` are those of cross-fitted predictions, `wrong` says which segments were inaccurate, `allowed` which may be green at all;
+    all ``[n]``.
+    """
+    return _margin(slack[allowed], wrong[allowed], WRONG_GREENS)
+
+
+def red_margin(excess: np.ndarray, needless: np.ndarray) -> float | None:
+    """The smallest margin that keeps needless reds rare; None where no margin does.
+
+    `excess` is the predicted log error minus that of a failed segment, `needless` says which segments were accurate; both ``[n]``.
+    """
+    return _margin(excess, needless, NEEDLESS_REDS)
+
+
+def _margin(height: np.ndarray, bad: np.ndarray, most: float) -> float | None:
+    """The lowest height from 0 on above which at most the share `most` is bad."""
+    known = np.isfinite(height)
+    order = np.argsort(-height[known], kind="stable")
+    ranked = height[known][order]
+    share = np.cumsum(bad[known][order]) / np.arange(1, len(ranked) + 1)
+    # Only between different heights can a line be drawn.
+    ends = np.append(np.diff(ranked) < 0, True) if len(ranked) else np.zeros(0, bool)
+    good = np.flatnonzero(ends & (share <= most))
+    return max(0.0, float(ranked[good[-1]])) if good.size else None
+
+
+def failure_curve(slack: np.ndarray, wrong: np.ndarray) -> Curve:
+    """Probability that a segment is inaccurate over its slack: isotonic, never quite 0 or 1 (half a case more on either side)."""
+    from scipy.optimize import isotonic_regression
+
+    known = np.isfinite(slack)
+    slack, wrong = slack[known], wrong[known]
+    order = np.argsort(slack, kind="stable")
+    bins = np.array_split(order, min(BINS, len(order)))
+    at = np.array([slack[part].mean() for part in bins])
+    share = np.array([wrong[part].mean() for part in bins])
+    sizes = np.array([len(part) for part in bins], dtype=float)
+    fitted = isotonic_regression(share, weights=sizes, increasing=False)
+    knots = []
+    for first, last in zip(fitted.blocks[:-1], fitted.blocks[1:], strict=True):
+        count = float(sizes[first:last].sum())
+        place = float(np.average(at[first:last], weights=sizes[first:last]))
+        knots.append((place, float((fitted.x[first] * count + 0.5) / (count + 1))))
+    return Curve(tuple(knots))
+
+
+def usual_scores(observations: Sequence[Observation], names: Sequence[str]) -> dict[str, float]:
+    """Median of each score over the ordinary observations that have it."""
+    found = {}
+    for name in names:
+        values = [getattr(item.evidence, name) for item in observations if item.ordinary]
+        known = [float(value) for value in values if value is not None]
+        if known:
+            found[name] = float(np.median(known))
+    return found
+
+
+def fit_limits(
+    observations: Sequence[Observation], errors: np.ndarray, reaches: Reaches, features: Sequence[str]
+) -> tuple[dict[str, Limits], dict[str, str], Curve | None]:
+    """Limits by abbreviation, for other structures the reason why there are none, and the curve of the failure probability.
+
+    `errors` are cross-fitted log errors ``[n]`` of the observations, `reaches` those of log errors. The curve is None, and all
+    limits are missing, where too few of the segments were inaccurate.
+    """
+    names = np.array([item.abbreviation for item in observations])
+    dice = np.array([item.dice for item in observations])
+    thresholds = {
+        name: dice_thresholds([item for item in observations if item.abbreviation == name]) for name in sorted(set(names.tolist()))
+    }
+    missing = {name: found for name, found in thresholds.items() if isinstance(found, str)}
+    known = {name: found for name, found in thresholds.items() if isinstance(found, DiceThresholds)}
+    slack, excess, bound = (np.full(len(names), np.nan) for _ in range(3))
+    wrong = np.zeros(len(names), bool)
+    for name, found in known.items():
+        chosen, (green, yellow) = names == name, needed_dice(found)
+        slack[chosen], excess[chosen] = log_error(green) - errors[chosen], errors[chosen] - log_error(yellow)
+        wrong[chosen] = dice[chosen] < found.inaccurate
+        reach = reaches.of(name)
+        bound[chosen] = np.nan if reach is None else errors[chosen] + reach.high - log_error(yellow)
+    allowed = bound <= 0
+    total = int(wrong.sum())
+    if total < FEWEST_FAILURES:
+        why = f"only {total} of all calibration segments were inaccurate, {FEWEST_FAILURES} are needed"
+        return {}, missing | dict.fromkeys(known, why), None
+    all_green, all_red = green_margin(slack, wrong, allowed), red_margin(excess, ~wrong & np.isin(names, list(known)))
+    limits = {}
+    for name, found in known.items():
+        chosen = names == name
+        own = int(wrong[chosen].sum()) >= FEWEST_FAILURES
+        green, red = all_green, all_red
+        if own:
+            green = _stricter(green, green_margin(slack[chosen], wrong[chosen], allowed[chosen]))
+            red = _stricter(red, red_margin(excess[chosen], ~wrong[chosen]))
+        here = [item for item, inside in zip(observations, chosen, strict=True) if inside]
+        limits[name] = _limits(here, found, green, red, own, features)
+    return limits, missing, failure_curve(slack, wrong)
+
+
+def _stricter(pooled: float | None, own: float | None) -> float | None:
+    return None if pooled is None or own is None else max(pooled, own)
+
+
+def _limits(
+    observations: Sequence[Observation],
+    thresholds: DiceThresholds,
+    green: float | None,
+    red: float | None,
+    own: bool,
+    features: Sequence[str],
+) -> Limits:
+    dice = np.array([item.dice for item in observations])
+    green_needs, yellow_needs = needed_dice(thresholds)
+    # Without a margin that keeps needless reds rare only the absolute limit is left.
+    red_below = YELLOW_NEEDS_DICE if red is None else max(_moved(yellow_needs, red), YELLOW_NEEDS_DICE)
+    return Limits(
+        patients=len(patients_of(observations)),
+        segments=len(observations),
+        inaccurate=int((dice < thresholds.inaccurate).sum()),
+        failed=int((dice < thresholds.failed).sum()),
+        dice_median=thresholds.median,
+        dice_mad=thresholds.mad,
+        dice_inaccurate=thresholds.inaccurate,
+        dice_failed=thresholds.failed,
+        green_from=None if green is None else _moved(green_needs, -green),
+        lower_from=yellow_needs,
+        red_below=red_below,
+        own=own,
+        usual=usual_scores(observations, features),
+    )
+
+
+def _moved(dice: float, step: float) -> float:
+    """A Dice coefficient moved by a step of the log error; at most 1."""
+    return min(1.0, 1.0 + SMALLEST_ERROR - float(np.exp(log_error(dice) + step)))

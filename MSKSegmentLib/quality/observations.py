@@ -1,0 +1,48 @@
+"""What a calibration learns from: segments of patients whose true labels are known, with the evidence a run had of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..case_result import Scores
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One segment of one calibration patient.
+
+    `uncertainty` is the paper's score, also ``scores.mean_variance``. `volume_ratio` is the true volume divided by the predicted
+    one, `hu_difference` the true mean HU minus the predicted one; None where the truth lacks the segment. `ordinary` is False for
+    scans that were made to break a network: what is normal for a structure is learned from the others. `truncated` says that
+    the field of view cuts the segment.
+    """
+
+    patient: str
+    abbreviation: str
+    side: str
+    uncertainty: float | None
+    dice: float
+    scores: Scores | None = None
+    volume_ratio: float | None = None
+    hu_difference: float | None = None
+    ordinary: bool = True
+    truncated: bool = False
+
+    @property
+    def evidence(self) -> Scores:
+        """The scores; of older runs, which kept nothing else, the uncertainty alone."""
+        return self.scores or Scores(mean_variance=self.uncertainty)
+
+
+def patients_of(observations: Iterable[Observation]) -> list[str]:
+    """The patients by name, each once."""
+    return sorted({observation.patient for observation in observations})
+
+
+def folds(patients: Sequence[str], number: int) -> np.ndarray:
+    """The part 0..number-1 that each entry of `patients` belongs to, int ``[n]``; all segments of a patient in the same one."""
+    place = {name: rank % number for rank, name in enumerate(sorted(set(patients)))}
+    return np.array([place[name] for name in patients], dtype=int)

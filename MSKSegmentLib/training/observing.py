@@ -1,0 +1,134 @@
+"""Observations for a calibration: from the rows of an evaluation, or from cases that are segmented for it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..bundle import ModelBundle
+from ..case_result import SCORE_NAMES
+from ..errors import InputError
+from ..pipeline import Settings, segment_case
+from ..quality.calibration import Calibration
+from ..quality.observations import Observation
+from .evaluation_folder import read_evaluation
+from .evaluation_tables import CaseScores
+from .labelled_cases import CaseFiles, find_cases, read_case
+from .metrics import Outcome, Row, Scope, false_muscle_cc, overlap_rows, with_reports
+
+# Virtual patients under stress up to this strength are still what a clinic sees every day.
+ORDINARY_STRENGTH = 0.2
+
+
+def case_observations(case: CaseScores) -> list[Observation]:
+    """The observations of one case: segments that were found, or called where the truth has none (Dice 0).
+
+    Missed segments have no evidence, and slivers no meaning; neither is observed.
+    """
+    ordinary = is_ordinary(case.facts)
+    return [
+        _observation(case.name, row, ordinary)
+        for row in case.rows
+        if row.outcome in (Outcome.COMPARED, Outcome.FALSE) and (row.uncertainty is not None or row.scores is not None)
+    ]
+
+
+def is_ordinary(facts: Mapping[str, Any]) -> bool:
+    """Whether the scan is one that a clinic sees every day: not a virtual patient who was made to break a network."""
+    stress = facts.get("stress")
+    return not isinstance(stress, Mapping) or stress.get("kind") == "none" or stress.get("strength", 1.0) <= ORDINARY_STRENGTH
+
+
+def evaluated_cases(bundle: ModelBundle, folder: Path) -> list[CaseScores]:
+    """The cases of an evaluation of this bundle, or of one with the same network that it was calibrated from.
+
+    Raises:
+        InputError: the evaluation cannot be read, or is of another network or another number of passes.
+        BundleError: the bundle's calibration cannot be read.
+    """
+    known = networks_of(bundle)
+    found = read_evaluation(folder)
+    for key, _ in found:
+        if key.get("bundle") not in known or key.get("passes") != bundle.manifest.passes:
+            raise InputError(
+                f"The evaluation {folder.name!r} is not one of the bundle {bundle.manifest.name!r} with {bundle.manifest.passes} "
+                "passes; evaluate this bundle first, or name a folder of cases."
+            )
+    return [case for _, case in found]
+
+
+def networks_of(bundle: ModelBundle) -> tuple[str, ...]:
+    """The digests of this bundle and of those that it was calibrated from.
+
+    Raises:
+        BundleError: the bundle's calibration cannot be read.
+    """
+    earlier = Calibration.from_json(bundle.calibration).networks if bundle.calibration else ()
+    return tuple(dict.fromkeys((*earlier, bundle.digest)))
+
+
+def segmented_cases(
+    bundle: ModelBundle, data: Path, device: str, checkpoint: Callable[[], None]
+) -> Iterator[CaseScores]:
+    """Segment each case of a folder (seed: its number) and compare it with its labels.
+
+    Raises:
+        InputError: there is no case, or one cannot be used.
+    """
+    for number, files in enumerate(find_cases(data)):
+        yield _segmented(bundle, files, number, device, checkpoint)
+
+
+def _segmented(
+    bundle: ModelBundle, files: CaseFiles, seed: int, device: str, checkpoint: Callable[[], None]
+) -> CaseScores:
+    case = read_case(files)
+    result = segment_case(case.volume, bundle, Settings(device=device, seed=seed), checkpoint=checkpoint)
+    scope = Scope(case.slices, case.structures, case.outside)
+    rows = overlap_rows(case.truth, result.labels, case.volume.geometry, case.volume.hu, scope)
+    rows = with_reports(rows, {report.segment.key: report for report in result.reports})
+    false_cc = false_muscle_cc(case.truth, result.labels, case.volume.geometry, scope)
+    return CaseScores(case.name, tuple(rows), false_cc, case.facts)
+
+
+def write_observations(path: Path, observations: Iterable[Observation]) -> None:
+    """A table with one row per segment and case: what the calibration saw."""
+    columns = ["case", "abbreviation", "side", "ordinary", "truncated", "uncertainty", "dice", "volume_ratio", "hu_difference"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*columns, *SCORE_NAMES])
+        writer.writeheader()
+        for item in observations:
+            numbers = asdict(item)
+            line = {"case": item.patient, **{name: numbers[name] for name in columns[1:]}, **(numbers["scores"] or {})}
+            writer.writerow({name: _cell(value) for name, value in line.items()})
+
+
+def _observation(patient: str, row: Row, ordinary: bool) -> Observation:
+    found = row.outcome is Outcome.COMPARED
+    shift = None
+    if found and row.mean_hu_true is not None and row.mean_hu_predicted is not None:
+        shift = row.mean_hu_true - row.mean_hu_predicted
+    uncertainty = row.uncertainty
+    if uncertainty is None and row.scores is not None:
+        uncertainty = row.scores.mean_variance
+    return Observation(
+        patient=patient,
+        abbreviation=row.segment.structure.abbreviation,
+        side=row.segment.side.value,
+        uncertainty=uncertainty,
+        dice=row.dice,
+        scores=row.scores,
+        volume_ratio=row.volume_true_cc / row.volume_predicted_cc if found else None,
+        hu_difference=shift,
+        ordinary=ordinary,
+        truncated=bool(row.truncated),
+    )
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    return f"{value:.6g}" if isinstance(value, float) else "" if value is None else value
