@@ -75,7 +75,8 @@ class DiceModel:
 
     def contributions(self, scores: Scores, usual: Mapping[str, float]) -> dict[str, float]:
         """By how much each score raises the log error above that of the `usual` scores (score name -> value)."""
-        here, there = risks([scores, Scores(**{name: usual.get(name) for name in self.features})], self.features)
+        typical: dict[str, Any] = {name: usual.get(name) for name in self.features}
+        here, there = risks([scores, Scores(**typical)], self.features)
         steps = np.array(self.weights) * (here - there)
         return {name: float(step) for name, step in zip(self.features, steps, strict=True) if np.isfinite(step)}
 

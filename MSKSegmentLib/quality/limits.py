@@ -167,12 +167,12 @@ def fit_limits(
     for name, found in known.items():
         chosen = names == name
         own = int(wrong[chosen].sum()) >= FEWEST_FAILURES
-        green, red = all_green, all_red
+        mine_green, mine_red = all_green, all_red
         if own:
-            green = _stricter(green, green_margin(slack[chosen], wrong[chosen], allowed[chosen]))
-            red = _stricter(red, red_margin(excess[chosen], ~wrong[chosen]))
+            mine_green = _stricter(all_green, green_margin(slack[chosen], wrong[chosen], allowed[chosen]))
+            mine_red = _stricter(all_red, red_margin(excess[chosen], ~wrong[chosen]))
         here = [item for item, inside in zip(observations, chosen, strict=True) if inside]
-        limits[name] = _limits(here, found, green, red, own, features)
+        limits[name] = _limits(here, found, mine_green, mine_red, own, features)
     return limits, missing, failure_curve(slack, wrong)
 
 

@@ -16,8 +16,8 @@ class Observation:
 
     `uncertainty` is the paper's score, also ``scores.mean_variance``. `volume_ratio` is the true volume divided by the predicted
     one, `hu_difference` the true mean HU minus the predicted one; None where the truth lacks the segment. `ordinary` is False for
-    scans that were made to break a network: what is normal for a structure is learned from the others. `truncated` says that
-    the field of view cuts the segment.
+    scans that were made to break a network: what is normal for a structure is learned from the others; `condition` says in a
+    word what was done to it. `truncated` says that the field of view cuts the segment.
     """
 
     patient: str
@@ -30,6 +30,7 @@ class Observation:
     hu_difference: float | None = None
     ordinary: bool = True
     truncated: bool = False
+    condition: str = ""
 
     @property
     def evidence(self) -> Scores:

@@ -95,14 +95,14 @@ def plot_density_agreement(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def new_figure(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
-    """A figure of its own, outside pyplot's global state."""
+def new_figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of its own, outside pyplot's global state, and its panels row by row; sizes in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = [figure.add_subplot(1, columns, column + 1) for column in range(columns)]
+    panels = [figure.add_subplot(rows, columns, number + 1) for number in range(rows * columns)]
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)

@@ -28,9 +28,9 @@ def case_observations(case: CaseScores) -> list[Observation]:
 
     Missed segments have no evidence, and slivers no meaning; neither is observed.
     """
-    ordinary = is_ordinary(case.facts)
+    ordinary, condition = is_ordinary(case.facts), _condition(case.facts)
     return [
-        _observation(case.name, row, ordinary)
+        _observation(case.name, row, ordinary, condition)
         for row in case.rows
         if row.outcome in (Outcome.COMPARED, Outcome.FALSE) and (row.uncertainty is not None or row.scores is not None)
     ]
@@ -40,6 +40,11 @@ def is_ordinary(facts: Mapping[str, Any]) -> bool:
     """Whether the scan is one that a clinic sees every day: not a virtual patient who was made to break a network."""
     stress = facts.get("stress")
     return not isinstance(stress, Mapping) or stress.get("kind") == "none" or stress.get("strength", 1.0) <= ORDINARY_STRENGTH
+
+
+def _condition(facts: Mapping[str, Any]) -> str:
+    stress = facts.get("stress")
+    return str(stress.get("kind", "")) if isinstance(stress, Mapping) else ""
 
 
 def evaluated_cases(bundle: ModelBundle, folder: Path) -> list[CaseScores]:
@@ -96,7 +101,8 @@ def _segmented(
 
 def write_observations(path: Path, observations: Iterable[Observation]) -> None:
     """A table with one row per segment and case: what the calibration saw."""
-    columns = ["case", "abbreviation", "side", "ordinary", "truncated", "uncertainty", "dice", "volume_ratio", "hu_difference"]
+    said = ["case", "abbreviation", "side", "condition", "ordinary", "truncated"]
+    columns = [*said, "uncertainty", "dice", "volume_ratio", "hu_difference"]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*columns, *SCORE_NAMES])
         writer.writeheader()
@@ -106,7 +112,7 @@ def write_observations(path: Path, observations: Iterable[Observation]) -> None:
             writer.writerow({name: _cell(value) for name, value in line.items()})
 
 
-def _observation(patient: str, row: Row, ordinary: bool) -> Observation:
+def _observation(patient: str, row: Row, ordinary: bool, condition: str) -> Observation:
     found = row.outcome is Outcome.COMPARED
     shift = None
     if found and row.mean_hu_true is not None and row.mean_hu_predicted is not None:
@@ -125,6 +131,7 @@ def _observation(patient: str, row: Row, ordinary: bool) -> Observation:
         hu_difference=shift,
         ordinary=ordinary,
         truncated=bool(row.truncated),
+        condition=condition,
     )
 
 

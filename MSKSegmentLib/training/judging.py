@@ -1,0 +1,129 @@
+"""Segments with known Dice as calibrations judge them: by all evidence and by the paper's rule, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..case_result import Light
+from ..quality.calibration import Calibration, Observation, calibrate
+from ..quality.guards import score_cautions
+from ..quality.observations import folds, patients_of
+from ..quality.paper_rule import DiceThresholds, dice_thresholds
+from ..quality.quality_model import Estimate
+from ..quality.traffic_light import rate, rate_by_paper
+
+# Calibrations that are made to judge the patients left out.
+PARTS = 5
+OURS, PAPER = "all evidence", "paper's rule"
+LIGHTS = (Light.GREEN, Light.YELLOW, Light.RED, Light.GREY)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One observed segment with what a calibration says of it.
+
+    `inaccurate` and `failed` say whether its Dice coefficient lies below the structure's thresholds; None where there are none.
+    `estimate` is that from all evidence, `paper_dice` the one on the paper's line.
+    """
+
+    observation: Observation
+    inaccurate: bool | None
+    failed: bool | None
+    light: Light
+    estimate: Estimate | None
+    paper_light: Light
+    paper_dice: float | None
+
+    def light_by(self, rule: str) -> Light:
+        """The light by a rule, `OURS` or `PAPER`."""
+        return self.light if rule == OURS else self.paper_light
+
+
+Thresholds = Mapping[str, tuple[float, float]]
+
+
+def thresholds_of(calibration: Calibration, observations: Sequence[Observation]) -> dict[str, tuple[float, float]]:
+    """Abbreviation -> Dice below which a segment is inaccurate, and failed.
+
+    They are the calibration's; where it has none, those of the ordinary observations. Structures without either are left out.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for name in sorted({item.abbreviation for item in observations}):
+        if calibration.model is not None and name in calibration.model.limits:
+            limits = calibration.model.limits[name]
+            found[name] = limits.dice_inaccurate, limits.dice_failed
+        elif name in calibration.structures:
+            fitted = calibration.structures[name]
+            found[name] = fitted.dice_inaccurate, fitted.dice_failed
+        else:
+            own = dice_thresholds([item for item in observations if item.abbreviation == name])
+            if isinstance(own, DiceThresholds):
+                found[name] = own.inaccurate, own.failed
+    return found
+
+
+def judge(
+    observations: Iterable[Observation], calibration: Calibration, passes: int, thresholds: Thresholds
+) -> list[Judged]:
+    """Each observation judged by a calibration that has not seen its patient; `passes` are those of its run.
+
+    Guards that follow from a segment's scores and truncation are at work; warnings on the scan are not known here.
+    """
+    return [_judged(item, calibration, passes, thresholds) for item in observations]
+
+
+def judge_left_out(observations: Sequence[Observation], passes: int, parts: int = PARTS) -> list[Judged]:
+    """Each observation judged by a calibration on the patients of the other parts; thresholds are those of all."""
+    whole = calibrate(observations, "", "", passes)
+    thresholds = thresholds_of(whole, observations)
+    number = min(parts, len(patients_of(observations)))
+    where = folds([item.patient for item in observations], number)
+    judged: list[Judged] = []
+    for part in range(number):
+        others = [item for item, place in zip(observations, where, strict=True) if place != part]
+        inside = [item for item, place in zip(observations, where, strict=True) if place == part]
+        judged += judge(inside, calibrate(others, "", "", passes), passes, thresholds)
+    return judged
+
+
+def lights_table(judged: Sequence[Judged]) -> list[str]:
+    """What the lights are worth, by both rules: a Markdown table, line by line; empty without segments."""
+    if not judged:
+        return []
+    lines = [
+        "| Rule | Light | Segments | Mean Dice | Inaccurate | Failed | Dice below 0.80 |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for rule in (OURS, PAPER):
+        for light in LIGHTS:
+            chosen = [one for one in judged if one.light_by(rule) is light]
+            if not chosen:
+                continue
+            dice = [one.observation.dice for one in chosen]
+            counts = (
+                sum(bool(one.inaccurate) for one in chosen),
+                sum(bool(one.failed) for one in chosen),
+                sum(value < 0.8 for value in dice),
+            )
+            cells = [f"{count} ({count / len(chosen):.1%})" for count in counts]
+            mean = sum(dice) / len(dice)
+            lines.append(f"| {' | '.join([rule, light.word, str(len(chosen)), f'{mean:.3f}', *cells])} |")
+    return lines
+
+
+def _judged(item: Observation, calibration: Calibration, passes: int, thresholds: Thresholds) -> Judged:
+    cut = ("field of view",) if item.truncated else ()
+    cautions = score_cautions(item.evidence)
+    ours = rate(item.abbreviation, item.evidence, cut, calibration, passes, cautions)
+    paper = rate_by_paper(item.abbreviation, item.uncertainty, cut, calibration, passes, cautions)
+    limits = thresholds.get(item.abbreviation)
+    return Judged(
+        observation=item,
+        inaccurate=None if limits is None else item.dice < limits[0],
+        failed=None if limits is None else item.dice < limits[1],
+        light=ours.light,
+        estimate=ours.estimate,
+        paper_light=paper.light,
+        paper_dice=paper.predicted_dice,
+    )
