@@ -106,6 +106,9 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     segment.add_argument(
         "--preview", action="store_true", help="a quick, rough look: every n-th slice, few passes, nothing rated"
     )
+    segment.add_argument(
+        "--lights", default="calibrated", choices=("calibrated", "paper"), help="rule of the lights (default: from all evidence)"
+    )
     segment.add_argument("--progress", default="bar", choices=("bar", "json", "none"))
     segment.add_argument("--scene", action="store_true", help="also write scene.mrb for 3D Slicer (needs slicer-core)")
     segment.add_argument("--keep-ct", action="store_true", help="also put a copy of the CT into the folder, as ct.nrrd")
@@ -175,7 +178,9 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         checkpoint()
         height = options.height_cm / 100 if options.height_cm is not None else None
         region = Region(tuple(options.roi)) if options.roi is not None else None
-        settings = Settings(options.device, options.samples, options.seed, height, region, options.preview)
+        settings = Settings(
+            options.device, options.samples, options.seed, height, region, options.preview, options.lights
+        )
         result = segment_case(volume, bundle, settings, reporter.step, checkpoint)
         reporter.step("writing", 0, 1)
         source = str(options.ct.absolute()) if options.record_path else None

@@ -24,6 +24,11 @@ def add_evaluate(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     evaluate.add_argument(
         "--labelled-slices-only", action="store_true", help="count only slices in which the truth holds a label"
     )
+    evaluate.add_argument(
+        "--quality",
+        action="store_true",
+        help="also judge the failure detection of the bundle's calibration; DATA may be an earlier evaluation of its network",
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -47,9 +52,18 @@ def _evaluate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         raise InputError(f"There is no folder {options.data.name!r}; name a folder of cases, or give one CT with --truth LABELS.")
     from .bundle import resolve_bundle
     from .inference.devices import wait_without_spinning
+    from .training.evaluation_folder import is_evaluation
     from .training.evaluation_run import evaluate, folder_tasks, network_segmenter, pair_task, stored_segmenter
+    from .training.quality_run import check_calibrated, judge_evaluation
 
     wait_without_spinning()
+    if options.quality:
+        if options.segmentations is not None:
+            raise InputError("--quality judges what a network says of itself; leave out --segmentations, or --quality.")
+        calibrated = check_calibrated(resolve_bundle(options.bundle))
+        if is_evaluation(options.data):
+            print(judge_evaluation(calibrated, options.data, options.output))
+            return
     if options.truth is None:
         tasks = folder_tasks(options.data, options.labelled_slices_only)
     else:
@@ -66,6 +80,8 @@ def _evaluate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         shown += "" if distance is None else f"  ASD {distance:.2f} mm"
         print(f"{summary.name:8}{summary.n:5} segments{shown}")
     print(f"Tables and plots are in {options.output}")
+    if options.quality:
+        print(judge_evaluation(calibrated, options.output, options.output))
 
 
 def _realism(options: argparse.Namespace, checkpoint: Checkpoint) -> None:

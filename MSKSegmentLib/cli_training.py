@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from .engine.cancelling import Checkpoint
@@ -25,11 +26,12 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     virtual.set_defaults(run=_virtual)
     _add_train(commands)
     calibrate = commands.add_parser("calibrate", help="learn a bundle's lights from cases with true labels")
-    calibrate.add_argument("data", type=Path, help="folder of cases: <case>/ct.nii.gz and <case>/labels.nii.gz")
+    calibrate.add_argument("data", type=Path, help="folder of cases (<case>/ct.*, <case>/labels.*), or one that evaluate wrote")
     calibrate.add_argument("--bundle", metavar="NAME|DIR")
     calibrate.add_argument("--source", required=True, help="what the cases are, in a few words")
     calibrate.add_argument("--version", required=True, help="version of the new bundle")
     calibrate.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    calibrate.add_argument("--report", type=Path, metavar="DIR", help="write there what the lights are worth for patients left out")
     calibrate.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the new bundle")
     calibrate.set_defaults(run=_calibrate)
 
@@ -102,5 +104,9 @@ def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
     if options.output.exists():
         raise InputError(f"The folder {options.output.name!r} exists already; name a new one for the calibrated bundle.")
-    bundle = resolve_bundle(options.bundle)
-    calibrate_bundle(bundle, options.data, options.source, options.version, options.device, options.output, checkpoint)
+    if options.report is not None and find_spec("matplotlib") is None:
+        raise InputError("--report needs the package matplotlib; install it with: pip install 'mskseg[train]'.")
+    bundle, chosen = resolve_bundle(options.bundle), options
+    calibrate_bundle(
+        bundle, chosen.data, chosen.source, chosen.version, chosen.device, chosen.output, checkpoint, report_folder=chosen.report
+    )

@@ -156,6 +156,7 @@ def segment_case(
     facts = provenance(volume, bundle, passes, seed, height_m, device, watch, settings.region)
     facts["backends"] = list(prediction.backends)
     facts["preview"] = settings.preview
+    facts["settings"]["lights"] = settings.lights
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
 
 

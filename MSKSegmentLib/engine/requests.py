@@ -14,7 +14,8 @@ class SegmentRequest:
     """What to segment and how; None leaves the choice to the bundle or the CT's header.
 
     `roi` are bounds ``(x0, x1, y0, y1, z0, z1)`` in mm along the patient's axes (LPS) that limit the run to a part of the scan;
-    `keep_ct` puts a copy of the CT into the result folder; `preview` asks for a quick, rough look without lights.
+    `keep_ct` puts a copy of the CT into the result folder; `preview` asks for a quick, rough look without lights. `lights` is the
+    rule that gives them, "calibrated" or "paper".
     """
 
     ct: Path
@@ -29,6 +30,7 @@ class SegmentRequest:
     roi: Bounds | None = None
     keep_ct: bool = False
     preview: bool = False
+    lights: str | None = None
 
     def arguments(self) -> list[str]:
         """The command line after ``mskseg``."""
@@ -39,6 +41,7 @@ class SegmentRequest:
             "--height-cm": self.height_cm,
             "--seed": self.seed,
             "--series": self.series,
+            "--lights": self.lights,
         }
         region = [] if self.roi is None else ["--roi", *(f"{bound:.4f}" for bound in self.roi)]
         choices = (("--scene", self.scene), ("--keep-ct", self.keep_ct), ("--preview", self.preview))

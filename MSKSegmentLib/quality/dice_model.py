@@ -57,7 +57,8 @@ def dice_of(error: np.ndarray | float) -> np.ndarray:
 class DiceModel:
     """The fitted rule: weights of the features' risks, offsets by abbreviation, and the knots of the isotonic curve.
 
-    `knots` are pairs (sum of risks and offset, log error), both rising; between them the curve is straight, beyond them flat.
+    `knots` are pairs (sum of risks and offset, log error), both rising; between them the curve is straight, beyond them it rises
+    as the sum does, which by itself already estimates the log error.
     """
 
     features: tuple[str, ...]
@@ -71,7 +72,8 @@ class DiceModel:
         index = risks(scores, self.features) @ np.array(self.weights)
         index += np.array([self.offsets.get(name, self.pooled_offset) for name in abbreviations], dtype=float)
         at, error = np.array(self.knots).T
-        return np.where(np.isfinite(index), np.interp(index, at, error), math.nan)
+        beyond = index - np.clip(index, at[0], at[-1])
+        return np.where(np.isfinite(index), np.interp(index, at, error) + beyond, math.nan)
 
     def contributions(self, scores: Scores, usual: Mapping[str, float]) -> dict[str, float]:
         """By how much each score raises the log error above that of the `usual` scores (score name -> value)."""

@@ -19,8 +19,8 @@ class Feature:
     """A score as a risk.
 
     `risk` turns the score into a number that rises with the expected error, on a logarithmic scale because errors multiply;
-    `absent` is the risk where the score does not exist, None where a segment cannot be rated without it. `words` say what a high
-    risk means, `digits` how many decimals of the score are told.
+    `absent` is the usual risk, taken where the score does not exist, or None where a segment cannot be rated without it. `words`
+    say what a high risk means, `digits` how many decimals of the score are told.
     """
 
     name: str
@@ -66,8 +66,8 @@ FEATURES = (
     Feature("stray_components", math.log1p, 0.0, "pieces of it lay apart and were removed", 0),
     Feature("stray_share", _rising(0.01), math.log(0.01), "pieces of it lay apart and were removed", 3),
     Feature("metal_distance_mm", lambda value: math.exp(-max(value, 0.0) / 30.0), 0.0, "metal is near", 0),
-    Feature("volume_deviation", _far, 0.0, "its volume is unusual for the bone beside it", 1),
-    Feature("position_deviation", _far, 0.0, "its place among the bones is unusual", 1),
+    Feature("volume_deviation", _far, math.log1p(0.7), "its volume is unusual for the bone beside it", 1),
+    Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", 1),
 )
 BY_NAME = {feature.name: feature for feature in FEATURES}
 

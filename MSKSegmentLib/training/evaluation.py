@@ -17,7 +17,14 @@ from .evaluation_folder import is_evaluation
 from .evaluation_tables import CaseScores
 from .judging import Judged, judge_left_out, lights_table
 from .metrics import Outcome
-from .observing import case_observations, evaluated_cases, networks_of, segmented_cases, write_observations
+from .observing import (
+    case_observations,
+    evaluated_cases,
+    networks_of,
+    segmented_cases,
+    true_reference,
+    write_observations,
+)
 
 
 def calibrate_bundle(
@@ -30,13 +37,12 @@ def calibrate_bundle(
     checkpoint: Callable[[], None],
     report: Callable[[str], None] = print,
     report_folder: Path | None = None,
-    reference: Mapping[str, Any] | None = None,
 ) -> ModelBundle:
     """Calibrate on all cases of a folder and write a new bundle; ``<folder>_observations.csv`` beside it keeps the numbers.
 
     `data` holds cases, or is a folder that ``mskseg evaluate`` wrote for this bundle: then nothing is segmented again. What the
-    calibration is worth for patients left out goes to `report` and, with figures, into `report_folder`. `reference` is what
-    volumes and places are compared with; None keeps that of the bundle.
+    calibration is worth for patients left out goes to `report` and, with figures, into `report_folder`. Volumes and places are
+    compared with the true ones of these cases or, where they are too few, with those of the bundle's calibration.
 
     Raises:
         InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
@@ -49,14 +55,15 @@ def calibrate_bundle(
         for case in segmented_cases(bundle, data, device, checkpoint):
             cases.append(case)
             report(_line(case))
-    observations = [item for case in cases for item in case_observations(case)]
+    reference: Mapping[str, Any] = true_reference(cases)
+    if not reference and bundle.calibration:
+        reference = Calibration.from_json(bundle.calibration).reference
+    observations = [item for case in cases for item in case_observations(case, reference)]
     if not observations:
         raise InputError(f"The cases in {data.name!r} hold no segment with an uncertainty; evaluate a bundle, not stored labels.")
     judged = _left_out(observations, bundle.manifest.passes)
     for line in lights_table(judged):
         report(line)
-    if reference is None and bundle.calibration:
-        reference = Calibration.from_json(bundle.calibration).reference
     today = date.today().isoformat()
     calibration = calibrate(observations, today, source, bundle.manifest.passes, reference, networks_of(bundle))
     for line in _unlit(calibration):

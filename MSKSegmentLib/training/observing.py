@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..pipeline import Settings, segment_case
 from ..quality.calibration import Calibration
 from ..quality.observations import Observation
+from ..quality.plausibility import Placement, deviations, make_reference
 from .evaluation_folder import read_evaluation
 from .evaluation_tables import CaseScores
 from .labelled_cases import CaseFiles, find_cases, read_case
@@ -23,17 +24,24 @@ from .metrics import Outcome, Row, Scope, false_muscle_cc, overlap_rows, with_re
 ORDINARY_STRENGTH = 0.2
 
 
-def case_observations(case: CaseScores) -> list[Observation]:
+def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = None) -> list[Observation]:
     """The observations of one case: segments that were found, or called where the truth has none (Dice 0).
 
-    Missed segments have no evidence, and slivers no meaning; neither is observed.
+    Missed segments have no evidence, and slivers no meaning; neither is observed. Runs of a bundle that had no reference for
+    volumes and places are given the deviations from `reference`.
     """
     ordinary, condition = is_ordinary(case.facts), _condition(case.facts)
+    off = deviations(_placements(case, true=False), reference) if reference else {}
     return [
-        _observation(case.name, row, ordinary, condition)
+        _observation(case.name, _with_deviations(row, off), ordinary, condition)
         for row in case.rows
         if row.outcome in (Outcome.COMPARED, Outcome.FALSE) and (row.uncertainty is not None or row.scores is not None)
     ]
+
+
+def true_reference(cases: Iterable[CaseScores]) -> dict[str, Any]:
+    """Volumes and places of the true segments of ordinary cases (see `plausibility`); empty where they are too few."""
+    return make_reference(_placements(case, true=True) for case in cases if is_ordinary(case.facts))
 
 
 def is_ordinary(facts: Mapping[str, Any]) -> bool:
@@ -133,6 +141,24 @@ def _observation(patient: str, row: Row, ordinary: bool, condition: str) -> Obse
         truncated=bool(row.truncated),
         condition=condition,
     )
+
+
+def _placements(case: CaseScores, true: bool) -> dict[int, Placement]:
+    """Label -> placement of the true or the predicted segments; what is not known to be whole counts as cut."""
+    found = {}
+    for row in case.rows:
+        centroid = row.centroid_true_mm if true else row.centroid_predicted_mm
+        volume = row.volume_true_cc if true else row.volume_predicted_cc
+        if centroid is not None and volume > 0:
+            found[row.segment.label] = Placement(volume, centroid, row.truncated is False)
+    return found
+
+
+def _with_deviations(row: Row, off: Mapping[int, tuple[float, float]]) -> Row:
+    if row.scores is None or row.scores.volume_deviation is not None or row.segment.label not in off:
+        return row
+    volume, place = off[row.segment.label]
+    return replace(row, scores=replace(row.scores, volume_deviation=volume, position_deviation=place))
 
 
 def _cell(value: Any) -> Any:

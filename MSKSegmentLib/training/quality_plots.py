@@ -220,7 +220,7 @@ def _finish(figure: Figure, x: str, y: str, rule: str) -> None:
     handles.append(Line2D([], [], color="#555555", linestyle="--", linewidth=1, label="threshold for inaccurate"))
     handles.append(Line2D([], [], color="#555555", linestyle=":", linewidth=1, label="for failed"))
     legend = figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), fontsize=8, frameon=False)
-    legend.set_title(f"Lights by {rule}", {"size": 8})
+    legend.set_title(f"Lights by {rule}")
 
 
 def _binned(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
@@ -246,4 +246,4 @@ def _coverages(axes: Axes, measures: Sequence[Measure]) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=6.5)
     axes.invert_yaxis()
     axes.set_xlabel("Truths inside the 90 % interval (%)")
-    axes.legend(fontsize=7, frameon=False, loc="lower left")
+    axes.legend(fontsize=7, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))

@@ -1,0 +1,56 @@
+"""The failure detection of a bundle's calibration, judged on an evaluation of its network: nothing is segmented again."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from .. import RESEARCH_USE_ONLY, __version__
+from ..bundle import ModelBundle
+from ..errors import InputError
+from ..quality.calibration import Calibration
+from .judging import OURS, judge, thresholds_of
+from .metrics import Outcome
+from .observing import case_observations, evaluated_cases
+from .quality_report import CARD_FILE, POOLED, write_quality
+
+
+def check_calibrated(bundle: ModelBundle) -> ModelBundle:
+    """The bundle, if its calibration can be judged.
+
+    Raises:
+        InputError: it has none, or a package is missing.
+    """
+    if not bundle.calibration:
+        raise InputError(f"The bundle {bundle.manifest.name!r} is not calibrated; run mskseg calibrate first.")
+    if find_spec("matplotlib") is None:
+        raise InputError("--quality needs the package matplotlib; install it with: pip install 'mskseg[train]'.")
+    return bundle
+
+
+def judge_evaluation(bundle: ModelBundle, evaluation: Path, folder: Path) -> str:
+    """Write ``quality.csv``, ``quality.md`` and figures into `folder`; returns the outcome in a sentence.
+
+    The calibration should not have seen the patients of the evaluation.
+
+    Raises:
+        InputError: the evaluation is of another network, or holds nothing to judge.
+        BundleError: the bundle's calibration cannot be read.
+    """
+    cases = evaluated_cases(bundle, evaluation)
+    calibration = Calibration.from_json(bundle.calibration or {})
+    observations = [item for case in cases for item in case_observations(case, calibration.reference)]
+    if not observations:
+        raise InputError(f"The evaluation {evaluation.name!r} holds no segment that the network found; evaluate other cases.")
+    manifest = bundle.manifest
+    judged = judge(observations, calibration, manifest.passes, thresholds_of(calibration, observations))
+    what = f"The model bundle {manifest.name} {manifest.version}, {manifest.passes} dropout passes. MSKSegment {__version__}. "
+    missed = sum(row.outcome is Outcome.MISSED for case in cases for row in case.rows)
+    measures = write_quality(folder, judged, calibration, what + RESEARCH_USE_ONLY, missed)
+    found = {measure.measure: measure for measure in measures if measure.judge == OURS and measure.structure == POOLED}
+    area, wrong = found["auroc_inaccurate"], found["wrong_greens"]
+    ranked = "cannot be ranked (too few cases)" if area.value is None else f"are told with an AUROC of {area.value:.3f}"
+    return (
+        f"{area.events} inaccurate segments {ranked}; {wrong.events} of {wrong.n} green lights were wrong. "
+        f"The report is {folder / CARD_FILE}."
+    )
