@@ -102,8 +102,14 @@ def _calibration(calibration: dict[str, Any] | None) -> str:
     if calibration is None:
         return "none: results are not rated (grey lights)"
     try:
-        patients = [int(entry["patients"]) for entry in calibration["structures"].values()]
-        return f"{len(patients)} structures, up to {max(patients, default=0)} patients each, {calibration['date']}"
+        paper = calibration["paper"] if "format" in calibration else calibration
+        patients = [int(entry["patients"]) for entry in paper["structures"].values()]
+        rests = f"{len(patients)} structures, up to {max(patients, default=0)} patients each"
+        model = calibration.get("model")
+        if model:
+            segments, bad = int(model["segments"]), int(model["inaccurate"])
+            rests = f"{len(model['limits'])} structures, {int(model['patients'])} patients, {segments} segments, {bad} inaccurate"
+        return f"{rests}, {calibration['date']}" + ("" if model else "; lights by uncertainty alone")
     except (KeyError, TypeError, ValueError, AttributeError):
         return "not readable; calibrate the bundle again"
 

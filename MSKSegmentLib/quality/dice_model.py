@@ -20,7 +20,9 @@ from .observations import Observation, folds
 
 # Below an error of 2 % differences are those of voxels and of the hands that drew the truth.
 SMALLEST_ERROR = 0.02
-# What the rule may use, where the calibration cases have it. The overlap as a quotient follows from that of pairs.
+# What the rule may use, where the calibration cases have it. The quotient of overlap and union follows from the overlap. Metal,
+# volume and place tell of the patient and not of the network; they are guards, as other bodies than those of the calibration
+# must not shift the prediction.
 USED = (
     "mean_variance",
     "mean_entropy",
@@ -30,9 +32,6 @@ USED = (
     "volume_cv",
     "sd_mean_hu",
     "stray_share",
-    "metal_distance_mm",
-    "volume_deviation",
-    "position_deviation",
 )
 # Share of the observations that must have a score for it to be used.
 LEAST_PRESENT = 0.99

@@ -81,10 +81,14 @@ def dice_thresholds(observations: Sequence[Observation]) -> DiceThresholds | str
 
 
 def fit_structure(observations: Sequence[Observation]) -> StructureCalibration | str:
-    """The calibration of one structure, or the sentence why there is none."""
+    """The calibration of one structure, or the sentence why there is none.
+
+    Only ordinary patients count, such as the paper had: a straight line through scans that were made to break the network misses
+    the range in which the thresholds lie.
+    """
     from scipy import stats
 
-    used = [observation for observation in observations if observation.uncertainty is not None]
+    used = [item for item in observations if item.ordinary and item.uncertainty is not None]
     limits = dice_thresholds(used)
     if isinstance(limits, str):
         return limits

@@ -20,11 +20,12 @@ from .metrics import Outcome
 from .observing import (
     case_observations,
     evaluated_cases,
+    is_ordinary,
     networks_of,
     segmented_cases,
-    true_reference,
     write_observations,
 )
+from .placing import reference_of
 
 
 def calibrate_bundle(
@@ -55,7 +56,7 @@ def calibrate_bundle(
         for case in segmented_cases(bundle, data, device, checkpoint):
             cases.append(case)
             report(_line(case))
-    reference: Mapping[str, Any] = true_reference(cases)
+    reference: Mapping[str, Any] = reference_of(case for case in cases if is_ordinary(case.facts))
     if not reference and bundle.calibration:
         reference = Calibration.from_json(bundle.calibration).reference
     observations = [item for case in cases for item in case_observations(case, reference)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from ..errors import InputError
 from ..pipeline import Settings, segment_case
 from ..quality.calibration import Calibration
 from ..quality.observations import Observation
-from ..quality.plausibility import Placement, deviations, make_reference
 from .evaluation_folder import read_evaluation
 from .evaluation_tables import CaseScores
 from .labelled_cases import CaseFiles, find_cases, read_case
-from .metrics import Outcome, Row, Scope, false_muscle_cc, overlap_rows, with_reports
+from .metrics import Outcome, Row, Scope, false_muscle_cc, overlap_rows, with_centroids, with_reports, within
+from .placing import with_deviations
 
 # Virtual patients under stress up to this strength are still what a clinic sees every day.
 ORDINARY_STRENGTH = 0.2
@@ -27,21 +27,16 @@ ORDINARY_STRENGTH = 0.2
 def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = None) -> list[Observation]:
     """The observations of one case: segments that were found, or called where the truth has none (Dice 0).
 
-    Missed segments have no evidence, and slivers no meaning; neither is observed. Runs of a bundle that had no reference for
-    volumes and places are given the deviations from `reference`.
+    Missed segments have no evidence, and slivers no meaning; neither is observed. With a `reference` the deviations of
+    volumes and places are those from it, also where the run had none.
     """
     ordinary, condition = is_ordinary(case.facts), _condition(case.facts)
-    off = deviations(_placements(case, true=False), reference) if reference else {}
+    rows = with_deviations(case, reference).rows if reference else case.rows
     return [
-        _observation(case.name, _with_deviations(row, off), ordinary, condition)
-        for row in case.rows
+        _observation(case.name, row, ordinary, condition)
+        for row in rows
         if row.outcome in (Outcome.COMPARED, Outcome.FALSE) and (row.uncertainty is not None or row.scores is not None)
     ]
-
-
-def true_reference(cases: Iterable[CaseScores]) -> dict[str, Any]:
-    """Volumes and places of the true segments of ordinary cases (see `plausibility`); empty where they are too few."""
-    return make_reference(_placements(case, true=True) for case in cases if is_ordinary(case.facts))
 
 
 def is_ordinary(facts: Mapping[str, Any]) -> bool:
@@ -103,6 +98,7 @@ def _segmented(
     scope = Scope(case.slices, case.structures, case.outside)
     rows = overlap_rows(case.truth, result.labels, case.volume.geometry, case.volume.hu, scope)
     rows = with_reports(rows, {report.segment.key: report for report in result.reports})
+    rows = with_centroids(rows, within(case.truth, scope), within(result.labels, scope), case.volume.geometry)
     false_cc = false_muscle_cc(case.truth, result.labels, case.volume.geometry, scope)
     return CaseScores(case.name, tuple(rows), false_cc, case.facts)
 
@@ -141,24 +137,6 @@ def _observation(patient: str, row: Row, ordinary: bool, condition: str) -> Obse
         truncated=bool(row.truncated),
         condition=condition,
     )
-
-
-def _placements(case: CaseScores, true: bool) -> dict[int, Placement]:
-    """Label -> placement of the true or the predicted segments; what is not known to be whole counts as cut."""
-    found = {}
-    for row in case.rows:
-        centroid = row.centroid_true_mm if true else row.centroid_predicted_mm
-        volume = row.volume_true_cc if true else row.volume_predicted_cc
-        if centroid is not None and volume > 0:
-            found[row.segment.label] = Placement(volume, centroid, row.truncated is False)
-    return found
-
-
-def _with_deviations(row: Row, off: Mapping[int, tuple[float, float]]) -> Row:
-    if row.scores is None or row.scores.volume_deviation is not None or row.segment.label not in off:
-        return row
-    volume, place = off[row.segment.label]
-    return replace(row, scores=replace(row.scores, volume_deviation=volume, position_deviation=place))
 
 
 def _cell(value: Any) -> Any:

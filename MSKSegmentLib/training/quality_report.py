@@ -131,10 +131,9 @@ def _ranking(judged: Sequence[Judged], thresholds: Thresholds, resamples: int) -
 
             drawn = resamples if judge in (OURS, PAPER) else 0
             own = [measured(name, chosen, drawn) for name, chosen in by_structure(rated).items()]
-            measures += own
             if rated:
-                measures += [measured(POOLED, rated, resamples), measured(WITHIN, rated, resamples, apart=True)]
-            measures.append(_mean(f"auroc_{target}", judge, own))
+                measures += [*own, measured(POOLED, rated, resamples), measured(WITHIN, rated, resamples, apart=True)]
+                measures.append(_mean(f"auroc_{target}", judge, own))
     return measures
 
 

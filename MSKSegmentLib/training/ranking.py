@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,16 +65,18 @@ def area(
         return Area(n, positives, None)
     if resamples < 1 or len(people) < 2:
         return Area(n, positives, value)
-    drawn = bootstrap(
-        (np.arange(len(people)),),
-        statistic,
-        n_resamples=resamples,
-        batch=BATCH,
-        vectorized=True,
-        confidence_level=LEVEL,
-        method="percentile",
-        random_state=np.random.default_rng(seed),
-    ).bootstrap_distribution
+    with warnings.catch_warnings():
+        # Draws without positives have no area; they are left out, which scipy warns of.
+        warnings.simplefilter("ignore")
+        drawn = bootstrap(
+            (np.arange(len(people)),),
+            statistic,
+            n_resamples=resamples,
+            batch=BATCH,
+            vectorized=True,
+            method="percentile",
+            random_state=np.random.default_rng(seed),
+        ).bootstrap_distribution
     drawn = drawn[np.isfinite(drawn)]
     if not drawn.size:
         return Area(n, positives, value)

@@ -33,7 +33,7 @@ def _observation(patient, segment, error, strength, random, scores):
     def noisy(power, sd):
         return float(error**power * np.exp(random.normal(0, sd)))
 
-    variance = 4e-3 * noisy(0.8, 0.5)
+    variance = 4e-3 * noisy(1.0, 0.5)
     evidence = Scores(
         mean_variance=variance,
         mean_entropy=1.5 * noisy(0.7, 0.4),

@@ -1,20 +1,22 @@
-"""Scores, calibration and traffic lights: never green without proof."""
+"""Scores, the paper's rule, guards and reports: never green without proof."""
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from MSKSegmentLib.anatomy import STRUCTURES, segments
-from MSKSegmentLib.case_result import Light, Measurements
+from MSKSegmentLib.case_result import Light, Measurements, Scores
+from MSKSegmentLib.ct.findings import refusal, warning
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import BundleError
 from MSKSegmentLib.quality.calibration import Calibration, Observation, calibrate
-from MSKSegmentLib.quality.guards import metal_distances, near_metal
+from MSKSegmentLib.quality.guards import metal_distances, scan_cautions, score_cautions
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.scores import dice, structure_uncertainty
-from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate
+from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate_by_paper
 
 
 def _observations(abbreviation="GMAX", n=40, intercept=0.97, slope=-100.0, spread=0.003, seed=0):
@@ -29,6 +31,11 @@ def _observations(abbreviation="GMAX", n=40, intercept=0.97, slope=-100.0, sprea
 
 def _calibration(**kwargs):
     return calibrate(_observations(**kwargs), "2026-01-01", "test", passes=10)
+
+
+def _old_calibration():
+    """One of before there was a rule from all evidence."""
+    return replace(_calibration(), model=None, no_model=None)
 
 
 def test_structure_uncertainty_is_the_mean_inside_the_label():
@@ -79,7 +86,7 @@ def test_calibration_counts_failures_and_ranks_them():
 def test_structures_that_cannot_be_calibrated_say_why(observations, reason):
     calibration = calibrate(observations, "", "", 10)
     assert reason in calibration.missing["GMAX"] and "GMAX" not in calibration.structures
-    rating = rate("GMAX", 1e-5, (), calibration, 10)
+    rating = rate_by_paper("GMAX", 1e-5, (), calibration, 10)
     assert rating.light is Light.GREY and reason in rating.reasons[0]
 
 
@@ -100,7 +107,7 @@ def test_lights_by_uncertainty():
         Light.RED: 1.5 * found.uncertainty_failed,
     }
     for light, uncertainty in at.items():
-        rating = rate("GMAX", uncertainty, (), calibration, 10)
+        rating = rate_by_paper("GMAX", uncertainty, (), calibration, 10)
         assert rating.light is light and rating.reasons and rating.predicted_dice == found.predicted_dice(uncertainty)
 
 
@@ -109,28 +116,28 @@ def test_lights_by_uncertainty():
     [
         ("GMAX", None, (), _calibration(), 10, "not found"),
         ("GMAX", 1e-5, (), None, 10, "no calibration"),
-        ("OE", 1e-5, (), _calibration(), 10, "not calibrated"),
+        ("OE", 1e-5, (), _calibration(), 10, "uncalibrated"),
         ("GMAX", 1e-5, ("superior",), _calibration(), 10, "cut by the field of view"),
         ("GMAX", 1e-5, (), _calibration(), 9, "fewer"),
         ("GMAX", 0.0, (), _calibration(), 1, "fewer"),
     ],
 )
 def test_never_green_without_proof(abbreviation, uncertainty, cut, calibration, passes, reason):
-    rating = rate(abbreviation, uncertainty, cut, calibration, passes)
+    rating = rate_by_paper(abbreviation, uncertainty, cut, calibration, passes)
     assert rating.light is Light.GREY and any(reason in text for text in rating.reasons)
 
 
 def test_not_a_number_is_not_green():
-    assert rate("GMAX", float("nan"), (), _calibration(), 10).light is Light.RED
+    assert rate_by_paper("GMAX", float("nan"), (), _calibration(), 10).light is Light.RED
 
 
 def test_usual_for_a_weak_network_is_not_green():
     weak = _calibration(intercept=0.75)
     assert weak.structures["GMAX"].dice_median < GREEN_NEEDS_DICE
     usual = float(np.median([item.uncertainty for item in _observations(intercept=0.75)]))
-    assert rate("GMAX", usual, (), weak, 10).light is Light.YELLOW
+    assert rate_by_paper("GMAX", usual, (), weak, 10).light is Light.YELLOW
     hopeless = _calibration(intercept=0.5)
-    assert rate("GMAX", usual, (), hopeless, 10).light is Light.RED
+    assert rate_by_paper("GMAX", usual, (), hopeless, 10).light is Light.RED
 
 
 def _found(cc=100.0, cut=()):
@@ -140,7 +147,7 @@ def _found(cc=100.0, cut=()):
 def test_reports_are_43_rows_in_order_with_asymmetry_only_of_whole_pairs():
     measurements = {4: _found(110), 104: _found(90), 5: _found(50), 6: _found(10, ("superior",)), 106: _found(10)}
     uncertainties = dict.fromkeys(measurements, 2e-4)
-    reports = make_reports(measurements, uncertainties, _calibration(), 10)
+    reports = make_reports(measurements, uncertainties, _old_calibration(), 10)
     assert [report.segment for report in reports] == list(segments()) and len(reports) == 43
     by_key = {report.segment.key: report for report in reports}
     assert by_key["GMAX_right"].asymmetry_percent == by_key["GMAX_left"].asymmetry_percent == pytest.approx(20.0)
@@ -167,14 +174,27 @@ def test_metal_near_a_segment_rules_out_green():
     labels[5:15, 10:20, 45:55] = 104
     hu = np.full(labels.shape, 50, np.int16)
     geometry = Geometry(size=(60, 40, 20), spacing=(2.0, 2.0, 3.0))
-    assert near_metal(metal_distances(labels, hu, geometry)) == {}
+    assert metal_distances(labels, hu, geometry) == {}
     hu[9:11, 12:18, 24:28] = 3000
-    assert set(near_metal(metal_distances(labels, hu, geometry))) == {4}
+    far = metal_distances(labels, hu, geometry)
+    cautions = {label: score_cautions(Scores(metal_distance_mm=mm)) for label, mm in far.items()}
+    assert set(cautions) == {4, 104} and "metal" in cautions[4][0] and cautions[104] == ()
     hu[9:11, 12:18, 24:28] = 50
     hu[10, 14, 24:26] = 3000
-    assert near_metal(metal_distances(labels, hu, geometry)) == {}, "two bright voxels are no implant"
-    found = {4: _found(), 104: _found()}
-    reports = make_reports(found, dict.fromkeys(found, 1e-4), _calibration(), 10, {4: "metal lies near"})
+    assert metal_distances(labels, hu, geometry) == {}, "two bright voxels are no implant"
+    evidence = {label: Scores(mean_variance=1e-4, metal_distance_mm=mm) for label, mm in far.items()}
+    reports = make_reports({4: _found(), 104: _found()}, evidence, _old_calibration(), 10)
     by_key = {report.segment.key: report for report in reports}
     assert by_key["GMAX_left"].light is Light.GREEN
-    assert by_key["GMAX_right"].light is Light.YELLOW and "metal lies near" in by_key["GMAX_right"].reasons
+    assert by_key["GMAX_right"].light is Light.YELLOW and any("metal lies" in reason for reason in by_key["GMAX_right"].reasons)
+
+
+def test_guards_tell_what_is_wrong():
+    assert score_cautions(Scores(mean_variance=1e-4, volume_deviation=-1.0, position_deviation=2.0)) == ()
+    small, place = score_cautions(Scores(volume_deviation=-9.0, position_deviation=9.0))
+    assert "too small" in small and "9.0" in small and "does not lie" in place
+    assert "too large" in score_cautions(Scores(volume_deviation=9.0))[0]
+    findings = [warning("shift", "..."), warning("metal", "..."), refusal("not_ct", "..."), warning("fine_slices", "...")]
+    assert scan_cautions(findings) == ("the scan's Hounsfield units are shifted",)
+    (report,) = [r for r in make_reports({4: _found()}, {4: 1e-4}, _old_calibration(), 10, ("shifted",)) if r.measurements]
+    assert report.light is Light.YELLOW and "shifted" in report.reasons
