@@ -21,6 +21,10 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     grid = virtual.add_mutually_exclusive_group()
     grid.add_argument("--spacing", type=float, nargs=3, default=(3.0, 2.5, 2.5), metavar=("Z", "Y", "X"), help="mm")
     grid.add_argument("--clinical", action="store_true", help="0.6-1.0 mm in plane and 0.5-6 mm slices, drawn per patient")
+    virtual.add_argument("--stress", metavar="KIND[,KIND]", help="each patient meets one of these, or one of 'all'")
+    virtual.add_argument(
+        "--strength", type=float, nargs=2, default=(0.0, 1.0), metavar=("LOW", "HIGH"), help="of the stress (default: 0 1)"
+    )
     virtual.add_argument("--parts", action="store_true", help="some scans show a part of the body, or have mixed slice intervals")
     virtual.add_argument("--atlas", type=Path, help="folder with *_labels.nrrd (default: MSKSEG_ATLAS)")
     virtual.set_defaults(run=_virtual)
@@ -56,9 +60,12 @@ def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
 
 def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .virtual.cases import write_patients
+    from .virtual.stress import KINDS
 
     spacing = None if options.clinical else tuple(options.spacing)
-    for line in write_patients(options.output, options.number, options.seed, spacing, options.atlas, not options.parts):
+    kinds = () if options.stress is None else KINDS if options.stress == "all" else tuple(options.stress.split(","))
+    asked = options.output, options.number, options.seed, spacing, options.atlas, not options.parts
+    for line in write_patients(*asked, kinds, tuple(options.strength)):
         checkpoint()
         print(line, flush=True)
 

@@ -26,8 +26,8 @@ class Acquisition:
     unsharp mask, as edge-enhancing kernels are; `noise_hu`: standard deviation in an average body; `grain_mm`: the smoothing that
     correlates it; `scale`, `offset_hu`: calibration drift; `beam_hardening_hu`, `cupping_hu`: depth of the dark bands between bones
     and of the dip in the body's middle; `starvation`: strength of streaks across the hips over the noise; `metal_streaks_hu`:
-    strength of the streaks around metal; `repaired`: metal artefact reduction was on; `view_mm`: radius of the field of view,
-    `view_centre`: its centre from the array's middle in mm ``(y, x)``.
+    strength of the streaks around metal, `metal_reach_mm`: the distance over which they fade to a third; `repaired`: metal artefact
+    reduction was on; `view_mm`: radius of the field of view, `view_centre`: its centre from the array's middle in mm ``(y, x)``.
     """
 
     blur_mm: float = 1.0
@@ -41,6 +41,7 @@ class Acquisition:
     cupping_hu: float = 0.0
     starvation: float = 0.0
     metal_streaks_hu: float = 350.0
+    metal_reach_mm: float = 55.0
     repaired: bool = False
     view_mm: float = 1000.0
     view_centre: tuple[float, float] = (0.0, 0.0)
@@ -105,7 +106,7 @@ def scan_slices(
     add_beam_hardening(hu, body, spacing, settings.beam_hardening_hu, settings.cupping_hu)
     if metal is not None and metal.any():
         strength = settings.metal_streaks_hu * (0.35 if settings.repaired else 1.0)
-        add_metal_streaks(hu, metal, spacing, strength, rng)
+        add_metal_streaks(hu, metal, spacing, strength, settings.metal_reach_mm, rng)
     # Photons are scarcest in the middle of the trunk: noise grows with the body's cross-section.
     area = body.sum(axis=(1, 2)) * spacing[0] * spacing[1]
     level = (settings.noise_hu * np.sqrt(np.clip(area / 8e4, 0.15, 2.5))).astype(np.float32)

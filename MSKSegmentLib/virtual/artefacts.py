@@ -49,9 +49,17 @@ def add_starvation_streaks(
 
 
 def add_metal_streaks(
-    hu: np.ndarray, metal: np.ndarray, spacing: tuple[float, float], strength: float, rng: np.random.Generator
+    hu: np.ndarray,
+    metal: np.ndarray,
+    spacing: tuple[float, float],
+    strength: float,
+    reach_mm: float,
+    rng: np.random.Generator,
 ) -> None:
-    """Bright and dark streaks that start at metal, and a dark band between two implants; `strength` in HU near the metal."""
+    """Bright and dark streaks that start at metal, and a dark band between two implants.
+
+    `strength` in HU near the metal; over `reach_mm` they fade to a third.
+    """
     from scipy import ndimage
 
     bins = np.arange(_STREAK_BINS)
@@ -66,7 +74,7 @@ def add_metal_streaks(
             dy, dx = (ys - y) * spacing[0], (xs - x) * spacing[1]
             far = np.hypot(dy, dx)
             turned = (np.arctan2(dy, dx) / (2 * np.pi) * _STREAK_BINS).astype(int) % _STREAK_BINS
-            shape = np.exp(-far / 55) * np.clip(far / 12, 0, 1)
+            shape = np.exp(-far / reach_mm) * np.clip(far / 12, 0, 1)
             streak = strength * (pattern + 0.15 * rng.standard_normal(_STREAK_BINS).astype(np.float32))[turned] * shape
             # In air there is nothing to harden the beam, but streaks reach there too.
             hu[k] += np.where(hu[k] > -500, streak, 0.3 * streak)

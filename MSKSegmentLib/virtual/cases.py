@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from .atlas import load_atlases
 from .patient import make_patient
+from .stress import check_stress, draw_stress, make_stressed_patient
 
 CT_FILE, LABELS_FILE, FACTS_FILE = "ct.nii.gz", "labels.nii.gz", "facts.json"
 
@@ -23,23 +24,35 @@ def write_patients(
     spacing_mm: tuple[float, float, float] | None,
     atlas: Path | None = None,
     whole: bool = True,
+    stress: Sequence[str] = (),
+    strengths: tuple[float, float] = (0.0, 1.0),
 ) -> Iterator[str]:
     """Write `number` patients; yields a line per patient. Existing ones are kept.
 
     `spacing_mm` ``(z, y, x)`` is the grid; None draws a clinical one for each. Unless `whole`, scans may cover a part of the body.
+    `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`.
 
     Raises:
-        InputError: no atlas, or numbers that make no patient.
+        InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part.
     """
     if number < 1 or first_seed < 0 or not all(0.4 <= value <= 10 for value in spacing_mm or ()):
         raise InputError("Give a number of patients from 1, a seed from 0, and a spacing of 0.4 to 10 mm.")
+    if stress:
+        check_stress(stress, strengths)
+        if not whole:
+            raise InputError("A stress says itself what the scan covers; ask for stressed patients or scans of a part, not both.")
     atlases = load_atlases(atlas)
     for seed in range(first_seed, first_seed + number):
         target = folder / f"patient_{seed:06d}"
         if target.exists():
             yield f"{target.name}: there already"
             continue
-        patient = make_patient(atlases, seed, spacing_mm or clinical_spacing(seed), whole=whole)
+        spacing = spacing_mm or clinical_spacing(seed)
+        if stress:
+            kind, strength = draw_stress(seed, stress, strengths)
+            patient = make_stressed_patient(atlases, seed, kind, strength, spacing)
+        else:
+            patient = make_patient(atlases, seed, spacing, whole=whole)
         partial = folder / f".{target.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -49,8 +62,11 @@ def write_patients(
         (partial / FACTS_FILE).write_text(json.dumps(patient.facts), encoding="utf-8")
         partial.rename(target)
         size = " x ".join(map(str, geometry.size))
-        spacing = " x ".join(f"{value:.2f}" for value in geometry.spacing)
-        yield f"{target.name}: {size} voxels of {spacing} mm, {patient.facts['body']}, {patient.facts['coverage']}"
+        steps = " x ".join(f"{value:.2f}" for value in geometry.spacing)
+        line = f"{target.name}: {size} voxels of {steps} mm, {patient.facts['body']}, {patient.facts['coverage']}"
+        if stress:
+            line += f", {kind} {strength:.2f}"
+        yield line
 
 
 def clinical_spacing(seed: int) -> tuple[float, float, float]:

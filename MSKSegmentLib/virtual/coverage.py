@@ -9,19 +9,23 @@ import numpy as np
 from .specimen import Specimen
 from .tissue import HIP_BONES
 
+# A scan of fewer slices is no volume.
+MIN_SLICES = 6
+
 
 @dataclass(frozen=True)
 class Coverage:
-    """What a scan covers: ``whole``, ``pelvis``, ``thigh``, ``right leg`` or ``left leg``.
+    """What a scan covers: ``whole``, ``pelvis``, ``thigh``, ``right leg``, ``left leg`` or ``slab``.
 
-    `part` (0..1) moves the cut. Below `thick_below` (share of the height) only every `thick_step`-th slice was scanned and the
-    others were interpolated, as for a scan with mixed intervals.
+    `part` (0..1) moves the cut; a slab is the share `height` of the body's height. Below `thick_below` (share of the height) only
+    every `thick_step`-th slice was scanned and the others were interpolated, as for a scan with mixed intervals.
     """
 
     name: str = "whole"
     part: float = 0.5
     thick_below: float = 0.0
     thick_step: int = 2
+    height: float = 1.0
 
 
 def random_coverage(rng: np.random.Generator) -> Coverage:
@@ -42,6 +46,10 @@ def cut_to(specimen: Specimen, coverage: Coverage) -> Specimen:
     if coverage.name == "thigh":
         high = int(hip.min() + 60 * coverage.part / specimen.spacing[0])
         return _cut(specimen, 0, max(high, 8), everything)
+    if coverage.name == "slab":
+        count = max(MIN_SLICES, round(coverage.height * depth))
+        low = round(coverage.part * max(0, depth - count))
+        return _cut(specimen, low, min(depth, low + count), everything)
     if coverage.name.endswith("leg"):
         bones = np.argwhere(np.isin(specimen.tissue[hip.min() : hip.max() + 1 : 4], HIP_BONES))
         middle = int(bones[:, 2].mean())

@@ -8,15 +8,19 @@ import numpy as np
 
 from ..anatomy import segments
 from .atlas import CARTILAGE, MIRRORED_EXTRA_OFFSET
-from .tissue import FEMORA, HIP_BONES, smooth_noise
+from .tissue import FEMORA, HIP_BONES, Tissue, smooth_noise
 
 
 @dataclass(frozen=True)
 class Disease:
-    """`atrophy` maps a muscle's label to the share of its thickness that is lost (0..0.6); `arthritis` is (right, left), 0..1."""
+    """`atrophy` maps a muscle's label to the share of its thickness that is lost (0..0.6); `arthritis` is (right, left), 0..1.
+
+    Limbs get thinner with their muscles; with `outline_kept` fat takes the place of what is lost.
+    """
 
     atrophy: dict[int, float] = field(default_factory=dict)
     arthritis: tuple[float, float] = (0.0, 0.0)
+    outline_kept: bool = False
 
 
 def random_disease(rng: np.random.Generator, severity: float = 1.0) -> Disease:
@@ -44,7 +48,7 @@ def random_disease(rng: np.random.Generator, severity: float = 1.0) -> Disease:
 def waste_muscles(
     labels: np.ndarray, disease: Disease, spacing: tuple[float, float, float], rng: np.random.Generator
 ) -> None:
-    """Thin the muscles of `labels` (uint8 ``[z, y, x]``, changed in place): their rim becomes unlabelled, to be filled with fat."""
+    """Thin the muscles of `labels` (uint8 ``[z, y, x]``, changed in place): their rim becomes unlabelled, or fat."""
     from scipy import ndimage
 
     boxes = ndimage.find_objects(labels)
@@ -57,7 +61,7 @@ def waste_muscles(
         # Half of the usual thickness: slender muscles lose as large a share as thick ones.
         half = float(np.quantile(depth[inside], 0.9))
         uneven = 1 + 0.35 * smooth_noise(rng, inside.shape, tuple(12.0 / s for s in spacing))
-        labels[box][inside & (depth < share * half * uneven)] = 0
+        labels[box][inside & (depth < share * half * uneven)] = Tissue.FAT if disease.outline_kept else 0
 
 
 def wear_joints(
@@ -83,7 +87,7 @@ def wear_joints(
         to_hip = ndimage.distance_transform_edt(~hip[box], sampling=spacing)
         part = labels[box]
         cartilage = part == CARTILAGE + side * MIRRORED_EXTRA_OFFSET
-        free = (part == 0) | cartilage
+        free = (part == 0) | (part == Tissue.FAT) | cartilage
         lumps = smooth_noise(rng, part.shape, tuple(4.0 / s for s in spacing))
         # The joint's rim: near both bones, but not between them where they face each other.
         rim = (to_femur + to_hip < 22) & (to_femur + to_hip > 5)

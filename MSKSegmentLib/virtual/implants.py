@@ -11,13 +11,20 @@ METAL = 255
 
 
 def add_implant(
-    tissue: np.ndarray, depth: np.ndarray, spacing: tuple[float, float, float], rng: np.random.Generator
+    tissue: np.ndarray,
+    depth: np.ndarray,
+    spacing: tuple[float, float, float],
+    rng: np.random.Generator,
+    side: int | None = None,
+    longest_mm: float = 220.0,
 ) -> str | None:
     """Mark an implant in one femur (and its socket) in `depth`; returns its kind, or None where there is no femur to hold it.
 
-    A replaced head and cup are labelled femur and hip bone, as annotators do.
+    `side` is 0 (right) or 1 (left), None leaves it to chance; stems and nails are 90 to `longest_mm` long. A replaced head and cup
+    are labelled femur and hip bone, as annotators do.
     """
-    side = int(rng.integers(2))
+    drawn = int(rng.integers(2))
+    side = drawn if side is None else side
     femur = tissue == FEMORA[side]
     levels = np.flatnonzero(femur.any(axis=(1, 2)))
     if levels.size < 8:
@@ -26,7 +33,7 @@ def add_implant(
     dz, dy, dx = spacing
     top = int(levels.max())
     head = _head(femur, top, spacing, tissue, side)
-    length = int(rng.uniform(90, 220) / dz)
+    length = int(rng.uniform(90, longest_mm) / dz)
     low = max(int(levels.min()), top - int(35 / dz) - length)
     radius = rng.uniform(4.5, 8)
     for k in range(low, top + 1):

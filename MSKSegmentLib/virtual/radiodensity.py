@@ -23,7 +23,8 @@ _UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, Tissue.W
 class Composition:
     """What the tissues are made of; HU, and mm for the cortex.
 
-    `infiltration` maps a muscle's label to its share of intramuscular fat (0..0.6). `patchy` is how unevenly it lies, 0..1.
+    `infiltration` maps a muscle's label to its share of intramuscular fat (0..0.6, more in hopeless cases). `patchy` is how
+    unevenly it lies, 0..1. `bowel_hu` and `bladder_hu`: contrast in bowel and bladder; None leaves their contents to chance.
     """
 
     lean_hu: float
@@ -41,6 +42,8 @@ class Composition:
     artery_hu: float
     vein_hu: float
     organ_hu: float
+    bowel_hu: float | None = None
+    bladder_hu: float | None = None
 
 
 def random_composition(rng: np.random.Generator, atrophy: dict[int, float]) -> Composition:
@@ -120,6 +123,10 @@ def _table(what: Composition, spacing: tuple[float, float, float], rng: np.rando
     # Swallowed contrast fills the bowel and then the bladder.
     table[Tissue.STOOL] = rng.uniform(150, 400) if rng.random() < 0.12 else rng.uniform(-40, 90)
     table[Tissue.FLUID] = rng.uniform(60, 400) if rng.random() < 0.15 else rng.uniform(-2, 15)
+    if what.bowel_hu is not None:
+        table[Tissue.STOOL] = what.bowel_hu
+    if what.bladder_hu is not None:
+        table[Tissue.FLUID] = what.bladder_hu
     table[Tissue.VESSEL], table[Tissue.VEIN] = what.artery_hu, what.vein_hu
     table[Tissue.ORGAN] = what.organ_hu
     table[Tissue.TABLE] = rng.uniform(-300, 250)

@@ -63,14 +63,20 @@ def make_specimen(
     `metal` forces an implant in or out; None leaves it to chance. `severity` scales the wasting of muscles.
     """
     rng = np.random.default_rng(seed)
-    atlas = atlases[int(rng.integers(len(atlases)))]
-    standing = bool(rng.random() < 0.12)
-    shape, build = random_shape(rng, standing), random_build(rng, standing)
-    disease = random_disease(rng, severity)
-    has_metal = bool(rng.random() < 0.13)
+    atlas, shape, build, disease, has_metal = random_body(atlases, rng, severity)
     if metal is not None:
         has_metal = metal
     return build_specimen(atlas, shape, build, disease, spacing, rng, has_metal, {"seed": seed})
+
+
+def random_body(
+    atlases: tuple[Atlas, ...], rng: np.random.Generator, severity: float = 1.0
+) -> tuple[Atlas, Shape, Build, Disease, bool]:
+    """Draw what `build_specimen` makes a body of; the last value says whether it gets an implant."""
+    atlas = atlases[int(rng.integers(len(atlases)))]
+    standing = bool(rng.random() < 0.12)
+    shape, build = random_shape(rng, standing), random_build(rng, standing)
+    return atlas, shape, build, random_disease(rng, severity), bool(rng.random() < 0.13)
 
 
 def build_specimen(
