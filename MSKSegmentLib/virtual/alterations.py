@@ -25,7 +25,7 @@ def turn_body(specimen: Specimen, degrees: float) -> Specimen:
     old = np.asarray(specimen.tissue.shape[1:])
     extent = old * (dy, dx)
     turned = np.abs([[cos, sin], [sin, cos]]) @ extent
-    size = np.ceil(turned / (dy, dx)).astype(int)
+    size = np.ceil(turned / (dy, dx) - 1e-6).astype(int)
     # From a voxel of the turned plane to one of the old, through mm from the middle.
     matrix = np.array([[cos, -sin], [sin, cos]]) * np.array([[1, dx / dy], [dy / dx, 1]])
     offset = (old - 1) / 2 - matrix @ ((size - 1) / 2)

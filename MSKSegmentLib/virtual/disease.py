@@ -13,7 +13,8 @@ from .tissue import FEMORA, HIP_BONES, Tissue, smooth_noise
 
 @dataclass(frozen=True)
 class Disease:
-    """`atrophy` maps a muscle's label to the share of its thickness that is lost (0..0.6); `arthritis` is (right, left), 0..1.
+    """`atrophy` maps a muscle's label to the share of its thickness that is lost (0..0.6 as a rule, 1: the muscle is missing);
+    `arthritis` is (right, left), 0..1.
 
     Limbs get thinner with their muscles; with `outline_kept` fat takes the place of what is lost.
     """
@@ -61,7 +62,8 @@ def waste_muscles(
         # Half of the usual thickness: slender muscles lose as large a share as thick ones.
         half = float(np.quantile(depth[inside], 0.9))
         uneven = 1 + 0.35 * smooth_noise(rng, inside.shape, tuple(12.0 / s for s in spacing))
-        labels[box][inside & (depth < share * half * uneven)] = Tissue.FAT if disease.outline_kept else 0
+        lost = inside & ((depth < share * half * uneven) | (share >= 1))
+        labels[box][lost] = Tissue.FAT if disease.outline_kept else 0
 
 
 def wear_joints(

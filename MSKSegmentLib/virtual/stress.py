@@ -235,8 +235,7 @@ def _atrophy(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
     for label, share in patient.disease.atrophy.items():
         lost, fat = rng.uniform(0.3, 0.95), rng.uniform(0.5, 1.1)
         missing = rng.random() < 0.5 * max(0.0, s - 0.5)
-        # Uneven wasting takes the thickest part at 1.6 times the share that was said.
-        atrophy[label] = 2.5 if missing else max(share, _to(share, lost, s))
+        atrophy[label] = 1.0 if missing else max(share, _to(share, lost, s))
         fatter[label] = float(np.clip(_to(patient.what.infiltration[label], fat, s), 0, 0.97))
     what = patient.what
     what = replace(what, infiltration=fatter, septa=_to(what.septa, 0.9, s), spread_hu=_to(what.spread_hu, 20, s))

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from virtual_cases import ellipsoid, made_up_atlas
 
 from MSKSegmentLib.cli import main
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.virtual.atlas import Atlas, load_atlases, mirrored_table
+from MSKSegmentLib.virtual.atlas import load_atlases, mirrored_table
 from MSKSegmentLib.virtual.cases import clinical_spacing
 from MSKSegmentLib.virtual.coverage import Coverage, cut_to, mix_intervals, random_coverage
 from MSKSegmentLib.virtual.deformation import Shape, deform
@@ -21,30 +22,9 @@ from MSKSegmentLib.virtual.specimen import bone_depth, load_specimen, make_speci
 SPACING = (6.0, 5.0, 5.0)
 
 
-def _ellipsoid(shape, centre, radii):
-    grids = np.ogrid[: shape[0], : shape[1], : shape[2]]
-    return sum(((g - c) / r) ** 2 for g, c, r in zip(grids, centre, radii, strict=True)) < 1
-
-
 @pytest.fixture(scope="module")
 def atlas():
-    """Hip bones, femora, sacrum, and four muscles a side at 4 mm; the right side lies at small x."""
-    shape = (140, 60, 100)
-    labels = np.zeros(shape, np.uint8)
-    parts = {
-        13: ((55, 30, 30), (40, 12, 12)),
-        21: ((55, 24, 18), (45, 10, 8)),
-        4: ((100, 50, 25), (22, 7, 16)),
-        17: ((70, 18, 28), (50, 3, 4)),
-        12: ((125, 22, 40), (30, 6, 6)),
-        2: ((50, 28, 22), (49, 3.5, 3.5)),
-        1: ((108, 32, 28), (22, 14, 8)),
-    }
-    for value, (centre, radii) in parts.items():
-        labels[_ellipsoid(shape, centre, radii)] = value
-        labels[_ellipsoid(shape, (*centre[:2], 99 - centre[2]), radii)] = value + 100
-    labels[_ellipsoid(shape, (112, 46, 49.5), (14, 6, 10))] = 3
-    return Atlas("made_up", labels, (4.0, 4.0, 4.0))
+    return made_up_atlas()
 
 
 def test_a_seed_repeats_a_patient_and_another_differs(atlas):
@@ -147,8 +127,8 @@ def test_wasted_muscles_get_thinner_and_their_neighbours_stay(atlas):
 
 def test_worn_joints_grow_bone_beside_the_joint_only():
     labels = np.zeros((40, 40, 40), np.uint8)
-    labels[_ellipsoid(labels.shape, (20, 20, 20), (7, 7, 7))] = 2
-    labels[_ellipsoid(labels.shape, (20, 20, 31), (9, 9, 3))] = 1
+    labels[ellipsoid(labels.shape, (20, 20, 20), (7, 7, 7))] = 2
+    labels[ellipsoid(labels.shape, (20, 20, 31), (9, 9, 3))] = 1
     sick = labels.copy()
     wear_joints(sick, Disease({}, (1.0, 0.0)), (2.0, 2.0, 2.0), np.random.default_rng(0))
     grown = np.argwhere(sick != labels)
