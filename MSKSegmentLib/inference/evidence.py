@@ -23,10 +23,10 @@ class SliceEvidence:
     """Sums over the voxels of one sampled slice, by structure and strip; float32, on the network's grid.
 
     `level` is the slice's position in slices of the result, `passes` how many were drawn; `structures` ``[n]`` are the indices
-    (1..22) that any pass or the mean predicts. ``[n, passes, BINS]``: `voxels` that a pass gives to the structure, `hu` the sum of their HU
-    (clipped to the network's window) and `fat` how many are fat. ``[n, BINS]``: `squared_votes`, the sum of the squared number
-    of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the voxels of its
-    likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
+    (1..22) that any pass or the mean predicts. ``[n, passes, BINS]``: `voxels` that a pass gives to the structure, `hu` the sum of
+    their HU (clipped to the network's window) and `fat` how many are fat. ``[n, BINS]``: `squared_votes`, the sum of the squared
+    number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the voxels of
+    its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
     """
 
     level: float
