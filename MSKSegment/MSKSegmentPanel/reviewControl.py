@@ -226,11 +226,13 @@ class ReviewControl:
             return
         found = [row.light for row in rows if row.found]
         lights = ", ".join(f"{found.count(light)} {light.word}" for light in _WORST_FIRST if light in found)
-        ui.summaryLabel.setText(
-            _("{found} of {all} structures found: {lights}.").format(
-                found=len(found), all=len(rows), lights=lights or _("none")
-            )
+        summary = _("{found} of {all} structures found: {lights}.").format(
+            found=len(found), all=len(rows), lights=lights or _("none")
         )
+        missed = sum(row.missed for row in rows)
+        if missed:
+            summary += " " + _("{count} perhaps missed.").format(count=missed)
+        ui.summaryLabel.setText(summary)
         ui.shownLabel.setText(_("{shown} of {all} rows").format(shown=len(self._table.shown), all=len(rows)))
 
 

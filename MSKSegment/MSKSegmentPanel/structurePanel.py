@@ -5,6 +5,7 @@ from datetime import datetime
 from slicer.i18n import tr as _
 
 from MSKSegmentLib.review.columns import COLUMNS
+from MSKSegmentLib.review.evidence import probability_text
 
 from .icons import lightIcons, pixmap
 
@@ -39,12 +40,13 @@ class StructurePanel:
         ui.lightIconLabel.setPixmap(self._pixmaps[row.light.value])
         ui.titleLabel.setText(report.segment.name)
         ui.stateLabel.setText(row.state_text)
-        reasons = "; ".join(report.reasons)
-        ui.reasonsLabel.setText(
-            f"{row.texts['light'].capitalize()}: {reasons}." if reasons else row.texts["light"].capitalize()
-        )
+        reasons = "; ".join(row.reasons)
+        verdict = [row.texts["light"]] if row.found or not reasons else []
+        text = ": ".join([*verdict, *([reasons] if reasons else [])])
+        ui.reasonsLabel.setText(f"{text[:1].upper()}{text[1:]}." if reasons else text.capitalize())
         ui.reasonsLabel.setToolTip(row.tooltip)
         ui.valuesLabel.setText(_valuesHtml(row, report))
+        ui.valuesLabel.setToolTip("\n".join(row.evidence))
         events = [_eventText(event) for event in session.history if event.key == key][-_HISTORY_LINES:]
         ui.historyLabel.setText("\n".join(events))
         for label in (ui.reasonsLabel, ui.valuesLabel):
@@ -73,11 +75,16 @@ class StructurePanel:
 
 def _valuesHtml(row, report):
     """Numbers with their names, three to a line."""
-    pairs = [
-        (column.title, f"{row.texts[column.name]} {column.unit}".strip())
-        for column in COLUMNS
-        if column.numeric and row.values[column.name] is not None
-    ]
+    likely = {"volume_cc": report.volume_interval_cc, "mean_hu": report.mean_hu_interval}
+    pairs = []
+    for column in COLUMNS:
+        if column.numeric and row.values[column.name] is not None:
+            text = f"{row.texts[column.name]} {column.unit}".strip()
+            pairs.append((column.title, text + _range(likely.get(column.name))))
+        if column.name == "predicted_dice" and report.failure_probability is not None:
+            pairs.append((_("Probability of error"), probability_text(report.failure_probability)))
+    if report.uncertainty is not None:
+        pairs.append((_("Uncertainty"), f"{report.uncertainty:.2e}"))
     if report.dice_to_automatic is not None:
         pairs.append((_("Dice to automatic"), f"{report.dice_to_automatic:.2f}"))
     cells = [f"{name}<br/><b>{value}</b>" for name, value in pairs]
@@ -85,6 +92,11 @@ def _valuesHtml(row, report):
     width = 100 // _COLUMNS_PER_LINE
     rows = "".join("<tr>" + "".join(f'<td width="{width}%">{cell}</td>' for cell in line) + "</tr>" for line in lines)
     return f'<table width="100%" cellspacing="0" cellpadding="2">{rows}</table>'
+
+
+def _range(interval):
+    """An interval in brackets as the table writes that of the predicted Dice."""
+    return "" if interval is None else " ({:.0f}–{:.0f})".format(*interval)
 
 
 def _eventText(event):

@@ -48,6 +48,10 @@ COLUMNS: tuple[Column, ...] = (
     _text("structure", "Structure", "Bone or muscle."),
     _text("side", "Side", "The patient's side."),
     _number("volume_cc", "Volume", "cc", ".1f", "Volume of the label; of the part inside the scan where it is truncated."),
+    _number(
+        "predicted_dice", "Predicted Dice", "", ".2f",
+        "Overlap with an expert's label that the calibration predicts; in brackets the range that holds most cases like it.",
+    ),
     _number("volume_cc_per_m2", "Volume / height²", "cc/m²", ".1f", "Volume divided by the square of the patient's height."),
     _number("mean_hu", "Mean density", "HU", ".1f", "Mean of the Hounsfield units inside the label."),
     _number("fat_percent", "Fat", "%", ".1f", "Share of voxels below -30 HU."),
@@ -57,8 +61,6 @@ COLUMNS: tuple[Column, ...] = (
         "asymmetry_percent", "Asymmetry", "%", "+.1f",
         "Difference of right and left volume in percent of their mean; positive where the right side is larger.",
     ),
-    _number("uncertainty", "Uncertainty", "", ".2e", "Mean variance of the network's passes inside the automatic label."),
-    _number("predicted_dice", "Predicted Dice", "", ".2f", "Overlap with an expert's label that the calibration predicts."),
     _text("state", "State", "Automatic, edited or accepted; truncated where the limits of the scan cut it."),
 )  # fmt: skip
 

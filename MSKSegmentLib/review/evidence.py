@@ -8,9 +8,8 @@ from ..case_result import Scores, SegmentReport
 def probability_text(probability: float) -> str:
     """A probability in percent, never as certain."""
     percent = 100 * probability
-    if percent < 1:
-        return "below 1 %"
-    return "above 99 %" if percent > 99 else f"{percent:.0f} %"
+    number = "below 1" if percent < 1 else "above 99" if percent > 99 else f"{percent:.0f}"
+    return f"{number}\N{NO-BREAK SPACE}%"
 
 
 def expectation_lines(report: SegmentReport) -> tuple[str, ...]:
@@ -35,11 +34,12 @@ def expectation_lines(report: SegmentReport) -> tuple[str, ...]:
 
 
 def evidence_lines(report: SegmentReport) -> tuple[str, ...]:
-    """The paper's rule and every score that exists, in sentences."""
-    lines = []
-    if report.paper_light is not None:
-        lines.append(f"By its uncertainty alone (Soufi et al. 2025): {report.paper_light.word}.")
-    return (*lines, *_score_lines(report.scores)) if report.scores else tuple(lines)
+    """The uncertainty with the paper's rule, and every score that exists, in sentences."""
+    uncertainty = _known("Uncertainty {:.2e}", report.uncertainty)
+    paper = f"by that alone (Soufi et al. 2025) {report.paper_light.word}" if report.paper_light else ""
+    first = _sentence("{}.", [uncertainty, paper])
+    scores = _score_lines(report.scores) if report.scores else []
+    return (first, *scores) if first else tuple(scores)
 
 
 def _score_lines(scores: Scores) -> list[str]:
@@ -60,7 +60,6 @@ def _score_lines(scores: Scores) -> list[str]:
         _known("soft Dice {:.3f}", scores.soft_dice),
         _known("intersection over union of the passes {:.3f}", scores.pairwise_iou),
         _known("mean entropy {:.3f}", scores.mean_entropy),
-        _known("mean variance {:.2e}", scores.mean_variance),
     ]
     lines = [
         _sentence("The network's passes agree with each other to {}.", agreement),

@@ -15,6 +15,7 @@ from .queue import Candidate, Priority, place, priorities
 from .reference import references
 
 NOT_FOUND = "not found"
+MISSED = "the other side was found: this one may have been missed"
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Row:
     """One segment in the table.
 
     `values` and `texts` hold an entry per column; values of text columns and unknown numbers are None. `group` is "bone", "hip"
-    or "thigh". `lines` say in words why the light is what it is and what to expect, `evidence` the scores behind it; `tooltip`
-    holds both.
+    or "thigh". `reasons` say why the light is what it is; `lines` are sentences with the reasons and what to expect, `evidence`
+    the scores behind them; `tooltip` holds all of that.
     """
 
     key: str
@@ -38,7 +39,10 @@ class Row:
     needs_review: bool
     found: bool
     truncated: bool
+    missed: bool
+    uncertainty: float | None
     priority: Priority
+    reasons: tuple[str, ...]
     lines: tuple[str, ...]
     evidence: tuple[str, ...]
     tooltip: str
@@ -68,7 +72,9 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
         "side": segment.side.value,
         "state": state_text,
     }
-    lines, evidence = _lines(report, priority), evidence_lines(report)
+    missed = priority.missed and found is None
+    reasons = (*report.reasons, MISSED) if missed else report.reasons
+    lines, evidence = _lines(report, reasons), evidence_lines(report)
     return Row(
         key=segment.key,
         light=report.light,
@@ -82,7 +88,10 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
         needs_review=needs_review(report, priority),
         found=found is not None,
         truncated=truncated,
+        missed=missed,
+        uncertainty=report.uncertainty,
         priority=priority,
+        reasons=reasons,
         lines=lines,
         evidence=evidence,
         tooltip="\n".join([f"{segment.name}: {texts['light']}", *lines, *evidence]),
@@ -144,17 +153,14 @@ class RowFilter:
 
 
 def _urgency(row: Row) -> tuple[int, float, float, float]:
-    dice, uncertainty = row.values["predicted_dice"], row.values["uncertainty"]
+    dice, uncertainty = row.values["predicted_dice"], row.uncertainty
     group, harm = place(row.light, row.priority, row.found, row.state)
     return group, harm, inf if dice is None else dice, inf if uncertainty is None else -uncertainty
 
 
-def _lines(report: SegmentReport, priority: Priority) -> tuple[str, ...]:
+def _lines(report: SegmentReport, reasons: tuple[str, ...]) -> tuple[str, ...]:
     """Why the light, what the calibration expects, what was corrected, and published means as context."""
-    lines = [_sentence(reason) for reason in report.reasons]
-    if priority.missed and report.measurements is None:
-        lines.append("The other side was found: this one may have been missed.")
-    lines += expectation_lines(report)
+    lines = [*(_sentence(reason) for reason in reasons), *expectation_lines(report)]
     if report.dice_to_automatic is not None:
         lines.append(f"Dice between this and the automatic version {report.dice_to_automatic:.2f}.")
     reference = references().get(report.segment.structure.abbreviation)

@@ -14,7 +14,6 @@ _SHORT = {
     "mean_hu": "Density",
     "composite_percent": "Comp.",
     "asymmetry_percent": "Asym.",
-    "uncertainty": "Uncert.",
     "predicted_dice": "Pred. Dice",
 }
 

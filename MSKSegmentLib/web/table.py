@@ -35,11 +35,12 @@ def refreshed_rows(shown: Iterable[dict[str, Any]], rows: Iterable[Row]) -> list
 
 
 def selected_row(row: Row) -> dict[str, Any]:
-    """What the details show of the selected row. The first line of its explanation only repeats name and light."""
+    """What the details show of the selected row."""
     return {
         **_row(row),
         "name": NAMES[row.key],
-        "lines": row.tooltip.split("\n")[1:],
+        "lines": row.lines,
+        "evidence": row.evidence,
         "edited": row.state is ReviewState.EDITED or "by hand" in row.tooltip,
         "acceptable": row.state is not ReviewState.ACCEPTED,
     }
@@ -50,11 +51,18 @@ def light_counts(rows: Iterable[Row]) -> list[dict[str, str]]:
     rows = tuple(rows)
     waiting = [row for row in rows if row.found and row.state is ReviewState.AUTOMATIC]
     counts = [(light.value, light.word, sum(row.light is light for row in waiting)) for light in _ORDER]
+    missed = sum(row.missed and row.state is ReviewState.AUTOMATIC for row in rows)
     edited = sum(row.state is ReviewState.EDITED for row in rows)
     accepted = sum(row.state is ReviewState.ACCEPTED for row in rows)
     return [
         {"light": light, "text": f"{count} {word}", "title": f"{count} of {len(rows)} are {word}"}
-        for light, word, count in [*counts[:2], ("edited", "edited", edited), *counts[2:], ("green", "accepted", accepted)]
+        for light, word, count in [
+            *counts[:2],
+            ("missed", "perhaps missed", missed),
+            ("edited", "edited", edited),
+            *counts[2:],
+            ("green", "accepted", accepted),
+        ]
         if count
     ]
 
@@ -76,12 +84,16 @@ _ORDER = (Light.RED, Light.YELLOW, Light.GREY, Light.GREEN)
 
 
 def _row(row: Row) -> dict[str, Any]:
+    dice, _, interval = row.texts["predicted_dice"].partition(" ")
     return {
         "key": row.key,
-        "light": row.light.value,
+        "light": "missed" if row.missed else row.light.value,
         "texts": dict(row.texts),
+        "dice": dice,
+        "interval": interval,
         "tooltip": row.tooltip,
         "found": row.found,
+        "missed": row.missed,
         "accepted": row.state is ReviewState.ACCEPTED,
         "color": _COLORS[row.key],
     }

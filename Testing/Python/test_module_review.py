@@ -33,7 +33,7 @@ def test_the_table_shows_every_segment_worst_first_with_words_and_shapes(panel, 
     shapes = [grey[word] for word in ("failed", "inaccurate", "not rated", "good")]
     assert all(one != other for i, one in enumerate(shapes) for other in shapes[i + 1 :])
     assert "one cohort" in table.item(0, 0).toolTip() and "norm" in table.item(0, 0).toolTip()
-    assert "2 failed" in panel.ui.summaryLabel.text
+    assert "2 failed" in panel.ui.summaryLabel.text and panel.ui.summaryLabel.text.endswith("2 perhaps missed.")
 
 
 def test_headings_sort_and_unknown_numbers_stay_last(panel, case):
@@ -49,11 +49,11 @@ def test_headings_sort_and_unknown_numbers_stay_last(panel, case):
 def test_filters_hide_rows_and_flagged_only_shows_what_is_left_to_do(panel, case):
     ui = panel.ui
     ui.flaggedOnlyCheckBox.setChecked(True)
-    assert set(panel.review._table.shown) == {"GMAX_right", "GMED_left", "TFL_right", "ST_left"}
+    assert set(panel.review._table.shown) == {"GMAX_right", "GMED_left", "TFL_right", "ST_left", "OE_right", "PI_left"}
     ui.sideFilter.setCurrentIndex(1)
-    assert set(panel.review._table.shown) == {"GMAX_right", "TFL_right"}
+    assert set(panel.review._table.shown) == {"GMAX_right", "TFL_right", "OE_right"}
     ui.groupFilter.setCurrentIndex(2)
-    assert panel.review._table.shown == ("GMAX_right",)
+    assert panel.review._table.shown == ("GMAX_right", "OE_right")
     ui.searchEdit.setText("no such muscle")
     assert panel.review._table.shown == () and ui.shownLabel.text == "0 of 43 rows"
     # What is to be looked at next is shown whatever the filters say.
@@ -75,6 +75,7 @@ def test_a_row_leaves_the_filter_only_after_another_is_chosen(panel, case):
 def test_an_absent_structure_can_be_chosen_and_drawn(panel, case):
     choose(panel, ABSENT[0])
     assert panel.ui.sliceLabel.text == "no slice shows it" and not panel.ui.nextSliceButton.enabled
+    assert panel.ui.reasonsLabel.text == "Not found in this scan; the other side was found: this one may have been missed."
     click(panel.ui.editButton)
     mask = np.zeros(case.session.result.labels.shape, bool)
     mask[5:9, 20:30, 20:30] = True
@@ -127,7 +128,8 @@ def test_next_flagged_walks_through_all_and_says_when_nothing_is_left(panel, cas
         click(panel.ui.nextFlaggedButton)
         seen.append(panel.review._table.chosen)
         click(panel.ui.acceptButton)
-    assert set(seen) == {"GMAX_right", "GMED_left", "TFL_right", "ST_left"}
+    # Down the queue: by expected harm, with those that may have been missed.
+    assert seen == ["GMAX_right", "GMED_left", "OE_right", "PI_left", "ST_left", "TFL_right"]
     panel.review.chooseNextFlagged()
     assert "Nothing is left" in panel.ui.messageLabel.text
 

@@ -151,24 +151,27 @@ def test_a_correction_moves_no_other_row():
     ("probability", "text"), [(0.0, "below 1 %"), (0.004, "below 1 %"), (0.834, "83 %"), (0.999, "above 99 %"), (1.0, "above 99 %")]
 )
 def test_no_probability_is_called_certain(probability, text):
-    assert probability_text(probability) == text
+    assert probability_text(probability) == text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def test_every_score_is_put_in_words_once_it_is_known():
     report = next(report for report in make_case()[0].reports if report.segment.key == "GMED_left")
     assert evidence_lines(report) == (
-        "By its uncertainty alone (Soufi et al. 2025): good.",
+        "Uncertainty 8.00e-04, by that alone (Soufi et al. 2025) good.",
         "The network's passes agree with each other to a Dice of 0.90, 0.75 in its worst slices.",
         "Standard deviation between the passes: volume 3.1 %, mean density 1.2 HU, fat 1.1 percentage points.",
         "2 loose pieces were removed, 4.0 % of what the network drew.",
         "Robust standard deviations from the calibration cases: volume -1.5, place 0.8.",
-        "Further scores: soft Dice 0.930, intersection over union of the passes 0.820, mean entropy 0.040, mean variance 8.00e-04.",
+        "Further scores: soft Dice 0.930, intersection over union of the passes 0.820, mean entropy 0.040.",
     )
-    few = replace(report, paper_light=None, scores=Scores(metal_distance_mm=12.4, stray_components=1, volume_cv=0.02))
+    known = Scores(metal_distance_mm=12.4, stray_components=1, volume_cv=0.02)
+    few = replace(report, uncertainty=None, paper_light=None, scores=known)
     assert evidence_lines(few) == (
         "Standard deviation between the passes: volume 2.0 %.",
         "1 loose piece was removed.",
         "The nearest metal is 12 mm away.",
     )
-    assert evidence_lines(replace(report, paper_light=None, scores=None)) == ()
-    assert evidence_lines(replace(report, paper_light=None, scores=Scores(stray_components=0, stray_share=0.0))) == ()
+    # Results of before there were scores.
+    assert evidence_lines(replace(report, paper_light=None, scores=None)) == ("Uncertainty 8.00e-04.",)
+    nothing = replace(few, scores=Scores(stray_components=0, stray_share=0.0))
+    assert evidence_lines(nothing) == evidence_lines(replace(few, scores=None)) == ()

@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
+from review_cases import make_case
 from scene_cases import GEOMETRIES
 from web_sessions import make_session
 
 from MSKSegmentLib.case_result import HistoryEvent, ReviewState
-from MSKSegmentLib.review import COLUMNS, RowFilter, worst_first
+from MSKSegmentLib.review import COLUMNS, RowFilter, make_rows, worst_first
 from MSKSegmentLib.web import table
 from MSKSegmentLib.web.state import initial_state
 
@@ -35,6 +36,26 @@ def test_every_cell_has_the_words_of_the_desktop_and_fits_into_json(rows):
     texts = {row["key"]: row["texts"] for row in shown}
     for row in rows:
         assert texts[row.key] == {column.name: row.texts[column.name] for column in COLUMNS}
+
+
+def test_the_range_of_the_predicted_dice_stands_apart_and_scores_behind_reasons(rows):
+    row = next(row for row in make_rows(make_case()[0].reports) if row.key == "GMED_left")
+    shown = table.selected_row(row)
+    assert (shown["dice"], shown["interval"]) == ("0.73", "(0.65–0.77)")
+    assert f"{shown['dice']} {shown['interval']}" == shown["texts"]["predicted_dice"]
+    assert shown["lines"] == row.lines and shown["evidence"] == row.evidence and shown["evidence"]
+    assert "Predicted Dice 0.73 (0.65 to 0.77)." in shown["lines"]
+    bare = table.selected_row(next(row for row in rows if row.key == "SACRUM"))
+    assert (bare["dice"], bare["interval"]) == ("–", "")
+
+
+def test_what_was_perhaps_missed_has_a_mark_of_its_own():
+    rows = make_rows(make_case()[0].reports)
+    shown = {row["key"]: row for row in table.shown_rows(rows, RowFilter(flagged_only=True), "", False)}
+    assert list(shown) == ["GMAX_right", "GMED_left", "OE_right", "PI_left", "ST_left", "TFL_right"]
+    assert shown["PI_left"]["light"] == "missed" and shown["PI_left"]["texts"]["light"] == "not found"
+    count = next(count for count in table.light_counts(rows) if count["light"] == "missed")
+    assert count["text"] == "2 perhaps missed"
 
 
 def test_the_filter_is_the_shared_one(rows):
