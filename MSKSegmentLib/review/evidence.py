@@ -13,11 +13,13 @@ def probability_text(probability: float) -> str:
 
 
 def expectation_lines(report: SegmentReport) -> tuple[str, ...]:
-    """What the calibration expects of the segment, in sentences; nothing without a calibration."""
+    """What the calibration expects of the segment, in sentences, unless a reason says it; nothing without a calibration."""
     lines = []
     if report.predicted_dice is not None:
         interval = "" if report.dice_interval is None else " ({:.2f} to {:.2f})".format(*report.dice_interval)
-        lines.append(f"Predicted Dice {report.predicted_dice:.2f}{interval}.")
+        predicted = f"redicted Dice {report.predicted_dice:.2f}{interval}"
+        if not any(predicted in reason for reason in report.reasons):
+            lines.append(f"P{predicted}.")
     if report.failure_probability is not None:
         lines.append(f"Probability that it is inaccurate or failed: {probability_text(report.failure_probability)}.")
     ranges = [

@@ -15,7 +15,7 @@ from ..quality.paper_rule import FEWEST_PATIENTS
 from .agreement import spread
 from .evaluation_folder import is_evaluation
 from .evaluation_tables import CaseScores
-from .judging import Judged, judge_left_out, lights_table
+from .judging import Judged, judge_left_out, lights_table, thresholds_of
 from .metrics import Outcome
 from .observing import (
     case_observations,
@@ -70,10 +70,12 @@ def calibrate_bundle(
     for line in _unlit(calibration):
         report(line)
     if report_folder is not None and judged:
-        from .quality_report import write_quality
+        from .quality_report import CARD_FILE, write_quality
+        from .quality_review import write_review
 
         what = f"Calibration of {bundle.manifest.name} on {source}, each patient judged by a calibration on others"
         write_quality(report_folder, judged, calibration, what, _missed(cases))
+        write_review(report_folder, CARD_FILE, cases, judged, thresholds_of(calibration, observations))
     write_observations(folder.with_name(f"{folder.name}_observations.csv"), observations)
     return update_calibration(bundle, calibration.to_json(), folder, version)
 

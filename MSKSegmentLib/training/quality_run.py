@@ -13,6 +13,7 @@ from .judging import OURS, judge, thresholds_of
 from .metrics import Outcome
 from .observing import case_observations, evaluated_cases
 from .quality_report import CARD_FILE, POOLED, write_quality
+from .quality_review import write_review
 
 
 def check_calibrated(bundle: ModelBundle) -> ModelBundle:
@@ -43,10 +44,12 @@ def judge_evaluation(bundle: ModelBundle, evaluation: Path, folder: Path) -> str
     if not observations:
         raise InputError(f"The evaluation {evaluation.name!r} holds no segment that the network found; evaluate other cases.")
     manifest = bundle.manifest
-    judged = judge(observations, calibration, manifest.passes, thresholds_of(calibration, observations))
+    thresholds = thresholds_of(calibration, observations)
+    judged = judge(observations, calibration, manifest.passes, thresholds)
     what = f"The model bundle {manifest.name} {manifest.version}, {manifest.passes} dropout passes. MSKSegment {__version__}. "
     missed = sum(row.outcome is Outcome.MISSED for case in cases for row in case.rows)
     measures = write_quality(folder, judged, calibration, what + RESEARCH_USE_ONLY, missed)
+    write_review(folder, CARD_FILE, cases, judged, thresholds)
     found = {measure.measure: measure for measure in measures if measure.judge == OURS and measure.structure == POOLED}
     area, wrong = found["auroc_inaccurate"], found["wrong_greens"]
     ranked = "cannot be ranked (too few cases)" if area.value is None else f"are told with an AUROC of {area.value:.3f}"

@@ -209,6 +209,11 @@ def test_calibrate_and_judge_from_evaluations(tiny_bundle, tmp_path, capsys):
         rows = {(row["measure"], row["judge"], row["structure"]): row for row in csv.DictReader(file)}
     assert int(rows["auroc_inaccurate", OURS, POOLED]["n"]) == 100 and float(rows["auroc_inaccurate", OURS, POOLED]["low"]) > 0.8
     assert float(rows["coverage_dice", OURS, "OE"]["value"]) > 0.7
+    for folder, looks in ((told, 160), (quality, 100)):
+        review = (folder / "quality.md").read_text(encoding="utf-8").partition("## Review")[2]
+        assert f"| {OURS} | " in review and f"| {PAPER} | " in review and "quality_review.png" in review
+        assert f"of {looks} |" in review and "min per case" in review
+        assert (folder / "quality_review.png").stat().st_size > 10_000
     for name in FIGURES:
         for folder in (told, quality):
             pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f"quality_{name}.png")))

@@ -7,7 +7,12 @@ import pytest
 
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.quality.observations import Observation
+from MSKSegmentLib.quality.quality_model import Estimate
+from MSKSegmentLib.training.evaluation_tables import CaseScores
+from MSKSegmentLib.training.judging import OURS, PAPER, Judged
 from MSKSegmentLib.training.metrics import Outcome, Row
+from MSKSegmentLib.training.quality_review import review_by
 from MSKSegmentLib.training.review_plots import plot_review
 from MSKSegmentLib.training.review_saving import SHARES, RatedRow, ReviewMinutes, saving_sentences, simulate_review
 
@@ -122,3 +127,21 @@ def test_the_picture_shows_every_curve(tmp_path):
     assert "Review queue" not in {line.get_label() for line in without.axes[0].lines}
     figure.savefig(tmp_path / "review.png")
     assert (tmp_path / "review.png").stat().st_size > 10_000
+
+
+def test_both_rules_review_the_same_cases():
+    rows = tuple(rated.row for rated in case())
+    gone = {"outcome": Outcome.MISSED, "uncertainty": None, "volume_predicted_cc": 0.0, "dice": 0.0}
+    missed = replace(rows[0], segment=BY_KEY["OE_left"], **gone)
+    estimate = Estimate(0.7, (0.6, 0.8), 0.9, None, None)
+    judged = [
+        Judged(
+            Observation("p1", row.segment.structure.abbreviation, row.segment.side.value, 1e-4, row.dice),
+            None, None, Light.RED if row.dice < 0.8 else Light.GREEN, estimate, Light.YELLOW, 0.8,
+        )
+        for row in rows
+    ]  # fmt: skip
+    cases = [CaseScores("p1", (*rows, missed), 0.0)]
+    ours, paper = (review_by(rule, cases, judged, THRESHOLDS) for rule in (OURS, PAPER))
+    assert (ours.looks, ours.wrong, ours.flagged, ours.wrong_found) == (5, 3, 2, 2)
+    assert (paper.looks, paper.wrong, paper.flagged, paper.wrong_found) == (5, 3, 4, 2)
