@@ -6,7 +6,9 @@ from pathlib import Path
 
 from . import RESEARCH_USE_ONLY
 from .case_result import CaseResult, Light, SegmentReport
+from .quality.conformal import COVERAGE
 
+_FIRST = 5
 _STYLES = {Light.GREEN: "green", Light.YELLOW: "yellow", Light.RED: "bold red", Light.GREY: "dim"}
 
 
@@ -21,14 +23,15 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
     table.add_column("light", no_wrap=True)
     table.add_column("structure", no_wrap=True)
     table.add_column("side", no_wrap=True)
-    for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "uncert.", "Dice*"):
+    for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "Dice*"):
         table.add_column(name, justify="right", no_wrap=True)
     for report in result.reports:
         style = _STYLES[report.light]
         table.add_row(f"[{style}]● {report.light.word}[/]", *(escape(cell) for cell in _cells(report)))
     console.print(table)
     console.print(
-        "* Dice coefficient predicted from the uncertainty. Asymmetry: right minus left, in percent of their mean.\n"
+        f"* Dice coefficient that the calibration predicts, in brackets the range that holds it with {COVERAGE:.0%} probability.\n"
+        "  Asymmetry: right minus left, in percent of their mean.\n"
         "  (cut): the field of view does not show the whole structure, its volume is too small.",
         style="dim",
     )
@@ -36,6 +39,9 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
         console.print(f"[yellow]Warning:[/] {escape(warning)}")
     counts = {light: sum(report.light is light for report in result.reports) for light in Light}
     console.print("Lights: " + ", ".join(f"[{_STYLES[light]}]{n} {light.word}[/]" for light, n in counts.items()))
+    first = _first_to_review(result)
+    if first:
+        console.print(f"To look at first: {escape('; '.join(first))}")
     console.print(f"[bold]{RESEARCH_USE_ONLY}[/]")
     if folder is not None:
         console.print(f"Files in {escape(str(folder))}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
@@ -44,7 +50,7 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
 def _cells(report: SegmentReport) -> list[str]:
     name, side, found = report.segment.structure.name, report.segment.side.value, report.measurements
     if found is None:
-        return [name, side, "absent", *[""] * 8]
+        return [name, side, "absent", *[""] * 7]
     return [
         name + (" (cut)" if found.truncated_by else ""),
         side,
@@ -53,9 +59,22 @@ def _cells(report: SegmentReport) -> list[str]:
         f"{found.mean_hu:.0f}",
         *(f"{100 * share:.0f}" for share in (found.fat_fraction, found.composite_fraction, found.lean_fraction)),
         _number(report.asymmetry_percent, "+.0f"),
-        _number(report.uncertainty, ".1e"),
-        _number(report.predicted_dice, ".2f"),
+        _number(report.predicted_dice, ".2f") + _range(report.dice_interval),
     ]
+
+
+def _first_to_review(result: CaseResult) -> list[str]:
+    """The flagged segments at the head of the review queue, the rest as a number."""
+    from .review.rows import make_rows, worst_first
+
+    flagged = [row for row in worst_first(make_rows(result.reports)) if row.needs_review]
+    names = {report.segment.key: report.segment.name for report in result.reports}
+    more = [f"and {len(flagged) - _FIRST} more"] if len(flagged) > _FIRST else []
+    return [*(names[row.key] for row in flagged[:_FIRST]), *more]
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else " ({:.2f}-{:.2f})".format(*interval)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..quality.conformal import COVERAGE
+
 NO_VALUE = "–"
 
 
@@ -50,7 +52,8 @@ COLUMNS: tuple[Column, ...] = (
     _number("volume_cc", "Volume", "cc", ".1f", "Volume of the label; of the part inside the scan where it is truncated."),
     _number(
         "predicted_dice", "Predicted Dice", "", ".2f",
-        "Overlap with an expert's label that the calibration predicts; in brackets the range that holds most cases like it.",
+        "Overlap with an expert's label that the calibration predicts; in brackets the range that holds it with a probability of "
+        f"{COVERAGE:.0%}.",
     ),
     _number("volume_cc_per_m2", "Volume / height²", "cc/m²", ".1f", "Volume divided by the square of the patient's height."),
     _number("mean_hu", "Mean density", "HU", ".1f", "Mean of the Hounsfield units inside the label."),

@@ -7,6 +7,7 @@ from review_cases import LABEL, Clock, grown, make_case, mask_of
 
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.case_result import Light, ReviewState, Scores
+from MSKSegmentLib.console import print_result
 from MSKSegmentLib.export.segmentation_file import review_status
 from MSKSegmentLib.review import ReviewSession, make_rows, worst_first
 from MSKSegmentLib.review.evidence import evidence_lines, probability_text
@@ -145,6 +146,17 @@ def test_a_correction_moves_no_other_row():
     changed = {row.key for row in session.rows() if row != before[row.key]}
     assert changed == {"PI_right", "PE_right", "PE_left"}
     assert session.row("PI_left").needs_review
+
+
+def test_the_command_line_names_what_to_look_at_first(capsys):
+    result = make_case()[0]
+    print_result(result, None)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "To look at first: Gluteus maximus, right; Gluteus medius, left; Obturator externus, right; Piriformis, left; " in said
+    assert "Semitendinosus, left; and 1 more" in said and "0.73 (0.65-0.77)" in said
+    good = tuple(replace(report, light=Light.GREEN) for report in result.reports if report.measurements)
+    print_result(replace(result, reports=good), None)
+    assert "To look at first" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
