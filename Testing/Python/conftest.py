@@ -36,12 +36,17 @@ def shared():
     return SHARED
 
 
-@pytest.fixture
-def phantom():
+def phantom_volume():
+    """The phantom on its grid of 4 x 4 x 6 mm."""
     from MSKSegmentLib.ct.volume import CTVolume, Geometry
 
     hu = phantom_hu()
     return CTVolume(hu, Geometry(size=hu.shape[::-1], spacing=(4.0, 4.0, 6.0), origin=(-150.0, -120.0, 30.0)))
+
+
+@pytest.fixture
+def phantom():
+    return phantom_volume()
 
 
 @pytest.fixture

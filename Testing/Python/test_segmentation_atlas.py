@@ -1,4 +1,4 @@
-"""Right and left on two real bodies, whole, in parts and fused, at 3 mm."""
+"""Right and left on two real bodies, whole, in parts and fused, at 4 mm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from MSKSegmentLib.anatomy import structure_of
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.segmentation import split_sides
 
-STEP = 3
+STEP = 4
 SACRUM = structure_of("SACRUM").index
 PELVIS = structure_of("PELVIS").index
 AD = structure_of("AD").index

@@ -8,11 +8,6 @@ pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)
 
 
-@pytest.fixture
-def page(start, visit, case):
-    return opened(visit(start(case).address))
-
-
 def test_the_table_is_worst_first_with_words_for_lights_and_can_be_sorted(page):
     assert shown_keys(page)[:2] == ["FEMUR_right", "FEMUR_left"]
     assert len(shown_keys(page)) == 43

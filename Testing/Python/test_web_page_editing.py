@@ -10,11 +10,6 @@ pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)
 
 
-@pytest.fixture
-def page(start, visit, case):
-    return opened(visit(start(case).address))
-
-
 def test_a_painted_stroke_changes_the_row_and_can_be_undone_and_redone(page):
     row(page, MUSCLE).click()
     page.locator("#edit-toggle").click()
@@ -59,6 +54,7 @@ def test_the_scissors_cut_what_is_drawn_around(page):
     row(page, MUSCLE).click()
     page.locator("#edit-toggle").click()
     page.locator("#tool-scissors").click()
+    page.wait_for_selector("#tool-scissors[aria-pressed=true]")
     page.locator("#scissors-slice").uncheck()
     before = float(cell(page, MUSCLE, "volume_cc"))
     box = page.locator(".view.axial").bounding_box()

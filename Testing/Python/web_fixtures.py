@@ -1,8 +1,12 @@
 """Fixtures for tests with a real server, the real page and a real Chromium, for files that name this one in pytest_plugins."""
 
+from contextlib import contextmanager
+
 import pytest
+from conftest import phantom_volume
 from web_cases import make_case
 from web_chromium import chromium
+from web_page import opened
 from web_process import REAL, Server
 
 SLOW_MS = 60_000
@@ -42,9 +46,9 @@ def serve():
         server.close()
 
 
-@pytest.fixture
-def visit(browser):
-    """Open an address as a new person; gives the page, which must not have complained or asked other hosts at the end.
+@contextmanager
+def visiting(browser):
+    """Gives what opens an address as a new person; the pages must not have complained or asked other hosts at the end.
 
     With `errors` off, scripts may fail: trame's do when their connection is lost. `script` runs before the page's own.
     """
@@ -72,6 +76,37 @@ def visit(browser):
     for context in contexts:
         context.close()
     assert not complaints
+
+
+@pytest.fixture
+def visit(browser):
+    """Open an address as a new person, see `visiting`."""
+    with visiting(browser) as open_address:
+        yield open_address
+
+
+@pytest.fixture(scope="module")
+def window(browser, tmp_path_factory):
+    """A window at a list of results, and their folder: starting a server takes longer than most tests of the page."""
+    folder = tmp_path_factory.mktemp("review")
+    make_case(folder / "case0", phantom_volume(), ("red", "yellow"))
+    server = Server(folder, program=REAL, cwd=folder)
+    with visiting(browser) as open_address:
+        yield open_address(server.address), folder
+    server.close()
+
+
+@pytest.fixture
+def page(window, phantom):
+    """The window with a result that nobody has opened before, when its pictures are there."""
+    shown, folder = window
+    name = "case0"
+    if shown.locator("#close-case").count():
+        name = f"case{len(list(folder.glob('case*')))}"
+        make_case(folder / name, phantom, ("red", "yellow"))
+        shown.locator("#close-case").click()
+    shown.locator(f"#result-list tr[data-name={name}] button").click()
+    return opened(shown)
 
 
 @pytest.fixture
