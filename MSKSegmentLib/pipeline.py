@@ -88,8 +88,7 @@ def segment_case(
     with watch.stage("checks"):
         progress("checks", 0, 1)
         working = to_working_grid(volume)
-        findings = check_volume(working.volume)
-        warnings = (*working.volume.notes, *refuse(findings))
+        warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
         box = body_box(working.volume)
         assert box is not None, "a CT without a body has been refused by the checks"
         if settings.region is not None:
@@ -149,7 +148,7 @@ def segment_case(
         cut = [label for label, found in measurements.items() if found.truncated_by]
         off = deviations(placements(sides.labels, seen_grid, cut), calibration.reference if calibration else {})
         scores = make_scores(prediction.evidence, sides.labels, strays, uncertainties, metal_mm, off)
-        reports = make_reports(measurements, scores, calibration, passes, scan_cautions(findings), settings.lights)
+        reports = make_reports(measurements, scores, calibration, passes, scan_cautions(warnings), settings.lights)
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)

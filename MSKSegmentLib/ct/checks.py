@@ -11,6 +11,7 @@ from .cropping import CoarseBody, coarse_body
 from .field_of_view import anatomy_findings, edge_findings
 from .findings import Finding, refusal, warning
 from .hu_scale import scale_findings
+from .interpolated import interpolation_findings
 from .volume import CTVolume
 
 IN_PLANE_REFUSED_MM = (0.1, 6.0)
@@ -39,6 +40,7 @@ def check_volume(volume: CTVolume) -> tuple[Finding, ...]:
             )
         else:
             found += [*edge_findings(volume, body), *anatomy_findings(volume, body), *metal_findings(volume, body)]
+            found += interpolation_findings(volume)
     return tuple(sorted(found, key=lambda finding: finding.severity != "refusal"))
 
 
@@ -88,12 +90,12 @@ def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
         found.append(
             warning(
                 "slice_interval",
-                f"The slice interval of {interval:.3g} mm is coarse; volumes of small muscles are uncertain.",
+                f"The slices lie far apart ({interval:.3g} mm); volumes of small muscles are uncertain.",
             )
         )
     elif interval < INTERVAL_WARNED_MM[0]:
         found.append(
-            warning("fine_slices", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
+            warning("slice_interval", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
         )
     return tuple(found)
 

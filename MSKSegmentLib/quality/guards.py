@@ -9,7 +9,6 @@ import numpy as np
 from ..anatomy import segments
 from ..case_result import Scores
 from ..ct.checks import METAL_HU
-from ..ct.findings import Finding
 from ..ct.volume import Geometry
 
 # A few bright voxels are a calcification or noise; an implant or a nail is more.
@@ -19,13 +18,14 @@ METAL_REACH_MM = 30.0
 # Robust z scores against the calibration cases: beyond these a volume or a place is not that of an ordinary patient.
 MOST_VOLUME_DEVIATION = 5.0
 MOST_POSITION_DEVIATION = 6.0
-# Findings on the scan as a whole that a calibration knows nothing of: by code, the reason that they give each segment.
+# Warnings on the scan as a whole (`ct.checks`) of things that the network's passes do not feel: how their sentences begin, and the
+# reason that they give each segment. What a scan shows is left to the scores, and metal to the distance from it.
 SCAN_CAUTIONS = {
-    "in_plane_spacing": "the scan's pixels are larger or smaller than usual",
-    "slice_interval": "the scan's slices lie far apart",
-    "shift": "the scan's Hounsfield units are shifted",
-    "no_air": "the scan shows no air around the body",
-    "no_hip_or_thigh": "the scan does not seem to show hips or thighs",
+    "The pixel spacing": "the scan's pixels are larger or smaller than usual",
+    "The slices lie far apart": "the scan's slices lie far apart",
+    "Most slices were interpolated": "most of the scan's slices were interpolated between others",
+    "Fat and muscle lie about": "the scan's Hounsfield units are shifted",
+    "The image holds no air": "the scan shows no air around the body",
 }
 
 
@@ -46,10 +46,9 @@ def _off(deviation: float) -> str:
     return f"{abs(deviation):.1f} deviations off the usual"
 
 
-def scan_cautions(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Reasons that hold for every segment, from the warnings on the scan."""
-    codes = [finding.code for finding in findings if finding.severity == "warning"]
-    return tuple(SCAN_CAUTIONS[code] for code in codes if code in SCAN_CAUTIONS)
+def scan_cautions(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Reasons that hold for every segment, from the sentences of the warnings on the scan."""
+    return tuple(reason for warning in warnings for start, reason in SCAN_CAUTIONS.items() if warning.startswith(start))
 
 
 def metal_distances(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> Mapping[int, float]:

@@ -25,6 +25,9 @@ YELLOW_NEEDS_DICE = 0.60
 # Aims for the calibration cases; half of what is promised for others.
 WRONG_GREENS = 0.005
 NEEDLESS_REDS = 0.05
+# A structure of its own has too few segments to keep to a share of half a percent: a single wrong green would rule out all.
+OWN_WRONG_GREENS = 0.02
+OWN_NEEDLESS_REDS = 0.10
 FEWEST_FAILURES = 5
 BINS = 40
 
@@ -74,21 +77,21 @@ def needed_dice(thresholds: DiceThresholds | Limits) -> tuple[float, float]:
     return max(inaccurate, GREEN_NEEDS_DICE), max(failed, YELLOW_NEEDS_DICE)
 
 
-def green_margin(slack: np.ndarray, wrong: np.ndarray, allowed: np.ndarray) -> float | None:
-    """The smallest margin that keeps wrong greens rare; None where no margin does.
+def green_margin(slack: np.ndarray, wrong: np.ndarray, allowed: np.ndarray, most: float = WRONG_GREENS) -> float | None:
+    """The smallest margin with which at most the share `most` of the greens is wrong; None where there is none.
 
     `slack` are those of cross-fitted predictions, `wrong` says which segments were inaccurate, `allowed` which may be green at all;
     all ``[n]``.
     """
-    return _margin(slack[allowed], wrong[allowed], WRONG_GREENS)
+    return _margin(slack[allowed], wrong[allowed], most)
 
 
-def red_margin(excess: np.ndarray, needless: np.ndarray) -> float | None:
-    """The smallest margin that keeps needless reds rare; None where no margin does.
+def red_margin(excess: np.ndarray, needless: np.ndarray, most: float = NEEDLESS_REDS) -> float | None:
+    """The smallest margin with which at most the share `most` of the reds is needless; None where there is none.
 
     `excess` is the predicted log error minus that of a failed segment, `needless` says which segments were accurate; both ``[n]``.
     """
-    return _margin(excess, needless, NEEDLESS_REDS)
+    return _margin(excess, needless, most)
 
 
 def _margin(height: np.ndarray, bad: np.ndarray, most: float) -> float | None:
@@ -157,7 +160,8 @@ def fit_limits(
         wrong[chosen] = dice[chosen] < found.inaccurate
         reach = reaches.of(name)
         bound[chosen] = np.nan if reach is None else errors[chosen] + reach.high - log_error(yellow)
-    allowed = bound <= 0
+    # What can never be green has no say in how much green asks for.
+    allowed = (bound <= 0) & np.array([not item.truncated and not item.cautions for item in observations], bool)
     total = int(wrong.sum())
     if total < FEWEST_FAILURES:
         why = f"only {total} of all calibration segments were inaccurate, {FEWEST_FAILURES} are needed"
@@ -169,8 +173,8 @@ def fit_limits(
         own = int(wrong[chosen].sum()) >= FEWEST_FAILURES
         mine_green, mine_red = all_green, all_red
         if own:
-            mine_green = _stricter(all_green, green_margin(slack[chosen], wrong[chosen], allowed[chosen]))
-            mine_red = _stricter(all_red, red_margin(excess[chosen], ~wrong[chosen]))
+            mine_green = _stricter(all_green, green_margin(slack[chosen], wrong[chosen], allowed[chosen], OWN_WRONG_GREENS))
+            mine_red = _stricter(all_red, red_margin(excess[chosen], ~wrong[chosen], OWN_NEEDLESS_REDS))
         here = [item for item, inside in zip(observations, chosen, strict=True) if inside]
         limits[name] = _limits(here, found, mine_green, mine_red, own, features)
     return limits, missing, failure_curve(slack, wrong)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..case_result import Scores
+from .guards import score_cautions
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Observation:
     `uncertainty` is the paper's score, also ``scores.mean_variance``. `volume_ratio` is the true volume divided by the predicted
     one, `hu_difference` the true mean HU minus the predicted one; None where the truth lacks the segment. `ordinary` is False for
     scans that were made to break a network: what is normal for a structure is learned from the others; `condition` says in a
-    word what was done to it. `truncated` says that the field of view cuts the segment.
+    word what was done to it. `truncated` says that the field of view cuts the segment, `scan_cautions` are what speaks against the
+    scan as a whole (see `guards`).
     """
 
     patient: str
@@ -31,11 +33,18 @@ class Observation:
     ordinary: bool = True
     truncated: bool = False
     condition: str = ""
+    scan_cautions: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> Scores:
         """The scores; of older runs, which kept nothing else, the uncertainty alone."""
         return self.scores or Scores(mean_variance=self.uncertainty)
+
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Everything from outside the network that rules out a green light."""
+        return (*self.scan_cautions, *score_cautions(self.evidence))
 
 
 def patients_of(observations: Iterable[Observation]) -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..case_result import Light
 from ..quality.calibration import Calibration, Observation, calibrate
-from ..quality.guards import score_cautions
 from ..quality.observations import folds, patients_of
 from ..quality.paper_rule import DiceThresholds, dice_thresholds
 from ..quality.quality_model import Estimate
@@ -68,7 +67,7 @@ def judge(
 ) -> list[Judged]:
     """Each observation judged by a calibration that has not seen its patient; `passes` are those of its run.
 
-    Guards that follow from a segment's scores and truncation are at work; warnings on the scan are not known here.
+    Guards are at work as in a run: truncation, those that follow from the scores, and warnings on the scan where they were kept.
     """
     return [_judged(item, calibration, passes, thresholds) for item in observations]
 
@@ -114,9 +113,8 @@ def lights_table(judged: Sequence[Judged]) -> list[str]:
 
 def _judged(item: Observation, calibration: Calibration, passes: int, thresholds: Thresholds) -> Judged:
     cut = ("field of view",) if item.truncated else ()
-    cautions = score_cautions(item.evidence)
-    ours = rate(item.abbreviation, item.evidence, cut, calibration, passes, cautions)
-    paper = rate_by_paper(item.abbreviation, item.uncertainty, cut, calibration, passes, cautions)
+    ours = rate(item.abbreviation, item.evidence, cut, calibration, passes, item.cautions)
+    paper = rate_by_paper(item.abbreviation, item.uncertainty, cut, calibration, passes, item.cautions)
     limits = thresholds.get(item.abbreviation)
     return Judged(
         observation=item,

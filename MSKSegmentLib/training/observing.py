@@ -13,6 +13,7 @@ from ..case_result import SCORE_NAMES
 from ..errors import InputError
 from ..pipeline import Settings, segment_case
 from ..quality.calibration import Calibration
+from ..quality.guards import scan_cautions
 from ..quality.observations import Observation
 from .evaluation_folder import read_evaluation
 from .evaluation_tables import CaseScores
@@ -30,10 +31,10 @@ def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = No
     Missed segments have no evidence, and slivers no meaning; neither is observed. With a `reference` the deviations of
     volumes and places are those from it, also where the run had none.
     """
-    ordinary, condition = is_ordinary(case.facts), _condition(case.facts)
+    ordinary, condition, cautions = is_ordinary(case.facts), _condition(case.facts), scan_cautions(case.facts.get("warnings", ()))
     rows = with_deviations(case, reference).rows if reference else case.rows
     return [
-        _observation(case.name, row, ordinary, condition)
+        _observation(case.name, row, ordinary, condition, cautions)
         for row in rows
         if row.outcome in (Outcome.COMPARED, Outcome.FALSE) and (row.uncertainty is not None or row.scores is not None)
     ]
@@ -100,7 +101,7 @@ def _segmented(
     rows = with_reports(rows, {report.segment.key: report for report in result.reports})
     rows = with_centroids(rows, within(case.truth, scope), within(result.labels, scope), case.volume.geometry)
     false_cc = false_muscle_cc(case.truth, result.labels, case.volume.geometry, scope)
-    return CaseScores(case.name, tuple(rows), false_cc, case.facts)
+    return CaseScores(case.name, tuple(rows), false_cc, {**case.facts, "warnings": list(result.warnings)})
 
 
 def write_observations(path: Path, observations: Iterable[Observation]) -> None:
@@ -116,7 +117,7 @@ def write_observations(path: Path, observations: Iterable[Observation]) -> None:
             writer.writerow({name: _cell(value) for name, value in line.items()})
 
 
-def _observation(patient: str, row: Row, ordinary: bool, condition: str) -> Observation:
+def _observation(patient: str, row: Row, ordinary: bool, condition: str, cautions: tuple[str, ...]) -> Observation:
     found = row.outcome is Outcome.COMPARED
     shift = None
     if found and row.mean_hu_true is not None and row.mean_hu_predicted is not None:
@@ -136,6 +137,7 @@ def _observation(patient: str, row: Row, ordinary: bool, condition: str) -> Obse
         ordinary=ordinary,
         truncated=bool(row.truncated),
         condition=condition,
+        scan_cautions=cautions,
     )
 
 

@@ -1,0 +1,46 @@
+"""Slices that were not scanned but interpolated between others: the scan is coarser than its slice interval says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .findings import Finding, warning
+from .volume import CTVolume
+
+# Every second slice interpolated makes a share of half, less what lies at the ends.
+TOLD_SHARE = 0.4
+# By half a unit the mean of two whole numbers may be off, and its neighbours were rounded too; noise between slices is more.
+LARGEST_OFFSET_HU = 0.75
+# Neighbours without any noise between them (a phantom, repeated slices) are no means of each other.
+LEAST_DIFFERENCE_HU = 2.0
+BODY_HU = -300
+STRIDE = 4
+FEWEST_PIXELS = 50
+
+
+def interpolation_findings(volume: CTVolume) -> tuple[Finding, ...]:
+    """A warning where most slices are the mean of the slices beside them, to within rounding; reads every fourth pixel."""
+    share = interpolated_share(volume.hu)
+    if share < TOLD_SHARE:
+        return ()
+    return (
+        warning(
+            "interpolated",
+            f"Most slices were interpolated between others ({share:.0%} of them); the scan is coarser than its slice interval, and "
+            "borders are off where a muscle changes between the slices that were scanned.",
+        ),
+    )
+
+
+def interpolated_share(hu: np.ndarray) -> float:
+    """Share of the inner slices of int16 ``[z, y, x]`` whose body is the mean of both neighbours' though these differ."""
+    found = judged = 0
+    for k in range(1, len(hu) - 1):
+        below, here, above = (plane[::STRIDE, ::STRIDE].astype(np.float32) for plane in hu[k - 1 : k + 2])
+        body = (below > BODY_HU) & (here > BODY_HU) & (above > BODY_HU)
+        if np.count_nonzero(body) < FEWEST_PIXELS:
+            continue
+        judged += 1
+        if np.median(np.abs(above - below)[body]) >= LEAST_DIFFERENCE_HU:
+            found += bool(np.median(np.abs((above + below) / 2 - here)[body]) <= LARGEST_OFFSET_HU)
+    return found / judged if judged else 0.0
