@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct.volume import CTVolume
 from ..network.bayesian_unet import BayesianUNet
+from .crop import body_windows
 from .evidence import PassVotes, SliceEvidence, likeliest
 from .sampler import SampledSlice, Sampler
 from .slices import SlicePlan, SliceReader, plan_slices
@@ -61,20 +62,22 @@ def predict(
     plan = plan_slices(volume, preprocessing, spec, every)
     reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
     sampler = Sampler(network, device, passes, seed, backends)
+    windows = body_windows(volume, plan, 2 ** (spec.levels - 1), passes)
     shape = volume.hu[::every].shape
     classes = np.zeros(shape, np.uint8)
     uncertainty = np.zeros(shape, np.float32)
     evidence: list[SliceEvidence] = []
     before: tuple[float, SampledSlice | None] | None = None
     written = -1
-    for index, level in enumerate(plan.levels):
+    for index, (level, window) in enumerate(zip(plan.levels, windows, strict=True)):
         checkpoint()
         position = level / every
         sampled = None
-        if not reader.is_empty(level):
+        if window is not None and not reader.is_empty(level):
             image = reader.read(level)
-            votes = partial(PassVotes, reader.hu_of(image), spec.classes, position)
-            sampled = sampler.sample(image, index, checkpoint, votes)
+            hu, strips = reader.hu_of(image)[window.inside], window.strips(plan.grid[1])
+            votes = partial(PassVotes, hu, spec.classes, position, strips)
+            sampled = window.pasted(sampler.sample(image[window.inside], index, checkpoint, votes))
             if sampled.evidence is not None and sampled.evidence.structures.size:
                 evidence.append(sampled.evidence)
         for k in range(written + 1, int(np.floor(position + 1e-6)) + 1):
