@@ -16,6 +16,7 @@ from ..ct.volume import CTVolume
 from ..network.bayesian_unet import BayesianUNet
 from .crop import body_windows
 from .evidence import PassVotes, SliceEvidence, likeliest
+from .lookahead import OneBehind, one_ahead
 from .sampler import SampledSlice, Sampler
 from .slices import SlicePlan, SliceReader, plan_slices
 
@@ -63,31 +64,47 @@ def predict(
     reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
     sampler = Sampler(network, device, passes, seed, backends)
     windows = body_windows(volume, plan, 2 ** (spec.levels - 1), passes)
-    shape = volume.hu[::every].shape
-    classes = np.zeros(shape, np.uint8)
-    uncertainty = np.zeros(shape, np.float32)
+    slices = _Slices(volume.hu[::every].shape, plan)
     evidence: list[SliceEvidence] = []
-    before: tuple[float, SampledSlice | None] | None = None
-    written = -1
-    for index, (level, window) in enumerate(zip(plan.levels, windows, strict=True)):
-        checkpoint()
-        position = level / every
-        sampled = None
-        if window is not None and not reader.is_empty(level):
-            image = reader.read(level)
-            hu, strips = reader.hu_of(image)[window.inside], window.strips(plan.grid[1])
-            votes = partial(PassVotes, hu, spec.classes, position, strips)
-            sampled = window.pasted(sampler.sample(image[window.inside], index, checkpoint, votes))
-            if sampled.evidence is not None and sampled.evidence.structures.size:
-                evidence.append(sampled.evidence)
-        for k in range(written + 1, int(np.floor(position + 1e-6)) + 1):
-            at = _between(before, (position, sampled), k)
+
+    def read(index: int) -> Tensor | None:
+        level = plan.levels[index]
+        return None if windows[index] is None or reader.is_empty(level) else reader.read(level)
+
+    with OneBehind() as behind:
+        for index, image in enumerate(one_ahead(read, range(len(plan.levels)))):
+            checkpoint()
+            position, window, sampled = plan.levels[index] / every, windows[index], None
+            if image is not None and window is not None:
+                hu, strips = reader.hu_of(image)[window.inside], window.strips(plan.grid[1])
+                votes = partial(PassVotes, hu, spec.classes, position, strips)
+                sampled = window.pasted(sampler.sample(image[window.inside], index, checkpoint, votes))
+                if sampled.evidence is not None and sampled.evidence.structures.size:
+                    evidence.append(sampled.evidence)
+            behind.call(slices.add, position, sampled)
+            progress(index + 1, len(plan.levels))
+    return Prediction(slices.classes, slices.uncertainty, tuple(sampler.used), tuple(sampler.warnings), tuple(evidence))
+
+
+class _Slices:
+    """The result, filled slice by slice as levels come in."""
+
+    def __init__(self, shape: tuple[int, ...], plan: SlicePlan) -> None:
+        self.classes = np.zeros(shape, np.uint8)
+        self.uncertainty = np.zeros(shape, np.float32)
+        self._plan = plan
+        self._before: tuple[float, SampledSlice | None] | None = None
+        self._written = -1
+
+    @torch.inference_mode()
+    def add(self, position: float, sampled: SampledSlice | None) -> None:
+        """Write the slices up to this position; None where nothing was sampled."""
+        for k in range(self._written + 1, int(np.floor(position + 1e-6)) + 1):
+            at = _between(self._before, (position, sampled), k)
             if at is not None:
-                classes[k], uncertainty[k] = _to_ct_slice(at, plan, shape[1:])
-            written = k
-        before = (position, sampled)
-        progress(index + 1, len(plan.levels))
-    return Prediction(classes, uncertainty, tuple(sampler.used), tuple(sampler.warnings), tuple(evidence))
+                self.classes[k], self.uncertainty[k] = _to_ct_slice(at, self._plan, self.classes.shape[1:])
+            self._written = k
+        self._before = (position, sampled)
 
 
 def _between(
