@@ -49,6 +49,21 @@ def test_the_worst_is_selected_first_and_next_flagged_goes_round(page):
     page.wait_for_selector("tr.selected[data-key=FEMUR_right]")
 
 
+def test_reasons_are_in_sight_and_scores_unfold(page):
+    said = page.locator(".reasons")
+    assert "Predicted Dice 0.62 (0.49 to 0.68)." in said.inner_text()
+    assert "inaccurate or failed: 95\N{NO-BREAK SPACE}%." in said.inner_text() and "agree with each other" not in said.inner_text()
+    page.locator("#evidence summary").click()
+    page.wait_for_function("document.querySelector('.reasons').innerText.includes('a Dice of 0.77, 0.52 in its worst slices')")
+    dice = page.locator("tr[data-key=FEMUR_right] td.col-predicted_dice")
+    assert dice.inner_text() == "0.62" and dice.get_attribute("title") == "0.62 (0.49–0.68)"
+    page.locator("#table-wide").click()
+    page.wait_for_function("document.querySelector('tr[data-key=FEMUR_right] .interval').offsetWidth > 0")
+    # A result of before there were scores has nothing to unfold.
+    row(page, "VLVI_left").click()
+    page.wait_for_selector("#evidence", state="detached")
+
+
 def test_a_row_jumps_to_its_worst_slice_and_shows_its_numbers(page):
     place = page.locator("#place-Red").inner_text()
     axial = picture(page, "axial")
