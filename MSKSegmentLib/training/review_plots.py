@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .evaluation_plots import new_figure
-from .review_saving import SHARES, ReviewSaving
+from .review_saving import BEST, QUEUE, SHARES, UNCERTAINTY, ReviewSaving
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LOOKS: dict[str, dict[str, Any]] = {
-    "Review queue": {"color": "#0072b2", "linewidth": 2.2},
-    "Uncertainty alone": {"color": "#d55e00", "linewidth": 1.4, "linestyle": "--"},
-    "Errors known": {"color": "#6b6b6b", "linewidth": 1.0, "linestyle": ":"},
+    QUEUE: {"color": "#0072b2", "linewidth": 2.2},
+    UNCERTAINTY: {"color": "#d55e00", "linewidth": 1.4, "linestyle": "--"},
+    BEST: {"color": "#6b6b6b", "linewidth": 1.0, "linestyle": ":"},
 }
 
 
@@ -33,7 +33,8 @@ def plot_review(saving: ReviewSaving) -> Figure:
             if np.isfinite(curve).all():
                 axes.plot(100 * SHARES, 100 * curve, label=name, **_LOOKS[name])
         axes.axvline(flagged, color="black", linewidth=0.8)
-        axes.annotate(f"flagged {flagged:.0f} %", (flagged, 2), (4, 0), textcoords="offset points", fontsize=7)
+        shift, side = (-4, "right") if flagged > 50 else (4, "left")
+        axes.annotate(f"flagged {flagged:.0f} %", (flagged, 2), (shift, 0), textcoords="offset points", fontsize=7, ha=side)
         axes.set_xlim(0, 100)
         axes.set_ylim(0, 101)
         axes.set_xlabel("Structures looked at (% of all cases' structures)")

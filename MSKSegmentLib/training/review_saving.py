@@ -19,6 +19,9 @@ from .metrics import Outcome, Row
 
 # Points of a curve over the share of all structures looked at, from none to all.
 SHARES = np.linspace(0, 1, 101)
+# The part of the queue that a reviewer in a hurry gets through.
+FIRST_PART = 0.25
+QUEUE, UNCERTAINTY, BEST = "Review queue", "Uncertainty alone", "Errors known"
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def saving_sentences(saving: ReviewSaving, minutes: ReviewMinutes | None = None)
     if not saving.looks:
         return ["There was nothing to review."]
     left = saving.wrong - saving.wrong_found
-    return [
+    sentences = [
         f"Of {saving.looks} structures in {saving.cases} cases, {saving.flagged} ({_percent(saving.flagged, saving.looks)}) are "
         f"flagged. Among them are {saving.wrong_found} of the {saving.wrong} inaccurate or failed ones "
         f"({_percent(saving.wrong_found, saving.wrong)}) and {saving.failed_found} of the {saving.failed} failed ones "
@@ -133,6 +136,18 @@ def saving_sentences(saving: ReviewSaving, minutes: ReviewMinutes | None = None)
         f"{saving.correcting_found:.1f} min per case ({saving.correcting:.1f} min for all errors; {minutes.inaccurate:g} min for "
         f"an inaccurate, {minutes.failed:g} min for a failed structure). The minutes are assumptions.",
     ]
+    return [*sentences, _order_sentence(saving)] if saving.wrong else sentences
+
+
+def _order_sentence(saving: ReviewSaving) -> str:
+    """What the order alone is worth, whatever is flagged."""
+    first = int(np.flatnonzero(np.isclose(SHARES, FIRST_PART))[0])
+    found = {name: f"{curve[first]:.0%}" for name, curve in saving.curves.items()}
+    return (
+        f"The first {FIRST_PART:.0%} of the queue hold {found[QUEUE]} of the inaccurate or failed structures "
+        f"({saving.weight_curves[QUEUE][first]:.0%} by weight); by uncertainty alone {found[UNCERTAINTY]}, with the errors known "
+        f"{found[BEST]}."
+    )
 
 
 def _looks(case: Sequence[RatedRow], thresholds: Mapping[str, tuple[float, float]]) -> list[_Look]:
@@ -189,9 +204,9 @@ def _curve(
 
 # By name in the figure. A look without an uncertainty, at what was not found, comes last by uncertainty.
 _ORDERS: dict[str, Callable[[_Look], tuple[float, ...]]] = {
-    "Review queue": lambda look: (float(look.queue_place[0]), look.queue_place[1]),
-    "Uncertainty alone": lambda look: (-look.uncertainty,),
-    "Errors known": lambda look: (float(not look.wrong), -look.priority.weight),
+    QUEUE: lambda look: (float(look.queue_place[0]), look.queue_place[1]),
+    UNCERTAINTY: lambda look: (-look.uncertainty,),
+    BEST: lambda look: (float(not look.wrong), -look.priority.weight),
 }
 
 

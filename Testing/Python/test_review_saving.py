@@ -94,7 +94,10 @@ def test_nothing_to_review():
 
 
 def test_sentences_state_counts_and_assumptions():
-    first, second = saving_sentences(simulate_review([case()], THRESHOLDS))
+    first, second, third = saving_sentences(simulate_review([case()], THRESHOLDS))
+    assert "The first 25% of the queue hold 50% of the inaccurate or failed structures" in third
+    assert "by uncertainty alone 50%, with the errors known 50%." in third
+    assert len(saving_sentences(simulate_review([case()[2:]], THRESHOLDS))) == 2
     assert "Of 4 structures in 1 cases, 2 (50 %) are flagged." in first and "1 of the 2 inaccurate or failed ones (50 %)" in first
     assert "1 of the 1 failed ones (100 %); 1 stay uncorrected." in first
     assert "looking takes 1.0 instead of 2.0 min per case: 1.0 min (50 %) saved" in second and "assumptions" in second
