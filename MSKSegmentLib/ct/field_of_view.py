@@ -110,4 +110,4 @@ def _compact(bone: np.ndarray) -> np.ndarray:
         for dy in (-1, 0, 1)
         for dx in (-1, 0, 1)
     )
-    return bone & (around >= 5)
+    return bone & (around >= 4)

@@ -60,7 +60,7 @@ def test_one_leg_passes_without_a_word() -> None:
 def test_pelvis_like_section_passes_without_a_word() -> None:
     assert codes(cylinder((170, 110), ((-90, 0, 24), (90, 0, 24), (0, 70, 24)))) == []
     # Little dense bone is left in fragile hips.
-    assert codes(cylinder((170, 110), ((-90, 0, 10), (90, 0, 10)))) == []
+    assert codes(cylinder((170, 110), ((-90, 0, 8), (90, 0, 8)))) == []
 
 
 @pytest.mark.parametrize(
