@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..case_result import Scores
-from .evidence_features import risks
+from .evidence_features import SCAN_WARNING, risks
+from .isotonic import isotonic_curve
 from .observations import Observation, folds
 
 # Below an error of 2 % differences are those of voxels and of the hands that drew the truth.
 SMALLEST_ERROR = 0.02
-# What the rule may use, where the calibration cases have it. The quotient of overlap and union follows from the overlap. Metal,
-# volume and place tell of the patient and not of the network; they are guards, as other bodies than those of the calibration
-# must not shift the prediction.
+# What the rule may use, where the calibration cases have it. The quotient of overlap and union follows from the overlap. Volume
+# and place tell of the patient's build and are guards alone: bodies unlike those of the calibration must not shift predictions.
 USED = (
     "mean_variance",
     "mean_entropy",
@@ -32,13 +32,14 @@ USED = (
     "volume_cv",
     "sd_mean_hu",
     "stray_share",
+    "metal_distance_mm",
+    SCAN_WARNING,
 )
 # Share of the observations that must have a score for it to be used.
 LEAST_PRESENT = 0.99
 RIDGE = 0.02
 # An offset of its own weighs as much as that of all structures from so many patients on.
 SHRINKAGE_PATIENTS = 10.0
-BINS = 40
 FOLDS = 10
 
 
@@ -66,9 +67,11 @@ class DiceModel:
     pooled_offset: float
     knots: tuple[tuple[float, float], ...]
 
-    def predicted_errors(self, abbreviations: Sequence[str], scores: Sequence[Scores]) -> np.ndarray:
-        """Log errors ``[n]`` of segments; not a number where evidence is missing."""
-        index = risks(scores, self.features) @ np.array(self.weights)
+    def predicted_errors(
+        self, abbreviations: Sequence[str], scores: Sequence[Scores], warned: Sequence[bool]
+    ) -> np.ndarray:
+        """Log errors ``[n]`` of segments; not a number where evidence is missing. `warned` says whose scan was warned of."""
+        index = risks(scores, warned, self.features) @ np.array(self.weights)
         index += np.array([self.offsets.get(name, self.pooled_offset) for name in abbreviations], dtype=float)
         at, error = np.array(self.knots).T
         beyond = index - np.clip(index, at[0], at[-1])
@@ -76,8 +79,8 @@ class DiceModel:
 
     def contributions(self, scores: Scores, usual: Mapping[str, float]) -> dict[str, float]:
         """By how much each score raises the log error above that of the `usual` scores (score name -> value)."""
-        typical: dict[str, Any] = {name: usual.get(name) for name in self.features}
-        here, there = risks([scores, Scores(**typical)], self.features)
+        typical: dict[str, Any] = {name: usual.get(name) for name in self.features if name != SCAN_WARNING}
+        here, there = risks([scores, Scores(**typical)], [False, False], self.features)
         steps = np.array(self.weights) * (here - there)
         return {name: float(step) for name, step in zip(self.features, steps, strict=True) if np.isfinite(step)}
 
@@ -102,7 +105,7 @@ class DiceModel:
 
 def fit_dice_model(observations: Sequence[Observation], used: Sequence[str] = USED) -> DiceModel | None:
     """The rule for these observations; None where no score is there to learn from."""
-    table = risks([item.evidence for item in observations], used)
+    table = risks([item.evidence for item in observations], [bool(item.scan_cautions) for item in observations], used)
     names = [name for name, column in zip(used, table.T, strict=True) if _usable(column)]
     table = table[:, [list(used).index(name) for name in names]]
     whole = np.isfinite(table).all(axis=1)
@@ -115,7 +118,7 @@ def fit_dice_model(observations: Sequence[Observation], used: Sequence[str] = US
     rest = errors - table @ weights
     offsets, pooled = _offsets(kept, rest, groups)
     index = errors - rest + np.array([offsets[item.abbreviation] for item in kept])
-    return DiceModel(tuple(names), tuple(map(float, weights)), offsets, pooled, _knots(index, errors))
+    return DiceModel(tuple(names), tuple(map(float, weights)), offsets, pooled, isotonic_curve(index, errors, rising=True).knots)
 
 
 def cross_fitted(observations: Sequence[Observation], used: Sequence[str] = USED, number: int = FOLDS) -> np.ndarray:
@@ -129,7 +132,8 @@ def cross_fitted(observations: Sequence[Observation], used: Sequence[str] = USED
         inside = [item for item, where in zip(observations, parts, strict=True) if where == part]
         model = fit_dice_model([item for item, where in zip(observations, parts, strict=True) if where != part], used)
         if model is not None:
-            predicted[parts == part] = model.predicted_errors([o.abbreviation for o in inside], [o.evidence for o in inside])
+            names, warned = [item.abbreviation for item in inside], [bool(item.scan_cautions) for item in inside]
+            predicted[parts == part] = model.predicted_errors(names, [item.evidence for item in inside], warned)
     return predicted
 
 
@@ -172,18 +176,3 @@ def _offsets(
         share = patients / (patients + SHRINKAGE_PATIENTS)
         offsets[name] = float(share * rest[places].mean() + (1 - share) * pooled)
     return offsets, pooled
-
-
-def _knots(index: np.ndarray, errors: np.ndarray) -> tuple[tuple[float, float], ...]:
-    """The isotonic regression of errors on the index, by its blocks' centres so that it rises between them."""
-    from scipy.optimize import isotonic_regression
-
-    order = np.argsort(index, kind="stable")
-    bins = np.array_split(order, min(BINS, len(order)))
-    at, mean = (np.array([values[part].mean() for part in bins]) for values in (index, errors))
-    sizes = np.array([len(part) for part in bins], dtype=float)
-    fitted = isotonic_regression(mean, weights=sizes)
-    blocks = zip(fitted.blocks[:-1], fitted.blocks[1:], strict=True)
-    return tuple(
-        (float(np.average(at[first:last], weights=sizes[first:last])), float(fitted.x[first])) for first, last in blocks
-    )

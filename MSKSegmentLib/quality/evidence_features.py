@@ -70,9 +70,16 @@ FEATURES = (
     Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", 1),
 )
 BY_NAME = {feature.name: feature for feature in FEATURES}
+# Not a score of a segment: 1 where the scan as a whole was warned of (`guards.SCAN_CAUTIONS`).
+SCAN_WARNING = "scan_warning"
 
 
-def risks(scores: Sequence[Scores], names: Sequence[str]) -> np.ndarray:
-    """The risks of segments, float ``[segments, names]``; not a number where one cannot be told."""
-    chosen = [BY_NAME[name] for name in names]
-    return np.array([[feature.of(one) for feature in chosen] for one in scores], dtype=float).reshape(len(scores), len(chosen))
+def risks(scores: Sequence[Scores], warned: Sequence[bool], names: Sequence[str]) -> np.ndarray:
+    """The risks of segments, float ``[segments, names]``; not a number where one cannot be told.
+
+    `names` are those of scores or `SCAN_WARNING`, `warned` says whose scan was warned of.
+    """
+    columns = [
+        [float(one) for one in warned] if name == SCAN_WARNING else [BY_NAME[name].of(one) for one in scores] for name in names
+    ]
+    return np.array(columns, dtype=float).reshape(len(names), len(scores)).T

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .conformal import Reaches
 from .dice_model import SMALLEST_ERROR, log_error
+from .evidence_features import SCAN_WARNING
+from .isotonic import Curve, isotonic_curve
 from .observations import Observation, patients_of
 from .paper_rule import DiceThresholds, dice_thresholds
 
@@ -24,12 +25,13 @@ GREEN_NEEDS_DICE = 0.80
 YELLOW_NEEDS_DICE = 0.60
 # Aims for the calibration cases; half of what is promised for others.
 WRONG_GREENS = 0.005
-NEEDLESS_REDS = 0.05
-# A structure of its own has too few segments to keep to a share of half a percent: a single wrong green would rule out all.
-OWN_WRONG_GREENS = 0.02
-OWN_NEEDLESS_REDS = 0.10
+NEEDLESS_REDS = 0.04
+# Below this a structure's own segments say that the margins of all structures are not enough for it.
+SIGNIFICANCE = 0.05
+# Where the network is lost in a third of a scan, it also misses muscle that its passes agree about.
+FAILING_SHARE = 1 / 3
+FEWEST_IN_FAILING_SCAN = 3
 FEWEST_FAILURES = 5
-BINS = 40
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Limits:
 
     `dice_inaccurate` and `dice_failed` are the paper's thresholds, from the ordinary patients. Green needs a predicted Dice
     coefficient of `green_from` (None: nothing is green) whose lower bound reaches `lower_from`; below `red_below` it is red. `own`
-    says whether the margins are the structure's own or those of all structures. `usual` are the median scores of ordinary segments.
+    says whether enough of its own segments were inaccurate to check the margins of all structures against, and to widen them
+    where they do not hold. `usual` are the median scores of ordinary segments.
     """
 
     patients: int
@@ -54,18 +57,6 @@ class Limits:
     red_below: float
     own: bool
     usual: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A straight line between knots ``(x, y)`` with rising x, flat beyond them."""
-
-    knots: tuple[tuple[float, float], ...]
-
-    def at(self, x: float) -> float:
-        """The value at x."""
-        places, values = np.array(self.knots).T
-        return float(np.interp(x, places, values))
 
 
 def needed_dice(thresholds: DiceThresholds | Limits) -> tuple[float, float]:
@@ -106,30 +97,12 @@ def _margin(height: np.ndarray, bad: np.ndarray, most: float) -> float | None:
     return max(0.0, float(ranked[good[-1]])) if good.size else None
 
 
-def failure_curve(slack: np.ndarray, wrong: np.ndarray) -> Curve:
-    """Probability that a segment is inaccurate over its slack: isotonic, never quite 0 or 1 (half a case more on either side)."""
-    from scipy.optimize import isotonic_regression
-
-    known = np.isfinite(slack)
-    slack, wrong = slack[known], wrong[known]
-    order = np.argsort(slack, kind="stable")
-    bins = np.array_split(order, min(BINS, len(order)))
-    at = np.array([slack[part].mean() for part in bins])
-    share = np.array([wrong[part].mean() for part in bins])
-    sizes = np.array([len(part) for part in bins], dtype=float)
-    fitted = isotonic_regression(share, weights=sizes, increasing=False)
-    knots = []
-    for first, last in zip(fitted.blocks[:-1], fitted.blocks[1:], strict=True):
-        count = float(sizes[first:last].sum())
-        place = float(np.average(at[first:last], weights=sizes[first:last]))
-        knots.append((place, float((fitted.x[first] * count + 0.5) / (count + 1))))
-    return Curve(tuple(knots))
-
-
 def usual_scores(observations: Sequence[Observation], names: Sequence[str]) -> dict[str, float]:
     """Median of each score over the ordinary observations that have it."""
     found = {}
     for name in names:
+        if name == SCAN_WARNING:
+            continue
         values = [getattr(item.evidence, name) for item in observations if item.ordinary]
         known = [float(value) for value in values if value is not None]
         if known:
@@ -138,12 +111,12 @@ def usual_scores(observations: Sequence[Observation], names: Sequence[str]) -> d
 
 
 def fit_limits(
-    observations: Sequence[Observation], errors: np.ndarray, reaches: Reaches, features: Sequence[str]
+    observations: Sequence[Observation], errors: np.ndarray, upper: np.ndarray, features: Sequence[str]
 ) -> tuple[dict[str, Limits], dict[str, str], Curve | None]:
     """Limits by abbreviation, for other structures the reason why there are none, and the curve of the failure probability.
 
-    `errors` are cross-fitted log errors ``[n]`` of the observations, `reaches` those of log errors. The curve is None, and all
-    limits are missing, where too few of the segments were inaccurate.
+    `errors` are cross-fitted log errors ``[n]`` of the observations, `upper` the upper ends of their intervals. The curve is None,
+    and all limits are missing, where too few of the segments were inaccurate.
     """
     names = np.array([item.abbreviation for item in observations])
     dice = np.array([item.dice for item in observations])
@@ -158,10 +131,10 @@ def fit_limits(
         chosen, (green, yellow) = names == name, needed_dice(found)
         slack[chosen], excess[chosen] = log_error(green) - errors[chosen], errors[chosen] - log_error(yellow)
         wrong[chosen] = dice[chosen] < found.inaccurate
-        reach = reaches.of(name)
-        bound[chosen] = np.nan if reach is None else errors[chosen] + reach.high - log_error(yellow)
+        bound[chosen] = upper[chosen] - log_error(_lowest(yellow))
     # What can never be green has no say in how much green asks for.
-    allowed = (bound <= 0) & np.array([not item.truncated and not item.cautions for item in observations], bool)
+    guarded = np.array([item.truncated or bool(item.cautions) for item in observations], bool)
+    allowed = (bound <= 0) & ~guarded & ~_in_failing_scans(excess, [item.patient for item in observations])
     total = int(wrong.sum())
     if total < FEWEST_FAILURES:
         why = f"only {total} of all calibration segments were inaccurate, {FEWEST_FAILURES} are needed"
@@ -172,12 +145,43 @@ def fit_limits(
         chosen = names == name
         own = int(wrong[chosen].sum()) >= FEWEST_FAILURES
         mine_green, mine_red = all_green, all_red
-        if own:
-            mine_green = _stricter(all_green, green_margin(slack[chosen], wrong[chosen], allowed[chosen], OWN_WRONG_GREENS))
-            mine_red = _stricter(all_red, red_margin(excess[chosen], ~wrong[chosen], OWN_NEEDLESS_REDS))
+        if own and _misled(slack[chosen & allowed], wrong[chosen & allowed], all_green, WRONG_GREENS):
+            mine_green = _stricter(all_green, green_margin(slack[chosen], wrong[chosen], allowed[chosen]))
+        if own and _misled(excess[chosen], ~wrong[chosen], all_red, NEEDLESS_REDS):
+            mine_red = _stricter(all_red, red_margin(excess[chosen], ~wrong[chosen]))
         here = [item for item, inside in zip(observations, chosen, strict=True) if inside]
         limits[name] = _limits(here, found, mine_green, mine_red, own, features)
-    return limits, missing, failure_curve(slack, wrong)
+    rated = np.isfinite(slack)
+    return limits, missing, isotonic_curve(slack[rated], wrong[rated].astype(float), rising=False, pseudo=0.5)
+
+
+def is_failing(failed: int, rated: int) -> bool:
+    """Whether so many of the rated segments of a scan are predicted to have failed that none of them is to be believed."""
+    return failed >= FEWEST_IN_FAILING_SCAN and failed >= FAILING_SHARE * rated
+
+
+def _in_failing_scans(excess: np.ndarray, patients: Sequence[str]) -> np.ndarray:
+    """Whether a segment's scan fails, bool ``[n]``."""
+    names, known = np.array(patients), np.isfinite(excess)
+    failing = []
+    for name in set(patients):
+        mine = excess[known & (names == name)]
+        if is_failing(int((mine > 0).sum()), len(mine)):
+            failing.append(name)
+    return np.isin(names, failing)
+
+
+def _misled(height: np.ndarray, bad: np.ndarray, margin: float | None, most: float) -> bool:
+    """Whether the margin of all structures fails for one of them by more than chance (one-sided binomial test)."""
+    from scipy.stats import binomtest
+
+    lit = bad[height >= margin] if margin is not None else bad[:0]
+    return bool(lit.size) and binomtest(int(lit.sum()), lit.size, most, "greater").pvalue < SIGNIFICANCE
+
+
+def _lowest(yellow_needs: float) -> float:
+    """What the lower bound of a green segment's Dice has to reach: not failed, though 0.80 will do for any structure."""
+    return min(yellow_needs, GREEN_NEEDS_DICE)
 
 
 def _stricter(pooled: float | None, own: float | None) -> float | None:
@@ -206,7 +210,7 @@ def _limits(
         dice_inaccurate=thresholds.inaccurate,
         dice_failed=thresholds.failed,
         green_from=None if green is None else _moved(green_needs, -green),
-        lower_from=yellow_needs,
+        lower_from=_lowest(yellow_needs),
         red_below=red_below,
         own=own,
         usual=usual_scores(observations, features),

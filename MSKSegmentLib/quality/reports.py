@@ -10,7 +10,7 @@ from ..measurement import asymmetry_percent
 from .calibration import Calibration
 from .guards import score_cautions
 from .quality_model import Estimate
-from .traffic_light import CALIBRATED, RULES, rate, rate_by_paper
+from .traffic_light import CALIBRATED, RULES, Rating, failing_scan, rate, rate_by_paper
 
 Evidence = Mapping[int, Scores | float]
 
@@ -33,6 +33,9 @@ def make_reports(
     if lights not in RULES:
         raise ValueError(f"there is no rule {lights!r} for lights")
     differences = asymmetries(measurements)
+    known = {label: _scores((evidence or {}).get(label)) for label in measurements}
+    pairs = [(s.structure.abbreviation, scores) for s in segments() if (scores := known.get(s.label)) is not None]
+    failing = failing_scan(pairs, calibration, bool(scan_cautions))
     reports = []
     for segment in segments():
         found, asymmetry = measurements.get(segment.label), differences.get(segment.structure.index)
@@ -40,10 +43,17 @@ def make_reports(
             reason = "measured from a given segmentation, whose uncertainty is not known"
             reports.append(SegmentReport(segment, Light.GREY, (reason,), found, asymmetry_percent=asymmetry))
             continue
-        scores = None if evidence is None or found is None else _scores(evidence.get(segment.label))
+        scores = known.get(segment.label)
         said = () if scores is None else (*scan_cautions, *score_cautions(scores))
-        reports.append(_report(segment, found, scores, calibration, passes, said, lights, asymmetry))
+        name, uncertainty = segment.structure.abbreviation, scores.mean_variance if scores else None
+        ours = rate(name, scores, _cut(found), calibration, passes, (*said, *failing), bool(scan_cautions))
+        paper = rate_by_paper(name, uncertainty, _cut(found), calibration, passes, said)
+        reports.append(_report(segment, found, scores, ours, paper, lights, asymmetry))
     return tuple(reports)
+
+
+def _cut(found: Measurements | None) -> tuple[str, ...]:
+    return found.truncated_by if found else ()
 
 
 def _scores(evidence: Scores | float | None) -> Scores | None:
@@ -54,16 +64,12 @@ def _report(
     segment: Segment,
     found: Measurements | None,
     scores: Scores | None,
-    calibration: Calibration | None,
-    passes: int,
-    cautions: Sequence[str],
+    ours: Rating,
+    paper: Rating,
     lights: str,
     asymmetry: float | None,
 ) -> SegmentReport:
-    name, cut = segment.structure.abbreviation, found.truncated_by if found else ()
     uncertainty = scores.mean_variance if scores else None
-    ours = rate(name, scores, cut, calibration, passes, cautions)
-    paper = rate_by_paper(name, uncertainty, cut, calibration, passes, cautions)
     rating = ours if lights == CALIBRATED else paper
     estimate = ours.estimate
     return SegmentReport(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..case_result import Light, Scores
 from .calibration import Calibration
-from .evidence_features import BY_NAME
-from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits
+from .evidence_features import BY_NAME, SCAN_WARNING
+from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits, is_failing, needed_dice
 from .quality_model import Estimate, QualityModel
 
 # Which rule gives the light: that from all evidence, or the single score of Soufi et al. 2025.
@@ -37,12 +37,13 @@ def rate(
     calibration: Calibration | None,
     passes: int,
     cautions: Sequence[str] = (),
+    warned: bool = False,
 ) -> Rating:
     """Rate a segment by all its evidence; `scores` is None when it was not found or not estimated.
 
     `truncated_by` names the faces of the field of view that cut it, `passes` the dropout passes that the scores rest on.
-    `cautions` are reasons from outside the network that rule out a green light (see `guards`). A calibration of before there was a
-    rule from all evidence falls back to the paper's, and says so.
+    `cautions` are reasons from outside the network that rule out a green light (see `guards`), `warned` says whether the scan as a
+    whole was warned of. A calibration of before there was a rule from all evidence falls back to the paper's, and says so.
     """
     if scores is None:
         return Rating(Light.GREY, ("not found in this scan",))
@@ -55,7 +56,7 @@ def rate(
         return Rating(Light.GREY, ("uncalibrated: the model bundle has no calibration",))
     if calibration.model is None:
         return Rating(Light.GREY, (f"uncalibrated: {calibration.no_model}",))
-    estimate = calibration.model.estimate(abbreviation, scores)
+    estimate = calibration.model.estimate(abbreviation, scores, warned)
     if estimate is None:
         return Rating(Light.GREY, ("uncalibrated: this run lacks evidence that the calibration needs",))
     if passes < calibration.passes:
@@ -72,6 +73,24 @@ def rate(
         few = f"only {limits.inaccurate} of its calibration segments were inaccurate"
         reasons.append(f"judged by the limits of all structures, as {few}")
     return _guarded(Rating(light, tuple(reasons), estimate.dice, estimate), truncated_by, cautions)
+
+
+def failing_scan(
+    segments: Iterable[tuple[str, Scores]], calibration: Calibration | None, warned: bool = False
+) -> tuple[str, ...]:
+    """A reason against green for all segments of a scan, (abbreviation, scores), where a third of them is predicted to have failed.
+
+    A network that is lost in a scan also misses muscle without its passes disagreeing about it.
+    """
+    if calibration is None or calibration.model is None:
+        return ()
+    failed = rated = 0
+    for abbreviation, scores in segments:
+        limits, estimate = calibration.model.limits.get(abbreviation), calibration.model.estimate(abbreviation, scores, warned)
+        if limits is not None and estimate is not None:
+            rated += 1
+            failed += estimate.dice < needed_dice(limits)[1]
+    return (f"{failed} of {rated} structures in this scan are predicted to have failed",) if is_failing(failed, rated) else ()
 
 
 def rate_by_paper(
@@ -142,6 +161,8 @@ def _evidence(model: QualityModel, scores: Scores, limits: Limits) -> list[str]:
     steps = model.dice.contributions(scores, limits.usual)
     told: dict[str, str] = {}
     for name, step in sorted(steps.items(), key=lambda item: -item[1]):
+        if name == SCAN_WARNING:
+            continue
         value, usual, feature = getattr(scores, name), limits.usual.get(name), BY_NAME[name]
         if step >= TOLD_STEP and value is not None and len(told) < MOST_TOLD:
             beside = "" if usual is None else f", usually {feature.told(usual)}"

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ..anatomy import STRUCTURES
 from ..bundle import ModelBundle, update_calibration
 from ..errors import InputError
 from ..quality.calibration import Calibration, calibrate
@@ -88,12 +89,22 @@ def _left_out(observations: list[Observation], passes: int) -> list[Judged]:
 
 
 def _unlit(calibration: Calibration) -> list[str]:
-    """A sentence for every structure whose lights stay grey, by either rule."""
+    """Sentences on the structures whose lights stay grey, by either rule."""
     if calibration.model is None:
         lines = [f"All lights stay grey, unless the paper's rule is asked for: {calibration.no_model}."]
     else:
-        lines = [f"{name} stays without a light: {why}." for name, why in calibration.model.missing.items()]
-    return lines + [f"{name} stays without a light by the paper's rule: {why}." for name, why in calibration.missing.items()]
+        unseen = [s.abbreviation for s in STRUCTURES if s.abbreviation not in {*calibration.model.limits, *calibration.model.missing}]
+        missing = {**calibration.model.missing, **dict.fromkeys(unseen, "no calibration patient shows it")}
+        lines = _grouped(missing, "without a light")
+    return lines + _grouped(calibration.missing, "without a light by the paper's rule")
+
+
+def _grouped(missing: Mapping[str, str], what: str) -> list[str]:
+    """One sentence per reason."""
+    names: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        names.setdefault(why, []).append(name)
+    return [f"{', '.join(found)}: {what}, as {why}." for why, found in names.items()]
 
 
 def _missed(cases: list[CaseScores]) -> int:

@@ -10,7 +10,7 @@ from ..quality.calibration import Calibration, Observation, calibrate
 from ..quality.observations import folds, patients_of
 from ..quality.paper_rule import DiceThresholds, dice_thresholds
 from ..quality.quality_model import Estimate
-from ..quality.traffic_light import rate, rate_by_paper
+from ..quality.traffic_light import failing_scan, rate, rate_by_paper
 
 # Calibrations that are made to judge the patients left out.
 PARTS = 5
@@ -69,7 +69,15 @@ def judge(
 
     Guards are at work as in a run: truncation, those that follow from the scores, and warnings on the scan where they were kept.
     """
-    return [_judged(item, calibration, passes, thresholds) for item in observations]
+    items = list(observations)
+    by_patient: dict[str, list[Observation]] = {}
+    for item in items:
+        by_patient.setdefault(item.patient, []).append(item)
+    failing = {
+        name: failing_scan([(one.abbreviation, one.evidence) for one in mine], calibration, bool(mine[0].scan_cautions))
+        for name, mine in by_patient.items()
+    }
+    return [_judged(item, calibration, passes, thresholds, failing[item.patient]) for item in items]
 
 
 def judge_left_out(observations: Sequence[Observation], passes: int, parts: int = PARTS) -> list[Judged]:
@@ -111,9 +119,11 @@ def lights_table(judged: Sequence[Judged]) -> list[str]:
     return lines
 
 
-def _judged(item: Observation, calibration: Calibration, passes: int, thresholds: Thresholds) -> Judged:
+def _judged(
+    item: Observation, calibration: Calibration, passes: int, thresholds: Thresholds, failing: tuple[str, ...]
+) -> Judged:
     cut = ("field of view",) if item.truncated else ()
-    ours = rate(item.abbreviation, item.evidence, cut, calibration, passes, item.cautions)
+    ours = rate(item.abbreviation, item.evidence, cut, calibration, passes, (*item.cautions, *failing), bool(item.scan_cautions))
     paper = rate_by_paper(item.abbreviation, item.uncertainty, cut, calibration, passes, item.cautions)
     limits = thresholds.get(item.abbreviation)
     return Judged(

@@ -35,12 +35,12 @@ def test_worse_evidence_never_gives_a_better_prediction(learned):
     model = learned[0].model.dice
     assert min(model.weights) >= 0 and max(model.weights) > 0
     for item in learned[1][:40]:
-        before = model.predicted_errors([item.abbreviation], [item.scores])[0]
+        before = model.predicted_errors([item.abbreviation], [item.scores], [False])[0]
         for name in model.features:
             value = getattr(item.scores, name)
             worse = value / 2 if name in ("pairwise_dice", "soft_dice", "low_slice_dice") else value * 2
             assert BY_NAME[name].risk(worse) >= BY_NAME[name].risk(value)
-            after = model.predicted_errors([item.abbreviation], [replace(item.scores, **{name: worse})])[0]
+            after = model.predicted_errors([item.abbreviation], [replace(item.scores, **{name: worse})], [False])[0]
             assert after >= before - 1e-12
 
 
@@ -241,3 +241,36 @@ def test_reports_carry_intervals_and_both_lights(learned):
     assert paper.light is paper.paper_light is Light.RED and paper.predicted_dice == left.predicted_dice
     with pytest.raises(ValueError, match="guess"):
         make_reports({}, {}, calibration, 10, lights="guess")
+
+
+def test_a_scan_in_which_the_network_is_lost_has_no_green(learned):
+    calibration, _ = learned
+    whole = Measurements(1, 200.0, None, 50.0, 5, 50, 0.1, 0.2, 0.7, (1,), 1.0, 0.0)
+    lost = replace(_usual(calibration, "OE"), pairwise_dice=0.2, soft_dice=0.2)
+    evidence = {4: _usual(calibration), 104: _usual(calibration), 2: _usual(calibration, "FEMUR"), 8: lost, 108: lost}
+    found = {label: whole for label in evidence}
+    by_key = {report.segment.key: report for report in make_reports(found, evidence, calibration, 10)}
+    assert by_key["OE_left"].light is Light.RED and by_key["GMAX_right"].light is Light.GREEN, "two of five are too few to tell"
+    evidence[102], found[102] = replace(_usual(calibration, "FEMUR"), pairwise_dice=0.2, soft_dice=0.2), whole
+    by_key = {report.segment.key: report for report in make_reports(found, evidence, calibration, 10)}
+    right = by_key["GMAX_right"]
+    assert right.light is Light.YELLOW and "3 of 6 structures in this scan are predicted to have failed" in right.reasons
+    assert right.paper_light is Light.GREEN
+
+
+def test_warned_scans_are_predicted_worse_and_never_green():
+    items = observations(60, only=SOME)
+    warned = {f"p{k:03d}" for k in range(0, 60, 6)}
+    worse = {"scan_cautions": ("slices were interpolated",)}
+    items = [
+        replace(item, dice=1 - 1.6 * (1 - item.dice), **worse) if item.patient in warned else item for item in items
+    ]
+    calibration = calibrate(items, "", "", 10)
+    assert "scan_warning" in calibration.model.dice.features
+    scores = _usual(calibration)
+    plain, told = (calibration.model.estimate("GMAX", scores, warned=state) for state in (False, True))
+    assert told.dice < plain.dice - 0.003 and told.failure_probability >= plain.failure_probability
+    whole = Measurements(1, 200.0, None, 50.0, 5, 50, 0.1, 0.2, 0.7, (1,), 1.0, 0.0)
+    for cautions, light in (((), Light.GREEN), (("slices were interpolated",), Light.YELLOW)):
+        (report,) = [r for r in make_reports({4: whole}, {4: scores}, calibration, 10, cautions) if r.measurements]
+        assert report.light is light and set(cautions) <= set(report.reasons)
