@@ -93,8 +93,9 @@ def _unlit(calibration: Calibration) -> list[str]:
     if calibration.model is None:
         lines = [f"All lights stay grey, unless the paper's rule is asked for: {calibration.no_model}."]
     else:
-        unseen = [s.abbreviation for s in STRUCTURES if s.abbreviation not in {*calibration.model.limits, *calibration.model.missing}]
-        missing = {**calibration.model.missing, **dict.fromkeys(unseen, "no calibration patient shows it")}
+        every = dict.fromkeys((structure.abbreviation for structure in STRUCTURES), "no calibration patient shows it")
+        missing = {**every, **calibration.model.missing}
+        missing = {name: why for name, why in missing.items() if name not in calibration.model.limits}
         lines = _grouped(missing, "without a light")
     return lines + _grouped(calibration.missing, "without a light by the paper's rule")
 
