@@ -18,6 +18,9 @@ from .engine.cancelling import Checkpoint, cancellable
 from .engine.progress import JsonLines, make_reporter
 from .errors import DependencyError, InputError, MSKSegmentError
 
+# In place of a number of samples.
+AUTO = "auto"
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are raised like all other bad input."""
@@ -86,12 +89,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _samples(text: str) -> int | str:
+    try:
+        return AUTO if text == AUTO else int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor {AUTO!r}") from error
+
+
 def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     segment = commands.add_parser("segment", help="segment a CT, measure it and say what can be trusted")
     segment.add_argument("ct", type=Path, metavar="CT", help="DICOM folder, NIfTI, NRRD or MHA file")
     segment.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="result folder")
     segment.add_argument("--bundle", metavar="NAME|DIR", help="model bundle (default: the one that comes along)")
-    segment.add_argument("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's, usually 10)")
+    segment.add_argument(
+        "--samples",
+        type=_samples,
+        metavar="T|auto",
+        help="dropout passes (default: the bundle's, usually 10); auto: at most those, fewer where a slice has settled",
+    )
     segment.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     segment.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
     segment.add_argument("--seed", type=int, help="repeat a run exactly")
@@ -178,8 +193,10 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         checkpoint()
         height = options.height_cm / 100 if options.height_cm is not None else None
         region = Region(tuple(options.roi)) if options.roi is not None else None
+        auto = options.samples == AUTO
+        passes = None if auto else options.samples
         settings = Settings(
-            options.device, options.samples, options.seed, height, region, options.preview, options.lights
+            options.device, passes, options.seed, height, region, options.preview, options.lights, auto
         )
         result = segment_case(volume, bundle, settings, reporter.step, checkpoint)
         reporter.step("writing", 0, 1)

@@ -33,6 +33,7 @@ class Settings:
 
     A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
     `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
+    With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled.
     """
 
     device: str = "auto"
@@ -42,6 +43,7 @@ class Settings:
     region: Region | None = None
     preview: bool = False
     lights: str = CALIBRATED
+    auto_passes: bool = False
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -115,6 +117,7 @@ def segment_case(
             lambda done, total: progress("inference", done, total),
             checkpoint,
             every=step,
+            auto=settings.auto_passes,
         )
     warnings += prediction.warnings
     if settings.preview:
@@ -156,6 +159,8 @@ def segment_case(
     facts["backends"] = list(prediction.backends)
     facts["preview"] = settings.preview
     facts["settings"]["lights"] = settings.lights
+    facts["settings"]["auto_passes"] = settings.auto_passes
+    facts["mean_passes"] = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
 
 

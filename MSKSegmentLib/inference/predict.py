@@ -28,7 +28,7 @@ class Prediction:
     """`classes` uint8 ``[z, y, x]`` (0..22, no sides) and `uncertainty` float32 ``[z, y, x]`` on the CT's grid.
 
     `backends` are those that sampled slices, in order; `warnings` say which were given up and why. `evidence` holds what the passes
-    said, for every slice in which they found a structure.
+    said, for every slice in which they found a structure; `drawn` how many passes each sampled slice got.
     """
 
     classes: np.ndarray
@@ -36,6 +36,7 @@ class Prediction:
     backends: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     evidence: tuple[SliceEvidence, ...] = ()
+    drawn: tuple[int, ...] = ()
 
 
 def predict(
@@ -50,19 +51,21 @@ def predict(
     checkpoint: Callable[[], None] = lambda: None,
     backends: Sequence[str] | None = None,
     every: int = 1,
+    auto: bool = False,
 ) -> Prediction:
     """Run `passes` dropout passes on every slice of a CT whose axes are superior, posterior, left.
 
     `progress` is called with (slices done, slices in all) after every slice; `checkpoint` between passes, so that it can
     raise `Cancelled`. `backends` are tried in order, None for the device's, the fastest first. With `every` = n only each n-th
-    slice is looked at, and the result holds those alone. Memory beyond the result is a few slices: never passes x classes x volume.
+    slice is looked at, and the result holds those alone; with `auto` a slice gets fewer passes where it has settled.
+    Memory beyond the result is a few slices: never passes x classes x volume.
 
     Raises:
         DeviceError: the device has too little memory for one slice.
     """
     plan = plan_slices(volume, preprocessing, spec, every)
     reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
-    sampler = Sampler(network, device, passes, seed, backends)
+    sampler = Sampler(network, device, passes, seed, backends, auto)
     windows = body_windows(volume, plan, 2 ** (spec.levels - 1), passes)
     slices = _Slices(volume.hu[::every].shape, plan)
     evidence: list[SliceEvidence] = []
@@ -83,7 +86,8 @@ def predict(
                     evidence.append(sampled.evidence)
             behind.call(slices.add, position, sampled)
             progress(index + 1, len(plan.levels))
-    return Prediction(slices.classes, slices.uncertainty, tuple(sampler.used), tuple(sampler.warnings), tuple(evidence))
+    made = slices.classes, slices.uncertainty
+    return Prediction(*made, tuple(sampler.used), tuple(sampler.warnings), tuple(evidence), tuple(sampler.drawn))
 
 
 class _Slices:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DeviceError
 from ..network.bayesian_unet import BayesianUNet
+from .auto_samples import Settling, as_of
 from .backends import Backend, available_backends, make_backend
 from .evidence import PassVotes, SliceEvidence, likeliest
 
@@ -79,8 +80,15 @@ class Sampler:
     """
 
     def __init__(
-        self, network: BayesianUNet, device: str, passes: int, seed: int, backends: Sequence[str] | None = None
+        self,
+        network: BayesianUNet,
+        device: str,
+        passes: int,
+        seed: int,
+        backends: Sequence[str] | None = None,
+        auto: bool = False,
     ) -> None:
+        """With `auto` a slice gets fewer than `passes` where it has settled (see `auto_samples`)."""
         self.warnings: list[str] = []
         self._network = network
         self._passes = passes
@@ -88,6 +96,9 @@ class Sampler:
         self._left = list(available_backends(device, network) if backends is None else backends)
         self._backend: Backend | None = None
         self._batch = 1
+        self._auto = auto
+        #: How many passes each sampled slice got.
+        self.drawn: list[int] = []
         #: The back ends that sampled at least one slice, in order.
         self.used: list[str] = []
 
@@ -150,14 +161,18 @@ class Sampler:
     ) -> SampledSlice:
         draw = self._current().start(image, self._seed * _SEED_STRIDE + index)
         sums = RunningSums()
+        settling = Settling() if self._auto else None
         while sums.passes < self._passes:
-            drawn = draw(min(self._batch, self._passes - sums.passes))
+            drawn = draw(1 if settling else min(self._batch, self._passes - sums.passes))
             sums.add(drawn)
             if votes:
                 for winners in _winners(drawn):
                     votes.add(winners)
             between()
-        sampled = sums.result()
+            if settling and settling.enough(sums):
+                break
+        self.drawn.append(sums.passes)
+        sampled = as_of(sums.result(), sums.passes, self._passes)
         return replace(sampled, evidence=votes.result(sampled.probability.cpu().numpy())) if votes else sampled
 
 

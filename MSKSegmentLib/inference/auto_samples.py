@@ -1,0 +1,62 @@
+"""When enough passes have been drawn of a slice: its labels and its uncertainty have settled.
+
+After every pass from the fourth on, of the mean over the passes so far: both in the last pass and in the one before at most 1 %
+of the labelled voxels changed their label, and the uncertainty inside the labels changed by at most 5 %. A slice without a label
+in four passes has settled too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .evidence import likeliest
+
+if TYPE_CHECKING:
+    from .sampler import RunningSums, SampledSlice
+
+FEWEST_PASSES = 4
+LABELS_CHANGED = 0.01
+UNCERTAINTY_CHANGED = 0.05
+
+
+class Settling:
+    """Watches one slice."""
+
+    def __init__(self) -> None:
+        self._labels: np.ndarray | None = None
+        self._uncertainty = 0.0
+        self._quiet = 0
+
+    def enough(self, sums: RunningSums) -> bool:
+        """Whether no further pass is needed; to be asked after every single pass."""
+        so_far = sums.result()
+        labels = likeliest(so_far.probability.cpu().numpy())
+        inside = np.flatnonzero(labels)
+        # Expected to stay the same with more passes, unlike the variance that divides by T.
+        unbiased = sums.passes / max(1, sums.passes - 1)
+        uncertainty = unbiased * float(so_far.uncertainty.cpu().numpy().ravel()[inside].mean()) if inside.size else 0.0
+        self._quiet = self._quiet + 1 if self._is_as_before(labels, uncertainty) else 0
+        self._labels, self._uncertainty = labels, uncertainty
+        return sums.passes >= FEWEST_PASSES and self._quiet >= 2
+
+    def _is_as_before(self, labels: np.ndarray, uncertainty: float) -> bool:
+        before = self._labels
+        if before is None:
+            return False
+        labelled = np.count_nonzero(labels | before)
+        same_labels = np.count_nonzero(labels != before) <= LABELS_CHANGED * labelled
+        return bool(same_labels and abs(uncertainty - self._uncertainty) <= UNCERTAINTY_CHANGED * self._uncertainty)
+
+
+def as_of(sampled: SampledSlice, passes: int, wanted: int) -> SampledSlice:
+    """The slice with the uncertainty that `wanted` passes are expected to give, where only `passes` were drawn.
+
+    The variance divides by the number of passes, so that its expectation grows as (T - 1) / T.
+    """
+    if passes in (1, wanted):
+        return sampled
+    factor = passes / (passes - 1) * (wanted - 1) / wanted
+    return replace(sampled, uncertainty=sampled.uncertainty * factor)
