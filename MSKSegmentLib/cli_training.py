@@ -36,6 +36,9 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     calibrate.add_argument("--version", required=True, help="version of the new bundle")
     calibrate.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     calibrate.add_argument("--report", type=Path, metavar="DIR", help="write there what the lights are worth for patients left out")
+    calibrate.add_argument(
+        "--unseen-stress", action="store_true", help="leave out, with a patient under stress, all under the same kind of stress"
+    )
     calibrate.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the new bundle")
     calibrate.set_defaults(run=_calibrate)
 
@@ -113,7 +116,14 @@ def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         raise InputError(f"The folder {options.output.name!r} exists already; name a new one for the calibrated bundle.")
     if options.report is not None and find_spec("matplotlib") is None:
         raise InputError("--report needs the package matplotlib; install it with: pip install 'mskseg[train]'.")
-    bundle, chosen = resolve_bundle(options.bundle), options
     calibrate_bundle(
-        bundle, chosen.data, chosen.source, chosen.version, chosen.device, chosen.output, checkpoint, report_folder=chosen.report
+        resolve_bundle(options.bundle),
+        options.data,
+        options.source,
+        options.version,
+        options.device,
+        options.output,
+        checkpoint,
+        report_folder=options.report,
+        by_condition=options.unseen_stress,
     )

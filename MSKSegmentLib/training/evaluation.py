@@ -39,12 +39,14 @@ def calibrate_bundle(
     checkpoint: Callable[[], None],
     report: Callable[[str], None] = print,
     report_folder: Path | None = None,
+    by_condition: bool = False,
 ) -> ModelBundle:
     """Calibrate on all cases of a folder and write a new bundle; ``<folder>_observations.csv`` beside it keeps the numbers.
 
     `data` holds cases, or is a folder that ``mskseg evaluate`` wrote for this bundle: then nothing is segmented again. What the
     calibration is worth for patients left out goes to `report` and, with figures, into `report_folder`. Volumes and places are
-    compared with the true ones of these cases or, where they are too few, with those of the bundle's calibration.
+    compared with the true ones of these cases or, where they are too few, with those of the bundle's calibration. With
+    `by_condition`, patients are left out together with all others to whom the same was done (see `judging.judge_left_out`).
 
     Raises:
         InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
@@ -63,7 +65,7 @@ def calibrate_bundle(
     observations = [item for case in cases for item in case_observations(case, reference)]
     if not observations:
         raise InputError(f"The cases in {data.name!r} hold no segment with an uncertainty; evaluate a bundle, not stored labels.")
-    judged = _left_out(observations, bundle.manifest.passes)
+    judged = _left_out(observations, bundle.manifest.passes, by_condition)
     for line in lights_table(judged):
         report(line)
     today = date.today().isoformat()
@@ -74,18 +76,19 @@ def calibrate_bundle(
         from .quality_report import CARD_FILE, write_quality
         from .quality_review import write_review
 
-        what = f"Calibration of {bundle.manifest.name} on {source}, each patient judged by a calibration on others"
+        others = "patients under other kinds of stress" if by_condition else "others"
+        what = f"Calibration of {bundle.manifest.name} on {source}, each patient judged by a calibration on {others}"
         write_quality(report_folder, judged, calibration, what, _missed(cases))
         write_review(report_folder, CARD_FILE, cases, judged, thresholds_of(calibration, observations))
     write_observations(folder.with_name(f"{folder.name}_observations.csv"), observations)
     return update_calibration(bundle, calibration.to_json(), folder, version)
 
 
-def _left_out(observations: list[Observation], passes: int) -> list[Judged]:
+def _left_out(observations: list[Observation], passes: int, by_condition: bool) -> list[Judged]:
     """Nothing where leaving patients out leaves too few."""
     if len(patients_of(observations)) <= FEWEST_PATIENTS:
         return []
-    return judge_left_out(observations, passes)
+    return judge_left_out(observations, passes, by_condition)
 
 
 def _unlit(calibration: Calibration) -> list[str]:

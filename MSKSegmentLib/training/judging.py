@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..case_result import Light
 from ..quality.calibration import Calibration, Observation, calibrate
 from ..quality.observations import folds, patients_of
@@ -14,6 +16,7 @@ from ..quality.traffic_light import failing_scan, rate, rate_by_paper
 
 # Calibrations that are made to judge the patients left out.
 PARTS = 5
+NO_CONDITION = ("", "none")
 OURS, PAPER = "all evidence", "paper's rule"
 LIGHTS = (Light.GREEN, Light.YELLOW, Light.RED, Light.GREY)
 
@@ -80,18 +83,36 @@ def judge(
     return [_judged(item, calibration, passes, thresholds, failing[item.patient]) for item in items]
 
 
-def judge_left_out(observations: Sequence[Observation], passes: int, parts: int = PARTS) -> list[Judged]:
-    """Each observation judged by a calibration on the patients of the other parts; thresholds are those of all."""
+def judge_left_out(observations: Sequence[Observation], passes: int, by_condition: bool = False) -> list[Judged]:
+    """Each observation judged by a calibration on other patients; thresholds are those of all.
+
+    `by_condition` leaves out, with each condition (what was done to virtual patients), all of its patients: what is judged
+    was then met neither in this patient nor in any other. Ordinary patients are left out in turn.
+    """
     whole = calibrate(observations, "", "", passes)
     thresholds = thresholds_of(whole, observations)
-    number = min(parts, len(patients_of(observations)))
-    where = folds([item.patient for item in observations], number)
+    where = condition_parts(observations) if by_condition else patient_parts(observations)
     judged: list[Judged] = []
-    for part in range(number):
+    for part in np.unique(where):
         others = [item for item, place in zip(observations, where, strict=True) if place != part]
         inside = [item for item, place in zip(observations, where, strict=True) if place == part]
         judged += judge(inside, calibrate(others, "", "", passes), passes, thresholds)
     return judged
+
+
+def patient_parts(observations: Sequence[Observation]) -> np.ndarray:
+    """The part, int ``[n]``, that each observation is left out with: a fifth of the patients."""
+    return folds([item.patient for item in observations], min(PARTS, len(patients_of(observations))))
+
+
+def condition_parts(observations: Sequence[Observation]) -> np.ndarray:
+    """The part, int ``[n]``, that each observation is left out with: its condition; ordinary patients are spread over all parts."""
+    done_to = {item.patient: item.condition for item in observations}
+    conditions = sorted({condition for condition in done_to.values() if condition not in NO_CONDITION})
+    part = {patient: conditions.index(name) for patient, name in done_to.items() if name not in NO_CONDITION}
+    ordinary = sorted(set(done_to) - set(part))
+    part |= {patient: rank % max(1, len(conditions)) for rank, patient in enumerate(ordinary)}
+    return np.array([part[item.patient] for item in observations], dtype=int)
 
 
 def lights_table(judged: Sequence[Judged]) -> list[str]:

@@ -15,9 +15,18 @@ from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.case_result import Light, Scores
 from MSKSegmentLib.cli import main
 from MSKSegmentLib.quality.calibration import calibrate
+from MSKSegmentLib.quality.observations import patients_of
 from MSKSegmentLib.training.evaluation_folder import scores_json
 from MSKSegmentLib.training.evaluation_tables import CaseScores
-from MSKSegmentLib.training.judging import OURS, PAPER, judge, judge_left_out, lights_table, thresholds_of
+from MSKSegmentLib.training.judging import (
+    OURS,
+    PAPER,
+    condition_parts,
+    judge,
+    judge_left_out,
+    lights_table,
+    thresholds_of,
+)
 from MSKSegmentLib.training.metrics import Outcome, Row
 from MSKSegmentLib.training.observing import case_observations, is_ordinary
 from MSKSegmentLib.training.quality_report import MEAN, POOLED, WITHIN, measure_quality, risk_of
@@ -131,6 +140,21 @@ def test_patients_left_out_are_judged_by_the_others():
     lines = lights_table(judge_left_out(items, 10))
     assert any(line.startswith("| all evidence | good") for line in lines) and any("paper's rule" in line for line in lines)
     assert lights_table([]) == []
+
+
+def test_what_was_done_to_a_patient_can_be_left_out_with_all_others_it_was_done_to():
+    items = observations(40, only=SOME)
+    kinds = {patient: ("metal", "noise", "", "none")[number % 4] for number, patient in enumerate(patients_of(items))}
+    items = [replace(item, condition=kinds[item.patient]) for item in items]
+    part = dict(zip([item.patient for item in items], condition_parts(items), strict=True))
+    assert {part[patient] for patient, kind in kinds.items() if kind == "metal"} == {0}
+    assert {part[patient] for patient, kind in kinds.items() if kind == "noise"} == {1}
+    assert {part[patient] for patient, kind in kinds.items() if kind in ("", "none")} == {0, 1}
+    changed = [replace(item, dice=0.5) if item.condition == "metal" else item for item in items]
+    before, after = (judge_left_out(one, 10, by_condition=True) for one in (items, changed))
+    for one, two in zip(before, after, strict=True):
+        if one.observation.condition == "metal":
+            assert one.estimate.dice == two.estimate.dice, "no patient with metal tells about another"
 
 
 def test_rules_are_ranked_by_their_distance_to_the_threshold(judged):
