@@ -50,7 +50,8 @@ def test_a_run_reports_every_slice_and_leaves_a_whole_folder(phantom_file, tiny_
     assert slices[-1].eta_s == 0 and all(event.eta_s is not None and event.eta_s >= 0 for event in slices)
     _nothing_but(tmp_path, "out", phantom_file.name)
     content = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
-    assert content["provenance"]["settings"] == {"passes": 3, "seed": 1, "height_m": 1.7, "region_lps_mm": None}
+    asked = {"passes": 3, "seed": 1, "height_m": 1.7, "region_lps_mm": None}
+    assert content["provenance"]["settings"] == {**asked, "lights": "calibrated", "auto_passes": False}
     assert str(tmp_path) not in json.dumps(content)
 
 
