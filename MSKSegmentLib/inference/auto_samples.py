@@ -1,7 +1,7 @@
 """When enough passes have been drawn of a slice: its labels and its uncertainty have settled.
 
-After every pass from the fourth on, of the mean over the passes so far: both in the last pass and in the one before at most 1 %
-of the labelled voxels changed their label, and the uncertainty inside the labels changed by at most 5 %. A slice without a label
+After every pass from the fourth on, of the mean over the passes so far: both in the last pass and in the one before at most 2 %
+of the labelled voxels changed their label, and the uncertainty inside the labels changed by at most 10 %. A slice without a label
 in four passes has settled too.
 """
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .sampler import RunningSums, SampledSlice
 
 FEWEST_PASSES = 4
-LABELS_CHANGED = 0.01
-UNCERTAINTY_CHANGED = 0.05
+LABELS_CHANGED = 0.02
+UNCERTAINTY_CHANGED = 0.10
 
 
 class Settling:

@@ -22,7 +22,7 @@ MARGIN_MM = 12.0
 # Stretches are made of blocks of this length.
 _BLOCK_MM = 20.0
 # A new shape makes a back end prepare itself again, which costs as much as this many passes of a slice (OpenVINO, small network).
-_CHANGE_PASSES = 12
+_CHANGE_PASSES = 8
 
 
 @dataclass(frozen=True)
