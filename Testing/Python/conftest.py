@@ -5,6 +5,8 @@ from pathlib import Path
 
 # Networks in tests are small: more threads than this only wait for each other, or for the tests beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+# ... and threads that spin while they wait made a pass of a small network a hundred times as long beside other work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import pytest
