@@ -219,8 +219,16 @@ def _finish(figure: Figure, x: str, y: str, rule: str) -> None:
     ]
     handles.append(Line2D([], [], color="#555555", linestyle="--", linewidth=1, label="threshold for inaccurate"))
     handles.append(Line2D([], [], color="#555555", linestyle=":", linewidth=1, label="for failed"))
-    legend = figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), fontsize=8, frameon=False)
-    legend.set_title(f"Lights by {rule}")
+    figure.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=len(handles),
+        fontsize=8,
+        frameon=False,
+        title=f"Lights by {rule}",
+        title_fontsize=8,
+        alignment="left",
+    )
 
 
 def _binned(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:

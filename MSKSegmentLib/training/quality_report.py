@@ -179,7 +179,7 @@ def _lights(judged: Sequence[Judged]) -> list[Measure]:
 
 
 def _coverage(judged: Sequence[Judged]) -> list[Measure]:
-    """The share of intervals that hold the truth, and their mean width (Dice; volume as a share of the measured one; HU)."""
+    """The share of intervals that hold the truth, and their median width (Dice; volume as a share of the measured one; HU)."""
     measures = []
     for name, chosen in {**by_structure(judged), POOLED: list(judged)}.items():
         for quantity, pairs in (
@@ -189,7 +189,7 @@ def _coverage(judged: Sequence[Judged]) -> list[Measure]:
         ):
             known = [(interval, truth) for interval, truth in pairs if interval and truth is not None]
             held = sum(interval[0] <= truth <= interval[1] for interval, truth in known)
-            width = float(np.mean([high - low for (low, high), _ in known])) if known else None
+            width = float(np.median([high - low for (low, high), _ in known])) if known else None
             share = held / len(known) if known else None
             measures.append(Measure(f"coverage_{quantity}", OURS, name, len(known), held, share))
             measures.append(Measure(f"width_{quantity}", OURS, name, len(known), None, width))

@@ -123,7 +123,7 @@ def _light_sentences(table: Table) -> list[str]:
 
 def _intervals(table: Table, calibration: Calibration) -> list[str]:
     covered = calibration.model.covered if calibration.model else {}
-    lines = ["| 90 % interval | n | holds the truth | mean width | at calibration, left out |", "|---|---:|---:|---:|---:|"]
+    lines = ["| 90 % interval | n | holds the truth | median width | at calibration, left out |", "|---|---:|---:|---:|---:|"]
     for quantity, words, digits, unit in (
         ("dice", "Dice", 3, ""),
         ("volume", "volume", 2, " of the measured"),

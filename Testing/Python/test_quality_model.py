@@ -90,16 +90,16 @@ def test_quantiles_count_patients_and_not_segments():
 
 
 def test_margins_by_hand():
-    slack = np.linspace(1.0, -1.0, 401)
-    wrong = np.zeros(401, bool)
-    wrong[300:] = True
-    everything = np.ones(401, bool)
+    slack = np.linspace(1.0, -1.0, 1001)
+    wrong = np.zeros(1001, bool)
+    wrong[520:] = True
+    everything = np.ones(1001, bool)
     # Green where the slack is positive, though more would still be right.
     assert green_margin(slack, wrong, everything) == 0.0
-    wrong[200] = True
-    assert green_margin(slack, wrong, everything) == 0.0, "1 of 201 is 0.5 %"
-    wrong[150] = True
-    assert green_margin(slack, wrong, everything) == pytest.approx(slack[199])
+    wrong[400] = True
+    assert green_margin(slack, wrong, everything) == 0.0, "1 of 501 is 0.2 %"
+    wrong[300] = True
+    assert green_margin(slack, wrong, everything) == pytest.approx(slack[399]), "2 of 501 are too many, 1 of 400 is not"
     assert green_margin(slack, ~wrong, everything) is None and green_margin(slack, wrong, ~everything) is None
     assert red_margin(np.array([0.9, 0.5, 0.1, -1.0]), np.array([False, False, True, False])) == 0.5
 
