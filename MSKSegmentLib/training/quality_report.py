@@ -46,7 +46,7 @@ class Measure:
 
 
 def write_quality(
-    folder: Path, judged: Sequence[Judged], calibration: Calibration, what: str, missed: int, resamples: int = RESAMPLES
+    folder: Path, judged: Sequence[Judged], calibration: Calibration, what: str, missed: int
 ) -> list[Measure]:
     """Write ``quality.csv``, ``quality.md`` and the figures into `folder`; returns all numbers.
 
@@ -56,7 +56,7 @@ def write_quality(
     from .quality_tables import quality_markdown
 
     thresholds = thresholds_of(calibration, [one.observation for one in judged])
-    measures = measure_quality(judged, thresholds, resamples)
+    measures = measure_quality(judged, thresholds, RESAMPLES)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {CSV_FILE: quality_csv(measures), CARD_FILE: quality_markdown(judged, measures, calibration, what, missed)}
     for name, text in texts.items():
@@ -66,7 +66,7 @@ def write_quality(
     return measures
 
 
-def measure_quality(judged: Sequence[Judged], thresholds: Thresholds, resamples: int = RESAMPLES) -> list[Measure]:
+def measure_quality(judged: Sequence[Judged], thresholds: Thresholds, resamples: int) -> list[Measure]:
     """All numbers of the report: ranking, prediction, lights, intervals; per structure and overall."""
     return [*_ranking(judged, thresholds, resamples), *_prediction(judged), *_lights(judged), *_coverage(judged)]
 
