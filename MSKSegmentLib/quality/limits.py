@@ -25,7 +25,7 @@ GREEN_NEEDS_DICE = 0.80
 YELLOW_NEEDS_DICE = 0.60
 # Aims for the calibration cases. What is promised for others, 1 % and 10 %, needs room: the best margin for some patients is too
 # small for the next ones.
-WRONG_GREENS = 0.003
+WRONG_GREENS = 0.004
 NEEDLESS_REDS = 0.04
 # Below this a structure's own segments say that the margins of all structures are not enough for it.
 SIGNIFICANCE = 0.05

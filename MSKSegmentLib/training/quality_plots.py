@@ -68,8 +68,8 @@ def plot_dice_uncertainty(judged: Sequence[Judged], calibration: Calibration, th
         _dice_thresholds(axes, thresholds[name])
         fitted = calibration.structures.get(name)
         if fitted is not None and x.size:
-            ends = np.array([0.0, x.max()])
-            axes.plot(ends, fitted.intercept + fitted.slope * ends / 1e3, color="black", linewidth=1)
+            line = np.linspace(0.0, float(x.max()), 200)
+            axes.plot(line, [fitted.predicted_dice(value / 1e3) for value in line], color="black", linewidth=1)
             for value, style in ((fitted.uncertainty_inaccurate, "--"), (fitted.uncertainty_failed, ":")):
                 axes.axvline(1e3 * value, color="black", linewidth=0.8, linestyle=style)
             axes.set_xlim(left=0, right=1.05 * x.max())
