@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import RESEARCH_USE_ONLY, __version__
-from .cli_devices import add_devices
+from .cli_devices import add_devices, memory_warnings
 from .cli_evaluation import add_evaluate, add_realism
 from .cli_review import add_review
 from .cli_training import add_training
@@ -189,7 +189,11 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         loading = load_ahead()
         volume = read_ct(options.ct, options.series)
         loading.join()
+        from .inference.estimate import memory_of_run
+
         reporter.step("reading", 1, 1)
+        for warning in memory_warnings(memory_of_run(volume.hu.size)):
+            print(f"Warning: {warning}", file=sys.stderr)
         checkpoint()
         height = options.height_cm / 100 if options.height_cm is not None else None
         region = Region(tuple(options.roi)) if options.roi is not None else None

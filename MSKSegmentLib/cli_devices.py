@@ -60,7 +60,7 @@ def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         "duration": duration,
         "memory_bytes": estimate.memory_bytes,
         "device_memory_bytes": estimate.device_memory_bytes,
-        "warnings": _warnings(estimate.memory_bytes),
+        "warnings": memory_warnings(estimate.memory_bytes),
     }
     print(json.dumps(facts, ensure_ascii=False) if options.json else _text(facts))
 
@@ -92,7 +92,8 @@ def _versions() -> dict[str, Any]:
     return {"torch": torch_version, "cuda": cuda}
 
 
-def _warnings(memory_bytes: int) -> list[str]:
+def memory_warnings(memory_bytes: int) -> list[str]:
+    """A sentence where a run needs more memory than is free."""
     import psutil
 
     free = psutil.virtual_memory().available

@@ -109,7 +109,9 @@ class TorchBackend:
     def start(self, image: Tensor, seed: int) -> Draw:
         """Begin a slice."""
         generator = torch.Generator(self._device).manual_seed(seed)
-        image = image.to(self._device)
+        if self._device != "cpu":
+            # Pinned, so that the copy does not wait for the kernels of the slice before.
+            image = image.pin_memory().to(self._device, non_blocking=True)
 
         @torch.inference_mode()
         def draw(count: int) -> Tensor:

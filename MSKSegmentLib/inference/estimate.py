@@ -23,7 +23,7 @@ _SOFT_TISSUE_HU = 40
 # benchmarks/estimate.py on scans of 38 and 105 million voxels.
 _START_S = 4.0
 _OTHER_S_PER_MILLION_VOXELS = 0.2
-_BYTES_PER_VOXEL = 13
+_BYTES_PER_VOXEL, _BYTES_OF_CT = 13, 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,14 @@ def estimate_run(
         slices=slices,
         passes=passes,
     )
+
+
+def memory_of_run(voxels: int) -> int:
+    """The bytes that a run takes on a CT of so many voxels that has been read: what the process holds now, and what comes.
+
+    Without the slice in the network, which takes a few hundred megabytes for a large network.
+    """
+    return _peak_memory() + (_BYTES_PER_VOXEL - _BYTES_OF_CT) * voxels
 
 
 def in_words(seconds: float) -> str:

@@ -8,6 +8,7 @@ import pytest
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.cli import main
 from MSKSegmentLib.ct.volume import Geometry
+from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.inference import devices, estimate
 from MSKSegmentLib.inference.devices import Device, available_devices, choose_device
 from MSKSegmentLib.inference.estimate import estimate_run, in_words
@@ -64,9 +65,9 @@ def test_the_estimate_grows_with_slices_and_passes_as_the_work_does(tiny_bundle,
     ticks = [0]
     real = Sampler._sample
 
-    def counting(self, image, index, between):
+    def counting(self, *arguments):
         ticks[0] += self._passes
-        return real(self, image, index, between)
+        return real(self, *arguments)
 
     monkeypatch.setattr(Sampler, "_sample", counting)
     monkeypatch.setattr(estimate.time, "perf_counter", lambda: 0.01 * ticks[0])
@@ -120,6 +121,25 @@ def test_too_little_memory_is_said(tiny_bundle, capsys, monkeypatch):
     assert main(["devices", "--bundle", str(tiny_bundle), *grid]) == 0
     text = capsys.readouterr().out
     assert "Warning: A run needs about" in text and "0.2 GB are free" in text
+
+
+def test_too_little_memory_is_said_before_a_run_begins(tiny_bundle, phantom_file, tmp_path, capsys, monkeypatch):
+    import psutil
+
+    class Memory:
+        total = 2**30
+        available = 2**20
+
+    from MSKSegmentLib import pipeline
+
+    def begun(*arguments):
+        assert "A run needs about" in capsys.readouterr().err
+        raise InputError("As far as this test goes.")
+
+    command = ["segment", str(phantom_file), "-o", str(tmp_path / "out"), "--bundle", str(tiny_bundle), "--progress", "none"]
+    monkeypatch.setattr(pipeline, "segment_case", begun)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory)
+    assert main(command) == 2 and "As far as" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

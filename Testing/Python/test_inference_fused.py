@@ -80,6 +80,11 @@ def test_bfloat16_differs_far_less_than_another_seed(sample_ct, height):
     assert abs(quick.uncertainty.mean() / first.uncertainty.mean() - 1) < 0.02
 
 
-def test_other_devices_than_the_cpu_keep_float32():
-    assert quick_dtype("cuda") is torch.float32
+def test_a_processor_computes_in_one_of_two_types():
     assert quick_dtype("cpu") in (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [((9, 0), torch.bfloat16), ((8, 0), torch.bfloat16), ((7, 5), torch.float32)])
+def test_a_gpu_computes_in_bfloat16_where_it_has_it(monkeypatch, capability, dtype):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert quick_dtype("cuda") is dtype
