@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -38,24 +37,28 @@ def cancellable() -> Iterator[Callable[[], None]]:
             raise Cancelled(_MESSAGE)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    _watch_parent()
+    over = threading.Event()
+    _watch_parent(over)
     try:
         yield checkpoint
     finally:
+        over.set()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _watch_parent() -> None:
-    """A front end that dies must not leave a run behind that eats the machine for minutes."""
+def _watch_parent(over: threading.Event) -> None:
+    """A front end that dies must not leave a run behind that eats the machine for minutes; watches until the run is `over`."""
     parent = os.environ.get(PARENT_VARIABLE, "")
     if not parent.isdigit():
         return
 
     def watch(pid: int) -> None:
         while _lives(pid):
-            time.sleep(1.0)
-        signal.raise_signal(signal.SIGTERM)
+            if over.wait(1.0):
+                return
+        if not over.is_set():
+            signal.raise_signal(signal.SIGTERM)
 
     threading.Thread(target=watch, args=(int(parent),), daemon=True).start()
 
