@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class OpenVINOBackend:
     def start(self, image: Tensor, seed: int) -> Callable[[int], Tensor]:
         """Begin a slice."""
         if tuple(image.shape) != self._shape:
-            self._compile(tuple(image.shape))
+            _apart(self._compile, tuple(image.shape))
         request = self._request
         source = np.random.SFC64(seed)
         pixels = np.ascontiguousarray(image.numpy(), np.float32)
@@ -52,7 +53,9 @@ class OpenVINOBackend:
                 for number, array in enumerate(inputs):
                     request.set_input_tensor(number, ov.Tensor(array, shared_memory=True))
                 request.set_output_tensor(0, ov.Tensor(probabilities[k : k + 1], shared_memory=True))
-                request.infer()
+                # In a thread of OpenVINO's own, for the reason given in `_apart`.
+                request.start_async()
+                request.wait()
             return torch.from_numpy(probabilities)
 
         return draw
@@ -67,6 +70,16 @@ class OpenVINOBackend:
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
         self._random = [(tuple(node.shape), node.get_element_type().to_dtype()) for node in model.inputs[1:]]
         self._shape = shape
+
+
+def _apart(call: Callable[..., None], *arguments: Any) -> None:
+    """Call in a thread that ends with the call.
+
+    OpenVINO gives a thread that it works in an alternate signal stack, and where one graph follows another it frees the one that
+    is in use: the main thread would die of the next signal, such as the one that cancels a run.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(call, *arguments).result()
 
 
 def _random_numbers(source: np.random.SFC64, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:

@@ -203,3 +203,22 @@ def test_openvino_loads_no_telemetry():
     )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
+
+
+@pytest.mark.skipif("openvino" not in PRESENT, reason="openvino is not installed")
+def test_signals_reach_a_process_in_which_graphs_of_several_sizes_followed_each_other():
+    """OpenVINO gives threads signal stacks of their own; a freed one in the main thread would end a cancelled run with a crash."""
+    code = (
+        "import gc, signal, torch\n"
+        "from MSKSegmentLib.inference.backends import make_backend\n"
+        "from MSKSegmentLib.network.bayesian_unet import BayesianUNet\n"
+        "backend = make_backend('openvino', BayesianUNet(2, 4).eval())\n"
+        "for side in (16, 24, 32):\n"
+        "    backend.start(torch.zeros(1, 1, side, side), 0)(1)\n"
+        "del backend\n"
+        "gc.collect()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('heard'))\n"
+        "signal.raise_signal(signal.SIGTERM)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
