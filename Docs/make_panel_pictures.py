@@ -2,7 +2,7 @@
 
     python Docs/make_panel_pictures.py OUT [RESULT]
 
-The scan is the bundled sample CT with the noise of a low dose, so that lights of every colour come up. RESULT is a folder for the
+The scan is the bundled sample CT with the noise of a low dose, so that not nearly all is green. RESULT is a folder for the
 result: a later call takes it from there instead of segmenting again, which takes minutes.
 """
 
@@ -19,7 +19,7 @@ from Host import host  # noqa: E402
 WIDTH, HEIGHT = 500, 1210
 SHORT, NOTHING_CHOSEN = 760, 1000
 HEIGHT_CM = 165
-NOISE_HU = 70
+NOISE_HU = 40
 PATIENCE_S = 1800
 
 

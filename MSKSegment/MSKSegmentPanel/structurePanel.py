@@ -95,8 +95,10 @@ def _valuesHtml(row, report):
 
 
 def _range(interval):
-    """An interval in brackets as the table writes that of the predicted Dice."""
-    return "" if interval is None else " ({:.0f}–{:.0f})".format(*interval)
+    """An interval in brackets, as the table writes that of the predicted Dice; beside a minus a dash would be misread."""
+    if interval is None:
+        return ""
+    return (" ({:.0f} to {:.0f})" if interval[0] < 0 else " ({:.0f}–{:.0f})").format(*interval)
 
 
 def _eventText(event):
