@@ -95,16 +95,15 @@ class PassSums:
         return float(np.sqrt(variance)) / size
 
 
-def sums_by_segment(evidence: Iterable[SliceEvidence], labels: np.ndarray) -> dict[int, PassSums]:
+def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int, PassSums]:
     """Label with side -> sums, for every segment that any pass saw.
 
     Args:
         evidence: of the slices of one CT.
-        labels: uint8 ``[z, y, x]`` with sides on the grid that the network was run on. A strip's sums go to the side that the
-            labels of the structure have there; where they have none (a pass saw what the result lacks), to that of other labels.
+        sides: of the result on the grid that the network was run on. A strip's sums go to the side that the labels of the
+            structure have there; where they have none (a pass saw what the result lacks), to that of other labels.
     """
     sums: dict[int, PassSums] = {}
-    sides = Sides(labels)
     for one in evidence:
         left_share = sides.at(one.level)
         for row, index in enumerate(map(int, one.structures)):
@@ -125,11 +124,24 @@ class Sides:
         self._labels = labels
         self._strip = np.broadcast_to(strips_of(labels.shape[2]), labels.shape[1:]).ravel()
         self._all = sum((self._counts(plane) for plane in labels), np.zeros((256, BINS)))
+        self._somewhere = _filled(_share(*_both(self._all)), np.full(BINS, 0.5))
+        self._known: dict[int, Callable[[int], np.ndarray]] = {}
+
+    @property
+    def voxels(self) -> np.ndarray:
+        """Voxels of each label, ``[256]``."""
+        return self._all.sum(axis=1)
 
     def at(self, level: float) -> Callable[[int], np.ndarray]:
         """Of the slice nearest to a level: a function from a structure's index to the share of the left side, ``[BINS]``."""
-        here = self._counts(self._labels[round(level)])
-        general = _filled(_share(*_both(here)), _filled(_share(*_both(self._all)), np.full(BINS, 0.5)))
+        k = round(level)
+        if k not in self._known:
+            self._known[k] = self._of_slice(k)
+        return self._known[k]
+
+    def _of_slice(self, k: int) -> Callable[[int], np.ndarray]:
+        here = self._counts(self._labels[k])
+        general = _filled(_share(*_both(here)), self._somewhere)
 
         def left_share(index: int) -> np.ndarray:
             if index in _UNPAIRED:

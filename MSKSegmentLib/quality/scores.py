@@ -31,10 +31,9 @@ def make_scores(
         metal_mm: distance to metal by label; empty without metal.
         deviations: of volume and place by label (`plausibility.deviations`).
     """
-    sums = sums_by_segment(evidence, labels)
-    removed, voxels = _by_segment(strays, labels), np.zeros(256, np.int64)
-    for plane in labels:
-        voxels += np.bincount(plane.ravel(), minlength=256)
+    sides = Sides(labels)
+    sums, voxels = sums_by_segment(evidence, sides), sides.voxels
+    removed = _by_segment(strays, sides, strips_of(labels.shape[2]))
     found = {}
     for label, mean_variance in uncertainties.items():
         mine, count, stray = sums.get(label, PassSums()), int(voxels[label]), removed.get(label, [])
@@ -58,9 +57,8 @@ def make_scores(
     return found
 
 
-def _by_segment(strays: Iterable[Stray], labels: np.ndarray) -> dict[int, list[int]]:
+def _by_segment(strays: Iterable[Stray], sides: Sides, strips: np.ndarray) -> dict[int, list[int]]:
     """Label -> voxels of each removed component, which belongs to the side that its place does."""
-    sides, strips = Sides(labels), strips_of(labels.shape[2])
     found: dict[int, list[int]] = {}
     for stray in strays:
         z, _, x = stray.centroid

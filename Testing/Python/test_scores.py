@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from MSKSegmentLib.inference.evidence import BINS, PassVotes, likeliest, strips_of
-from MSKSegmentLib.quality.pass_sums import sums_by_segment
+from MSKSegmentLib.quality.pass_sums import Sides, sums_by_segment
 from MSKSegmentLib.quality.scores import make_scores
 from MSKSegmentLib.segmentation import Stray
 
@@ -101,7 +101,7 @@ def test_the_spread_over_passes_is_what_repeated_runs_show():
         for count in single[:, k]:
             votes.add((np.arange(40) < count).astype(np.uint8)[None])
         found.append(votes.result(np.full((2, 1, 40), 0.5, np.float32)))
-    sums = sums_by_segment(found, np.ones((1, 1, 40), np.uint8))[1]
+    sums = sums_by_segment(found, Sides(np.ones((1, 1, 40), np.uint8)))[1]
     totals = runs.sum(axis=2)
     assert sums.volume_cv() == pytest.approx(totals.std() / totals.mean(), rel=0.15)
     assert hu.shape == runs.shape
