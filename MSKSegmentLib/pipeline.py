@@ -120,6 +120,9 @@ def segment_case(
             auto=settings.auto_passes,
         )
     warnings += prediction.warnings
+    mean_passes = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
+    if settings.auto_passes and mean_passes is not None and calibration is not None:
+        warnings += (_auto_note(mean_passes, calibration.passes),)
     if settings.preview:
         warnings = (preview.warning(len(prediction.classes), body.geometry.size[2], passes), *warnings)
     with watch.stage("segmentation"):
@@ -160,7 +163,7 @@ def segment_case(
     facts["preview"] = settings.preview
     facts["settings"]["lights"] = settings.lights
     facts["settings"]["auto_passes"] = settings.auto_passes
-    facts["mean_passes"] = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
+    facts["mean_passes"] = mean_passes
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
 
 
@@ -208,6 +211,13 @@ def _whole(geometry: Geometry) -> Box:
 def _region_note(box: Box, geometry: Geometry) -> str:
     x, y, z = (round(n * spacing) for n, spacing in zip(box.size_xyz, geometry.spacing, strict=True))
     return f"Only a region of interest of {x} x {y} x {z} mm was segmented; structures that its border cuts are marked as cut."
+
+
+def _auto_note(mean_passes: float, calibrated: int) -> str:
+    return (
+        f"Slices that had settled got fewer dropout passes, {mean_passes:.1f} on average; the lights were calibrated with "
+        f"{calibrated} for every slice and may be a little less reliable."
+    )
 
 
 def _cropped(volume: CTVolume, box: Box) -> CTVolume:

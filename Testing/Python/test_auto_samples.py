@@ -1,6 +1,7 @@
 """`--samples auto`: fewer passes where a slice has settled, never more than T; a fixed T stays what it was."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from MSKSegmentLib.inference.evidence import PassVotes
 from MSKSegmentLib.inference.sampler import RunningSums, SampledSlice, Sampler
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.quality.calibration import Calibration
 
 CLASSES, SIDE = 5, 20
 
@@ -118,6 +120,10 @@ def test_a_run_says_how_many_passes_it_took(phantom, tiny_bundle):
     auto = segment_case(phantom, bundle, Settings("cpu", passes=9, seed=1, auto_passes=True))
     assert FEWEST_PASSES <= auto.provenance["mean_passes"] <= 9
     assert auto.provenance["settings"] == fixed.provenance["settings"] | {"auto_passes": True}
+    calibrated = replace(bundle, calibration=Calibration("2026-01-01", "phantoms", 9, {}, {}).to_json())
+    for wanted in (True, False):
+        said = segment_case(phantom, calibrated, Settings("cpu", passes=9, seed=1, auto_passes=wanted)).warnings
+        assert any("calibrated with 9 for every slice" in sentence for sentence in said) is wanted
 
 
 def test_the_command_line_takes_a_number_or_auto(phantom_file, tiny_bundle, tmp_path, capsys):
