@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from .dicom_series import FEWEST_SLICES, SliceHeader
-from .orientation import AIR_HU
+from .straightening import straighten
 from .volume import CTVolume, Geometry
 
 FINEST_INTERVAL_MM = 1.0
@@ -62,7 +62,7 @@ def read_stack(headers: Sequence[SliceHeader]) -> CTVolume:
     for k, header in enumerate(stack.headers):
         hu[k] = _read_slice(header)
     if tilt >= IGNORED_TILT_DEGREES:
-        hu, geometry = straighten(hu, stack, geometry)
+        hu, geometry = straighten(hu, stack.shifts, geometry)
         notes.append(f"The gantry was tilted by {tilt:.1f} degrees; the slices were shifted back by interpolation.")
     else:
         notes.extend(_header_tilt_note(stack))
@@ -205,35 +205,6 @@ def stack_tilt_degrees(stack: Stack) -> float:
             f"The slices are stacked at {tilt:.0f} degrees to their normal; export the axial series again."
         )
     return tilt
-
-
-def straighten(hu: np.ndarray, stack: Stack, geometry: Geometry) -> tuple[np.ndarray, Geometry]:
-    """Undo a gantry tilt: move each slice within its plane to where it lies in the patient, on a widened grid.
-
-    In plane the pixels are far smaller than the slice interval, so that interpolating there blurs least. Air fills the
-    rim. `hu` int16 ``[z, y, x]``.
-    """
-    import SimpleITK as sitk
-
-    spacing = np.asarray(stack.spacing)
-    low = np.floor(stack.shifts.min(axis=0) / spacing).astype(int)
-    high = np.ceil(stack.shifts.max(axis=0) / spacing).astype(int)
-    width, height = (int(n) for n in np.array(geometry.size[:2]) + high - low)
-    origin = low * spacing
-    moved = np.empty((len(hu), height, width), dtype=np.int16)
-    for k, section in enumerate(hu):
-        image = sitk.GetImageFromArray(section.astype(np.float32))
-        image.SetSpacing(spacing.tolist())
-        image.SetOrigin(stack.shifts[k].tolist())
-        image = sitk.Resample(
-            image, [width, height], sitk.Transform(2, sitk.sitkIdentity), sitk.sitkLinear, origin.tolist(),
-            spacing.tolist(), [1.0, 0.0, 0.0, 1.0], float(AIR_HU),
-        )  # fmt: skip
-        moved[k] = np.rint(sitk.GetArrayViewFromImage(image))
-    corner = geometry.to_physical([int(low[0]), int(low[1]), 0])
-    return moved, replace(
-        geometry, size=(width, height, len(hu)), origin=(float(corner[0]), float(corner[1]), float(corner[2]))
-    )
 
 
 def interpolate_slices(hu: np.ndarray, levels: np.ndarray, interval: float) -> np.ndarray:
