@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 # A plain "torch" pulls gigabytes of CUDA on Linux; set TORCH to another build where a GPU is to be used.
 TORCH ?= torch==2.13.0
-CT ?= Resources/SampleCT/sample_ct.nii.gz
+CT ?= MSKSegmentLib/Resources/SampleCT/sample_ct.nii.gz
 OUT ?=
 ARGS ?=
 

@@ -33,7 +33,7 @@ from MSKSegmentLib.scene import (
 )
 from MSKSegmentLib.scene.density import density_look
 
-SAMPLE = Path(__file__).resolve().parents[1] / "Resources" / "SampleCT"
+SAMPLE = Path(__file__).resolve().parents[1] / "MSKSegmentLib" / "Resources" / "SampleCT"
 PANEL = (620, 700)
 # Around the larger of both muscles, in mm.
 ROOM = 35.0

@@ -112,7 +112,7 @@ def _noisy_sample():  # type: ignore[no-untyped-def]
     from MSKSegmentLib.ct.volume import CTVolume
     from MSKSegmentLib.scene import add_ct
 
-    sample = read_ct(ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz")
+    sample = read_ct(ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz")
     noise = np.random.default_rng(1).normal(0, 1, sample.hu.shape).astype(np.float32)
     # Neighbouring pixels share noise, as after reconstruction.
     noise = ndimage.gaussian_filter(noise, (0, 0.7, 0.7))

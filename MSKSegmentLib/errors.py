@@ -31,6 +31,12 @@ class DependencyError(MSKSegmentError):
     exit_code = 2
 
 
+class InstallationError(MSKSegmentError):
+    """A file that belongs to the software is missing; install the software again."""
+
+    exit_code = 2
+
+
 class Cancelled(MSKSegmentError):
     """The user cancelled the run; nothing was written."""
 

@@ -1,24 +1,26 @@
-"""Where the files lie that come with the software: beside the package in a source tree and in Slicer, or inside it."""
+"""The files that come with the software: the package's own folder ``Resources``, in a source tree, a wheel and Slicer alike."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from .errors import InstallationError
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def resource_folders(name: str) -> tuple[Path, ...]:
-    """The places where the resource folder of that name may be, in the order of their precedence; they may not exist."""
-    return tuple(root / "Resources" / name for root in (_PACKAGE.parent, _PACKAGE))
+def resource_folder(name: str) -> Path:
+    """The resource folder of that name; it is absent where an installation is incomplete."""
+    return _PACKAGE / "Resources" / name
 
 
 def resource_file(folder: str, name: str) -> Path:
     """A file of a resource folder.
 
     Raises:
-        FileNotFoundError: it did not come along; the installation is incomplete.
+        InstallationError: it did not come along; the installation is incomplete.
     """
-    for place in resource_folders(folder):
-        if (place / name).is_file():
-            return place / name
-    raise FileNotFoundError(f"Resources/{folder}/{name} is missing from this installation")
+    path = resource_folder(folder) / name
+    if not path.is_file():
+        raise InstallationError(f"Resources/{folder}/{name} is missing from this installation; install MSKSegment again.")
+    return path

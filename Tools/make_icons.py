@@ -60,4 +60,4 @@ def thumbnail(ct: Path) -> QImage:
 if __name__ == "__main__":
     application = QGuiApplication([])
     icon(ICONS / "MSKSegment.svg").save(str(ICONS / "MSKSegment.png"))
-    thumbnail(ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz").save(str(ICONS / "SampleCT.png"))
+    thumbnail(ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz").save(str(ICONS / "SampleCT.png"))

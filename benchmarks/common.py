@@ -75,7 +75,7 @@ def write_scan(path: Path, slices: int, in_plane: int = IN_PLANE) -> None:
     """The sample CT in a scanner's square field of view, with its noise, in so many slices over the same length."""
     import SimpleITK as sitk
 
-    small = sitk.ReadImage(str(ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz"))
+    small = sitk.ReadImage(str(ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz"))
     width, depth, length = (size * step for size, step in zip(small.GetSize(), small.GetSpacing(), strict=True))
     left, front, low = small.GetOrigin()
     grid = sitk.Image((in_plane, in_plane, slices), sitk.sitkInt16)

@@ -67,7 +67,7 @@ def bundled() -> Subject:
     """The bundle that comes along, on the middle of the sample CT, cropped to the body."""
     bundle = resolve_bundle(None)
     manifest = bundle.manifest
-    scan = to_working_grid(read_ct(ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz")).volume
+    scan = to_working_grid(read_ct(ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz")).volume
     box = body_box(scan)
     assert box is not None
     body = _cropped(scan, box)

@@ -30,7 +30,7 @@ from MSKSegmentLib.scene import (
 )
 from MSKSegmentLib.scene.label_map import box_of_labels
 
-SAMPLE = Path(__file__).resolve().parents[1] / "Resources" / "SampleCT"
+SAMPLE = Path(__file__).resolve().parents[1] / "MSKSegmentLib" / "Resources" / "SampleCT"
 SIZE, FIELD_OF_VIEW_MM = (512, 512, 400), 600.0
 KEY, LABEL = "GMAX_right", 4
 REPEATS = 3

@@ -46,7 +46,7 @@ def enlarged_case(folder: Path) -> None:
     from MSKSegmentLib.export.segmentation_file import write_ct
     from MSKSegmentLib.pipeline import measure_case
 
-    samples = ROOT / "Resources" / "SampleCT"
+    samples = ROOT / "MSKSegmentLib" / "Resources" / "SampleCT"
     small = read_ct(samples / "sample_ct.nii.gz")
     labels, _ = read_labels(samples / "sample_labels.nii.gz")
     places = [np.linspace(0, old - 1, new).round().astype(int) for old, new in zip(small.hu.shape, SHAPE, strict=True)]

@@ -14,7 +14,7 @@ def sampleFile():
     """The installed file of the sample CT, a `pathlib.Path`.
 
     Raises:
-        FileNotFoundError: the installation is incomplete.
+        InstallationError: the installation is incomplete.
     """
     from MSKSegmentLib.resources import resource_file
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import BundleError
-from ..resources import resource_folders
+from ..resources import resource_folder
 from .store import MANIFEST_FILE, ModelBundle, load_bundle, read_manifest
 
 SEARCH_VARIABLE = "MSKSEG_BUNDLES"
@@ -17,7 +17,7 @@ def find_bundles() -> tuple[Path, ...]:
 
     The variable lists folders separated by `os.pathsep`, each a bundle or a folder of bundles. Nothing is verified.
     """
-    roots = [*resource_folders("Models")]
+    roots = [resource_folder("Models")]
     roots += [Path(entry) for entry in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if entry]
     found: dict[Path, Path] = {}
     for root in roots:

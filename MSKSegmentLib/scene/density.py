@@ -57,7 +57,7 @@ def density_look() -> DensityLook:
     """The colours and opacities of ``Resources/TransferFunctions/density.json``; the histogram has the same colours.
 
     Raises:
-        FileNotFoundError: the file did not come along; the installation is incomplete.
+        InstallationError: the file did not come along; the installation is incomplete.
     """
     data = json.loads(resource_file("TransferFunctions", "density.json").read_text(encoding="utf-8"))
     fat, composite, lean = (

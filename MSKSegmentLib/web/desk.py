@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import SegmentRequest
-from ..errors import Cancelled, MSKSegmentError
+from ..errors import Cancelled, InstallationError, MSKSegmentError
 from ..resources import resource_file
 from ..review.redaction import redacted
 from .library import ListedResult, claim_folder, find_result, is_result, list_results, safe_name
@@ -294,5 +294,5 @@ class Desk:
 def _sample_ct() -> Path | None:
     try:
         return resource_file(*_SAMPLE)
-    except FileNotFoundError:
+    except InstallationError:
         return None

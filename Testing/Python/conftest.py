@@ -89,6 +89,6 @@ def tiny_bundle(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sample_ct():
-    path = ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz"
+    path = ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz"
     assert path.exists(), "the bundled sample CT is missing"
     return path

@@ -36,9 +36,8 @@ def test_bundles_named_by_the_environment(shelf):
     assert find_bundles() == (shelf / "hip-1", shelf / "thigh")
 
 
-@pytest.mark.parametrize("place", ["site/Resources/Models", "site/MSKSegmentLib/Resources/Models"])
-def test_the_bundle_that_comes_with_the_software_is_the_default(shelf, tmp_path, place):
-    shutil.copytree(shelf / "thigh", tmp_path / place / "built in")
+def test_the_bundle_that_comes_with_the_software_is_the_default(shelf, tmp_path):
+    shutil.copytree(shelf / "thigh", tmp_path / "site" / "MSKSegmentLib" / "Resources" / "Models" / "built in")
     assert [folder.name for folder in find_bundles()] == ["built in", "hip-1", "thigh"]
     assert resolve_bundle(None).folder.name == "built in"
 

@@ -137,7 +137,7 @@ def test_the_sample_ct_is_registered_once_and_loads_from_the_installed_file():
         sampleData.registerSampleData()
         (source,) = slicer.modules.sampleDataSources[sampleData.CATEGORY]
         (uri,), (checksum,) = source.uris, source.checksums
-        file = ROOT / "Resources" / "SampleCT" / "sample_ct.nii.gz"
+        file = ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz"
         assert uri == file.as_uri() and sampleData.sampleFile() == file
         assert checksum == "SHA256:" + hashlib.sha256(file.read_bytes()).hexdigest()
         assert source.fileNames == ["MSKSegmentSampleCT.nii.gz"] and Path(source.thumbnailFileName).is_file()

@@ -28,7 +28,7 @@ from MSKSegmentLib.scene import (  # noqa: E402
 )
 from MSKSegmentLib.scene.density import density_look  # noqa: E402
 
-SAMPLE = Path(__file__).resolve().parents[2] / "Resources" / "SampleCT"
+SAMPLE = Path(__file__).resolve().parents[2] / "MSKSegmentLib" / "Resources" / "SampleCT"
 GRID = Geometry((60, 50, 40), (2.0, 2.0, 3.0), (-59.0, -49.0, -60.0))
 SIZE = (320, 320)
 

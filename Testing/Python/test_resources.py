@@ -1,30 +1,20 @@
-"""Resources are found beside the package, as in a source tree and in Slicer's module folder, and inside it."""
+"""Resources are the package's own files; a missing one is said in a sentence."""
 
 import pytest
 
 from MSKSegmentLib import resources
+from MSKSegmentLib.errors import InstallationError
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    folder = tmp_path / "qt-scripted-modules" / "MSKSegmentLib"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(resources, "_PACKAGE", folder)
-    return folder
-
-
-def put(root):
-    path = root / "Resources" / "ReferenceValues" / "means.json"
-    path.parent.mkdir(parents=True)
-    path.write_text("{}")
-    return path
-
-
-def test_beside_the_package_comes_before_inside_it(package):
-    with pytest.raises(FileNotFoundError, match="Resources/ReferenceValues/means.json is missing"):
+def test_a_file_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "site" / "MSKSegmentLib")
+    beside = tmp_path / "site" / "Resources" / "ReferenceValues" / "means.json"
+    inside = tmp_path / "site" / "MSKSegmentLib" / "Resources" / "ReferenceValues" / "means.json"
+    beside.parent.mkdir(parents=True)
+    beside.write_text("{}")
+    with pytest.raises(InstallationError, match="Resources/ReferenceValues/means.json is missing"):
         resources.resource_file("ReferenceValues", "means.json")
-    inside = put(package)
+    inside.parent.mkdir(parents=True)
+    inside.write_text("{}")
     assert resources.resource_file("ReferenceValues", "means.json") == inside
-    beside = put(package.parent)
-    assert resources.resource_file("ReferenceValues", "means.json") == beside
-    assert resources.resource_folders("ReferenceValues") == (beside.parent, inside.parent)
+    assert resources.resource_folder("ReferenceValues") == inside.parent

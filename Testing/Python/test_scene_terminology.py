@@ -8,12 +8,12 @@ import pytest
 from MSKSegmentLib.anatomy import STRUCTURES, Side, segments
 from MSKSegmentLib.anatomy.terminology import CONTEXT_NAME, terminology_entry, terminology_text
 
-FILE = Path(__file__).parents[2] / "Resources" / "Terminology" / "MSKSegment.term.json"
+FILE = Path(__file__).parents[2] / "MSKSegmentLib" / "Resources" / "Terminology" / "MSKSegment.term.json"
 
 
 def test_file_equals_the_anatomy_table():
     assert FILE.read_text(encoding="utf-8") == terminology_text(), (
-        f"write it anew: python -m MSKSegmentLib.anatomy.terminology Resources/Terminology/{FILE.name}"
+        f"write it anew: python -m MSKSegmentLib.anatomy.terminology MSKSegmentLib/Resources/Terminology/{FILE.name}"
     )
 
 
