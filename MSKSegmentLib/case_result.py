@@ -11,6 +11,7 @@ import numpy as np
 
 from .anatomy import Segment
 from .ct.volume import Geometry
+from .findings import Finding, sentences
 
 
 class Light(str, Enum):
@@ -155,12 +156,17 @@ class CaseResult:
 
     `labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`), `uncertainty` float32 ``[z, y, x]``: the mean over the classes
     of the variance over the dropout passes, 0 where the network was not run, or None when labels were only measured.
-    `reports` holds the 43 segments in table order.
+    `reports` holds the 43 segments in table order, `findings` what was found about the scan and the run as a whole.
     """
 
     labels: np.ndarray
     geometry: Geometry
     reports: tuple[SegmentReport, ...]
     uncertainty: np.ndarray | None = None
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return sentences(self.findings)

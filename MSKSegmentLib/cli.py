@@ -17,6 +17,7 @@ from .cli_training import add_training
 from .engine.cancelling import Checkpoint, cancellable
 from .engine.progress import JsonLines, make_reporter
 from .errors import DependencyError, InputError, MSKSegmentError
+from .findings import sentences
 
 # In place of a number of samples.
 AUTO = "auto"
@@ -238,7 +239,7 @@ def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     volume = read_ct(options.ct, options.series)
     checkpoint()
     working = to_working_grid(volume)
-    warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
+    warnings = sentences((*working.volume.findings, *refuse(check_volume(working.volume))))
     size, spacing = volume.geometry.size, volume.geometry.spacing
     print(f"{size[0]} x {size[1]} x {size[2]} voxels of {spacing[0]:.3f} x {spacing[1]:.3f} x {spacing[2]:.3f} mm")
     for warning in warnings:

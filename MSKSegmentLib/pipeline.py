@@ -17,6 +17,7 @@ from .ct.orientation import resample_labels, to_working_grid
 from .ct.region import Region, covering_box, region_box
 from .ct.volume import CTVolume, Geometry
 from .errors import InputError
+from .findings import Finding, warning
 from .measurement.volume import checked_height
 from .provenance import Stopwatch, provenance
 from .quality.calibration import Calibration
@@ -90,7 +91,7 @@ def segment_case(
     with watch.stage("checks"):
         progress("checks", 0, 1)
         working = to_working_grid(volume)
-        warnings = (*working.volume.notes, *refuse(check_volume(working.volume)))
+        findings = (*working.volume.findings, *refuse(check_volume(working.volume)))
         box = body_box(working.volume)
         assert box is not None, "a CT without a body has been refused by the checks"
         if settings.region is not None:
@@ -99,7 +100,7 @@ def segment_case(
             if part is None:
                 raise InputError("The region of interest holds no part of the body; move it, or run without a region.")
             box = part
-            warnings += (_region_note(around, working.volume.geometry),)
+            findings += (_region_finding(around, working.volume.geometry),)
         body = _cropped(working.volume, box)
         step = preview.slice_step(body.geometry) if settings.preview else 1
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
@@ -119,12 +120,12 @@ def segment_case(
             every=step,
             auto=settings.auto_passes,
         )
-    warnings += prediction.warnings
+    findings += prediction.findings
     mean_passes = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
     if settings.auto_passes and mean_passes is not None and calibration is not None:
-        warnings += (_auto_note(mean_passes, calibration.passes),)
+        findings += (_fewer_passes(mean_passes, calibration.passes),)
     if settings.preview:
-        warnings = (preview.warning(len(prediction.classes), body.geometry.size[2], passes), *warnings)
+        findings = (preview.finding(len(prediction.classes), body.geometry.size[2], passes), *findings)
     with watch.stage("segmentation"):
         progress("segmentation", 0, 2)
         seen_grid = preview.coarse_geometry(body.geometry, step)
@@ -148,13 +149,14 @@ def segment_case(
         seen = volume.geometry.cropped(inside.start_xyz, inside.size_xyz)
         measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, height_m)
         if not measurements:
-            warnings += ("No bone or muscle was found; check that the scan shows the hip or the thigh.",)
+            sentence = "No bone or muscle was found; check that the scan shows the hip or the thigh."
+            findings += (warning("nothing_found", sentence),)
         uncertainties = structure_uncertainty(labels, uncertainty)
         metal_mm = metal_distances(labels, volume.hu, volume.geometry)
         cut = [label for label, found in measurements.items() if found.truncated_by]
         off = deviations(placements(sides.labels, seen_grid, cut), calibration.reference if calibration else {})
         scores = make_scores(prediction.evidence, sides.labels, strays, uncertainties, metal_mm, off)
-        reports = make_reports(measurements, scores, calibration, passes, scan_cautions(warnings), settings.lights)
+        reports = make_reports(measurements, scores, calibration, passes, scan_cautions(findings), settings.lights)
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)
@@ -164,7 +166,7 @@ def segment_case(
     facts["settings"]["lights"] = settings.lights
     facts["settings"]["auto_passes"] = settings.auto_passes
     facts["mean_passes"] = mean_passes
-    return CaseResult(labels, volume.geometry, reports, uncertainty, (*warnings, *sides.warnings), facts)
+    return CaseResult(labels, volume.geometry, reports, uncertainty, (*findings, *sides.findings), facts)
 
 
 def measure_case(
@@ -190,7 +192,7 @@ def measure_case(
         measurements = measure(labels, volume.hu, volume.geometry, height)
     reports = make_reports(measurements, None, None, 0)
     facts = provenance(volume, None, None, None, height, None, watch)
-    return CaseResult(labels, volume.geometry, reports, None, volume.notes, facts)
+    return CaseResult(labels, volume.geometry, reports, None, volume.findings, facts)
 
 
 def checked_passes(passes: int) -> int:
@@ -208,16 +210,18 @@ def _whole(geometry: Geometry) -> Box:
     return Box((0, 0, 0), geometry.size)
 
 
-def _region_note(box: Box, geometry: Geometry) -> str:
+def _region_finding(box: Box, geometry: Geometry) -> Finding:
     x, y, z = (round(n * spacing) for n, spacing in zip(box.size_xyz, geometry.spacing, strict=True))
-    return f"Only a region of interest of {x} x {y} x {z} mm was segmented; structures that its border cuts are marked as cut."
+    sentence = f"Only a region of interest of {x} x {y} x {z} mm was segmented; structures that its border cuts are marked as cut."
+    return warning("region", sentence)
 
 
-def _auto_note(mean_passes: float, calibrated: int) -> str:
-    return (
+def _fewer_passes(mean_passes: float, calibrated: int) -> Finding:
+    sentence = (
         f"Slices that had settled got fewer dropout passes, {mean_passes:.1f} on average; the lights were calibrated with "
         f"{calibrated} for every slice and may be a little less reliable."
     )
+    return warning("fewer_passes", sentence)
 
 
 def _cropped(volume: CTVolume, box: Box) -> CTVolume:

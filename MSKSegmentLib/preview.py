@@ -9,6 +9,7 @@ import numpy as np
 
 from .case_result import Light, SegmentReport
 from .ct.volume import Geometry
+from .findings import Finding, warning
 
 # A muscle's outline moves by about a pixel of the network over this distance along the leg.
 INTERVAL_MM = 9.0
@@ -33,11 +34,12 @@ def stand_ins(depth: int, step: int) -> np.ndarray:
     return np.minimum((np.arange(depth) + (step - 1) // 2) // step, -(-depth // step) - 1)
 
 
-def warning(slices: int, of: int, passes: int) -> str:
-    """The sentence that marks a result as a preview, to be shown before all other warnings."""
-    return (
+def finding(slices: int, of: int, passes: int) -> Finding:
+    """The finding that marks a result as a preview, to be shown before all other warnings."""
+    return warning(
+        "preview",
         f"This is a PREVIEW from {slices} of {of} slices and {passes} dropout pass{'es' if passes > 1 else ''}: its outlines and "
-        "numbers are rough and nothing is rated; run the full segmentation before you use it."
+        "numbers are rough and nothing is rated; run the full segmentation before you use it.",
     )
 
 

@@ -1,9 +1,9 @@
 """CT in and out of the method: reading, checks, the working grid, the body. Importing it loads numpy only."""
 
+from ..findings import Finding
 from .checks import check_volume, refuse
 from .cropping import Box, body_box, body_mask
 from .dicom_series import SeriesInfo, list_series
-from .findings import Finding
 from .orientation import WorkingGrid, resample_labels, to_working_grid
 from .reading import FORMATS, read_ct, read_labels, read_thin_ct
 from .volume import CTVolume, Geometry

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..errors import InputError
+from ..findings import Finding, refusal, warning
 from .cropping import CoarseBody, coarse_body
 from .field_of_view import anatomy_findings, edge_findings
-from .findings import Finding, refusal, warning
 from .hu_scale import scale_findings
 from .interpolated import interpolation_findings
 from .volume import CTVolume
@@ -44,8 +44,8 @@ def check_volume(volume: CTVolume) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: finding.severity != "refusal"))
 
 
-def refuse(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """The sentences of the warnings, if there is no refusal.
+def refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The warnings, if there is no refusal.
 
     Raises:
         InputError: with the sentence of the first refusal.
@@ -54,7 +54,7 @@ def refuse(findings: Iterable[Finding]) -> tuple[str, ...]:
     for finding in findings:
         if finding.severity == "refusal":
             raise InputError(finding.sentence)
-    return tuple(finding.sentence for finding in findings)
+    return findings
 
 
 def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
@@ -89,13 +89,13 @@ def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
     elif interval > INTERVAL_WARNED_MM[1]:
         found.append(
             warning(
-                "slice_interval",
+                "slices_far_apart",
                 f"The slices lie far apart ({interval:.3g} mm); volumes of small muscles are uncertain.",
             )
         )
     elif interval < INTERVAL_WARNED_MM[0]:
         found.append(
-            warning("slice_interval", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
+            warning("fine_slices", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
         )
     return tuple(found)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import InputError
+from ..findings import Finding, warning
 from .dicom_series import FEWEST_SLICES, SliceHeader
 from .straightening import straighten
 from .volume import CTVolume, Geometry
@@ -47,15 +48,15 @@ def read_stack(headers: Sequence[SliceHeader]) -> CTVolume:
 
     Missing slices are refused. Intervals that change between parts of a scan are legitimate and interpolated linearly
     to the finest one, but not finer than 1 mm. A gantry tilt of at least half a degree is corrected. Either is told in
-    the notes.
+    the findings.
 
     Raises:
         InputError: the slices do not make one volume or cannot be decoded.
     """
     stack = sorted_stack(headers)
-    notes = list(_duplicate_note(headers, stack))
+    findings = list(_copies(headers, stack))
     check_missing(stack.levels)
-    height_m, height_note = patient_height(stack.headers[0].height)
+    height_m, height_findings = patient_height(stack.headers[0].height)
     tilt = stack_tilt_degrees(stack)
     geometry = _geometry(stack)
     hu = np.empty(geometry.shape, dtype=np.int16)
@@ -63,22 +64,24 @@ def read_stack(headers: Sequence[SliceHeader]) -> CTVolume:
         hu[k] = _read_slice(header)
     if tilt >= IGNORED_TILT_DEGREES:
         hu, geometry = straighten(hu, stack.shifts, geometry)
-        notes.append(f"The gantry was tilted by {tilt:.1f} degrees; the slices were shifted back by interpolation.")
+        sentence = f"The gantry was tilted by {tilt:.1f} degrees; the slices were shifted back by interpolation."
+        findings.append(warning("gantry_tilt", sentence))
     else:
-        notes.extend(_header_tilt_note(stack))
+        findings.extend(_header_tilt(stack))
     intervals = np.diff(stack.levels)
     interval = float(intervals.mean())
     regular = np.linspace(stack.levels[0], stack.levels[-1], len(stack.levels))
     if np.abs(stack.levels - regular).max() > max(0.1, 0.1 * interval):
         interval = max(FINEST_INTERVAL_MM, float(intervals.min()))
         hu = interpolate_slices(hu, stack.levels, interval)
-        notes.append(
+        sentence = (
             f"The slice interval varies from {intervals.min():.2f} to {intervals.max():.2f} mm; the scan was "
             f"interpolated to {interval:.2f} mm, and the results are on these slices."
         )
+        findings.append(warning("mixed_intervals", sentence))
     x, y, _ = geometry.size
     geometry = replace(geometry, size=(x, y, len(hu)), spacing=(geometry.spacing[0], geometry.spacing[1], interval))
-    return CTVolume(hu, geometry, height_m, (*notes, *height_note))
+    return CTVolume(hu, geometry, height_m, (*findings, *height_findings))
 
 
 def sorted_stack(headers: Sequence[SliceHeader]) -> Stack:
@@ -218,33 +221,34 @@ def interpolate_slices(hu: np.ndarray, levels: np.ndarray, interval: float) -> n
     return result
 
 
-def patient_height(value: float | None) -> tuple[float | None, tuple[str, ...]]:
-    """The height in metres of a header's value, and a note where the value is impossible. Zero stands for unknown."""
+def patient_height(value: float | None) -> tuple[float | None, tuple[Finding, ...]]:
+    """The height in metres of a header's value, and a finding where the value is impossible. Zero stands for unknown."""
     if value is None or value == 0:
         return None, ()
     if HEIGHTS_M[0] <= value <= HEIGHTS_M[1]:
         return value, ()
-    return None, (f"The patient's height in the header, {value:g} m, is impossible and was ignored.",)
+    sentence = f"The patient's height in the header, {value:g} m, is impossible and was ignored."
+    return None, (warning("impossible_height", sentence),)
 
 
-def _duplicate_note(headers: Sequence[SliceHeader], stack: Stack) -> tuple[str, ...]:
+def _copies(headers: Sequence[SliceHeader], stack: Stack) -> tuple[Finding, ...]:
     copies = len(headers) - len(stack.headers)
-    return (
-        (f"{copies} slice file{'s are copies' if copies > 1 else ' is a copy'} of another and did not count.",)
-        if copies
-        else ()
-    )
+    if not copies:
+        return ()
+    sentence = f"{copies} slice file{'s are copies' if copies > 1 else ' is a copy'} of another and did not count."
+    return (warning("copied_slices", sentence),)
 
 
-def _header_tilt_note(stack: Stack) -> tuple[str, ...]:
+def _header_tilt(stack: Stack) -> tuple[Finding, ...]:
     named = abs(stack.headers[0].gantry_tilt)
     shown = math.degrees(math.acos(min(1.0, float(np.abs(stack.frame[2, 2])))))
     if named < IGNORED_TILT_DEGREES or abs(named - shown) < 1.0:
         return ()
-    return (
+    sentence = (
         f"The header names a gantry tilt of {named:.1f} degrees that the slice positions do not show; check that the "
-        "body does not look sheared.",
+        "body does not look sheared."
     )
+    return (warning("unseen_tilt", sentence),)
 
 
 def _read_slice(header: SliceHeader) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..findings import Finding, warning
 from .cropping import CoarseBody, subsampled
-from .findings import Finding, warning
 from .volume import CTVolume
 
 BONE_HU = 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..findings import Finding, refusal, warning
 from .cropping import coarse_stride, subsampled
-from .findings import Finding, refusal, warning
 from .volume import CTVolume
 
 # Where values of a CT lie, in HU: outside air, and fat to muscle.

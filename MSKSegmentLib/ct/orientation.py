@@ -11,6 +11,7 @@ from itertools import permutations
 
 import numpy as np
 
+from ..findings import warning
 from .cropping import CoarseBody, coarse_body
 from .uprightness import body_is_upright
 from .volume import IDENTITY, CTVolume, Geometry, Matrix
@@ -116,7 +117,7 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
     Axis orders, flips and tilts up to 5 degrees are lossless. Beyond that the body decides (see `uprightness`). If it
     lies straight in the slices, because scan and patient were turned together as a hardened transform does, they are
     used as they are. If it lies straight in the patient's frame, as in an oblique reformat, the scan is resampled
-    linearly onto an upright grid, with a sentence in the notes.
+    linearly onto an upright grid, with a finding.
     """
     order = axis_order(volume.geometry.direction)
     ordered = replace(volume, hu=np.ascontiguousarray(order.apply(volume.hu)), geometry=order.geometry(volume.geometry))
@@ -127,12 +128,13 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
     if body is None or not body_is_upright(body, np.asarray(ordered.geometry.direction)):
         return WorkingGrid(ordered, volume.geometry, order)
     geometry = upright_geometry(body, ordered.geometry)
-    note = (
+    note = warning(
+        "oblique",
         f"The slices lie {degrees:.0f} degrees oblique to the body; the scan was resampled upright for the analysis "
-        "and the result was brought back onto the slices."
+        "and the result was brought back onto the slices.",
     )
     upright = CTVolume(
-        _resample(ordered.hu, ordered.geometry, geometry, AIR_HU), geometry, volume.height_m, (*volume.notes, note)
+        _resample(ordered.hu, ordered.geometry, geometry, AIR_HU), geometry, volume.height_m, (*volume.findings, note)
     )
     return WorkingGrid(upright, volume.geometry, None)
 

@@ -36,7 +36,7 @@ def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
 
     Returns:
         HU int16 ``[z, y, x]`` on the file's own grid (DICOM: slices sorted along their normal), the patient's height
-        where a DICOM header gives a possible one, and notes on what was repaired.
+        where a DICOM header gives a possible one, and findings on what was repaired.
 
     Raises:
         InputError: the path cannot be read as one CT volume; the message is a sentence for the user.

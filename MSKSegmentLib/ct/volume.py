@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..findings import Finding
+
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
@@ -104,14 +106,14 @@ class Geometry:
 class CTVolume:
     """A CT in Hounsfield units.
 
-    `hu` is int16 ``[z, y, x]``; `height_m` the patient's height in metres where the header gives one; `notes` are
-    sentences that reading produced and that belong among the warnings of a result.
+    `hu` is int16 ``[z, y, x]``; `height_m` the patient's height in metres where the header gives one; `findings` are
+    the warnings of the reader: what it repaired, left out or doubts.
     """
 
     hu: np.ndarray
     geometry: Geometry
     height_m: float | None = None
-    notes: tuple[str, ...] = field(default=())
+    findings: tuple[Finding, ...] = field(default=())
 
     def __post_init__(self) -> None:
         """Hold shape and type to the contract."""

@@ -15,6 +15,7 @@ from typing import Any
 from .. import RESEARCH_USE_ONLY
 from ..case_result import CaseResult, HistoryEvent, SegmentReport
 from ..errors import InputError
+from ..findings import findings_json
 from .review_file import write_review
 from .segmentation_file import write_segmentation, write_uncertainty
 from .tables import write_measurements
@@ -136,6 +137,7 @@ def result_json(
         "notice": RESEARCH_USE_ONLY,
         "provenance": result.provenance | ({"source": source} if source else {}),
         "warnings": list(result.warnings),
+        "findings": findings_json(result.findings),
         "segments": [report_json(report) for report in result.reports],
         "history": [asdict(event) for event in history],
     }

@@ -26,6 +26,7 @@ from ..ct.label_reading import read_labels
 from ..ct.orientation import resample_labels
 from ..ct.volume import Geometry
 from ..errors import InputError
+from ..findings import Finding, findings_from_json, findings_of_sentences
 from .result_folder import AUTOMATIC, FORMAT, FORMAT_VERSION, RESULT, REVIEW, SEGMENTATION, UNCERTAINTY
 from .review_file import read_review
 
@@ -66,8 +67,7 @@ def read_case(folder: Path) -> StoredCase:
     if (folder / REVIEW).is_file():
         reviewed, content = read_review(folder / REVIEW, labels)
     reports, automatic, history = reviewed_from_json(content)
-    warnings, provenance = tuple(content["warnings"]), dict(content["provenance"])
-    result = CaseResult(reviewed, geometry, reports, uncertainty, warnings, provenance)
+    result = CaseResult(reviewed, geometry, reports, uncertainty, stored_findings(content), dict(content["provenance"]))
     return StoredCase(result, replace(result, labels=labels, reports=automatic), history)
 
 
@@ -87,11 +87,25 @@ def reviewed_from_json(
             raise ValueError("other segments")
         before = {entry["key"]: report_from_json(entry) for entry in content.get("automatic", [])}
         history = tuple(event_from_json(entry) for entry in content.get("history", []))
-        if not isinstance(content["provenance"], dict) or not isinstance(content["warnings"], list):
-            raise ValueError("no provenance or warnings")
+        if not isinstance(content["provenance"], dict):
+            raise ValueError("no provenance")
+        stored_findings(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The {RESULT} of this result cannot be read; run the segmentation again.") from error
     return reports, tuple(before.get(report.segment.key, report) for report in reports), history
+
+
+def stored_findings(content: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """The findings in what `result_folder.result_json` made, also by a version that stored them as sentences only.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are missing or of the wrong kind.
+    """
+    if "findings" in content:
+        return findings_from_json(content["findings"])
+    if not isinstance(content["warnings"], list):
+        raise ValueError("no warnings")
+    return findings_of_sentences(content["warnings"])
 
 
 def report_from_json(data: Mapping[str, Any]) -> SegmentReport:

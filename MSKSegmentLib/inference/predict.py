@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct.volume import CTVolume
+from ..findings import Finding, warning
 from ..network.bayesian_unet import BayesianUNet
 from .crop import body_windows
 from .evidence import PassVotes, SliceEvidence, likeliest
@@ -27,14 +28,14 @@ Progress = Callable[[int, int], None]
 class Prediction:
     """`classes` uint8 ``[z, y, x]`` (0..22, no sides) and `uncertainty` float32 ``[z, y, x]`` on the CT's grid.
 
-    `backends` are those that sampled slices, in order; `warnings` say which were given up and why. `evidence` holds what the passes
+    `backends` are those that sampled slices, in order; `findings` say which were given up and why. `evidence` holds what the passes
     said, for every slice in which they found a structure; `drawn` how many passes each sampled slice got.
     """
 
     classes: np.ndarray
     uncertainty: np.ndarray
     backends: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     evidence: tuple[SliceEvidence, ...] = ()
     drawn: tuple[int, ...] = ()
 
@@ -87,7 +88,8 @@ def predict(
             behind.call(slices.add, position, sampled)
             progress(index + 1, len(plan.levels))
     made = slices.classes, slices.uncertainty
-    return Prediction(*made, tuple(sampler.used), tuple(sampler.warnings), tuple(evidence), tuple(sampler.drawn))
+    given_up = tuple(warning("back_end", sentence) for sentence in sampler.warnings)
+    return Prediction(*made, tuple(sampler.used), given_up, tuple(evidence), tuple(sampler.drawn))
 
 
 class _Slices:

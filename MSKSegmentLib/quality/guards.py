@@ -10,6 +10,7 @@ from ..anatomy import segments
 from ..case_result import Scores
 from ..ct.checks import METAL_HU
 from ..ct.volume import Geometry
+from ..findings import Finding
 
 # A few bright voxels are a calcification or noise; an implant or a nail is more.
 SMALLEST_METAL_MM3 = 300.0
@@ -19,14 +20,14 @@ METAL_REACH_MM = 30.0
 # patients' good segments 0.1 and 0.3 % lie beyond, of the bad ones a sixth.
 MOST_VOLUME_DEVIATION = 4.0
 MOST_POSITION_DEVIATION = 5.0
-# Warnings on the scan as a whole (`ct.checks`) of things that the network's passes do not feel: how their sentences begin, and the
-# reason that they give each segment. What a scan shows is left to the scores, and metal to the distance from it.
+# Findings on the scan as a whole that the scores of the passes do not reflect: their codes, and the reason that each gives every
+# segment. What a scan shows is left to the scores, and metal to the distance from it.
 SCAN_CAUTIONS = {
-    "The pixel spacing": "the scan's pixels are larger or smaller than usual",
-    "The slices lie far apart": "the scan's slices lie far apart",
-    "Most slices were interpolated": "most of the scan's slices were interpolated between others",
-    "Fat and muscle lie about": "the scan's Hounsfield units are shifted",
-    "The image holds no air": "the scan shows no air around the body",
+    "in_plane_spacing": "the scan's pixels are larger or smaller than usual",
+    "slices_far_apart": "the scan's slices lie far apart",
+    "interpolated": "most of the scan's slices were interpolated between others",
+    "shift": "the scan's Hounsfield units are shifted",
+    "no_air": "the scan shows no air around the body",
 }
 
 
@@ -47,9 +48,9 @@ def _off(deviation: float) -> str:
     return f"{abs(deviation):.1f} deviations off the usual"
 
 
-def scan_cautions(warnings: Iterable[str]) -> tuple[str, ...]:
-    """Reasons that hold for every segment, from the sentences of the warnings on the scan."""
-    return tuple(reason for warning in warnings for start, reason in SCAN_CAUTIONS.items() if warning.startswith(start))
+def scan_cautions(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Reasons against a green light that hold for every segment, from the findings on the scan."""
+    return tuple(SCAN_CAUTIONS[finding.code] for finding in findings if finding.code in SCAN_CAUTIONS)
 
 
 def metal_distances(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> Mapping[int, float]:

@@ -58,7 +58,7 @@ class ReviewSession:
             raise InputError("The result and the CT have different grids; choose the CT that was segmented.")
         self._automatic = automatic or result
         self._volume = volume
-        self._warnings, self._provenance = result.warnings, dict(result.provenance)
+        self._findings, self._provenance = result.findings, dict(result.provenance)
         self._reports = {report.segment.key: report for report in result.reports}
         self._labels = ReviewedLabels(self._automatic.labels, result.labels, volume, region_of(result))
         # Labels whose automatic content is not known; they can be neither compared with it nor brought back.
@@ -113,7 +113,7 @@ class ReviewSession:
         reports = tuple(self._reports.values())
         uncertainty = self._automatic.uncertainty
         provenance = dict(self._provenance)
-        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._warnings, provenance)
+        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._findings, provenance)
 
     @property
     def automatic(self) -> CaseResult:

@@ -13,7 +13,7 @@ from ..ct.cropping import Box
 from ..ct.region import Region, region_box
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..export.result_reading import StoredCase, reviewed_from_json
+from ..export.result_reading import StoredCase, reviewed_from_json, stored_findings
 from .label_maps import ReviewedLabels
 
 # Mean densities are stored unrounded; more than this is another image.
@@ -33,7 +33,7 @@ def case_from_json(
         InputError: the data cannot be read.
     """
     reports, before, history = reviewed_from_json(data)
-    result = CaseResult(labels, geometry, reports, uncertainty, tuple(data["warnings"]), dict(data["provenance"]))
+    result = CaseResult(labels, geometry, reports, uncertainty, stored_findings(data), dict(data["provenance"]))
     first = labels if automatic_labels is None else automatic_labels
     return StoredCase(result, replace(result, labels=first, reports=before), history)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..anatomy import Side, structure_of
+from ..findings import Finding, warning
 from .chirality import handedness, medial_is_left
 from .components import MAIN_SHARE, Parts, parts_of
 from .side_field import CoarseGrid, between, plane
@@ -63,7 +64,7 @@ class OnlyFemur:
 
 @dataclass(frozen=True)
 class Frame:
-    """A coarse side field (see `side_field`), whether both sides are in the scan, and sentences for the user.
+    """A coarse side field (see `side_field`), whether both sides are in the scan, and what is in doubt.
 
     With an `only_femur` the field is that leg's side everywhere below the hips, and says nothing of a second leg that
     is partly in view.
@@ -72,7 +73,7 @@ class Frame:
     field: np.ndarray
     two_sided: bool
     only_femur: OnlyFemur | None = None
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def find_frame(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, scanner_x_mm: float) -> Frame:
@@ -113,11 +114,11 @@ def find_frame(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, sc
         midline = _midline_of_pairs(coarse, grid)
         if midline is not None:
             sentence = "No hip bone or femur was found, so the sides were told from the muscles alone; check them."
-            return Frame(plane(shape, grid.spacing, midline), True, warnings=(sentence,))
-    side, warnings = _only_side(coarse, is_bone, grid, scanner_x_mm)
+            return Frame(plane(shape, grid.spacing, midline), True, findings=(warning("sides_from_muscles", sentence),))
+    side, findings = _only_side(coarse, is_bone, grid, scanner_x_mm)
     hip_bone = largest_component(bones[PELVIS], shape, grid) if PELVIS in bones else None
     only = None if femur is None else OnlyFemur(femur, side is Side.LEFT, _lowest_slice(hip_bone))
-    return Frame(_one_sided_field(coarse, hip_bone, side, grid), False, only, warnings)
+    return Frame(_one_sided_field(coarse, hip_bone, side, grid), False, only, findings)
 
 
 def _field_of_hips(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid) -> np.ndarray | None:
@@ -237,8 +238,8 @@ def _midline_of_pairs(coarse: np.ndarray, grid: CoarseGrid) -> float | None:
 
 def _only_side(
     coarse: np.ndarray, is_bone: np.ndarray, grid: CoarseGrid, scanner_x_mm: float
-) -> tuple[Side, tuple[str, ...]]:
-    """The side of a scan that shows one side, and a warning when that is a guess."""
+) -> tuple[Side, tuple[Finding, ...]]:
+    """The side of a scan that shows one side, and a finding when that is a guess."""
     sacrum = np.nonzero(coarse == SACRUM)[2]
     leg = np.nonzero(is_bone if is_bone.any() else (coarse > 0) & (coarse != SACRUM))[2]
     if sacrum.size and leg.size:
@@ -254,7 +255,7 @@ def _only_side(
         f"The anatomy in the scan does not tell which side it shows; {side.value} was taken from its place in the "
         "scanner, so check the side."
     )
-    return side, ((sentence,) if leg.size else ())
+    return side, ((warning("side_guessed", sentence),) if leg.size else ())
 
 
 def _one_sided_field(

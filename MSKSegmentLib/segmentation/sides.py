@@ -9,6 +9,7 @@ import numpy as np
 from ..anatomy import LEFT_OFFSET, STRUCTURES
 from ..ct.orientation import axis_order
 from ..ct.volume import Geometry
+from ..findings import Finding, warning
 from .canvas import Canvas
 from .chirality import handedness
 from .components import Parts, parts_of_structure, structure_boxes
@@ -27,10 +28,10 @@ TURNED_HANDEDNESS = 0.3
 
 @dataclass(frozen=True)
 class SideResult:
-    """`labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`); `warnings` are sentences for the user."""
+    """`labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`); `findings` say where the sides are in doubt."""
 
     labels: np.ndarray
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
@@ -52,7 +53,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
         geometry: its grid, any axis order.
 
     Returns:
-        Labels on the same grid, and a sentence when the sides are a guess or the image's axes seem turned.
+        Labels on the same grid, and a finding when the sides are a guess or the image's axes seem turned.
 
     Raises:
         ValueError: the shape is not the grid's.
@@ -97,7 +98,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
         settled = canvas.field(tuple(index for index in by_index if index != SACRUM))
         for parts in doubtful:
             canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH)
-    return SideResult(labels, (*frame.warnings, *_turned(canvas)))
+    return SideResult(labels, (*frame.findings, *_turned(canvas)))
 
 
 def _clear_sides(
@@ -121,8 +122,8 @@ def _scanner_x(coarse: np.ndarray, grid: CoarseGrid, geometry: Geometry) -> floa
     return float(geometry.to_physical(index[::-1])[0])
 
 
-def _turned(canvas: Canvas) -> tuple[str, ...]:
-    """A sentence when both legs have their muscles in the order of the other side.
+def _turned(canvas: Canvas) -> tuple[Finding, ...]:
+    """A finding when both legs have their muscles in the order of the other side.
 
     That is so when the header names front and back, or top and bottom, the wrong way round, or a prone patient
     supine. A body whose left and right alone are swapped looks like a body, and cannot be noticed.
@@ -133,8 +134,9 @@ def _turned(canvas: Canvas) -> tuple[str, ...]:
         leg = np.where((coarse > offset) & (coarse < offset + LEFT_OFFSET) & (coarse != SACRUM), coarse - offset, 0)
         votes.append(handedness(leg.astype(np.uint8), canvas.grid.spacing))
     if votes[0] < -TURNED_HANDEDNESS and votes[1] > TURNED_HANDEDNESS:
-        return (
+        sentence = (
             "The muscles lie around each leg as in the leg of the other side, so the image's axes seem to be turned; "
-            "check its orientation, and right and left.",
+            "check its orientation, and right and left."
         )
+        return (warning("axes_turned", sentence),)
     return ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..findings import findings_from_json, findings_json, findings_of_sentences
 from .evaluation_tables import CaseScores, row_from_json, row_json
 
 MARKER, CASES = "evaluation.json", "cases"
@@ -15,7 +16,12 @@ MARKER, CASES = "evaluation.json", "cases"
 def scores_json(scores: CaseScores) -> dict[str, Any]:
     """The scores of a case, JSON-ready."""
     rows = [row_json(row) for row in scores.rows]
-    return {"false_muscle_cc": scores.false_muscle_cc, "facts": dict(scores.facts), "rows": rows}
+    return {
+        "false_muscle_cc": scores.false_muscle_cc,
+        "facts": dict(scores.facts),
+        "findings": findings_json(scores.findings),
+        "rows": rows,
+    }
 
 
 def kept_scores(path: Path, key: dict[str, Any]) -> CaseScores | None:
@@ -25,7 +31,11 @@ def kept_scores(path: Path, key: dict[str, Any]) -> CaseScores | None:
         if content["key"] != key:
             return None
         rows = tuple(row_from_json(row) for row in content["rows"])
-        return CaseScores(path.stem, rows, content["false_muscle_cc"], dict(content["facts"]))
+        facts = dict(content["facts"])
+        # Up to version 0.4.0 the sentences stood among the facts.
+        before = findings_of_sentences(facts.pop("warnings", ()))
+        found = findings_from_json(content["findings"]) if "findings" in content else before
+        return CaseScores(path.stem, rows, content["false_muscle_cc"], facts, found)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -20,8 +20,9 @@ from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
 from ..errors import Cancelled, InputError
 from ..export.result_folder import RESULT, SEGMENTATION
-from ..export.result_reading import report_from_json
+from ..export.result_reading import report_from_json, stored_findings
 from ..export.segmentation_file import whole_file
+from ..findings import Finding
 from ..pipeline import Settings, segment_case
 from .agreement import Summary, judged, spread, summarise
 from .evaluation_folder import CASES, MARKER, kept_scores, scores_json
@@ -67,12 +68,12 @@ class Segmenter:
     """Where segmentations come from.
 
     `what` describes it for readers. `key` identifies what it gives for a case of that name, JSON-ready. `segment` returns
-    uint8 ``[z, y, x]`` with sides on the case's grid, what was said of each segment, by its key, and the warnings of the run.
+    uint8 ``[z, y, x]`` with sides on the case's grid, what was said of each segment, by its key, and the findings of the run.
     """
 
     what: str
     key: Callable[[str], dict[str, Any]]
-    segment: Callable[[LabelledCase], tuple[np.ndarray, Reports, tuple[str, ...]]]
+    segment: Callable[[LabelledCase], tuple[np.ndarray, Reports, tuple[Finding, ...]]]
 
 
 def folder_tasks(data: Path, labelled_slices_only: bool = False) -> list[Task]:
@@ -105,9 +106,9 @@ def network_segmenter(
     passes = manifest.passes if passes is None else passes
     key = {"bundle": bundle.digest, "passes": passes, "seed": seed}
 
-    def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[str, ...]]:
+    def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[Finding, ...]]:
         result = segment_case(case.volume, bundle, Settings(device, passes, seed), checkpoint=checkpoint)
-        return result.labels, {report.segment.key: report for report in result.reports}, result.warnings
+        return result.labels, {report.segment.key: report for report in result.reports}, result.findings
 
     what = f"the model bundle {manifest.name} {manifest.version} (SHA-256 {bundle.digest[:12]}), {passes} dropout passes"
     return Segmenter(what, lambda name: key, segment)
@@ -122,7 +123,7 @@ def stored_segmenter(folder: Path) -> Segmenter:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder.name!r}; name the folder that holds a segmentation of each case.")
 
-    def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[str, ...]]:
+    def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[Finding, ...]]:
         path = _stored(folder, case.name)
         labels, geometry = read_labels(path)
         what = f"segmentation of the case {case.name!r}"
@@ -190,7 +191,7 @@ def _write_tables(folder: Path, cases: list[CaseScores], what: str) -> list[Summ
 def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
     try:
         case = only_slices_with_labels(task.read()) if task.labelled_slices_only else task.read()
-        labels, reports, warnings = segmenter.segment(case)
+        labels, reports, findings = segmenter.segment(case)
     except InputError as error:
         raise InputError(f"The case {task.name!r} cannot be evaluated: {error}") from error
     scope = Scope(case.slices, case.structures, case.outside)
@@ -198,7 +199,7 @@ def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
     rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
     false_cc = false_muscle_cc(case.truth, labels, geometry, scope)
     rows = with_centroids(with_reports(rows, reports), within(case.truth, scope), within(labels, scope), geometry)
-    return CaseScores(task.name, tuple(rows), false_cc, {**case.facts, "warnings": list(warnings)})
+    return CaseScores(task.name, tuple(rows), false_cc, case.facts, findings)
 
 
 def _line(scores: CaseScores) -> str:
@@ -259,10 +260,10 @@ def _stored(folder: Path, name: str) -> Path:
     return found
 
 
-def _stored_reports(path: Path) -> tuple[Reports, tuple[str, ...]]:
-    """What the ``result.json`` beside a segmentation says of each segment, and its warnings; nothing without such a file."""
+def _stored_reports(path: Path) -> tuple[Reports, tuple[Finding, ...]]:
+    """What the ``result.json`` beside a segmentation says of each segment, and its findings; nothing without such a file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {entry["key"]: report_from_json(entry) for entry in content["segments"]}, tuple(content["warnings"])
+        return {entry["key"]: report_from_json(entry) for entry in content["segments"]}, stored_findings(content)
     except (OSError, ValueError, KeyError, TypeError):
         return {}, ()

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..anatomy import segments
 from ..case_result import SCORE_NAMES, Scores
+from ..findings import Finding
 from .agreement import MEASURES, Agreement, Spread, Summary, judged, spread
 from .metrics import Outcome, Row
 
@@ -25,13 +26,15 @@ _COLUMNS = ("case", "abbreviation", "side", "outcome", *_NUMBERS, *SCORE_NAMES)
 class CaseScores:
     """The rows of one case, and the cc that were called any structure where the truth has none.
 
-    `facts` is what the case's own ``facts.json`` says of it, empty where there is none.
+    `facts` is what the case's own ``facts.json`` says of it, empty where there is none; `findings` what the run found
+    of the scan.
     """
 
     name: str
     rows: tuple[Row, ...]
     false_muscle_cc: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 def row_json(row: Row) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = No
     Missed segments have no evidence, and slivers no meaning; neither is observed. With a `reference` the deviations of
     volumes and places are those from it, also where the run had none.
     """
-    ordinary, condition, cautions = is_ordinary(case.facts), _condition(case.facts), scan_cautions(case.facts.get("warnings", ()))
+    ordinary, condition, cautions = is_ordinary(case.facts), _condition(case.facts), scan_cautions(case.findings)
     rows = with_deviations(case, reference).rows if reference else case.rows
     return [
         _observation(case.name, row, ordinary, condition, cautions)
@@ -101,7 +101,7 @@ def _segmented(
     rows = with_reports(rows, {report.segment.key: report for report in result.reports})
     rows = with_centroids(rows, within(case.truth, scope), within(result.labels, scope), case.volume.geometry)
     false_cc = false_muscle_cc(case.truth, result.labels, case.volume.geometry, scope)
-    return CaseScores(case.name, tuple(rows), false_cc, {**case.facts, "warnings": list(result.warnings)})
+    return CaseScores(case.name, tuple(rows), false_cc, case.facts, result.findings)
 
 
 def write_observations(path: Path, observations: Iterable[Observation]) -> None:

@@ -13,6 +13,7 @@ from MSKSegmentLib.anatomy import STRUCTURES, segments
 from MSKSegmentLib.case_result import CaseResult, Light, ReviewState, Scores, SegmentReport
 from MSKSegmentLib.ct.cropping import Box
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
+from MSKSegmentLib.findings import warning
 from MSKSegmentLib.measurement import measure
 from MSKSegmentLib.quality.calibration import Calibration, StructureCalibration
 from MSKSegmentLib.quality.reports import asymmetries, make_reports
@@ -59,7 +60,8 @@ def make_case(turned: bool = False) -> tuple[CaseResult, CTVolume]:
     reports = make_reports(found, structure_uncertainty(labels, uncertainty), calibration(), PASSES)
     reports = tuple(with_evidence(report) for report in reports)
     facts = {"settings": {"height_m": HEIGHT_M, "region_lps_mm": None}, "input": {"digest": "a1", "size": grid.size}}
-    return CaseResult(labels, grid, reports, uncertainty, ("Only a part of the thigh was scanned.",), facts), volume
+    findings = (warning("part", "Only a part of the thigh was scanned."),)
+    return CaseResult(labels, grid, reports, uncertainty, findings, facts), volume
 
 
 def protected_case() -> tuple[CaseResult, CTVolume]:

@@ -74,7 +74,7 @@ def test_pelvis_like_section_passes_without_a_word() -> None:
 )
 def test_other_regions_are_doubted_but_not_refused(volume: CTVolume) -> None:
     assert codes(volume) == ["no_hip_or_thigh"]
-    assert "does not seem to show hips or thighs" in refuse(check_volume(volume))[0]
+    assert "does not seem to show hips or thighs" in refuse(check_volume(volume))[0].sentence
 
 
 def test_short_scan() -> None:
@@ -148,7 +148,7 @@ def test_padding_outside_the_circle_is_no_trouble() -> None:
     [
         ((4.5, 4.5, 5.0), "warning", "in_plane_spacing"),
         ((6.5, 6.5, 5.0), "refusal", "in_plane_spacing"),
-        ((4.0, 4.0, 7.0), "warning", "slice_interval"),
+        ((4.0, 4.0, 7.0), "warning", "slices_far_apart"),
         ((4.0, 4.0, 10.5), "refusal", "slice_interval"),
     ],
 )

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from MSKSegmentLib.ct import CTVolume, Geometry, resample_labels, to_working_grid
 from MSKSegmentLib.ct.orientation import AxisOrder, axis_order, tilt_degrees
 from MSKSegmentLib.ct.volume import Matrix
+from MSKSegmentLib.findings import warning
 
 ORDERS = [
     AxisOrder((a, b, c), (i, j, k))
@@ -91,11 +92,11 @@ def test_axis_orders_and_flips_are_exact(order: AxisOrder) -> None:
     stored_geometry = Geometry(
         (size[i], size[j], size[k]), (spacing[i], spacing[j], spacing[k]), (x, y, z), as_matrix(direction)
     )
-    working = to_working_grid(CTVolume(np.ascontiguousarray(stored), stored_geometry, 1.7, ("a note.",)))
+    working = to_working_grid(CTVolume(np.ascontiguousarray(stored), stored_geometry, 1.7, (warning("a", "a note."),)))
     assert working.order == order
     np.testing.assert_array_equal(working.volume.hu, hu)
     assert working.volume.geometry.matches(geometry, 1e-9)
-    assert (working.volume.height_m, working.volume.notes) == (1.7, ("a note.",))
+    assert (working.volume.height_m, working.volume.findings) == (1.7, (warning("a", "a note."),))
     labels = rng.integers(0, 123, geometry.shape).astype(np.uint8)
     back = working.labels_to_input(labels)
     np.testing.assert_array_equal(back, order.undo(labels))
@@ -123,7 +124,7 @@ def test_small_tilt_is_used_as_it_is() -> None:
     geometry = grid(turn)
     body = Body(np.eye(3))
     working = to_working_grid(CTVolume(body.hu(geometry), geometry))
-    assert working.order is not None and working.volume.notes == ()
+    assert working.order is not None and working.volume.findings == ()
 
 
 # Axis and angle of the pose, and whether the grid is stored with x and y flipped as NIfTI does.
@@ -145,7 +146,7 @@ def test_patient_turned_with_the_grid_is_used_as_it_is(
     geometry = grid(turn @ (np.diag([-1.0, -1.0, 1.0]) if flipped else np.eye(3)))
     body = Body(turn)
     working = to_working_grid(CTVolume(body.hu(geometry), geometry))
-    assert working.order is not None and working.volume.notes == ()
+    assert working.order is not None and working.volume.findings == ()
     shapes = body.shapes(working.volume.geometry)
     np.testing.assert_array_equal(working.labels_to_input(shapes), body.shapes(geometry))
 
@@ -156,7 +157,7 @@ def test_oblique_reformat_is_resampled_upright(axis: tuple[float, float, float],
     body = Body(np.eye(3))
     working = to_working_grid(CTVolume(body.hu(geometry), geometry))
     assert working.order is None
-    assert f"{degrees if degrees > 0 else -degrees} degrees oblique" in working.volume.notes[0]
+    assert f"{degrees if degrees > 0 else -degrees} degrees oblique" in working.volume.findings[0].sentence
     assert working.volume.geometry.direction == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     # The resampled body is the straight one, but for the edge of the field of view and interpolated surfaces.
     truth = body.hu(working.volume.geometry)

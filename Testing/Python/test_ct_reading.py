@@ -13,6 +13,7 @@ from ct_scans import AXIAL, SPACING, two_thighs, write_dicom, write_volume
 
 from MSKSegmentLib.ct import CTVolume, Geometry, list_series, read_ct
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.findings import sentences
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_CT = ROOT.parent / "shared" / "ct" / "pelvis_3mm.nii.gz"
@@ -42,7 +43,7 @@ def test_each_format_and_pixel_type(name: str, kind: type, tmp_path: Path) -> No
     assert volume.hu.dtype == np.int16
     np.testing.assert_array_equal(volume.hu, hu)
     assert volume.geometry.matches(Geometry.of_image(image))
-    assert volume.height_m is None and volume.notes == ()
+    assert volume.height_m is None and volume.findings == ()
 
 
 def test_values_beyond_int16_are_held_to_its_range(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_dicom_is_sorted_and_placed(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.hu, hu)
     assert volume.geometry.spacing == pytest.approx((4.0, 4.0, 2.5))
     assert volume.geometry.origin == pytest.approx((-150.0, -100.0, -400.0))
-    assert volume.notes == ()
+    assert volume.findings == ()
 
 
 def test_dicom_agrees_with_the_toolkits_own_series_reader(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_rescale_may_vary_between_slices(tmp_path: Path) -> None:
 def test_patient_height(size: float, height: float | None, told: bool, tmp_path: Path) -> None:
     volume = read_ct(write_dicom(tmp_path / "s", two_thighs(8), tags={"PatientSize": size}))
     assert volume.height_m == height
-    assert any("height" in note for note in volume.notes) is told
+    assert any("height" in note for note in sentences(volume.findings)) is told
 
 
 def study(tmp_path: Path) -> Path:
@@ -149,7 +150,7 @@ def test_copied_files_do_not_count(tmp_path: Path) -> None:
         (folder / "copy" / path.name).write_bytes(path.read_bytes())
     volume = read_ct(folder)
     assert len(volume.hu) == 9
-    assert volume.notes == ("3 slice files are copies of another and did not count.",)
+    assert sentences(volume.findings) == ("3 slice files are copies of another and did not count.",)
 
 
 def test_varying_intervals_are_interpolated_to_the_finest(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_varying_intervals_are_interpolated_to_the_finest(tmp_path: Path) -> Non
     volume = read_ct(write_dicom(tmp_path / "s", ramp, levels=levels))
     assert volume.geometry.spacing[2] == pytest.approx(1.0)
     np.testing.assert_allclose(volume.hu[:, 5, 5], 10 * np.arange(49) + ramp[0, 5, 5], atol=0.51)
-    assert len(volume.notes) == 1 and "varies from 1.00 to 6.00 mm" in volume.notes[0]
+    assert len(volume.findings) == 1 and "varies from 1.00 to 6.00 mm" in volume.findings[0].sentence
 
 
 def test_intervals_below_one_millimetre_are_not_interpolated_finer(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_rounded_positions_are_regular(tmp_path: Path) -> None:
     hu = two_thighs(12)
     volume = read_ct(write_dicom(tmp_path / "s", hu, levels=np.round(0.625 * np.arange(12), 1)))
     np.testing.assert_array_equal(volume.hu, hu)
-    assert volume.notes == ()
+    assert volume.findings == ()
 
 
 def tilted(tmp_path: Path, degrees: float, slices: int = 20) -> tuple[CTVolume, np.ndarray]:
@@ -197,7 +198,7 @@ def tilted(tmp_path: Path, degrees: float, slices: int = 20) -> tuple[CTVolume, 
 @pytest.mark.parametrize("degrees", [12.0, -20.0])
 def test_gantry_tilt_is_straightened(degrees: float, tmp_path: Path) -> None:
     volume, points = tilted(tmp_path, degrees)
-    assert any(f"{abs(degrees):.1f} degrees" in note for note in volume.notes)
+    assert any(f"{abs(degrees):.1f} degrees" in note for note in sentences(volume.findings))
     # Every slice held the whole bar, so it must fill its place on the grid and nothing else; read without correction it
     # would lean by the tilt, 11 to 20 mm at the ends.
     indices = np.moveaxis(np.indices(volume.hu.shape)[::-1], 0, -1)
@@ -209,13 +210,13 @@ def test_gantry_tilt_is_straightened(degrees: float, tmp_path: Path) -> None:
 
 def test_tiny_tilt_is_ignored(tmp_path: Path) -> None:
     volume, _ = tilted(tmp_path, 0.3)
-    assert volume.notes == ()
+    assert volume.findings == ()
     assert volume.hu.shape == (20, 64, 64)
 
 
 def test_tilt_in_the_header_only_is_told(tmp_path: Path) -> None:
     folder = write_dicom(tmp_path / "s", two_thighs(8), orientation=AXIAL, tags={"GantryDetectorTilt": 15})
-    assert "gantry tilt of 15.0 degrees" in read_ct(folder).notes[0]
+    assert "gantry tilt of 15.0 degrees" in read_ct(folder).findings[0].sentence
 
 
 @pytest.mark.skipif(not REAL_CT.exists(), reason="the shared real CT is absent")

@@ -14,6 +14,7 @@ from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.export import result_folder
 from MSKSegmentLib.export.tables import COLUMNS, write_measurements
+from MSKSegmentLib.findings import warning
 from MSKSegmentLib.quality.reports import make_reports
 
 
@@ -24,7 +25,8 @@ def result():
     found = {4: Measurements(12, 123.456789, 45.6, 51.25, 9.5, 52.0, 0.125, 0.25, 0.625, (0, 12), 3.5, -12.5, ("superior",))}
     reports = make_reports(found, {4: 2.345678e-4}, None, 10)
     geometry = Geometry(size=(6, 5, 4), spacing=(1.0, 1.0, 2.0))
-    return CaseResult(labels, geometry, reports, np.zeros((4, 5, 6), np.float32), ("Metal was found.",), {"date": "today"})
+    findings = (warning("metal", "Metal was found."),)
+    return CaseResult(labels, geometry, reports, np.zeros((4, 5, 6), np.float32), findings, {"date": "today"})
 
 
 def test_table_has_43_rows_and_the_promised_columns(result, tmp_path):

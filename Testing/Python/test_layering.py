@@ -18,7 +18,7 @@ TORCH_LAYERS = {"network", "inference", "training", "bundle"}
 # Packages that take long to import or may be missing: only inside functions, or in modules that are imported there.
 HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "slicer", "vtk"}
 ORDER = [
-    {"errors", "anatomy"},
+    {"errors", "anatomy", "findings"},
     {"ct", "case_result"},
     {"segmentation", "measurement"},
     {"network", "bundle", "inference"},

@@ -13,6 +13,7 @@ from MSKSegmentLib.case_result import Light, Measurements, Scores
 from MSKSegmentLib.ct.checks import check_volume, spacing_findings
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import BundleError
+from MSKSegmentLib.findings import warning
 from MSKSegmentLib.quality.calibration import Calibration, Observation, calibrate
 from MSKSegmentLib.quality.guards import metal_distances, scan_cautions, score_cautions
 from MSKSegmentLib.quality.reports import make_reports
@@ -195,8 +196,8 @@ def test_guards_tell_what_is_wrong():
     small, place = score_cautions(Scores(volume_deviation=-9.0, position_deviation=9.0))
     assert "too small" in small and "9.0" in small and "does not lie" in place
     assert "too large" in score_cautions(Scores(volume_deviation=9.0))[0]
-    air = "The image holds no air around the body; muscles at its border are probably cut off."
-    assert scan_cautions(["Metal (1.0 cc above 2500 HU) lies on the left.", air]) == ("the scan shows no air around the body",)
+    found = [warning("metal", "The image holds no air."), warning("no_air", "Whatever it says.")]
+    assert scan_cautions(found) == ("the scan shows no air around the body",)
     (report,) = [r for r in make_reports({4: _found()}, {4: 1e-4}, _old_calibration(), 10, ("shifted",)) if r.measurements]
     assert report.light is Light.YELLOW and "shifted" in report.reasons
 
@@ -211,17 +212,17 @@ def test_guards_tell_what_is_wrong():
         (lambda hu: np.repeat(hu[::2], 2, axis=0), None),
     ],
 )
-def test_warnings_on_the_scan_are_recognised_by_their_sentences(change, reason):
+def test_findings_on_the_scan_are_recognised_by_their_codes(change, reason):
     volume = CTVolume(change(phantom_hu((40, 64, 80))), Geometry((80, 64, 40), (3.9, 3.9, 5.0)))
-    found = scan_cautions(finding.sentence for finding in check_volume(volume))
+    found = scan_cautions(check_volume(volume))
     assert len(found) == (reason is not None) and all(reason in text for text in found)
 
 
 def test_coarse_grids_are_recognised():
     grid = CTVolume(np.zeros((2, 2, 2), np.int16), Geometry((2, 2, 2), (5.0, 5.0, 8.0)))
-    assert len(scan_cautions(finding.sentence for finding in spacing_findings(grid))) == 2
+    assert len(scan_cautions(spacing_findings(grid))) == 2
     fine = CTVolume(np.zeros((2, 2, 2), np.int16), Geometry((2, 2, 2), (1.0, 1.0, 0.2)))
-    assert spacing_findings(fine) and scan_cautions(finding.sentence for finding in spacing_findings(fine)) == ()
+    assert spacing_findings(fine) and scan_cautions(spacing_findings(fine)) == ()
 
 
 def _interpolated(hu, step):

@@ -163,7 +163,8 @@ def test_half_a_file_is_told_in_words(folder, name, keep):
         lambda c: c["segments"][3].update(key="LIVER"),
         lambda c: c["segments"][3]["measurements"].pop("voxels"),
         lambda c: c.update(segments="none"),
-        lambda c: c.pop("warnings"),
+        lambda c: (c.pop("findings"), c.pop("warnings")),
+        lambda c: c.update(findings=[{"severity": "odd", "code": "a", "sentence": "b"}]),
     ],
 )
 def test_a_foreign_result_json_is_told_in_words(folder, change):

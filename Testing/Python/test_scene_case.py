@@ -11,6 +11,7 @@ slicer = pytest.importorskip("slicer")
 
 from MSKSegmentLib.case_result import ReviewState  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
+from MSKSegmentLib.findings import warning  # noqa: E402
 from MSKSegmentLib.measurement import measure  # noqa: E402
 from MSKSegmentLib.review.masks import SegmentMask  # noqa: E402
 from MSKSegmentLib.review.session import ReviewSession  # noqa: E402
@@ -42,7 +43,7 @@ def measured_result(geometry, with_uncertainty=True):
     return replace(
         result,
         reports=reports,
-        warnings=("\"quoted\" <b>&amp; 100 %; it's",),
+        findings=(warning("quoted", "\"quoted\" <b>&amp; 100 %; it's"),),
         provenance={"settings": {"height_m": 1.7}, "note": "日本語 | ~ ^"},
     )
 

@@ -60,6 +60,6 @@ def test_sides_of_a_body(name, what):
     classes = classes_of(labels)
     result = split_sides(classes, Geometry((labels.shape[2], labels.shape[1], labels.shape[0]), (float(STEP),) * 3))
     assert np.array_equal(classes_of(result.labels), classes)
-    assert result.warnings == ()
+    assert result.findings == ()
     inside = labels > 0
     assert np.mean(result.labels[inside] == labels[inside]) >= 0.995

@@ -14,6 +14,7 @@ from segmentation_phantom import KNEE_TO_HIP_MM, SPACING, classes_of, fused, pha
 from MSKSegmentLib.anatomy import STRUCTURES, structure_of
 from MSKSegmentLib.ct.orientation import AxisOrder
 from MSKSegmentLib.ct.volume import Geometry
+from MSKSegmentLib.findings import sentences
 from MSKSegmentLib.segmentation import split_sides
 from MSKSegmentLib.segmentation.chirality import handedness, medial_is_left
 
@@ -55,7 +56,7 @@ def assert_sides(
     result = split_sides(classes, geometry or grid_of(labels))
     assert result.labels.dtype == np.uint8
     assert np.array_equal(classes_of(result.labels), classes), "splitting must not change the structures"
-    assert bool(result.warnings) is warned, result.warnings
+    assert bool(result.findings) is warned, result.findings
     inside = labels > 0 if any_side is None else (labels > 0) & ~any_side
     assert np.count_nonzero(result.labels[inside] == labels[inside]) >= share * np.count_nonzero(inside)
 
@@ -111,7 +112,7 @@ def test_undecidable_side_is_said():
     geometry = Geometry((40, 40, 30), (3.0, 3.0, 3.0), (40.0, 0.0, 0.0))
     result = split_sides(labels, geometry)
     assert set(np.unique(result.labels)) == {0, 100 + INDEX["FEMUR"]}
-    (sentence,) = result.warnings
+    (sentence,) = sentences(result.findings)
     assert "left" in sentence and sentence.endswith(".") and "\n" not in sentence
 
 
