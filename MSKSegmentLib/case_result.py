@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
@@ -51,9 +51,10 @@ class ReviewState(str, Enum):
 class Measurements:
     """Numbers of one segment, all taken on the CT's own grid inside the label.
 
-    Fractions are shares (0..1) of the segment's voxels below -30 HU (fat), from -30 to 30 HU (composite) and
-    above 30 HU (lean). `histogram` counts voxels in bins of 10 HU from -200 to 300 HU, the first and last bin
-    holding everything beyond. `max_area_level_mm` is the LPS z of the axial slice of largest cross-section.
+    Fractions are shares (0..1) of a muscle's voxels below -30 HU (fat), from -30 to 30 HU (composite) and above 30 HU
+    (lean); None for bones, see `Structure.has_composition`. `histogram` counts voxels in bins of 10 HU from -200 to 300
+    HU, the first and last bin holding everything beyond. `max_area_level_mm` is the LPS z of the axial slice of largest
+    cross-section.
     `volume_cc_per_m2` is None when the height is unknown. `truncated_by` names the faces of the field of view that cut the
     segment (for example "superior"); empty when it lies inside.
     """
@@ -64,13 +65,19 @@ class Measurements:
     mean_hu: float
     sd_hu: float
     median_hu: float
-    fat_fraction: float
-    composite_fraction: float
-    lean_fraction: float
+    fat_fraction: float | None
+    composite_fraction: float | None
+    lean_fraction: float | None
     histogram: tuple[int, ...]
     max_area_cm2: float
     max_area_level_mm: float
     truncated_by: tuple[str, ...] = ()
+
+
+# The fields that only structures with a composition have, and the score that speaks of it. The score is evidence for bones, too,
+# as the spread of what lies below -30 HU, but nothing to be shown.
+COMPOSITION = ("fat_fraction", "composite_fraction", "lean_fraction")
+FAT_SPREAD = "sd_fat_fraction"
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,14 @@ class SegmentReport:
     paper_light: Light | None = None
     state: ReviewState = ReviewState.AUTOMATIC
     dice_to_automatic: float | None = None
+
+    @property
+    def told_scores(self) -> dict[str, float]:
+        """The scores that exist, by name, as people are shown them: of bones, without the spread of a share of fat."""
+        known = {name: value for name, value in asdict(self.scores or Scores()).items() if value is not None}
+        if not self.segment.structure.has_composition:
+            known.pop(FAT_SPREAD, None)
+        return known
 
 
 @dataclass(frozen=True)

@@ -51,13 +51,14 @@ def _cells(report: SegmentReport) -> list[str]:
     name, side, found = report.segment.structure.name, report.segment.side.value, report.measurements
     if found is None:
         return [name, side, "absent", *[""] * 7]
+    shares = (found.fat_fraction, found.composite_fraction, found.lean_fraction)
     return [
         name + (" (cut)" if found.truncated_by else ""),
         side,
         f"{found.volume_cc:.1f}",
         _number(found.volume_cc_per_m2, ".1f"),
         f"{found.mean_hu:.0f}",
-        *(f"{100 * share:.0f}" for share in (found.fat_fraction, found.composite_fraction, found.lean_fraction)),
+        *(_number(None if share is None else 100 * share, ".0f") for share in shares),
         _number(report.asymmetry_percent, "+.0f"),
         _number(report.predicted_dice, ".2f") + _range(report.dice_interval),
     ]

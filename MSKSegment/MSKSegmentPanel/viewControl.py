@@ -8,7 +8,7 @@ from MSKSegmentLib.anatomy import segments
 from .widgets import signalsBlocked, singleShot
 
 _OFF, _SELECTED, _ALL = range(3)
-_MUSCLES = tuple(segment.key for segment in segments() if segment.structure.group != "bone")
+_MUSCLES = tuple(segment.key for segment in segments() if segment.structure.has_composition)
 
 
 class ViewControl:

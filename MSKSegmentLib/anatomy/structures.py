@@ -53,6 +53,11 @@ class Structure:
         """The sides on which the structure exists."""
         return (Side.RIGHT, Side.LEFT) if self.paired else (Side.MIDLINE,)
 
+    @property
+    def has_composition(self) -> bool:
+        """Whether shares of fat, composite and lean tissue mean anything: of muscles, not of bones with their marrow."""
+        return self.group != "bone"
+
 
 @dataclass(frozen=True)
 class Segment:

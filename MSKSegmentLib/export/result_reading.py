@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy import Segment, segments
 from ..case_result import (
+    COMPOSITION,
     SCORE_NAMES,
     CaseResult,
     HistoryEvent,
@@ -119,7 +120,7 @@ def report_from_json(data: Mapping[str, Any]) -> SegmentReport:
         segment=segment,
         light=Light(data["light"]),
         reasons=tuple(str(reason) for reason in data["reasons"]),
-        measurements=_optional(_measurements, data["measurements"]),
+        measurements=None if data["measurements"] is None else _measurements(data["measurements"], segment),
         uncertainty=_optional(float, data["uncertainty"]),
         asymmetry_percent=_optional(float, data["asymmetry_percent"]),
         predicted_dice=_optional(float, data["predicted_dice"]),
@@ -152,9 +153,11 @@ def _interval(data: list[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _measurements(data: Mapping[str, Any]) -> Measurements:
+def _measurements(data: Mapping[str, Any], segment: Segment) -> Measurements:
     sequences = {"histogram": tuple(int(n) for n in data["histogram"]), "truncated_by": tuple(data["truncated_by"])}
-    return Measurements(**{**data, **sequences})
+    # Results of before 0.5 hold shares of tissue for bones, too.
+    none = {} if segment.structure.has_composition else dict.fromkeys(COMPOSITION)
+    return Measurements(**{**data, **sequences, **none})
 
 
 def _scores(data: Mapping[str, Any]) -> Scores:

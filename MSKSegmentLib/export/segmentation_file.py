@@ -11,7 +11,6 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +80,7 @@ def segment_tags(report: SegmentReport) -> dict[str, str]:
     Tags of what is not known are left out. Tags of intervals hold the lower and the upper bound, ``MSKSegment.Scores`` a JSON
     object of all scores that exist.
     """
-    scores = {name: value for name, value in asdict(report.scores).items() if value is not None} if report.scores else {}
+    scores = report.told_scores
     tags = {
         TERMINOLOGY_TAG: terminology_entry(report.segment),
         STATUS_TAG: review_status(report),

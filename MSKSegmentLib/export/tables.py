@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +53,7 @@ def table_row(report: SegmentReport) -> dict[str, Any]:
     found, segment = report.measurements, report.segment
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(_bounds(report))
-    if report.scores:
-        row.update((name, value) for name, value in asdict(report.scores).items() if name in SCORE_COLUMNS)
+    row.update((name, value) for name, value in report.told_scores.items() if name in SCORE_COLUMNS)
     row.update(
         abbreviation=segment.structure.abbreviation,
         side=segment.side.value,
@@ -77,14 +75,18 @@ def table_row(report: SegmentReport) -> dict[str, Any]:
             mean_hu=found.mean_hu,
             sd_hu=found.sd_hu,
             median_hu=found.median_hu,
-            fat_percent=100 * found.fat_fraction,
-            composite_percent=100 * found.composite_fraction,
-            lean_percent=100 * found.lean_fraction,
+            fat_percent=_percent(found.fat_fraction),
+            composite_percent=_percent(found.composite_fraction),
+            lean_percent=_percent(found.lean_fraction),
             max_area_cm2=found.max_area_cm2,
             max_area_level_mm=found.max_area_level_mm,
             truncated_by=" ".join(found.truncated_by),
         )
     return row
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _bounds(report: SegmentReport) -> dict[str, float]:

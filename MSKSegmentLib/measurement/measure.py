@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..anatomy import segment_of_label
 from ..case_result import Measurements
 from ..ct.cropping import Box
 from ..ct.orientation import AxisOrder, axis_order
 from ..ct.volume import Geometry
-from .density import HU_VALUES, LOWEST_HU, density_of
+from .density import HU_VALUES, LOWEST_HU, Density, density_of
 from .extent import PaddingFinder, Window, face_voxels, truncated_by
 from .volume import volume_cc, volume_cc_per_m2
 
@@ -181,6 +182,7 @@ def _summarise(scan: _Scan, tally: _Tally, height_m: float | None) -> dict[int, 
         largest = int(per_slice[level])
         cc = volume_cc(voxels, geometry)
         density = density_of(tally.values[label])
+        fat, composite, lean = _composition(label, density)
         result[label] = Measurements(
             voxels=voxels,
             volume_cc=cc,
@@ -188,15 +190,23 @@ def _summarise(scan: _Scan, tally: _Tally, height_m: float | None) -> dict[int, 
             mean_hu=density.mean_hu,
             sd_hu=density.sd_hu,
             median_hu=density.median_hu,
-            fat_fraction=density.fat_fraction,
-            composite_fraction=density.composite_fraction,
-            lean_fraction=density.lean_fraction,
+            fat_fraction=fat,
+            composite_fraction=composite,
+            lean_fraction=lean,
             histogram=density.histogram,
             max_area_cm2=largest * geometry.spacing[0] * geometry.spacing[1] / MM2_PER_CM2,
             max_area_level_mm=_level_mm(scan, label, level),
             truncated_by=truncated_by(on_faces[label], int(tally.beside_padding[label]), largest, geometry),
         )
     return result
+
+
+def _composition(label: int, density: Density) -> tuple[float, float, float] | tuple[None, None, None]:
+    """Shares (0..1) of fat, composite and lean tissue of a label with sides; None each where the structure has no composition."""
+    segment = segment_of_label(label)
+    if segment is not None and not segment.structure.has_composition:
+        return None, None, None
+    return density.fat_fraction, density.composite_fraction, density.lean_fraction
 
 
 def _level_mm(scan: _Scan, label: int, k: int) -> float:

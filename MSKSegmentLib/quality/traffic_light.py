@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..case_result import Light, Scores
+from ..anatomy import structure_of
+from ..case_result import FAT_SPREAD, Light, Scores
 from .calibration import Calibration
 from .evidence_features import BY_NAME, SCAN_WARNING
 from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits, is_failing, needed_dice
@@ -68,7 +69,7 @@ def rate(
     light, reason = _by_prediction(estimate.dice, estimate.dice_interval, limits)
     reasons = [reason]
     if light is not Light.GREEN:
-        reasons += _evidence(calibration.model, scores, limits)
+        reasons += _evidence(abbreviation, calibration.model, scores, limits)
     if not limits.own:
         few = f"only {limits.inaccurate} of its calibration segments were inaccurate"
         reasons.append(f"judged by the limits of all structures, as {few}")
@@ -156,12 +157,13 @@ def _by_prediction(dice: float, interval: tuple[float, float], limits: Limits) -
     return Light.YELLOW, f"{shown} is below the {limits.green_from:.2f} that green asks for"
 
 
-def _evidence(model: QualityModel, scores: Scores, limits: Limits) -> list[str]:
-    """What makes the prediction worse than usual, worst first."""
+def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: Limits) -> list[str]:
+    """What makes the prediction worse than usual, worst first; of bones nothing that speaks of fat."""
+    unsaid = {SCAN_WARNING} if structure_of(abbreviation).has_composition else {SCAN_WARNING, FAT_SPREAD}
     steps = model.dice.contributions(scores, limits.usual)
     told: dict[str, str] = {}
     for name, step in sorted(steps.items(), key=lambda item: -item[1]):
-        if name == SCAN_WARNING:
+        if name in unsaid:
             continue
         value, usual, feature = getattr(scores, name), limits.usual.get(name), BY_NAME[name]
         if step >= TOLD_STEP and value is not None and len(told) < MOST_TOLD:

@@ -57,9 +57,9 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _number("volume_cc_per_m2", "Volume / height²", "cc/m²", ".1f", "Volume divided by the square of the patient's height."),
     _number("mean_hu", "Mean density", "HU", ".1f", "Mean of the Hounsfield units inside the label."),
-    _number("fat_percent", "Fat", "%", ".1f", "Share of voxels below -30 HU."),
-    _number("composite_percent", "Composite", "%", ".1f", "Share of voxels from -30 to 30 HU, muscle mixed with fat."),
-    _number("lean_percent", "Lean", "%", ".1f", "Share of voxels above 30 HU."),
+    _number("fat_percent", "Fat", "%", ".1f", "Share of voxels below -30 HU; of muscles only."),
+    _number("composite_percent", "Composite", "%", ".1f", "Share of voxels from -30 to 30 HU; of muscles only."),
+    _number("lean_percent", "Lean", "%", ".1f", "Share of voxels above 30 HU; of muscles only."),
     _number(
         "asymmetry_percent", "Asymmetry", "%", "+.1f",
         "Difference of right and left volume in percent of their mean; positive where the right side is larger.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..case_result import Scores, SegmentReport
+from ..case_result import FAT_SPREAD, Scores, SegmentReport
 
 
 def probability_text(probability: float) -> str:
@@ -40,11 +40,11 @@ def evidence_lines(report: SegmentReport) -> tuple[str, ...]:
     uncertainty = _known("Uncertainty {:.2e}", report.uncertainty)
     paper = f"by that alone (Soufi et al. 2025) {report.paper_light.word}" if report.paper_light else ""
     first = _sentence("{}.", [uncertainty, paper])
-    scores = _score_lines(report.scores) if report.scores else []
+    scores = _score_lines(report.scores, report.told_scores.get(FAT_SPREAD)) if report.scores else []
     return (first, *scores) if first else tuple(scores)
 
 
-def _score_lines(scores: Scores) -> list[str]:
+def _score_lines(scores: Scores, fat_spread: float | None) -> list[str]:
     agreement = [
         _known("a Dice of {:.2f}", scores.pairwise_dice),
         _known("{:.2f} in its worst slices", scores.low_slice_dice),
@@ -52,7 +52,7 @@ def _score_lines(scores: Scores) -> list[str]:
     spread = [
         _known("volume {:.1f} %", scores.volume_cv, 100),
         _known("mean density {:.1f} HU", scores.sd_mean_hu),
-        _known("fat {:.1f} percentage points", scores.sd_fat_fraction, 100),
+        _known("fat {:.1f} percentage points", fat_spread, 100),
     ]
     plausible = [
         _known("volume {:+.1f}", scores.volume_deviation),

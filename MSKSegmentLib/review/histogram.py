@@ -28,18 +28,19 @@ class Band:
 class Histogram:
     """Voxel counts per bin of 10 HU. The first and the last bin hold everything beyond.
 
-    `edges_hu` has one entry more than `counts`; `bands` are fat, composite and lean, from left to right.
+    `edges_hu` has one entry more than `counts`; `bands` are fat, composite and lean, from left to right, or nothing for bones,
+    which have no composition.
     """
 
     key: str
     title: str
     edges_hu: tuple[int, ...]
     counts: tuple[int, ...]
-    bands: tuple[Band, Band, Band]
+    bands: tuple[Band, ...]
 
-    def band_of(self, number: int) -> Band:
-        """The band that colours a bin, by the bin's number; limits of the bands are limits of bins."""
-        return next(band for band in self.bands if self.edges_hu[number] < band.high_hu)
+    def band_of(self, number: int) -> Band | None:
+        """The band that colours a bin, by the bin's number, None where there are no bands; limits of bands are limits of bins."""
+        return next((band for band in self.bands if self.edges_hu[number] < band.high_hu), None)
 
 
 def histogram_of(report: SegmentReport) -> Histogram | None:
@@ -48,9 +49,11 @@ def histogram_of(report: SegmentReport) -> Histogram | None:
     if found is None:
         return None
     edges = tuple(range(HISTOGRAM_FIRST_HU, HISTOGRAM_LAST_HU + 1, HISTOGRAM_BIN_HU))
-    bands = (
-        Band("fat", HISTOGRAM_FIRST_HU, FAT_BELOW_HU, 100 * found.fat_fraction),
-        Band("composite", FAT_BELOW_HU, LEAN_ABOVE_HU, 100 * found.composite_fraction),
-        Band("lean", LEAN_ABOVE_HU, HISTOGRAM_LAST_HU, 100 * found.lean_fraction),
+    limits = (HISTOGRAM_FIRST_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, HISTOGRAM_LAST_HU)
+    shares = (found.fat_fraction, found.composite_fraction, found.lean_fraction)
+    bands = tuple(
+        Band(name, low, high, 100 * share)
+        for name, low, high, share in zip(("fat", "composite", "lean"), limits[:-1], limits[1:], shares, strict=True)
+        if share is not None
     )
     return Histogram(report.segment.key, report.segment.name, edges, found.histogram, bands)

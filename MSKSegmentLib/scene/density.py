@@ -139,7 +139,7 @@ def set_transfer_functions(volume_property: vtk.vtkVolumeProperty, look: Density
 
 def _muscle_labels(keys: Iterable[str]) -> list[int]:
     chosen = set(keys)
-    return [s.label for s in segments() if s.key in chosen and s.structure.group != "bone"]
+    return [s.label for s in segments() if s.key in chosen and s.structure.has_composition]
 
 
 def _density_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode:

@@ -17,26 +17,35 @@ if TYPE_CHECKING:
 _ROLE = "histogram"
 _HU_COLUMN = "HU"
 _BAR_WIDTH_PIXELS = 6.0
+_SERIES = 3
+# Bones have no bands: all their bins are one series of this name and colour, which no tissue has.
+_UNDIVIDED = "voxels"
+_UNDIVIDED_COLOR = (0.6, 0.6, 0.6)
+# A column without a stroke, for the series that have nothing to show.
+_NOTHING = "nothing"
 
 
 def show_histogram(
     scene: slicer.vtkMRMLScene, histogram: Histogram, title: str | None = None
 ) -> slicer.vtkMRMLPlotChartNode:
-    """Chart of a segment's histogram: percent of its voxels per bin, fat, composite and lean in their colours.
+    """Chart of a segment's histogram: percent of its voxels per bin, of muscles fat, composite and lean in their colours.
 
     The chart, its series and its table are made once for a scene and updated in place; they are not saved with it. Show
     the chart with the Plots logic's ``ShowChartInLayout``. Without `title` the histogram's own is used.
     """
-    chart = find_node(scene, "vtkMRMLPlotChartNode", _ROLE) or _new_chart(scene, len(histogram.bands))
+    chart = find_node(scene, "vtkMRMLPlotChartNode", _ROLE) or _new_chart(scene)
     modified = chart.StartModify()
     _fill(chart.GetNthPlotSeriesNode(0).GetTableNode().GetTable(), histogram)
     look = density_look()
-    for number, band in enumerate(histogram.bands):
+    shown = [(f"{band.name} {band.percent:.0f} %", band.name, getattr(look, band.name).color) for band in histogram.bands]
+    shown = shown or [(_UNDIVIDED, _UNDIVIDED, _UNDIVIDED_COLOR)]
+    shown += [("", _NOTHING, _UNDIVIDED_COLOR)] * (_SERIES - len(shown))
+    for number, (name, column, color) in enumerate(shown):
         series = chart.GetNthPlotSeriesNode(number)
-        series.SetName(f"{band.name} {band.percent:.0f} %")
+        series.SetName(name)
         series.SetXColumnName(_HU_COLUMN)
-        series.SetYColumnName(band.name)
-        series.SetColor(*getattr(look, band.name).color)
+        series.SetYColumnName(column)
+        series.SetColor(*color)
     chart.SetTitle(title or histogram.title)
     chart.SetXAxisRange(histogram.edges_hu[0], histogram.edges_hu[-1])
     chart.GetNthPlotSeriesNode(0).GetTableNode().Modified()
@@ -44,12 +53,12 @@ def show_histogram(
     return chart
 
 
-def _new_chart(scene: slicer.vtkMRMLScene, bands: int) -> slicer.vtkMRMLPlotChartNode:
+def _new_chart(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLPlotChartNode:
     chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", "MSKSegment histogram")
     table = scene.AddNewNodeByClass("vtkMRMLTableNode", "MSKSegment histogram")
     set_role(chart, _ROLE)
     made = [chart, table]
-    for _ in range(bands):
+    for _ in range(_SERIES):
         series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode")
         series.SetAndObserveTableNodeID(table.GetID())
         # Slicer draws the bars of several series beside each other; one thick stroke for each bin keeps them in place.
@@ -67,19 +76,20 @@ def _new_chart(scene: slicer.vtkMRMLScene, bands: int) -> slicer.vtkMRMLPlotChar
 
 
 def _fill(table: vtk.vtkTable, histogram: Histogram) -> None:
-    """One stroke from zero to the bin's share and back for each bin, in its band's column; NaN ends the stroke."""
+    """One stroke from zero to the bin's share and back for each bin, in its band's column or that for all; NaN ends the stroke."""
     from vtk.util.numpy_support import numpy_to_vtk
 
     edges = np.array(histogram.edges_hu, dtype=float)
     counts = np.array(histogram.counts, dtype=float)
     percent = 100 * counts / max(counts.sum(), 1)
     stroke = np.stack([0 * percent, percent, 0 * percent, np.full_like(percent, np.nan)], axis=1)
-    band_of_bin = np.array([histogram.band_of(number).name for number in range(len(counts))])
+    bands = [histogram.band_of(number) for number in range(len(counts))]
+    column_of_bin = np.array([band.name if band else _UNDIVIDED for band in bands])
     columns = {_HU_COLUMN: np.repeat((edges[:-1] + edges[1:]) / 2, 4)}
-    for band in histogram.bands:
-        columns[band.name] = np.where((band_of_bin == band.name)[:, None], stroke, np.nan).ravel()
+    for column in (*(band.name for band in histogram.bands), _UNDIVIDED, _NOTHING):
+        columns[column] = np.where((column_of_bin == column)[:, None], stroke, np.nan).ravel()
     table.Initialize()
     for name, values in columns.items():
-        column = numpy_to_vtk(values, deep=True)
-        column.SetName(name)
-        table.AddColumn(column)
+        made = numpy_to_vtk(values, deep=True)
+        made.SetName(name)
+        table.AddColumn(made)

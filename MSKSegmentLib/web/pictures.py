@@ -64,7 +64,7 @@ def histogram_chart(histogram: Histogram | None) -> dict[str, Any] | None:
             "width": at(after) - at(edge),
             "height": (height := round(min(count, top) * scale, 2)),
             "y": round(_CHART_BASE - height, 2),
-            "band": histogram.band_of(number).name,
+            "band": band.name if (band := histogram.band_of(number)) else "",
         }
         for number, (edge, after, count) in enumerate(
             zip(histogram.edges_hu[:-1], histogram.edges_hu[1:], histogram.counts, strict=True)
@@ -88,7 +88,7 @@ def histogram_chart(histogram: Histogram | None) -> dict[str, Any] | None:
         "bars": bars,
         "bands": bands,
         "ticks": [{"x": min(max(at(hu), 10.0), _CHART_WIDTH - 16), "text": str(hu)} for hu in _TICKS_HU],
-        "label": f"Hounsfield units of {histogram.title}: {shares}",
+        "label": f"Hounsfield units of {histogram.title}" + (f": {shares}" if shares else ""),
     }
 
 

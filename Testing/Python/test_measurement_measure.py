@@ -22,6 +22,7 @@ def naive(labels: np.ndarray, hu: np.ndarray, geometry: Geometry, label: int, he
     """The same numbers from boolean masks and numpy's own statistics, for a grid whose axes are in order."""
     mask = labels == label
     values = hu[mask].astype(float)
+    has_composition = label % 100 > 3
     areas = mask.sum(axis=(1, 2))
     level = int(np.flatnonzero(areas == areas.max())[0])
     y, x = np.nonzero(mask[level])
@@ -34,9 +35,9 @@ def naive(labels: np.ndarray, hu: np.ndarray, geometry: Geometry, label: int, he
         "mean_hu": values.mean(),
         "sd_hu": values.std(),
         "median_hu": np.median(values),
-        "fat_fraction": np.mean(values < -30),
-        "composite_fraction": np.mean((values >= -30) & (values <= 30)),
-        "lean_fraction": np.mean(values > 30),
+        "fat_fraction": np.mean(values < -30) if has_composition else None,
+        "composite_fraction": np.mean((values >= -30) & (values <= 30)) if has_composition else None,
+        "lean_fraction": np.mean(values > 30) if has_composition else None,
         "histogram": tuple(
             int(((values >= low) & (values < high)).sum()) for low, high in zip(edges[:-1], edges[1:], strict=True)
         ),

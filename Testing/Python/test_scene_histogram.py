@@ -87,3 +87,13 @@ def test_the_plots_logic_shows_it(scene):
 def test_a_histogram_without_voxels_is_empty(scene):
     empty = Histogram("x", "x", EDGES, (0,) * 50, histogram({30: 1}).bands)
     assert all(heights == {} for _, _, heights in drawn(show_histogram(scene, empty)))
+
+
+def test_a_bone_is_one_series_without_tissues(scene):
+    muscle = histogram({-40: 10, 30: 90})
+    bone = Histogram("FEMUR_left", "Femur, left", EDGES, muscle.counts, ())
+    for given in (bone, muscle, bone):
+        chart = show_histogram(scene, given)
+    named = [(name, heights) for name, _, heights in drawn(chart)]
+    assert named == [("voxels", {-35: pytest.approx(10), 35: pytest.approx(90)}), ("", {}), ("", {})]
+    assert drawn(chart)[0][1] not in (density_look().fat.color, density_look().composite.color, density_look().lean.color)
