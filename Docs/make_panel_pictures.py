@@ -94,7 +94,7 @@ def _take(panel, ct, folder: Path) -> None:  # type: ignore[no-untyped-def]
     """Show a finished result as if it had been made here."""
     import slicer
 
-    from MSKSegmentLib.export.result_reading import read_result
+    from MSKSegmentLib.results.result_reading import read_result
     from MSKSegmentLib.review import ReviewSession
     from MSKSegmentLib.scene import add_case, volume_of_node
 

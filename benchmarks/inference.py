@@ -33,7 +33,7 @@ from MSKSegmentLib.ct import read_ct
 from MSKSegmentLib.ct.cropping import body_box
 from MSKSegmentLib.ct.orientation import to_working_grid
 from MSKSegmentLib.inference.backends import BACKENDS, Backend, make_backend
-from MSKSegmentLib.inference.sampler import RunningSums
+from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.network.mc_dropout import MCDropout

@@ -28,10 +28,10 @@ from review_cases import PASSES, calibration  # noqa: E402
 from MSKSegmentLib.case_result import CaseResult  # noqa: E402
 from MSKSegmentLib.ct.cropping import Box  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume  # noqa: E402
-from MSKSegmentLib.export.result_folder import write_result  # noqa: E402
 from MSKSegmentLib.measurement import measure  # noqa: E402
 from MSKSegmentLib.quality.reports import make_reports  # noqa: E402
 from MSKSegmentLib.quality.scores import structure_uncertainty  # noqa: E402
+from MSKSegmentLib.results.result_folder import write_result  # noqa: E402
 from MSKSegmentLib.review import ReviewSession, SegmentMask, worst_first  # noqa: E402
 from MSKSegmentLib.review.folder import finish, open_folder, save  # noqa: E402
 

@@ -42,9 +42,9 @@ def enlarged_case(folder: Path) -> None:
     """A result of the full size with its CT in a folder."""
     from MSKSegmentLib.ct import read_ct, read_labels
     from MSKSegmentLib.ct.volume import CTVolume
-    from MSKSegmentLib.export.result_folder import CT, write_result
-    from MSKSegmentLib.export.segmentation_file import write_ct
     from MSKSegmentLib.pipeline import measure_case
+    from MSKSegmentLib.results.result_folder import CT, write_result
+    from MSKSegmentLib.results.segmentation_file import write_ct
 
     samples = ROOT / "MSKSegmentLib" / "Resources" / "SampleCT"
     small = read_ct(samples / "sample_ct.nii.gz")

@@ -135,8 +135,8 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
 
     def exportCsv(self, case, path):
         """Write the table of all numbers."""
-        from MSKSegmentLib.export.segmentation_file import whole_file
-        from MSKSegmentLib.export.tables import write_measurements
+        from MSKSegmentLib.results.segmentation_file import whole_file
+        from MSKSegmentLib.results.tables import write_measurements
 
         with whole_file(path, ".csv") as temporary:
             write_measurements(temporary, case.session.result)
@@ -149,7 +149,7 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
 
     def exportFolder(self, case, folder):
         """Write a result folder with segmentation, uncertainty, table, states and history."""
-        from MSKSegmentLib.export.result_folder import write_result
+        from MSKSegmentLib.results.result_folder import write_result
 
         session = case.session
         write_result(Path(folder), session.result, history=session.history, automatic=session.automatic)

@@ -78,7 +78,7 @@ class SegmentationRun:
         Raises:
             RunFailed: it did not end well.
         """
-        from MSKSegmentLib.export.result_reading import read_result
+        from MSKSegmentLib.results.result_reading import read_result
 
         if self._engine.exit_code != 0:
             raise RunFailed(

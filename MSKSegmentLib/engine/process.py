@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled
-from ..export.result_folder import remove_partial
+from ..results.result_folder import remove_partial
 from .cancelling import PARENT_VARIABLE
 from .requests import DevicesRequest, SegmentRequest
 

@@ -8,14 +8,11 @@ in four passes has settled too.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .evidence import likeliest
-
-if TYPE_CHECKING:
-    from .sampler import RunningSums, SampledSlice
+from .running_sums import RunningSums, SampledSlice
 
 FEWEST_PASSES = 4
 LABELS_CHANGED = 0.02

@@ -15,7 +15,7 @@ import numpy as np
 from ..ct.cropping import CoarseBody, coarse_body
 from ..ct.volume import CTVolume, Geometry
 from .evidence import strips_of
-from .sampler import SampledSlice
+from .running_sums import SampledSlice
 from .slices import SlicePlan
 
 MARGIN_MM = 12.0

@@ -18,7 +18,8 @@ from ..network.bayesian_unet import BayesianUNet
 from .crop import body_windows
 from .evidence import PassVotes, SliceEvidence, likeliest
 from .lookahead import OneBehind, one_ahead
-from .sampler import SampledSlice, Sampler
+from .running_sums import SampledSlice
+from .sampler import Sampler
 from .slices import SlicePlan, SliceReader, plan_slices
 
 Progress = Callable[[int, int], None]

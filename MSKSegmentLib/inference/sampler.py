@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,64 +13,11 @@ from ..errors import DeviceError
 from ..network.bayesian_unet import BayesianUNet
 from .auto_samples import Settling, as_of
 from .backends import Backend, available_backends, make_backend
-from .evidence import PassVotes, SliceEvidence, likeliest
+from .evidence import PassVotes, likeliest
+from .running_sums import RunningSums, SampledSlice
 
 # A prime, so that no two (seed, slice) pairs of ordinary size share a stream of random numbers.
 _SEED_STRIDE = 1_000_003
-
-
-@dataclass(frozen=True)
-class SampledSlice:
-    """`probability` float32 ``[classes, H, W]``: mean over the passes; `uncertainty` float32 ``[H, W]``.
-
-    `evidence` is there where it was asked for.
-    """
-
-    probability: Tensor
-    uncertainty: Tensor
-    evidence: SliceEvidence | None = None
-
-
-class RunningSums:
-    """Sums from which mean and variance over dropout passes follow without keeping the passes.
-
-    With S1 the sum of p per class and Q the sum of p squared over passes and classes, the mean over the C classes of
-    the variance over T passes is (Q / T - sum_c (S1_c / T)^2) / C; the variance divides by T as in Soufi et al. 2025.
-    """
-
-    def __init__(self) -> None:
-        self.passes = 0
-        self._sum: Tensor | None = None
-        self._squares: Tensor | None = None
-
-    def add(self, probability: Tensor) -> None:
-        """Add passes: float32 ``[N, classes, H, W]``, softmax already taken."""
-        if self._sum is None or self._squares is None:
-            self._sum = torch.zeros_like(probability[0])
-            self._squares = torch.zeros_like(probability[0, 0])
-        if probability.is_cuda:
-            self._sum += probability.sum(dim=0)
-            self._squares += probability.square().sum(dim=(0, 1))
-        else:
-            # In numpy, plane after plane: it stays in the processor's cache, and waits for no threads.
-            total, squares = self._sum.numpy(), self._squares.numpy()
-            for one in probability.numpy():
-                for plane, sum_of_plane in zip(one, total, strict=True):
-                    sum_of_plane += plane
-                    squares += plane * plane
-        self.passes += probability.shape[0]
-
-    def result(self) -> SampledSlice:
-        """Mean probability and uncertainty of what was added.
-
-        Raises:
-            ValueError: nothing was added.
-        """
-        if self._sum is None or self._squares is None:
-            raise ValueError("no pass was added")
-        mean = self._sum / self.passes
-        variance = (self._squares / self.passes - mean.square().sum(dim=0)) / mean.shape[0]
-        return SampledSlice(mean, variance.clamp_min(0))
 
 
 class Sampler:

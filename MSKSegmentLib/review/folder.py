@@ -13,11 +13,11 @@ from typing import Any
 
 from ..ct.volume import CTVolume
 from ..errors import InputError
-from ..export.result_folder import AUTOMATIC, MEASUREMENTS, RESULT, REVIEW, SEGMENTATION, write_content
-from ..export.result_reading import read_case, read_content
-from ..export.review_file import write_review
-from ..export.segmentation_file import whole_file, write_segmentation
-from ..export.tables import write_measurements
+from ..results.result_folder import AUTOMATIC, MEASUREMENTS, RESULT, REVIEW, SEGMENTATION, write_content
+from ..results.result_reading import read_case, read_content
+from ..results.review_file import write_review
+from ..results.segmentation_file import whole_file, write_segmentation
+from ..results.tables import write_measurements
 from .session import ReviewSession
 
 

@@ -10,8 +10,8 @@ from ..anatomy import segment_of_label
 from ..case_result import Measurements
 from ..ct.cropping import Box
 from ..ct.volume import CTVolume
-from ..export.segmentation_file import label_boxes
 from ..measurement import measure_one
+from ..results.segmentation_file import label_boxes
 from .masks import SegmentMask, holds, relative_to, tight_box, union_box
 
 

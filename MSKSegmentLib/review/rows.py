@@ -8,7 +8,7 @@ from math import inf
 
 from ..anatomy import Side
 from ..case_result import Light, ReviewState, SegmentReport
-from ..export.tables import table_row
+from ..results.tables import table_row
 from .columns import COLUMN_OF, COLUMNS
 from .evidence import evidence_lines, expectation_lines
 from .queue import Candidate, Priority, place, priorities

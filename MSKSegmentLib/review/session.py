@@ -16,9 +16,9 @@ import numpy as np
 from ..case_result import CaseResult, HistoryEvent, ReviewState, SegmentReport
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
-from ..export.result_folder import result_json
-from ..export.result_reading import StoredCase
 from ..measurement.volume import checked_height
+from ..results.result_folder import result_json
+from ..results.result_reading import StoredCase
 from .corrections import corrected, with_asymmetries, with_height
 from .histogram import Histogram, histogram_of
 from .history import HistoryLog, change_between, utc_now

@@ -13,7 +13,7 @@ from ..ct.cropping import Box
 from ..ct.region import Region, region_box
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..export.result_reading import StoredCase, reviewed_from_json, stored_findings
+from ..results.result_reading import StoredCase, reviewed_from_json, stored_findings
 from .label_maps import ReviewedLabels
 
 # Mean densities are stored unrounded; more than this is another image.

@@ -15,7 +15,7 @@ import numpy as np
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
 from ..errors import InputError
-from ..export.result_folder import result_json
+from ..results.result_folder import result_json
 from ..review.masks import SegmentMask
 from ..review.session import ReviewSession
 from .edits import put_mask

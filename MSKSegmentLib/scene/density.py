@@ -11,9 +11,9 @@ import numpy as np
 
 from ..anatomy import segments
 from ..ct.volume import Geometry
-from ..export.segmentation_file import ras_matrix
 from ..measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
 from ..resources import resource_file
+from ..results.segmentation_file import ras_matrix
 from .density_volume import LOWEST_HU, OUTSIDE_HU, masked_copy
 from .geometry import full_extent, set_scalars, vtk_matrix
 from .label_map import box_of_labels

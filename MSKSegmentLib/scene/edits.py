@@ -10,7 +10,7 @@ from ..anatomy import Segment, segments
 from ..anatomy.terminology import terminology_entry
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..export.segmentation_file import REPRESENTATION
+from ..results.segmentation_file import REPRESENTATION
 from ..review.masks import SegmentMask
 from .geometry import oriented_image
 from .label_map import box_of_labels, labels_of_keys, segment_labels

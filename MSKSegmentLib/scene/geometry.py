@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ct.volume import Geometry
-from ..export.segmentation_file import ras_matrix
+from ..results.segmentation_file import ras_matrix
 
 if TYPE_CHECKING:
     import slicer

@@ -11,7 +11,7 @@ from ..anatomy import segments
 from ..ct.cropping import Box
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..export.segmentation_file import REPRESENTATION, ras_matrix
+from ..results.segmentation_file import REPRESENTATION, ras_matrix
 from .geometry import array_of_image, array_of_matrix, oriented_image
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from ..anatomy import Segment
 from ..case_result import CaseResult, SegmentReport
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..export.segmentation_file import (
+from ..results.segmentation_file import (
     ABSENT_ATTRIBUTE,
     REPRESENTATION,
     SCORE_TAGS,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..export.segmentation_file import REPRESENTATION
+from ..results.segmentation_file import REPRESENTATION
 from .geometry import array_of_image, array_of_matrix
 
 if TYPE_CHECKING:

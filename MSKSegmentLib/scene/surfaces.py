@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..export.segmentation_file import REPRESENTATION
+from ..results.segmentation_file import REPRESENTATION
 from .geometry import array_of_image, set_scalars
 from .label_map import box_of_labels
 from .navigation import Bounds, to_world

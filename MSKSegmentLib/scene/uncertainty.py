@@ -8,7 +8,7 @@ import numpy as np
 
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
-from ..export.segmentation_file import uncertainty_of
+from ..results.segmentation_file import uncertainty_of
 from .geometry import add_scalar_volume
 
 if TYPE_CHECKING:

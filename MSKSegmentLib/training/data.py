@@ -13,11 +13,11 @@ import numpy as np
 from ..bundle.manifest import Preprocessing
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
+from ..evaluation.cases import CaseFiles, find_cases
 from ..virtual.atlas import load_atlases
 from .augmentation import NO_AUGMENTATION, Augmentation
 from .folds import Split, patient_of, split_fold, split_off
 from .interruption import ignore_signals
-from .labelled_cases import CaseFiles, find_cases
 from .mixing import MixedSource
 from .pairs import PairSlices, prepare_case
 from .recipes import Recipe

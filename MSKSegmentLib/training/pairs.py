@@ -15,10 +15,10 @@ from torch.nn import functional
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct import CTVolume, WorkingGrid, body_box, resample_labels, to_working_grid
 from ..errors import InputError
+from ..evaluation.cases import CaseFiles, LabelledCase, read_case
 from ..inference.slices import SliceReader, normalise, plan_slices
 from ..virtual.patient import class_table
 from .augmentation import Augmentation, augment, cut
-from .labelled_cases import CaseFiles, LabelledCase, read_case
 from .sources import HIP_CLASSES, HIP_SHARE, UNLABELLED, Batch
 
 # The HU that int16 slices keep: all that CT scanners give.

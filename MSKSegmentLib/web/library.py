@@ -15,7 +15,7 @@ from typing import Any
 
 from ..case_result import Light, ReviewState
 from ..errors import InputError
-from ..export.result_folder import FORMAT, RESULT
+from ..results.result_folder import FORMAT, RESULT
 
 # A list that nobody reads to its end should not take minutes to make.
 MOST_RESULTS = 2000

@@ -11,10 +11,10 @@ from pathlib import Path
 from ..ct import read_ct
 from ..ct.volume import CTVolume
 from ..errors import InputError, MSKSegmentError
-from ..export.result_folder import CT, REVIEW, SEGMENTATION
-from ..export.result_reading import read_content
-from ..export.segmentation_file import write_segmentation
 from ..provenance import input_digest
+from ..results.result_folder import CT, REVIEW, SEGMENTATION
+from ..results.result_reading import read_content
+from ..results.segmentation_file import write_segmentation
 from ..review import ReviewSession
 from ..review.folder import open_folder, save
 from .library import list_results

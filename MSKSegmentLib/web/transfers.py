@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from ..errors import MSKSegmentError
-from ..export.result_folder import MEASUREMENTS, SEGMENTATION
+from ..results.result_folder import MEASUREMENTS, SEGMENTATION
 from .desk import Desk
 from .uploads import Upload
 

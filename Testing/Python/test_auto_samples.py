@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from MSKSegmentLib.bundle import load_bundle
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.inference import sampler as sampler_module
 from MSKSegmentLib.inference.auto_samples import FEWEST_PASSES, as_of
 from MSKSegmentLib.inference.evidence import PassVotes
-from MSKSegmentLib.inference.sampler import RunningSums, SampledSlice, Sampler
+from MSKSegmentLib.inference.running_sums import RunningSums, SampledSlice
+from MSKSegmentLib.inference.sampler import Sampler
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.pipeline import Settings, segment_case
 from MSKSegmentLib.quality.calibration import Calibration

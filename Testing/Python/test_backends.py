@@ -13,7 +13,7 @@ from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.ct import read_ct
 from MSKSegmentLib.inference import backends
 from MSKSegmentLib.inference.backends import BACKENDS, REFERENCE, available_backends, make_backend
-from MSKSegmentLib.inference.sampler import RunningSums
+from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.pipeline import Settings, segment_case

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from conftest import phantom_hu
 from training_cases import SPACING, labels_of
 
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_calibrate_command_writes_a_new_bundle(cases, tiny_bundle, tmp_path, cap
 def test_an_evaluation_of_the_bundle_saves_segmenting_again(cases, tiny_bundle, tmp_path, capsys, monkeypatch):
     shown = tmp_path / "evaluation"
     assert main(["evaluate", str(cases), "--bundle", str(tiny_bundle), "-o", str(shown), "--device", "cpu"]) == 0
-    monkeypatch.setattr("MSKSegmentLib.training.observing.segment_case", None)
+    monkeypatch.setattr("MSKSegmentLib.calibration.observing.segment_case", None)
     out = tmp_path / "calibrated"
     arguments = ["calibrate", str(shown), "--bundle", str(tiny_bundle), "--source", "phantoms", "--version", "2", "-o", str(out)]
     assert main(arguments) == 0

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 from broken_inputs import BROKEN
 
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 

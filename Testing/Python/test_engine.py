@@ -97,7 +97,7 @@ def test_a_killed_child_is_a_readable_fault(phantom_file, tiny_bundle, tmp_path)
 def test_a_crash_in_python_says_what_failed(tmp_path, monkeypatch):
     crash = tmp_path / "sitecustomize.py"
     crash.write_text(
-        "import MSKSegmentLib.cli as cli\n"
+        "import MSKSegmentLib.commands.main as cli\n"
         "def broken(*a): raise ZeroDivisionError('planned')\n"
         "cli._segment = broken\n"
     )
@@ -111,7 +111,7 @@ def test_cancel_ends_the_whole_tree(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "if 'segment' in sys.argv:\n"
-        "    import subprocess, MSKSegmentLib.cli as cli, time\n"
+        "    import subprocess, MSKSegmentLib.commands.main as cli, time\n"
         "    def long(*a):\n"
         "        child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])\n"
         "        print('child', child.pid, file=sys.stderr, flush=True)\n"
@@ -178,7 +178,7 @@ def test_asking_for_devices_gives_an_answer_and_a_sentence(tiny_bundle):
 def test_nothing_needs_a_thread_and_no_output_can_block_the_child(tmp_path, monkeypatch):
     """An application's own event loop may not let other threads run, and polls seldom."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import MSKSegmentLib.cli as cli, sys\n"
+        "import MSKSegmentLib.commands.main as cli, sys\n"
         "def chatty(*a):\n"
         "    for k in range(20000): print('x' * 99); print('e' * 99, file=sys.stderr)\n"
         "cli._check = chatty\n"
@@ -236,7 +236,7 @@ def test_cancel_behind_a_launcher_ends_the_interpreter_and_leaves_nothing(
             "import signal, sys, time\n"
             "if 'segment' in sys.argv:\n"
             "    from pathlib import Path\n"
-            "    import MSKSegmentLib.cli as cli, MSKSegmentLib.export.result_folder as folder\n"
+            "    import MSKSegmentLib.commands.main as cli, MSKSegmentLib.results.result_folder as folder\n"
             "    def stuck(options, checkpoint):\n"
             "        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
             "        folder.partial_folder(options.output).mkdir()\n"

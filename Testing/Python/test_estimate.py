@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from MSKSegmentLib.bundle import load_bundle
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.inference import devices, estimate

@@ -8,15 +8,15 @@ import pytest
 
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.ct.volume import Geometry
-from MSKSegmentLib.training.agreement import (
+from MSKSegmentLib.evaluation.agreement import (
     concordance,
     limits_of_agreement,
     pearson,
     spread,
     summarise,
 )
-from MSKSegmentLib.training.metrics import Outcome, Row, Scope, evaluate_labels, false_muscle_cc, overlap_rows
-from MSKSegmentLib.training.surfaces import surface_distances
+from MSKSegmentLib.evaluation.metrics import Outcome, Row, Scope, evaluate_labels, false_muscle_cc, overlap_rows
+from MSKSegmentLib.evaluation.surface_distances import surface_distances
 
 SHAPE = (20, 30, 40)
 GEOMETRY = Geometry(size=(40, 30, 20), spacing=(1.0, 2.0, 4.0))

@@ -12,10 +12,10 @@ import SimpleITK as sitk
 from conftest import phantom_hu
 from training_cases import SPACING, labels_of
 
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import Cancelled, InputError
-from MSKSegmentLib.training.evaluation_run import evaluate, folder_tasks, network_segmenter, stored_segmenter
-from MSKSegmentLib.training.labelled_cases import find_cases, read_case, read_labelled, read_pair
+from MSKSegmentLib.evaluation.cases import find_cases, read_case, read_labelled, read_pair
+from MSKSegmentLib.evaluation.run import evaluate, folder_tasks, network_segmenter, stored_segmenter
 
 PLOTS = ("dice.png", "asd.png", "bland_altman_volume.png", "bland_altman_hu.png")
 
@@ -158,7 +158,7 @@ def test_slices_without_labels_can_be_left_out(data, stored, tmp_path):
 
 
 def test_a_missing_package_is_told_before_the_first_case(data, stored, tmp_path, monkeypatch, capsys):
-    from MSKSegmentLib.training import evaluation_run
+    from MSKSegmentLib.evaluation import run as evaluation_run
 
     monkeypatch.setattr(evaluation_run, "find_spec", lambda package: None if package == "monai" else object())
     assert main(["evaluate", str(data), "--segmentations", str(stored), "-o", str(tmp_path / "out")]) == 2

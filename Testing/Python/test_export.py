@@ -12,10 +12,10 @@ from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.case_result import SCORE_NAMES, CaseResult, Measurements
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.export import result_folder
-from MSKSegmentLib.export.tables import COLUMNS, write_measurements
 from MSKSegmentLib.findings import warning
 from MSKSegmentLib.quality.reports import make_reports
+from MSKSegmentLib.results import result_folder
+from MSKSegmentLib.results.tables import COLUMNS, write_measurements
 
 
 @pytest.fixture

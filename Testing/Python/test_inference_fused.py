@@ -6,7 +6,7 @@ import torch
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.ct import read_ct
 from MSKSegmentLib.inference.fused import FusedUNet, quick_dtype
-from MSKSegmentLib.inference.sampler import RunningSums
+from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.network.mc_dropout import dropout_sampling

@@ -6,7 +6,8 @@ import torch
 from MSKSegmentLib.errors import Cancelled, DeviceError
 from MSKSegmentLib.inference import sampler as sampler_module
 from MSKSegmentLib.inference.backends import ReferenceBackend
-from MSKSegmentLib.inference.sampler import RunningSums, SampledSlice, Sampler
+from MSKSegmentLib.inference.running_sums import RunningSums, SampledSlice
+from MSKSegmentLib.inference.sampler import Sampler
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 
 CLASSES = 23

@@ -3,9 +3,9 @@
 import ast
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "MSKSegmentLib"
@@ -17,24 +17,43 @@ MAY = {
 TORCH_LAYERS = {"network", "inference", "training", "bundle"}
 # Packages that take long to import or may be missing: only inside functions, or in modules that are imported there.
 HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "slicer", "vtk"}
-ORDER = [
-    {"errors", "anatomy", "findings"},
-    {"ct", "case_result"},
-    {"segmentation", "measurement"},
-    {"network", "bundle", "inference"},
-    {"quality"},
-    {"provenance", "pipeline", "export"},
-    {"engine", "scene", "virtual", "training", "cohort", "review", "console"},
-    {"web", "cli_devices", "cli_training", "cli_evaluation", "cli_review", "cli", "__main__"},
-]
-# `virtual` stands apart: it makes data and needs only anatomy and ct; `inference` slices are shared with training.
-MODULES = sorted(LIBRARY.rglob("*.py"))
+# Every layer (package or module of the library) with the ground floor first: a layer may import those before it, and no other.
+ORDER = (
+    "errors",
+    "findings",
+    "resources",
+    "anatomy",
+    "ct",
+    "case_result",
+    "network",
+    "bundle",
+    "segmentation",
+    "measurement",
+    "inference",
+    "quality",
+    "provenance",
+    "preview",
+    "pipeline",
+    "results",
+    "engine",
+    "virtual",
+    "review",
+    "evaluation",
+    "calibration",
+    "training",
+    "scene",
+    "web",
+    "commands",
+    "__main__",
+)
+MODULES = tuple(path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py")
 
 
 def _layer(path):
     return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
 
 
+@cache
 def _imports(path):
     """(module, is at file scope) of every import, relative ones resolved to ``MSKSegmentLib.<layer>``."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -46,48 +65,66 @@ def _imports(path):
         for node in ast.walk(block)
     }
     top = {id(node) for node in tree.body}
+    found = []
     for node in ast.walk(tree):
         if id(node) in skipped:
             continue
         if isinstance(node, ast.Import):
-            for name in node.names:
-                yield name.name, id(node) in top
+            found += [(name.name, id(node) in top) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            if module == "MSKSegmentLib":
-                for name in node.names:
-                    yield f"{module}.{name.name}", id(node) in top
-            else:
-                yield module, id(node) in top
+            # The names may be modules themselves.
+            names = [f"{module}.{name.name}" for name in node.names]
+            modules = [name for name in names if _is_module(name)] or [module]
+            found += [(one, id(node) in top) for one in modules]
+    return tuple(found)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
-def test_only_the_layers_that_may_know_slicer_vtk_or_qt(path):
-    allowed = MAY.get(_layer(path), set())
-    used = {module.split(".")[0] for module, _ in _imports(path)} & FRONT
-    assert used <= allowed, f"{path.name} imports {sorted(used - allowed)}"
+def _is_module(name):
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
-def test_torch_only_where_networks_live(path):
-    if _layer(path) in TORCH_LAYERS:
-        return
-    assert "torch" not in {module.split(".")[0] for module, _ in _imports(path)}
+def _name(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
-def test_nothing_calls_upwards(path):
-    rank = {layer: position for position, layers in enumerate(ORDER) for layer in layers}
-    own = rank.get(_layer(path), -1)
-    for module, _ in _imports(path):
-        parts = module.split(".")
-        if parts[0] == "MSKSegmentLib" and len(parts) > 1 and parts[1] in rank and own >= 0:
-            assert rank[parts[1]] <= own, f"{path.name} in {_layer(path)} imports {module}"
+def test_every_module_has_a_layer():
+    assert len(MODULES) > 200
+    assert {_layer(path) for path in MODULES} == set(ORDER) and len(set(ORDER)) == len(ORDER)
+
+
+def test_imports_keep_the_layers():
+    wrong = []
+    for path in MODULES:
+        layer = _layer(path)
+        for module, _ in _imports(path):
+            first, *rest = module.split(".")
+            if first in FRONT and first not in MAY.get(layer, set()):
+                wrong.append(f"{_name(path)} imports {module}, which its layer may not know")
+            if first == "torch" and layer not in TORCH_LAYERS:
+                wrong.append(f"{_name(path)} imports torch outside the layers of networks")
+            if first == "MSKSegmentLib" and rest and ORDER.index(rest[0]) > ORDER.index(layer):
+                wrong.append(f"{_name(path)} imports {module} from a layer above its own")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """Also not through imports inside functions; packages are passed through to the modules that they gather."""
+    names = {_name(path): path for path in MODULES}
+    graph = {
+        name: {module for module, _ in _imports(path) if module in names and names[module].name != "__init__.py"}
+        for name, path in names.items()
+    }
+    graph |= {name: set() for name, path in names.items() if path.name == "__init__.py"}
+    TopologicalSorter(graph).prepare()
 
 
 def test_scene_never_touches_the_application():
-    for path in (LIBRARY / "scene").glob("*.py"):
+    scene = [path for path in MODULES if _layer(path) == "scene"]
+    assert scene
+    for path in scene:
         attributes = {
             ast.unparse(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)
         }
@@ -102,7 +139,7 @@ def test_importing_the_library_is_cheap():
 
 
 def test_command_line_starts_without_heavy_packages():
-    code = "import sys, MSKSegmentLib.cli; print(' '.join(sys.modules))"
+    code = "import sys, MSKSegmentLib.commands.main; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.calibration.placing import reference_of, with_deviations
 from MSKSegmentLib.case_result import Scores
 from MSKSegmentLib.ct.volume import Geometry
+from MSKSegmentLib.evaluation.metrics import Outcome, Row
+from MSKSegmentLib.evaluation.tables import CaseScores
 from MSKSegmentLib.quality.plausibility import Placement, deviations, make_reference, placements
-from MSKSegmentLib.training.evaluation_tables import CaseScores
-from MSKSegmentLib.training.metrics import Outcome, Row
-from MSKSegmentLib.training.placing import reference_of, with_deviations
 
 SACRUM, GMED, PELVIS, FEMUR, LEFT = 3, 5, 1, 2, 100
 

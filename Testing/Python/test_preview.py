@@ -9,11 +9,11 @@ import pytest
 from MSKSegmentLib import preview
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.case_result import Light
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.engine import SegmentRequest
-from MSKSegmentLib.export.result_reading import read_result
 from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.results.result_reading import read_result
 
 
 def test_every_nth_slice_is_chosen_by_its_distance_and_stands_for_its_neighbours():

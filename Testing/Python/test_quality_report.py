@@ -11,18 +11,11 @@ import SimpleITK as sitk
 from quality_cases import observations
 from scipy.stats import mannwhitneyu
 
-from MSKSegmentLib import cli
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.bundle import load_bundle
-from MSKSegmentLib.case_result import Light, Scores
-from MSKSegmentLib.cli import main
-from MSKSegmentLib.engine.requests import SegmentRequest
-from MSKSegmentLib.quality.calibration import calibrate
-from MSKSegmentLib.quality.observations import patients_of
-from MSKSegmentLib.training import quality_plots, quality_report
-from MSKSegmentLib.training.evaluation_folder import scores_json
-from MSKSegmentLib.training.evaluation_tables import CaseScores
-from MSKSegmentLib.training.judging import (
+from MSKSegmentLib.calibration import report as quality_report
+from MSKSegmentLib.calibration import report_plots as quality_plots
+from MSKSegmentLib.calibration.judging import (
     OURS,
     PAPER,
     condition_parts,
@@ -31,10 +24,18 @@ from MSKSegmentLib.training.judging import (
     lights_table,
     thresholds_of,
 )
-from MSKSegmentLib.training.metrics import Outcome, Row
-from MSKSegmentLib.training.observing import case_observations, is_ordinary
-from MSKSegmentLib.training.quality_report import MEAN, POOLED, WITHIN, measure_quality, risk_of
-from MSKSegmentLib.training.ranking import area, aurc, risk_coverage, roc
+from MSKSegmentLib.calibration.observing import case_observations, is_ordinary
+from MSKSegmentLib.calibration.ranking import area, aurc, risk_coverage, roc
+from MSKSegmentLib.calibration.report_measures import MEAN, POOLED, WITHIN, measure_quality, risk_of
+from MSKSegmentLib.case_result import Light, Scores
+from MSKSegmentLib.commands import main as cli
+from MSKSegmentLib.commands.main import main
+from MSKSegmentLib.engine.requests import SegmentRequest
+from MSKSegmentLib.evaluation.folder import scores_json
+from MSKSegmentLib.evaluation.metrics import Outcome, Row
+from MSKSegmentLib.evaluation.tables import CaseScores
+from MSKSegmentLib.quality.calibration import calibrate
+from MSKSegmentLib.quality.observations import patients_of
 
 SOME = ("GMAX", "OE")
 FIGURES = ("dice_uncertainty", "dice_predicted", "roc", "risk_coverage", "calibration", "scores")

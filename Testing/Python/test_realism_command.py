@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from realism_scans import SPACING, body_volume, write
 
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.virtual.realism.compare import Patients, compare, comparison_grid, made_patients

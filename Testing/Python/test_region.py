@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 from conftest import phantom_hu
 
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct import read_labels
 from MSKSegmentLib.ct.region import Region, covering_box, region_box
 from MSKSegmentLib.ct.volume import Geometry

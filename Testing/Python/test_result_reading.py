@@ -10,9 +10,9 @@ from review_cases import LABEL, Clock, grown, make_case, mask_of
 
 from MSKSegmentLib.case_result import HistoryEvent, Light, ReviewState, Scores
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.export.result_folder import report_json, result_json, write_result
-from MSKSegmentLib.export.result_reading import read_case, read_result, report_from_json
-from MSKSegmentLib.export.review_file import read_review, write_review
+from MSKSegmentLib.results.result_folder import report_json, result_json, write_result
+from MSKSegmentLib.results.result_reading import read_case, read_result, report_from_json
+from MSKSegmentLib.results.review_file import read_review, write_review
 from MSKSegmentLib.review import ReviewSession
 
 # Entries of a segment that came after the first results were written.

@@ -16,7 +16,7 @@ from MSKSegmentLib.case_result import ReviewState
 from MSKSegmentLib.ct.label_reading import read_labels
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.export import result_folder
+from MSKSegmentLib.results import result_folder
 from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.review import folder as review_folder
 from MSKSegmentLib.review.folder import finish, open_folder, save

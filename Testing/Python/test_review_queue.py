@@ -7,8 +7,8 @@ from review_cases import LABEL, Clock, grown, make_case, mask_of
 
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.case_result import Light, ReviewState, Scores
-from MSKSegmentLib.console import print_result
-from MSKSegmentLib.export.segmentation_file import review_status
+from MSKSegmentLib.commands.console import print_result
+from MSKSegmentLib.results.segmentation_file import review_status
 from MSKSegmentLib.review import ReviewSession, make_rows, worst_first
 from MSKSegmentLib.review.evidence import evidence_lines, probability_text
 from MSKSegmentLib.review.queue import Candidate, Priority, place, priorities

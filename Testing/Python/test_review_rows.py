@@ -9,8 +9,8 @@ from review_cases import make_case
 
 from MSKSegmentLib.anatomy import STRUCTURES, segments
 from MSKSegmentLib.case_result import Light, ReviewState
-from MSKSegmentLib.export.tables import table_row
 from MSKSegmentLib.resources import resource_file
+from MSKSegmentLib.results.tables import table_row
 from MSKSegmentLib.review import COLUMNS, RowFilter, make_rows, sorted_by, worst_first
 from MSKSegmentLib.review.columns import COLUMN_OF
 from MSKSegmentLib.review.reference import FILE, references

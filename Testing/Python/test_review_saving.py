@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.calibration.judging import OURS, PAPER, Judged
+from MSKSegmentLib.calibration.report_review import review_by
+from MSKSegmentLib.calibration.review_plots import plot_review
+from MSKSegmentLib.calibration.review_saving import SHARES, RatedRow, ReviewMinutes, saving_sentences, simulate_review
 from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.evaluation.metrics import Outcome, Row
+from MSKSegmentLib.evaluation.tables import CaseScores
 from MSKSegmentLib.quality.observations import Observation
 from MSKSegmentLib.quality.quality_model import Estimate
-from MSKSegmentLib.training.evaluation_tables import CaseScores
-from MSKSegmentLib.training.judging import OURS, PAPER, Judged
-from MSKSegmentLib.training.metrics import Outcome, Row
-from MSKSegmentLib.training.quality_review import review_by
-from MSKSegmentLib.training.review_plots import plot_review
-from MSKSegmentLib.training.review_saving import SHARES, RatedRow, ReviewMinutes, saving_sentences, simulate_review
 
 BY_KEY = {segment.key: segment for segment in segments()}
 THRESHOLDS = {segment.structure.abbreviation: (0.8, 0.6) for segment in segments()}

@@ -17,7 +17,7 @@ from MSKSegmentLib.anatomy.terminology import terminology_entry  # noqa: E402
 from MSKSegmentLib.case_result import Light, ReviewState, SegmentReport  # noqa: E402
 from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
-from MSKSegmentLib.export.segmentation_file import SCORE_TAGS  # noqa: E402
+from MSKSegmentLib.results.segmentation_file import SCORE_TAGS  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
     absent_segments,
     add_ct,

@@ -13,7 +13,7 @@ from MSKSegmentLib.anatomy.terminology import terminology_entry
 from MSKSegmentLib.case_result import Light, ReviewState, SegmentReport
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.export import segmentation_file as sf
+from MSKSegmentLib.results import segmentation_file as sf
 
 PRESENT = [segment for segment in segments() if segment.key in BOXES]
 

@@ -15,11 +15,11 @@ from training_cases import PREPROCESSING, SPEC, small_recipe, write_case
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.bundle.manifest import NetworkSpec
 from MSKSegmentLib.errors import Cancelled, InputError
+from MSKSegmentLib.evaluation.cases import find_cases
 from MSKSegmentLib.training import loop
 from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION
 from MSKSegmentLib.training.checkpoints import TrainingState, averaged_state, initial_weights
 from MSKSegmentLib.training.data import Cases, DataPlan
-from MSKSegmentLib.training.labelled_cases import find_cases
 from MSKSegmentLib.training.loop import train
 from MSKSegmentLib.training.pairs import prepare_case
 from MSKSegmentLib.training.recipes import Validation

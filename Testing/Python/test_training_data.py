@@ -12,12 +12,12 @@ from training_cases import PREPROCESSING, SPEC, classes_of, small_recipe, write_
 from MSKSegmentLib.ct import body_box, read_ct, to_working_grid
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.evaluation.cases import find_cases
 from MSKSegmentLib.inference.slices import SliceReader, normalise, plan_slices
 from MSKSegmentLib.training import data as training_data
 from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION, Augmentation, augment, cut
 from MSKSegmentLib.training.data import choose_split, prepare_data
 from MSKSegmentLib.training.folds import Split, parse_fold, read_split, split_fold, split_off, write_split
-from MSKSegmentLib.training.labelled_cases import find_cases
 from MSKSegmentLib.training.mixing import MixedSource
 from MSKSegmentLib.training.pairs import PairSlices, prepare_case
 from MSKSegmentLib.training.recipes import PairsData, Validation, VirtualData

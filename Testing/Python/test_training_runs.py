@@ -10,7 +10,7 @@ from conftest import ROOT
 from training_cases import PREPROCESSING, SPEC, small_recipe, write_case
 
 from MSKSegmentLib.bundle import load_bundle, verify_bundle
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.pipeline import Settings, segment_case
 from MSKSegmentLib.training import loop

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from virtual_cases import ellipsoid, made_up_atlas
 
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.virtual.atlas import load_atlases, mirrored_table
 from MSKSegmentLib.virtual.cases import clinical_spacing

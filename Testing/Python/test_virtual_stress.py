@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from virtual_cases import made_up_atlas
 
-from MSKSegmentLib.cli import main
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.virtual import stress
 from MSKSegmentLib.virtual.alterations import amputate, cut_beside, fill_with_metal, turn_body

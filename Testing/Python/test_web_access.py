@@ -120,7 +120,7 @@ def test_no_path_leads_to_other_files(serve, tmp_path, case):
         "secret.txt",
         "results/case/secret.txt",
         "case/secret.txt",
-        "MSKSegmentLib/cli.py",
+        "MSKSegmentLib/commands/main.py",
     ]
     prefixes = ["/", "/__mskseg/", "/download/", "/assets/", "/__trame_client_external_scripts/"]
     for prefix in prefixes:

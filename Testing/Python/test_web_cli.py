@@ -92,7 +92,7 @@ def test_another_ct_is_refused_even_on_the_same_grid(tmp_path, phantom):
 
 
 def test_a_new_run_never_replaces_a_review(tmp_path, phantom, phantom_file, tiny_bundle, capsys):
-    from MSKSegmentLib.cli import main
+    from MSKSegmentLib.commands.main import main
     from MSKSegmentLib.review.folder import open_folder, save
 
     case = make_case(tmp_path / "case", phantom)
@@ -161,7 +161,7 @@ async def _until_case(server):
 
 def test_without_the_package_it_says_what_to_install(tmp_path):
     blocked = (
-        "import sys; sys.modules['trame_slicer'] = None; from MSKSegmentLib.cli import main; sys.exit(main(['review']))"
+        "import sys; sys.modules['trame_slicer'] = None; from MSKSegmentLib.commands.main import main; sys.exit(main(['review']))"
     )
     ended = subprocess.run([sys.executable, "-c", blocked], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from web_cases import KEYS, make_case
 from web_process import PLAIN, ROOT, Client, opened, run, soon
 
-from MSKSegmentLib.export.result_reading import read_case
+from MSKSegmentLib.results.result_reading import read_case
 
 pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)
@@ -250,6 +250,6 @@ def test_results_in_a_folder_are_listed_worst_first(serve, tmp_path, phantom):
 
 
 def test_importing_the_command_line_starts_no_server_packages():
-    code = "import sys, MSKSegmentLib.cli; print(' '.join(sys.modules))"
+    code = "import sys, MSKSegmentLib.commands.main; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not {"trame", "trame_slicer", "aiohttp", "wslink"} & {name.partition(".")[0] for name in loaded.split()}

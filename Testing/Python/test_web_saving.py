@@ -14,7 +14,7 @@ from web_cases import make_case
 from web_process import Client, opened, run, soon
 
 from MSKSegmentLib.ct.label_reading import read_labels
-from MSKSegmentLib.export.result_reading import read_case
+from MSKSegmentLib.results.result_reading import read_case
 
 pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)

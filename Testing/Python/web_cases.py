@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from MSKSegmentLib.case_result import Light, Scores
-from MSKSegmentLib.export.result_folder import CT, write_result
-from MSKSegmentLib.export.segmentation_file import write_ct
 from MSKSegmentLib.pipeline import measure_case
+from MSKSegmentLib.results.result_folder import CT, write_result
+from MSKSegmentLib.results.segmentation_file import write_ct
 
 # Femora and vasti of both sides: keys of the segments that the made results hold.
 KEYS = ("FEMUR_right", "FEMUR_left", "VLVI_right", "VLVI_left")

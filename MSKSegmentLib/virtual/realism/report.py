@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from ...export.result_folder import whole_folder
+from ...results.result_folder import whole_folder
 from .compare import Comparison, Patients, Row, compare, comparison_grid
 from .scan import Spacing, read_scan
 

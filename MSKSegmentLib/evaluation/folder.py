@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..findings import findings_from_json, findings_json, findings_of_sentences
-from .evaluation_tables import CaseScores, row_from_json, row_json
+from .tables import CaseScores, row_from_json, row_json
 
 MARKER, CASES = "evaluation.json", "cases"
 

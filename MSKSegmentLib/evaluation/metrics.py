@@ -17,8 +17,8 @@ from ..case_result import Scores, SegmentReport
 from ..ct.volume import Geometry
 from ..measurement.volume import volume_cc
 from ..quality.plausibility import placements
-from .labelled_cases import label_known
-from .surfaces import Box, joined, label_boxes, surface_distances
+from .cases import label_known
+from .surface_distances import Box, joined, label_boxes, surface_distances
 
 # A sliver of a structure at the edge of the field of view says nothing about the network.
 FEWEST_TRUE_VOXELS = 50

@@ -10,14 +10,14 @@ from typing import Any
 from ..anatomy import STRUCTURES
 from ..bundle import ModelBundle, update_calibration
 from ..errors import InputError
+from ..evaluation.agreement import spread
+from ..evaluation.folder import is_evaluation
+from ..evaluation.metrics import Outcome
+from ..evaluation.tables import CaseScores
 from ..quality.calibration import Calibration, calibrate
 from ..quality.observations import Observation, patients_of
 from ..quality.paper_rule import FEWEST_PATIENTS
-from .agreement import spread
-from .evaluation_folder import is_evaluation
-from .evaluation_tables import CaseScores
 from .judging import Judged, judge_left_out, lights_table, thresholds_of
-from .metrics import Outcome
 from .observing import (
     case_observations,
     evaluated_cases,
@@ -73,8 +73,8 @@ def calibrate_bundle(
     for line in _unlit(calibration):
         report(line)
     if report_folder is not None and judged:
-        from .quality_report import CARD_FILE, write_quality
-        from .quality_review import write_review
+        from .report import CARD_FILE, write_quality
+        from .report_review import write_review
 
         others = "patients under other kinds of stress" if by_condition else "others"
         what = f"Calibration of {bundle.manifest.name} on {source}, each patient judged by a calibration on {others}"

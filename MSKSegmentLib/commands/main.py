@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import RESEARCH_USE_ONLY, __version__
-from .cli_devices import add_devices, memory_warnings
-from .cli_evaluation import add_evaluate, add_realism
-from .cli_review import add_review
-from .cli_training import add_training
-from .engine.cancelling import Checkpoint, cancellable
-from .engine.progress import JsonLines, make_reporter
-from .errors import DependencyError, InputError, MSKSegmentError
-from .findings import sentences
+from .. import RESEARCH_USE_ONLY, __version__
+from ..engine.cancelling import Checkpoint, cancellable
+from ..engine.progress import JsonLines, make_reporter
+from ..errors import DependencyError, InputError, MSKSegmentError
+from ..findings import sentences
+from .devices import add_devices, memory_warnings
+from .evaluation import add_evaluate, add_realism
+from .review import add_review
+from .training import add_training
 
 # In place of a number of samples.
 AUTO = "auto"
@@ -171,14 +171,14 @@ def _add_bundle(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
 
 
 def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .bundle import resolve_bundle
+    from ..bundle import resolve_bundle
+    from ..ct import read_ct
+    from ..ct.region import Region
+    from ..inference.devices import load_ahead, wait_without_spinning
+    from ..pipeline import Settings, segment_case
+    from ..results.result_folder import CT, SCENE, check_output, write_result
+    from ..results.segmentation_file import write_ct
     from .console import print_result
-    from .ct import read_ct
-    from .ct.region import Region
-    from .export.result_folder import CT, SCENE, check_output, write_result
-    from .export.segmentation_file import write_ct
-    from .inference.devices import load_ahead, wait_without_spinning
-    from .pipeline import Settings, segment_case
 
     wait_without_spinning()
     check_output(options.output, keep_review=True)
@@ -190,7 +190,7 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         loading = load_ahead()
         volume = read_ct(options.ct, options.series)
         loading.join()
-        from .inference.estimate import memory_of_run
+        from ..inference.estimate import memory_of_run
 
         reporter.step("reading", 1, 1)
         for warning in memory_warnings(memory_of_run(volume.hu.size)):
@@ -227,14 +227,14 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 def _scene_writer():  # type: ignore[no-untyped-def]
     """`scene.scene_file.save_scene`, asked for before the run so that a missing package costs no time."""
     try:
-        from .scene.scene_file import save_scene
+        from ..scene.scene_file import save_scene
     except ImportError as error:
         raise InputError("--scene needs the package slicer-core; install it with: pip install 'mskseg[scene]'.") from error
     return save_scene
 
 
 def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .ct import check_volume, read_ct, refuse, to_working_grid
+    from ..ct import check_volume, read_ct, refuse, to_working_grid
 
     volume = read_ct(options.ct, options.series)
     checkpoint()
@@ -248,10 +248,10 @@ def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 
 def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    from ..ct import read_ct, read_labels
+    from ..pipeline import measure_case
+    from ..results.result_folder import check_output, write_result
     from .console import print_result
-    from .ct import read_ct, read_labels
-    from .export.result_folder import check_output, write_result
-    from .pipeline import measure_case
 
     check_output(options.output, keep_review=True)
     volume = read_ct(options.ct, options.series)
@@ -264,19 +264,19 @@ def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 
 def _bundle_list(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .bundle.describe import describe_bundles
+    from ..bundle.describe import describe_bundles
 
     print(describe_bundles())
 
 
 def _bundle_info(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .bundle.describe import describe_bundle
+    from ..bundle.describe import describe_bundle
 
     print(describe_bundle(options.bundle))
 
 
 def _bundle_verify(options: argparse.Namespace, checkpoint: Checkpoint) -> int:
-    from .bundle.describe import describe_verification
+    from ..bundle.describe import describe_verification
 
     whole, text = describe_verification(options.bundle)
     print(text)
@@ -284,7 +284,7 @@ def _bundle_verify(options: argparse.Namespace, checkpoint: Checkpoint) -> int:
 
 
 def _bundle_import_keras(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .bundle import describe, import_keras
+    from ..bundle import describe, import_keras
 
     bundle = import_keras(
         options.weights,

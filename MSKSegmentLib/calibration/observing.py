@@ -11,14 +11,23 @@ from typing import Any
 from ..bundle import ModelBundle
 from ..case_result import SCORE_NAMES
 from ..errors import InputError
+from ..evaluation.cases import CaseFiles, find_cases, read_case
+from ..evaluation.folder import read_evaluation
+from ..evaluation.metrics import (
+    Outcome,
+    Row,
+    Scope,
+    false_muscle_cc,
+    overlap_rows,
+    with_centroids,
+    with_reports,
+    within,
+)
+from ..evaluation.tables import CaseScores
 from ..pipeline import Settings, segment_case
 from ..quality.calibration import Calibration
 from ..quality.guards import scan_cautions
 from ..quality.observations import Observation
-from .evaluation_folder import read_evaluation
-from .evaluation_tables import CaseScores
-from .labelled_cases import CaseFiles, find_cases, read_case
-from .metrics import Outcome, Row, Scope, false_muscle_cc, overlap_rows, with_centroids, with_reports, within
 from .placing import with_deviations
 
 # Virtual patients under stress up to this strength are still what a clinic sees every day.

@@ -6,8 +6,8 @@ import argparse
 import importlib.util
 from pathlib import Path
 
-from .engine.cancelling import Checkpoint
-from .errors import InputError
+from ..engine.cancelling import Checkpoint
+from ..errors import InputError
 
 _MOST_PORT = 65535
 _RESULTS = Path("mskseg-results")
@@ -54,8 +54,8 @@ def add_review(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
 def _review(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     if importlib.util.find_spec("trame_slicer") is None:
         raise InputError("The review needs the package trame-slicer; install it with: pip install 'mskseg[web]'.")
-    from .web.options import choose
-    from .web.server import serve
+    from ..web.options import choose
+    from ..web.server import serve
 
     if not 0 <= options.port <= _MOST_PORT:
         raise InputError(f"There is no port {options.port}; choose one from 1 to {_MOST_PORT}, or leave it out.")

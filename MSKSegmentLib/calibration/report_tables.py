@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ..case_result import Light
 from ..quality.calibration import Calibration
 from .judging import OURS, PAPER, Judged, lights_table
-from .quality_report import JUDGES, MEAN, POOLED, WITHIN, Measure, by_structure
+from .report_measures import JUDGES, MEAN, POOLED, WITHIN, Measure, by_structure
 
 REFERENCE = "mean_variance"
 MOST_WRONG_GREENS = 30

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..anatomy import segments
 from ..case_result import Light
+from ..evaluation.metrics import Outcome, Row
 from ..review.queue import Candidate, Priority, place, priorities
-from .metrics import Outcome, Row
 
 # Points of a curve over the share of all structures looked at, from none to all.
 SHARES = np.linspace(0, 1, 101)

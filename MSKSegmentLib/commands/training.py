@@ -7,9 +7,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from .engine.cancelling import Checkpoint
-from .engine.progress import JsonLines
-from .errors import InputError
+from ..engine.cancelling import Checkpoint
+from ..engine.progress import JsonLines
+from ..errors import InputError
 
 
 def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -62,8 +62,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
 
 
 def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .virtual.cases import write_patients
-    from .virtual.stress import KINDS
+    from ..virtual.cases import write_patients
+    from ..virtual.stress import KINDS
 
     spacing = None if options.clinical else tuple(options.spacing)
     kinds = () if options.stress is None else KINDS if options.stress == "all" else tuple(options.stress.split(","))
@@ -75,9 +75,9 @@ def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 def _train(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     try:
-        from .training.loop import Status
-        from .training.recipes import find_recipe, read_recipe, with_pairs
-        from .training.run import Choices, finish, parse_fold, run_recipe
+        from ..training.loop import Status
+        from ..training.recipes import find_recipe, read_recipe, with_pairs
+        from ..training.run import Choices, finish, parse_fold, run_recipe
     except ModuleNotFoundError as error:
         raise InputError(
             f"Training needs the package {error.name}; install what it needs with: pip install 'mskseg[train]'."
@@ -109,8 +109,8 @@ def _train(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 
 def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .bundle import resolve_bundle
-    from .training.evaluation import calibrate_bundle
+    from ..bundle import resolve_bundle
+    from ..calibration.calibrate_bundle import calibrate_bundle
 
     if options.output.exists():
         raise InputError(f"The folder {options.output.name!r} exists already; name a new one for the calibrated bundle.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .engine.cancelling import Checkpoint
-from .errors import InputError
+from ..engine.cancelling import Checkpoint
+from ..errors import InputError
 
 
 def add_evaluate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -50,11 +50,11 @@ def add_realism(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
 def _evaluate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     if options.truth is None and not options.data.is_dir():
         raise InputError(f"There is no folder {options.data.name!r}; name a folder of cases, or give one CT with --truth LABELS.")
-    from .bundle import resolve_bundle
-    from .inference.devices import wait_without_spinning
-    from .training.evaluation_folder import is_evaluation
-    from .training.evaluation_run import evaluate, folder_tasks, network_segmenter, pair_task, stored_segmenter
-    from .training.quality_run import check_calibrated, judge_evaluation
+    from ..bundle import resolve_bundle
+    from ..calibration.report_run import check_calibrated, judge_evaluation
+    from ..evaluation.folder import is_evaluation
+    from ..evaluation.run import evaluate, folder_tasks, network_segmenter, pair_task, stored_segmenter
+    from ..inference.devices import wait_without_spinning
 
     wait_without_spinning()
     if options.quality:
@@ -85,8 +85,8 @@ def _evaluate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 
 def _realism(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .virtual.realism.compare import made_patients, stored_patients
-    from .virtual.realism.report import check_output, compare_scans
+    from ..virtual.realism.compare import made_patients, stored_patients
+    from ..virtual.realism.report import check_output, compare_scans
 
     check_output(options.output)
     if options.spacing and not all(0.4 <= value <= 10 for value in options.spacing):

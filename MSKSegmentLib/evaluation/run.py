@@ -19,21 +19,13 @@ from ..bundle import ModelBundle
 from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
 from ..errors import Cancelled, InputError
-from ..export.result_folder import RESULT, SEGMENTATION
-from ..export.result_reading import report_from_json, stored_findings
-from ..export.segmentation_file import whole_file
 from ..findings import Finding
 from ..pipeline import Settings, segment_case
+from ..results.result_folder import RESULT, SEGMENTATION
+from ..results.result_reading import report_from_json, stored_findings
+from ..results.segmentation_file import whole_file
 from .agreement import Summary, judged, spread, summarise
-from .evaluation_folder import CASES, MARKER, kept_scores, scores_json
-from .evaluation_plots import write_plots
-from .evaluation_tables import (
-    CaseScores,
-    evaluation_csv,
-    summary_csv,
-    summary_markdown,
-)
-from .labelled_cases import (
+from .cases import (
     LabelledCase,
     find_cases,
     first_file,
@@ -42,7 +34,15 @@ from .labelled_cases import (
     read_case,
     read_pair,
 )
+from .folder import CASES, MARKER, kept_scores, scores_json
 from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, with_centroids, with_reports, within
+from .plots import write_plots
+from .tables import (
+    CaseScores,
+    evaluation_csv,
+    summary_csv,
+    summary_markdown,
+)
 
 FORMAT = "mskseg-evaluation"
 ROWS_FILE, SUMMARY_FILE, CARD_FILE = "evaluation.csv", "summary.csv", "summary.md"

@@ -1,4 +1,4 @@
-"""What failure detection is worth on cases with true labels: every score alone, the paper's rule and ours, side by side."""
+"""The numbers of the report on failure detection: every score alone, the paper's rule and ours, side by side."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import numpy as np
 
 from ..anatomy import STRUCTURES
 from ..case_result import SCORE_NAMES, Light
-from ..export.segmentation_file import whole_file
-from ..quality.calibration import Calibration
 from ..quality.dice_model import log_error
 from ..quality.evidence_features import BY_NAME
-from .judging import OURS, PAPER, Judged, Thresholds, thresholds_of
-from .ranking import RESAMPLES, area, aurc
+from .judging import OURS, PAPER, Judged, Thresholds
+from .ranking import area, aurc
 
-CSV_FILE, CARD_FILE = "quality.csv", "quality.md"
 JUDGES = (OURS, PAPER, *SCORE_NAMES)
 TARGETS = ("inaccurate", "failed")
 # All structures as they are, only pairs of the same structure, and the mean over the structures.
@@ -43,27 +39,6 @@ class Measure:
     value: float | None
     low: float | None = None
     high: float | None = None
-
-
-def write_quality(
-    folder: Path, judged: Sequence[Judged], calibration: Calibration, what: str, missed: int
-) -> list[Measure]:
-    """Write ``quality.csv``, ``quality.md`` and the figures into `folder`; returns all numbers.
-
-    `what` says in a sentence what was judged, `missed` how many segments of the truth were not found and have no light.
-    """
-    from .quality_plots import write_quality_plots
-    from .quality_tables import quality_markdown
-
-    thresholds = thresholds_of(calibration, [one.observation for one in judged])
-    measures = measure_quality(judged, thresholds, RESAMPLES)
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {CSV_FILE: quality_csv(measures), CARD_FILE: quality_markdown(judged, measures, calibration, what, missed)}
-    for name, text in texts.items():
-        with whole_file(folder / name, Path(name).suffix) as path:
-            path.write_text(text, encoding="utf-8", newline="")
-    write_quality_plots(folder, judged, measures, calibration, thresholds)
-    return measures
 
 
 def measure_quality(judged: Sequence[Judged], thresholds: Thresholds, resamples: int) -> list[Measure]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import RESEARCH_USE_ONLY
-from .case_result import CaseResult, Light, SegmentReport
-from .quality.conformal import COVERAGE
+from .. import RESEARCH_USE_ONLY
+from ..case_result import CaseResult, Light, SegmentReport
+from ..quality.conformal import COVERAGE
 
 _FIRST = 5
 _STYLES = {Light.GREEN: "green", Light.YELLOW: "yellow", Light.RED: "bold red", Light.GREY: "dim"}
@@ -66,7 +66,7 @@ def _cells(report: SegmentReport) -> list[str]:
 
 def _first_to_review(result: CaseResult) -> list[str]:
     """The flagged segments at the head of the review queue, the rest as a number."""
-    from .review.rows import make_rows, worst_first
+    from ..review.rows import make_rows, worst_first
 
     flagged = [row for row in worst_first(make_rows(result.reports)) if row.needs_review]
     names = {report.segment.key: report.segment.name for report in result.reports}

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..evaluation.tables import CaseScores
 from ..quality.plausibility import Placement, deviations, make_reference
-from .evaluation_tables import CaseScores
 
 
 def reference_of(cases: Iterable[CaseScores]) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..case_result import Light
-from ..export.segmentation_file import whole_file
+from ..evaluation.plots import DOTS_PER_INCH, new_figure
 from ..quality.calibration import Calibration
-from .evaluation_plots import DOTS_PER_INCH, new_figure
+from ..results.segmentation_file import whole_file
 from .judging import OURS, PAPER, Judged, Thresholds
-from .quality_report import TARGETS, WITHIN, Measure, by_structure, risk_of
 from .ranking import risk_coverage, roc
+from .report_measures import TARGETS, WITHIN, Measure, by_structure, risk_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

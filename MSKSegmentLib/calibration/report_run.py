@@ -8,12 +8,13 @@ from pathlib import Path
 from .. import RESEARCH_USE_ONLY, __version__
 from ..bundle import ModelBundle
 from ..errors import InputError
+from ..evaluation.metrics import Outcome
 from ..quality.calibration import Calibration
 from .judging import OURS, judge, thresholds_of
-from .metrics import Outcome
 from .observing import case_observations, evaluated_cases
-from .quality_report import CARD_FILE, POOLED, write_quality
-from .quality_review import write_review
+from .report import CARD_FILE, write_quality
+from .report_measures import POOLED
+from .report_review import write_review
 
 
 def check_calibrated(bundle: ModelBundle) -> ModelBundle:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .evaluation_plots import new_figure
+from ..evaluation.plots import new_figure
 from .review_saving import BEST, QUEUE, SHARES, UNCERTAINTY, ReviewSaving
 
 if TYPE_CHECKING:

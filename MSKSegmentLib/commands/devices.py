@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .engine.cancelling import Checkpoint
-from .errors import InputError
+from ..engine.cancelling import Checkpoint
+from ..errors import InputError
 
 if TYPE_CHECKING:
-    from .ct.volume import Geometry
+    from ..ct.volume import Geometry
 
 # A hip-to-knee CT as in the published cohort, where nothing else is said; the body fills part of it.
 _USUAL_SIZE, _USUAL_SPACING = (460, 320, 500), (0.8, 0.8, 1.0)
@@ -33,10 +33,10 @@ def add_devices(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
 
 
 def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from .bundle import resolve_bundle
-    from .inference.devices import available_devices, choose_device, wait_without_spinning
-    from .inference.estimate import estimate_run, in_words
-    from .pipeline import checked_passes
+    from ..bundle import resolve_bundle
+    from ..inference.devices import available_devices, choose_device, wait_without_spinning
+    from ..inference.estimate import estimate_run, in_words
+    from ..pipeline import checked_passes
 
     wait_without_spinning()
     bundle = resolve_bundle(options.bundle)
@@ -67,9 +67,9 @@ def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 def _grids(options: argparse.Namespace) -> tuple[Geometry, Geometry]:
     """The scan's working grid and that of the part around the body."""
-    from .ct import read_ct, to_working_grid
-    from .ct.cropping import body_box
-    from .ct.volume import Geometry
+    from ..ct import read_ct, to_working_grid
+    from ..ct.cropping import body_box
+    from ..ct.volume import Geometry
 
     if options.ct is None:
         size, spacing = (*options.size, options.slices), tuple(options.spacing)
@@ -86,7 +86,7 @@ def _grids(options: argparse.Namespace) -> tuple[Geometry, Geometry]:
 
 def _versions() -> dict[str, Any]:
     """Of PyTorch and of the CUDA it was built for, None for a build without."""
-    from .inference.devices import torch_versions
+    from ..inference.devices import torch_versions
 
     torch_version, cuda = torch_versions()
     return {"torch": torch_version, "cuda": cuda}
