@@ -11,9 +11,9 @@ from review_cases import make_case
 
 from MSKSegmentLib.anatomy import STRUCTURES
 from MSKSegmentLib.case_result import COMPOSITION
-from MSKSegmentLib.export.result_folder import write_result
-from MSKSegmentLib.export.result_reading import read_result
-from MSKSegmentLib.export.segmentation_file import ALL_SCORES_TAG, segment_tags
+from MSKSegmentLib.results.result_folder import write_result
+from MSKSegmentLib.results.result_reading import read_result
+from MSKSegmentLib.results.segmentation_file import ALL_SCORES_TAG, segment_tags
 from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.review.columns import NO_VALUE
 from MSKSegmentLib.review.rows import RowFilter, make_rows
