@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from .bundle import ModelBundle
 from .case_result import CaseResult
 from .ct.checks import check_volume, refuse
 from .ct.cropping import Box, body_box
-from .ct.orientation import resample_labels, to_working_grid
+from .ct.label_grid import place_labels
+from .ct.orientation import to_working_grid
 from .ct.region import Region, covering_box, region_box
 from .ct.volume import CTVolume, Geometry
-from .errors import InputError
+from .errors import BundleError, InputError
 from .findings import Finding, warning
 from .measurement.volume import checked_height
 from .provenance import Stopwatch, provenance
@@ -170,29 +172,51 @@ def segment_case(
 
 
 def measure_case(
-    labels: np.ndarray, geometry: Geometry, volume: CTVolume, height_m: float | None = None
+    labels: np.ndarray,
+    geometry: Geometry,
+    volume: CTVolume,
+    height_m: float | None = None,
+    reference: Mapping[str, Any] | None = None,
 ) -> CaseResult:
-    """Measure a given label map with sides, uint8 ``[z, y, x]`` on `geometry`; every light is grey.
+    """Measure a given label map with sides, uint8 ``[z, y, x]`` on `geometry`.
 
-    The label map may cover a part of the CT's grid only: 3D Slicer saves segmentations cropped to their segments.
+    It must lie on the CT's voxels, but may have another order of axes, cover a part of the CT only (3D Slicer saves
+    segmentations cropped to their segments) or reach beyond it; then what does counts as cut. No light is green: grey, or yellow
+    and red where volume, density, place or side of a structure are implausible (`quality.given_labels`). `reference` is what a
+    calibration knows of volumes and places among the bones.
 
     Raises:
-        InputError: the label map does not lie on the CT's voxels, or the height is impossible.
+        InputError: the label map does not lie on the CT's voxels, holds no structure there, or the height is impossible.
     """
     from .measurement import measure
+    from .quality.given_labels import given_findings, judge, judged_reports, outside_shares, with_lost_parts
     from .quality.reports import make_reports
 
-    if not geometry.shares_voxels_with(volume.geometry):
-        raise InputError("The segmentation and the CT have different grids; give the CT that was segmented.")
-    if not geometry.matches(volume.geometry):
-        labels = resample_labels(labels, geometry, volume.geometry)
+    placed = place_labels(labels, geometry, volume.geometry)
+    labels = placed.labels
+    if not labels.any():
+        raise InputError(_nothing_to_measure(placed.outside, geometry.voxel_volume_mm3))
     height = checked_height(volume.height_m if height_m is None else height_m)
     watch = Stopwatch()
     with watch.stage("measurement"):
-        measurements = measure(labels, volume.hu, volume.geometry, height)
-    reports = make_reports(measurements, None, None, 0)
+        measured = measure(labels, volume.hu, volume.geometry, height)
+        measurements, shares = with_lost_parts(measured, placed.outside), outside_shares(measured, placed.outside)
+        verdict = judge(labels, volume.geometry, measurements, reference)
+    reports = judged_reports(make_reports(measurements, None, None, 0), verdict, shares)
     facts = provenance(volume, None, None, None, height, None, watch)
-    return CaseResult(labels, volume.geometry, reports, None, volume.findings, facts)
+    findings = (*volume.findings, *given_findings(measurements, verdict, shares))
+    return CaseResult(labels, volume.geometry, reports, None, findings, facts)
+
+
+def usual_reference() -> Mapping[str, Any]:
+    """What the default bundle's calibration knows of volumes and places among the bones; empty where there is none."""
+    from .bundle import resolve_bundle
+
+    try:
+        calibration = resolve_bundle(None).calibration
+        return Calibration.from_json(calibration).reference if calibration else {}
+    except BundleError:
+        return {}
 
 
 def checked_passes(passes: int) -> int:
@@ -204,6 +228,16 @@ def checked_passes(passes: int) -> int:
     if not 1 <= passes <= MOST_PASSES:
         raise InputError(f"{passes} dropout passes cannot be run; choose 1 to {MOST_PASSES}.")
     return passes
+
+
+def _nothing_to_measure(outside: np.ndarray, voxel_mm3: float) -> str:
+    voxels = int(outside.sum())
+    if voxels:
+        return (
+            f"All of the segmentation ({voxels * voxel_mm3 / 1000:,.0f} cc) lies outside the CT: there is nothing to measure; give "
+            "the CT that was segmented."
+        )
+    return "The segmentation is empty, no voxel belongs to a structure; give the file that holds the labels."
 
 
 def _whole(geometry: Geometry) -> Box:

@@ -249,7 +249,7 @@ def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..ct import read_ct, read_labels
-    from ..pipeline import measure_case
+    from ..pipeline import measure_case, usual_reference
     from ..results.result_folder import check_output, write_result
     from .console import print_result
 
@@ -258,7 +258,7 @@ def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     labels, geometry = read_labels(options.segmentation)
     checkpoint()
     height = options.height_cm / 100 if options.height_cm is not None else None
-    result = measure_case(labels, geometry, volume, height)
+    result = measure_case(labels, geometry, volume, height, usual_reference())
     write_result(options.output, result)
     print_result(result, options.output)
 

@@ -4,6 +4,7 @@ from ..findings import Finding
 from .checks import check_volume, refuse
 from .cropping import Box, body_box, body_mask
 from .dicom_series import SeriesInfo, list_series
+from .label_grid import PlacedLabels, match_voxels, place_labels
 from .orientation import WorkingGrid, resample_labels, to_working_grid
 from .reading import FORMATS, read_ct, read_labels, read_thin_ct
 from .volume import CTVolume, Geometry
@@ -14,12 +15,15 @@ __all__ = [
     "CTVolume",
     "Finding",
     "Geometry",
+    "PlacedLabels",
     "SeriesInfo",
     "WorkingGrid",
     "body_box",
     "body_mask",
     "check_volume",
     "list_series",
+    "match_voxels",
+    "place_labels",
     "read_ct",
     "read_labels",
     "read_thin_ct",

@@ -67,13 +67,6 @@ class Geometry:
         corners = np.array([[0, 0, 0], *np.diag(np.asarray(self.size) - 1)])
         return bool(np.abs(self.to_physical(corners) - other.to_physical(corners)).max() <= tolerance_mm)
 
-    def shares_voxels_with(self, other: Geometry, tolerance: float = 0.05) -> bool:
-        """Whether the voxels of this grid are voxels of the other one, continued beyond its faces; `tolerance` in voxels."""
-        corners = np.array([[0, 0, 0], *np.diag(np.asarray(self.size) - 1)])
-        at = other.to_index(self.to_physical(corners))
-        steps = at - at[0]
-        return bool(np.abs(at - np.rint(at)).max() <= tolerance and np.abs(steps - (corners - corners[0])).max() <= tolerance)
-
     @staticmethod
     def of_image(image: sitk.Image) -> Geometry:
         """The geometry of a 3D SimpleITK image."""

@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 from ..anatomy import LEFT_OFFSET, STRUCTURES, segment_of_label
-from ..ct import FORMATS, CTVolume, Geometry, read_ct, read_labels, read_thin_ct, resample_labels
+from ..ct import (
+    FORMATS,
+    CTVolume,
+    Geometry,
+    place_labels,
+    read_ct,
+    read_labels,
+    read_thin_ct,
+    resample_labels,
+)
 from ..ct.dicom_series import FEWEST_SLICES
 from ..ct.hounsfield import read_image
 from ..errors import InputError
@@ -114,11 +123,9 @@ def on_grid(labels: np.ndarray, source: Geometry, target: Geometry, what: str) -
     """A label map ``[z, y, x]`` whose voxels are voxels of `target`, on the whole of `target`; `what` names it in the sentence.
 
     Raises:
-        InputError: it lies on another grid.
+        InputError: it lies on another grid, both of which are stated.
     """
-    if not source.shares_voxels_with(target):
-        raise InputError(f"The {what} have another grid than the CT; give labels that were drawn on that CT.")
-    return resample_labels(labels, source, target)
+    return place_labels(labels, source, target, what).labels
 
 
 def read_labelled(path: Path | None, depth: int) -> tuple[np.ndarray, np.ndarray]:

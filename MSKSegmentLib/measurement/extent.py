@@ -16,6 +16,8 @@ from ..ct.volume import Geometry
 # First and last plane along z, y, x.
 FACES = ("inferior", "superior", "anterior", "posterior", "right", "left")
 FIELD_OF_VIEW = "field of view"
+# Of a given label map: the structure goes on where the CT shows nothing.
+BEYOND_THE_CT = "beyond the CT"
 
 # A structure that ends by itself near the last slice may touch it with its tip; one that goes on shows a real
 # cross-section.

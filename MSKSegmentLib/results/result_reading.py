@@ -23,8 +23,8 @@ from ..case_result import (
     SegmentReport,
 )
 from ..ct.hounsfield import read_image
+from ..ct.label_grid import match_voxels, place_labels
 from ..ct.label_reading import read_labels
-from ..ct.orientation import resample_labels
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..findings import Finding, findings_from_json, findings_of_sentences
@@ -199,6 +199,6 @@ def _read_labels(path: Path, grid: Geometry | None) -> tuple[np.ndarray, Geometr
     labels, geometry = read_labels(path)
     if grid is None or geometry.matches(grid):
         return labels, grid or geometry
-    if not geometry.shares_voxels_with(grid):
+    if match_voxels(geometry, grid) is None:
         raise InputError(f"The files {path.name} and {UNCERTAINTY} are of different scans; run the segmentation again.")
-    return resample_labels(labels, geometry, grid), grid
+    return place_labels(labels, geometry, grid).labels, grid

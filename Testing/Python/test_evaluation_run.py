@@ -199,7 +199,7 @@ def test_wrong_input_is_told_in_a_sentence(data, stored, tmp_path, capsys):
     assert "no segmentation of the case 'case1'" in told(data, "--segmentations", stored, "-o", out)
     _write(stored / "case1.nrrd", np.zeros((5, 64, 80), np.uint8), spacing=(4.0, 4.0, 7.0))
     text = told(data, "--segmentations", stored, "-o", out)
-    assert "case1" in text and "another grid" in text
+    assert "case1" in text and "have different grids" in text
     assert "not allowed with" in told(data, "--segmentations", stored, "--bundle", "x", "-o", out)
 
 

@@ -1,0 +1,235 @@
+"""What speaks against the numbers of a label map that somebody gives: no network made it, so nothing else says whether it is right.
+
+Limits are so wide that no structure of a living adult lies beyond them; what does is another structure, lies elsewhere, or
+comes from a program with other numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import Segment, segment_of_label, segments
+from ..case_result import Light, Measurements, Scores, SegmentReport
+from ..ct.volume import Geometry
+from ..findings import Finding, warning
+from ..measurement.density import HISTOGRAM_BIN_HU, HISTOGRAM_FIRST_HU
+from ..measurement.extent import BEYOND_THE_CT
+from .guards import score_cautions
+from .plausibility import deviations, placements
+from .traffic_light import cut_reason
+
+# Volumes in cc of one side: for muscles about three times, for bones about twice those of an average adult.
+LARGEST_CC = {
+    "PELVIS": 700, "FEMUR": 1000, "SACRUM": 550, "GMAX": 2500, "GMED": 1000, "GMIN": 350, "ILI": 500, "OE": 200, "OI": 200,
+    "PE": 200, "PI": 200, "PSOAS": 900, "AD": 2500, "BF": 900, "GRAC": 350, "RF": 900, "SART": 500, "SM": 900, "ST": 600,
+    "TFL": 350, "VLVI": 3500, "VM": 1500,
+}  # fmt: skip
+# A structure that the scan does not cut and that is smaller than this share of the largest one is a piece.
+SMALLEST_SHARE = 0.01
+LEAST_BONE_HU = 60.0
+MUSCLE_HU = (-120.0, 120.0)
+# What is denser is bone: some of every bone, little of any muscle. What is below the first bin's end is gas, not tissue.
+CORTICAL_FROM_HU = 200
+LEAST_CORTICAL_SHARE = 0.03
+MOST_CORTICAL_SHARE = 0.25
+MOST_GAS_SHARE = 0.10
+# Nothing of a map is believed when so many of its structures are in doubt, ...
+LOST_SHARE = 0.5
+# ... or when muscles take so much of the bone in it, which is more than the rim of a bone or the streaks beside metal.
+MOST_BONE_IN_MUSCLES = 0.25
+LEAST_SHARE_OF_MUSCLES = 0.02
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A reason against a structure's numbers; `grave` where they are not its numbers at all."""
+
+    reason: str
+    grave: bool = True
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What speaks against a label map: `doubts` by label, and `misfit`, why none of its numbers is to be believed, or None."""
+
+    doubts: Mapping[int, tuple[Doubt, ...]]
+    misfit: str | None = None
+
+    @property
+    def grave(self) -> list[int]:
+        """The labels whose numbers are not theirs at all."""
+        return [label for label, found in self.doubts.items() if any(doubt.grave for doubt in found)]
+
+
+def with_lost_parts(measurements: Mapping[int, Measurements], outside: np.ndarray) -> dict[int, Measurements]:
+    """Measurements in which structures with voxels beyond the CT (`outside`, int ``[256]``) count as cut."""
+    return {
+        label: replace(found, truncated_by=(*found.truncated_by, BEYOND_THE_CT)) if outside[label] else found
+        for label, found in measurements.items()
+    }
+
+
+def outside_shares(measurements: Mapping[int, Measurements], outside: np.ndarray) -> dict[int, float]:
+    """Label -> share (0..1] of its voxels that lie beyond the CT, for those that have some there."""
+    inside = {label: found.voxels for label, found in measurements.items()}
+    return {int(label): float(outside[label] / (outside[label] + inside.get(int(label), 0))) for label in np.flatnonzero(outside)}
+
+
+def judge(
+    labels: np.ndarray, geometry: Geometry, measurements: Mapping[int, Measurements], reference: Mapping[str, Any] | None = None
+) -> Verdict:
+    """What speaks against the numbers of a given label map.
+
+    Args:
+        labels: uint8 ``[z, y, x]`` with sides.
+        geometry: their grid.
+        measurements: by label.
+        reference: what `plausibility.make_reference` made, for the place among the bones; None: it is not judged. The volume is
+            not held against it: labels that an expert drew of a wasted muscle are right.
+    """
+    from .given_sides import side_doubts
+
+    cut = [label for label, found in measurements.items() if found.truncated_by]
+    off = deviations(placements(labels, geometry, cut), reference or {})
+    sides = side_doubts(labels, geometry)
+    result: dict[int, tuple[Doubt, ...]] = {}
+    for segment in segments():
+        found = measurements.get(segment.label)
+        if found is None:
+            continue
+        doubts = [*_of_numbers(segment, found), *(Doubt(reason) for reason in sides.get(segment.label, ()))]
+        _, place = off.get(segment.label, (None, None))
+        doubts += [Doubt(reason, False) for reason in score_cautions(Scores(position_deviation=place))]
+        if doubts:
+            result[segment.label] = tuple(doubts)
+    return Verdict(result, _misfit(measurements, result))
+
+
+def judged_reports(
+    reports: Iterable[SegmentReport], verdict: Verdict, shares: Mapping[int, float]
+) -> tuple[SegmentReport, ...]:
+    """The reports of a given label map with what speaks against them; `shares` are those beyond the CT (`outside_shares`)."""
+    return tuple(_judged(report, verdict, shares.get(report.segment.label)) for report in reports)
+
+
+def given_findings(
+    measurements: Mapping[int, Measurements], verdict: Verdict, shares: Mapping[int, float]
+) -> tuple[Finding, ...]:
+    """What is told of the label map as a whole: what of it lies beyond the CT, and which structures are implausible."""
+    return (*_beyond(shares), *_implausible(measurements, verdict))
+
+
+def _judged(report: SegmentReport, verdict: Verdict, share: float | None) -> SegmentReport:
+    found, doubts = report.measurements, verdict.doubts.get(report.segment.label, ())
+    if found is None:
+        return report if share is None else replace(report, reasons=("all of it lies outside the CT, so it was not measured",))
+    reasons = [doubt.reason for doubt in doubts]
+    light = report.light
+    if doubts or verdict.misfit:
+        light = Light.RED if verdict.misfit or any(doubt.grave for doubt in doubts) else Light.YELLOW
+    if verdict.misfit:
+        reasons.append(f"the segmentation as a whole does not fit this CT: {verdict.misfit}")
+    if share is not None:
+        reasons.append(f"{_percent(share)} of it lies outside the CT, and only the rest was measured")
+    elif found.truncated_by:
+        reasons.append(cut_reason(found.truncated_by))
+    return replace(report, light=light, reasons=(*reasons, *report.reasons))
+
+
+def _of_numbers(segment: Segment, found: Measurements) -> list[Doubt]:
+    """Doubts from the volume and the density of a structure."""
+    largest = LARGEST_CC[segment.structure.abbreviation]
+    doubts = []
+    if found.volume_cc > largest:
+        doubts.append(Doubt(f"its volume of {found.volume_cc:,.0f} cc is too large for it (at most {largest:,} cc)"))
+    elif found.volume_cc < SMALLEST_SHARE * largest and not found.truncated_by:
+        doubts.append(Doubt(f"its volume of {found.volume_cc:.3g} cc is too small for all of it", False))
+    gas, cortical = found.histogram[0] / found.voxels, _share_from(found, CORTICAL_FROM_HU)
+    mean = f"its mean of {found.mean_hu:.0f} HU"
+    if gas > MOST_GAS_SHARE:
+        doubts.append(Doubt(f"{_percent(gas)} of it lies in air or gas"))
+    if segment.structure.group == "bone":
+        if found.mean_hu < LEAST_BONE_HU:
+            doubts.append(Doubt(f"{mean} is too low for bone"))
+        elif cortical < LEAST_CORTICAL_SHARE:
+            doubts.append(Doubt(f"{mean} without a dense shell is not that of bone"))
+    elif not MUSCLE_HU[0] <= found.mean_hu <= MUSCLE_HU[1]:
+        doubts.append(Doubt(f"{mean} is too {'low' if found.mean_hu < 0 else 'high'} for muscle"))
+    elif cortical > MOST_CORTICAL_SHARE:
+        doubts.append(Doubt(f"{_percent(cortical)} of it is as dense as bone"))
+    return doubts
+
+
+def _share_from(found: Measurements, hu: int) -> float:
+    return sum(found.histogram[(hu - HISTOGRAM_FIRST_HU) // HISTOGRAM_BIN_HU :]) / found.voxels
+
+
+def _misfit(measurements: Mapping[int, Measurements], doubts: Mapping[int, tuple[Doubt, ...]]) -> str | None:
+    """Why none of the numbers is to be believed: most structures or most bones are in doubt, or bone is called muscle."""
+    grave = set(Verdict(doubts).grave)
+    bones = {label for label in measurements if _is_bone(label)}
+    if grave and len(doubts) >= LOST_SHARE * len(measurements):
+        return f"{len(doubts)} of its {len(measurements)} structures are in doubt"
+    if len(bones & grave) > LOST_SHARE * len(bones):
+        return f"{len(bones & grave)} of its {len(bones)} bones are implausible"
+    dense = {label: _share_from(found, CORTICAL_FROM_HU) * found.voxels for label, found in measurements.items()}
+    in_muscles = sum(voxels for label, voxels in dense.items() if label not in bones)
+    muscles = sum(found.voxels for label, found in measurements.items() if label not in bones)
+    if in_muscles > LEAST_SHARE_OF_MUSCLES * muscles and in_muscles > MOST_BONE_IN_MUSCLES * sum(dense.values()):
+        return f"{_percent(in_muscles / sum(dense.values()))} of what is as dense as bone in it is called muscle"
+    return None
+
+
+def _beyond(shares: Mapping[int, float]) -> tuple[Finding, ...]:
+    if not shares:
+        return ()
+    parts = ", ".join(f"{_name(label)} {_percent(share)}" for label, share in shares.items())
+    return (
+        warning(
+            "labels_beyond_ct",
+            f"A part of the segmentation lies outside the CT and was not measured ({parts}); these structures count as cut. For "
+            "whole numbers give the CT that was segmented.",
+        ),
+    )
+
+
+def _implausible(measurements: Mapping[int, Measurements], verdict: Verdict) -> tuple[Finding, ...]:
+    grave, doubts = verdict.grave, verdict.doubts
+    if not grave and verdict.misfit is None:
+        return ()
+    named = "; ".join(f"{_name(label)}: {doubts[label][0].reason}" for label in grave[:MOST_NAMED])
+    more = f"; and {len(grave) - MOST_NAMED} more" if len(grave) > MOST_NAMED else ""
+    examples = f" Implausible structures: {len(grave)} of {len(measurements)} ({named}{more})." if grave else ""
+    misfit = verdict.misfit
+    start = f"The segmentation does not fit this CT: {misfit}." if misfit else "Parts of the segmentation do not fit this CT."
+    return (
+        warning(
+            "implausible_labels",
+            f"{start}{examples} Do not use these numbers; give labels that were drawn on this CT, with this software's numbers (1 "
+            "to 22 on the patient's right, paired structures 101 to 122 on the left), or a .seg.nrrd whose segments have its names.",
+        ),
+    )
+
+
+def _is_bone(label: int) -> bool:
+    segment = segment_of_label(label)
+    return segment is not None and segment.structure.group == "bone"
+
+
+def _name(label: int) -> str:
+    segment = segment_of_label(label)
+    return segment.name if segment else str(label)
+
+
+def _percent(share: float) -> str:
+    """A share in percent, never as nothing or all where it is not."""
+    percent = 100 * share
+    if share < 1 and percent > 99:
+        return "over 99 %"
+    return "under 1 %" if percent < 1 else f"{percent:.0f} %"
+
