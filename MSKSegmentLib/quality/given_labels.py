@@ -210,8 +210,8 @@ def _implausible(measurements: Mapping[int, Measurements], verdict: Verdict) -> 
     return (
         warning(
             "implausible_labels",
-            f"{start}{examples} Do not use these numbers; give labels that were drawn on this CT, with this software's numbers (1 "
-            "to 22 on the patient's right, paired structures 101 to 122 on the left), or a .seg.nrrd whose segments have its names.",
+            f"{start}{examples} Do not use these numbers; give labels that were drawn on this CT, with this software's numbers "
+            "(1 to 22 on the patient's right, paired structures 101 to 122 on the left), or a .seg.nrrd with its names.",
         ),
     )
 
