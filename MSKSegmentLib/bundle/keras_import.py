@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BundleError
+from ..packages import require
 from .keras_file import NORM_ROLES, KerasLayer, natural_key, read_layers
 from .manifest import Manifest, NetworkSpec, Preprocessing
 from .store import ModelBundle, save_bundle
@@ -71,10 +72,9 @@ def import_keras(
             found and the shape expected), or the bundle cannot be written.
     """
     path = Path(weights_path)
-    try:
-        import h5py
-    except ImportError as error:
-        raise BundleError("Reading Keras weights needs h5py; install it with: pip install h5py.") from error
+    require("h5py", "torch", purpose="mskseg bundle import-keras")
+    import h5py
+
     if not path.is_file():
         raise BundleError(f"There is no file {path.name}; choose the weights file that Keras wrote.")
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..bundle import ModelBundle
 from ..errors import InputError
 from ..evaluation.metrics import Outcome
+from ..packages import require
 from ..quality.calibration import Calibration
 from .judging import OURS, judge, thresholds_of
 from .observing import case_observations, evaluated_cases
@@ -21,12 +21,12 @@ def check_calibrated(bundle: ModelBundle) -> ModelBundle:
     """The bundle, if its calibration can be judged.
 
     Raises:
-        InputError: it has none, or a package is missing.
+        InputError: it has none.
+        DependencyError: a package is missing.
     """
     if not bundle.calibration:
         raise InputError(f"The bundle {bundle.manifest.name!r} is not calibrated; run mskseg calibrate first.")
-    if find_spec("matplotlib") is None:
-        raise InputError("--quality needs the package matplotlib; install it with: pip install 'mskseg[train]'.")
+    require("matplotlib", purpose="--quality")
     return bundle
 
 

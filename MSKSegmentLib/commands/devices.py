@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
+from ..packages import require
 
 if TYPE_CHECKING:
     from ..ct.volume import Geometry
@@ -39,6 +40,7 @@ def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..pipeline import checked_passes
 
     wait_without_spinning()
+    require("torch")
     bundle = resolve_bundle(options.bundle)
     passes = checked_passes(bundle.manifest.passes if options.samples is None else options.samples)
     device = choose_device(options.device)

@@ -12,8 +12,9 @@ from typing import NoReturn
 from .. import RESEARCH_USE_ONLY, __version__
 from ..engine.cancelling import Checkpoint, cancellable
 from ..engine.progress import JsonLines, make_reporter
-from ..errors import DependencyError, InputError, MSKSegmentError
+from ..errors import InputError, MSKSegmentError
 from ..findings import sentences
+from ..packages import FOR_MEASURING, FOR_SCENE, FOR_SEGMENTING, load, require, unusable
 from .devices import add_devices, memory_warnings
 from .evaluation import add_evaluate, add_realism
 from .review import add_review
@@ -43,28 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return options.run(options, checkpoint) or 0
     except MSKSegmentError as error:
         code, message = error.exit_code, str(error)
-    except ModuleNotFoundError as error:
-        code, message = DependencyError.exit_code, _missing_package(error.name or "")
     except MemoryError:
         code, message = 1, "The computer's memory is exhausted; close other programs or crop the CT and try again."
     except BrokenPipeError:
         return 1
     except Exception as error:
-        traceback.print_exc()
-        code, message = 1, f"The program failed unexpectedly ({type(error).__name__}); please report it with the lines above."
+        code, message = _fault(error)
     if lines:
         lines.write({"stage": "error", "done": 0, "total": 0, "eta_s": None, "message": message, "exit_code": code})
     print(message, file=sys.stderr)
     return code
 
 
-def _missing_package(module: str) -> str:
-    package = module.partition(".")[0]
-    name = {"torch": "PyTorch"}.get(package, package)
-    return (
-        f"The Python package {name} is not installed; install it, in 3D Slicer by clicking Segment while the computer is online, "
-        f"elsewhere with: pip install {package}."
-    )
+def _fault(error: Exception) -> tuple[int, str]:
+    """Exit code and sentence for an error that no command foresaw."""
+    dependency = unusable(error) if isinstance(error, ImportError) else None
+    if dependency:
+        return dependency.exit_code, str(dependency)
+    traceback.print_exc()
+    return 1, f"The program failed unexpectedly ({type(error).__name__}); please report it with the lines above."
 
 
 def _a_program_reads(arguments: Sequence[str] | None) -> bool:
@@ -182,11 +180,13 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
     wait_without_spinning()
     check_output(options.output, keep_review=True)
+    require(*FOR_SEGMENTING, *(() if options.progress == "json" else ("rich",)))
+    if options.scene:
+        load(*FOR_SCENE, purpose="--scene")
     reporter = make_reporter(options.progress)
     try:
         reporter.step("reading", 0, 1)
         bundle = resolve_bundle(options.bundle)
-        save_scene = _scene_writer() if options.scene else None
         loading = load_ahead()
         volume = read_ct(options.ct, options.series)
         loading.join()
@@ -210,7 +210,9 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         def extra(folder: Path) -> None:
             if options.keep_ct:
                 write_ct(folder / CT, volume)
-            if save_scene:
+            if options.scene:
+                from ..scene.scene_file import save_scene
+
                 save_scene(result, volume, folder / SCENE)
 
         write_result(options.output, result, source, extra)
@@ -222,15 +224,6 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": message})
     else:
         print_result(result, options.output)
-
-
-def _scene_writer():  # type: ignore[no-untyped-def]
-    """`scene.scene_file.save_scene`, asked for before the run so that a missing package costs no time."""
-    try:
-        from ..scene.scene_file import save_scene
-    except ImportError as error:
-        raise InputError("--scene needs the package slicer-core; install it with: pip install 'mskseg[scene]'.") from error
-    return save_scene
 
 
 def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
@@ -254,6 +247,7 @@ def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from .console import print_result
 
     check_output(options.output, keep_review=True)
+    require(*FOR_MEASURING, "rich")
     volume = read_ct(options.ct, options.series)
     labels, geometry = read_labels(options.segmentation)
     checkpoint()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from pathlib import Path
 
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
+from ..packages import FOR_REVIEW, require
 
 _MOST_PORT = 65535
 _RESULTS = Path("mskseg-results")
@@ -52,8 +52,7 @@ def add_review(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
 
 
 def _review(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    if importlib.util.find_spec("trame_slicer") is None:
-        raise InputError("The review needs the package trame-slicer; install it with: pip install 'mskseg[web]'.")
+    require(*FOR_REVIEW, purpose="The review", extra="web")
     from ..web.options import choose
     from ..web.server import serve
 

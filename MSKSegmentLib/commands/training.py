@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from ..engine.cancelling import Checkpoint
 from ..engine.progress import JsonLines
 from ..errors import InputError
+from ..packages import FOR_TRAINING, require
 
 
 def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -74,14 +74,11 @@ def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 
 def _train(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    try:
-        from ..training.loop import Status
-        from ..training.recipes import find_recipe, read_recipe, with_pairs
-        from ..training.run import Choices, finish, parse_fold, run_recipe
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"Training needs the package {error.name}; install what it needs with: pip install 'mskseg[train]'."
-        ) from error
+    require(*FOR_TRAINING, purpose="Training")
+    from ..training.loop import Status
+    from ..training.recipes import find_recipe, read_recipe, with_pairs
+    from ..training.run import Choices, finish, parse_fold, run_recipe
+
     recipe = read_recipe(find_recipe(options.recipe))
     changes = {name: getattr(options, name) for name in ("device", "workers", "initial") if getattr(options, name) is not None}
     recipe = replace(recipe if options.pairs is None else with_pairs(recipe, options.pairs), **changes)
@@ -109,13 +106,14 @@ def _train(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 
 def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+    require("torch")
     from ..bundle import resolve_bundle
     from ..calibration.calibrate_bundle import calibrate_bundle
 
     if options.output.exists():
         raise InputError(f"The folder {options.output.name!r} exists already; name a new one for the calibrated bundle.")
-    if options.report is not None and find_spec("matplotlib") is None:
-        raise InputError("--report needs the package matplotlib; install it with: pip install 'mskseg[train]'.")
+    if options.report is not None:
+        require("matplotlib", purpose="--report")
     calibrate_bundle(
         resolve_bundle(options.bundle),
         options.data,

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
 from ..errors import Cancelled, InputError
 from ..findings import Finding
+from ..packages import FOR_TRAINING, require
 from ..pipeline import Settings, segment_case
 from ..results.result_folder import RESULT, SEGMENTATION
 from ..results.result_reading import report_from_json, stored_findings
@@ -144,11 +144,11 @@ def evaluate(
     """Evaluate the tasks into `folder` and write its tables and plots; cases that are there unchanged are not done again.
 
     Raises:
-        InputError: a case or a segmentation cannot be used, no case holds a structure, the folder holds other files, or a package
-            is missing.
+        InputError: a case or a segmentation cannot be used, no case holds a structure, or the folder holds other files.
+        DependencyError: a package is missing.
         Cancelled: `checkpoint` or a signal raised it; finished cases are kept.
     """
-    _check_packages()
+    require(*FOR_TRAINING, purpose="mskseg evaluate")
     _prepare(folder, segmenter.what)
     cases: list[CaseScores] = []
     for task in tasks:
@@ -212,13 +212,6 @@ def _line(scores: CaseScores) -> str:
     if asd is not None:
         parts.insert(1, f"ASD {asd:.2f} mm")
     return f"{scores.name}: {', '.join(parts)}"
-
-
-def _check_packages() -> None:
-    """Say before the first case, and not after the last one, that a package is missing."""
-    for package in ("monai", "matplotlib"):
-        if find_spec(package) is None:
-            raise InputError(f"mskseg evaluate needs the package {package}; install it with: pip install 'mskseg[train]'.")
 
 
 def _prepare(folder: Path, what: str) -> None:

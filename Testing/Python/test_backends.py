@@ -31,9 +31,9 @@ def test_the_reference_is_always_there_and_last():
 
 def test_openvino_is_chosen_first_on_a_cpu_only_where_it_is_installed(monkeypatch):
     monkeypatch.setattr(backends.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(backends, "is_installed", lambda name: True)
     assert available_backends("cpu") == ("openvino", "torch-cpu", "reference")
-    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "is_installed", lambda name: False)
     assert available_backends("cpu") == ("torch-cpu", "reference")
     monkeypatch.setattr(backends.torch.cuda, "is_available", lambda: True)
     assert available_backends("cuda") == ("torch-cuda", "torch-cpu", "reference")

@@ -176,7 +176,8 @@ def test_missing_torch_is_one_sentence(command, phantom_file, tmp_path, capsys, 
     arguments = [word.format(ct=phantom_file, out=tmp_path / "out") for word in command]
     assert main(arguments) == 2
     sentence = capsys.readouterr().err.strip()
-    assert sentence.startswith("The Python package PyTorch is not installed") and "\n" not in sentence and "Segment" in sentence
+    assert sentence.startswith("This command needs PyTorch, which is not installed")
+    assert "\n" not in sentence and "Segment" in sentence
     assert not (tmp_path / "out").exists()
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import sys
 from itertools import product
 
 import numpy as np
@@ -158,9 +159,7 @@ def test_slices_without_labels_can_be_left_out(data, stored, tmp_path):
 
 
 def test_a_missing_package_is_told_before_the_first_case(data, stored, tmp_path, monkeypatch, capsys):
-    from MSKSegmentLib.evaluation import run as evaluation_run
-
-    monkeypatch.setattr(evaluation_run, "find_spec", lambda package: None if package == "monai" else object())
+    monkeypatch.setitem(sys.modules, "monai", None)
     assert main(["evaluate", str(data), "--segmentations", str(stored), "-o", str(tmp_path / "out")]) == 2
     assert "mskseg[train]" in capsys.readouterr().err and not (tmp_path / "out").exists()
 

@@ -134,7 +134,7 @@ def test_requirements_say_what_pyproject_says():
     assert requirements <= set(project["dependencies"])
     # What is left out comes with Slicer or serves the command line's table and bar alone.
     left_out = {re.split(r"[<>=]", line)[0] for line in set(project["dependencies"]) - requirements}
-    assert left_out == {"numpy", "scipy", "SimpleITK", "rich"}
+    assert left_out == {"numpy", "scipy", "SimpleITK", "pydicom", "rich"}
     torch = re.search(r'TORCH_VERSIONS = "(.*)"', (MODULE / "MSKSegmentPanel" / "dependencies.py").read_text(encoding="utf-8"))
     assert project["optional-dependencies"]["torch"] == [f"torch{torch.group(1)}"]
 

@@ -9,7 +9,7 @@ from keras_files import LAYOUTS, h5py, keras, largest_difference, named_arrays, 
 
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.bundle.keras_import import import_keras
-from MSKSegmentLib.errors import BundleError
+from MSKSegmentLib.errors import BundleError, DependencyError
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["batch norm", "no batch norm"])
@@ -235,5 +235,5 @@ def test_keras_itself_is_not_needed(weights_file, tmp_path, monkeypatch):
 
 def test_without_h5py_the_sentence_says_what_to_install(weights_file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(BundleError, match="pip install h5py"):
+    with pytest.raises(DependencyError, match=r"pip install \"mskseg\[keras\]\""):
         import_keras(weights_file, tmp_path / "b", 3, 4, name="x")

@@ -21,6 +21,7 @@ HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "
 ORDER = (
     "errors",
     "findings",
+    "packages",
     "resources",
     "anatomy",
     "ct",

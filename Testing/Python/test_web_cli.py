@@ -166,5 +166,6 @@ def test_without_the_package_it_says_what_to_install(tmp_path):
     ended = subprocess.run([sys.executable, "-c", blocked], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert ended.stderr.strip() == (
-        "The review needs the package trame-slicer; install it with: pip install 'mskseg[web]'."
+        "The review needs the package trame-slicer, which is not installed; "
+        f'install it with: {sys.executable} -m pip install "mskseg[web]".'
     )

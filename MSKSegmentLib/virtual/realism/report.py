@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ...packages import require
 from ...results.result_folder import whole_folder
 from .compare import Comparison, Patients, Row, compare, comparison_grid
 from .scan import Spacing, read_scan
@@ -45,9 +46,10 @@ def compare_scans(
 
     Raises:
         InputError: a scan cannot be used, too few patients show its levels, or `output` exists or cannot be written.
+        DependencyError: a package is missing.
     """
+    require("matplotlib", purpose="mskseg realism")
     check_output(output)
-    _check_drawing()
     found = []
     for path, name in zip(scans, _names(scans), strict=True):
         volume = read_scan(path)
@@ -140,9 +142,3 @@ def _names(scans: list[Path]) -> list[str]:
     return [stem if stems.count(stem) == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, 1)]
 
 
-def _check_drawing() -> None:
-    """Say before the work, not after it, that the package for the pictures is missing."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
-        raise InputError("The pictures need the package matplotlib; install it with: pip install 'mskseg[train]'.")
