@@ -3,7 +3,7 @@
 from ..findings import Finding
 from .checks import check_volume, refuse
 from .cropping import Box, body_box, body_mask
-from .dicom_series import SeriesInfo, list_series
+from .dicom.series import SeriesInfo, list_series
 from .label_grid import PlacedLabels, match_voxels, place_labels
 from .orientation import WorkingGrid, resample_labels, to_working_grid
 from .reading import FORMATS, read_ct, read_labels, read_thin_ct

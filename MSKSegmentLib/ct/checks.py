@@ -40,7 +40,8 @@ def check_volume(volume: CTVolume) -> tuple[Finding, ...]:
             )
         else:
             found += [*edge_findings(volume, body), *anatomy_findings(volume, body), *metal_findings(volume, body)]
-            found += interpolation_findings(volume)
+            # Slices that reading put between the scanned ones were judged there.
+            found += () if volume.resampled else interpolation_findings(volume.hu)
     return tuple(sorted(found, key=lambda finding: finding.severity != "refusal"))
 
 

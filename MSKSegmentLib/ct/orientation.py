@@ -134,8 +134,9 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
         "and the result was brought back onto the slices.",
     )
     upright = CTVolume(
-        _resample(ordered.hu, ordered.geometry, geometry, AIR_HU), geometry, volume.height_m, (*volume.findings, note)
-    )
+        _resample(ordered.hu, ordered.geometry, geometry, AIR_HU), geometry, volume.height_m, (*volume.findings, note),
+        volume.resampled,
+    )  # fmt: skip
     return WorkingGrid(upright, volume.geometry, None)
 
 

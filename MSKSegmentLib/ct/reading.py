@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .dicom_series import FEWEST_SLICES, choose_series, list_series, read_header, scan_headers
-from .dicom_stack import read_stack
+from .dicom.headers import read_header, scan_headers
+from .dicom.reading import read_series
+from .dicom.series import FEWEST_SLICES, choose_series, list_series
 from .hounsfield import read_image, read_information, to_hu
 from .label_reading import read_labels
 from .nifti_file import check_nifti
@@ -45,7 +46,7 @@ def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
     if not path.exists():
         raise InputError(f"There is no file or folder {path.name}; check the path.")
     if path.is_dir():
-        volume = read_stack(choose_series(scan_headers(path), path.resolve().name, series))
+        volume = read_series(choose_series(scan_headers(path), path.resolve().name, series))
         return _checked(volume, "the series")
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
@@ -57,7 +58,7 @@ def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
             )
         headers = [h for h in scan_headers(path.parent) if h.path.parent == path.parent]
         wanted = series if series is not None else header.series_uid
-        return _checked(read_stack(choose_series(headers, path.resolve().parent.name, wanted)), "the series")
+        return _checked(read_series(choose_series(headers, path.resolve().parent.name, wanted)), "the series")
     if series is not None:
         raise InputError(f"The option --series applies to DICOM folders only; leave it out for {path.name}.")
     return _read_file(path)

@@ -100,13 +100,15 @@ class CTVolume:
     """A CT in Hounsfield units.
 
     `hu` is int16 ``[z, y, x]``; `height_m` the patient's height in metres where the header gives one; `findings` are
-    the warnings of the reader: what it repaired, left out or doubts.
+    the warnings of the reader: what it repaired, left out or doubts. `resampled` means that reading interpolated slices to
+    equal intervals, so that `hu` does not show which were scanned.
     """
 
     hu: np.ndarray
     geometry: Geometry
     height_m: float | None = None
     findings: tuple[Finding, ...] = field(default=())
+    resampled: bool = False
 
     def __post_init__(self) -> None:
         """Hold shape and type to the contract."""

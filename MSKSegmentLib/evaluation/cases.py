@@ -25,7 +25,7 @@ from ..ct import (
     read_thin_ct,
     resample_labels,
 )
-from ..ct.dicom_series import FEWEST_SLICES
+from ..ct.dicom.series import FEWEST_SLICES
 from ..ct.hounsfield import read_image
 from ..errors import InputError
 from ..virtual.cases import FACTS_FILE

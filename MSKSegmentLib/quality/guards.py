@@ -28,6 +28,12 @@ SCAN_CAUTIONS = {
     "interpolated": "most of the scan's slices were interpolated between others",
     "shift": "the scan's Hounsfield units are shifted",
     "no_air": "the scan shows no air around the body",
+    "interleaved": "slices of two acquisitions alternate in the scan",
+    "contradictory_intervals": "the headers contradict each other about the scan's slice interval",
+    "frames_of_reference": "parts of the scan lie in different frames of reference",
+    "assumed_rescaling": "the scan's headers do not state its Hounsfield units plainly",
+    "pixel_layout": "the scan's headers are wrong about its pixels",
+    "padding_in_body": "parts of the body hold no data",
 }
 
 

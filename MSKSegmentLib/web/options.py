@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..ct.dicom_series import read_header
+from ..ct.dicom.headers import image_paths, read_header
 from ..errors import InputError
 from .library import is_result, list_results
 from .opening import find_ct
@@ -102,13 +102,4 @@ def kind_of_target(target: Path | None) -> Target:
 
 
 def _holds_dicom(folder: Path) -> bool:
-    looked = 0
-    for root, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            if read_header(Path(root, name)) is not None:
-                return True
-            looked += 1
-            if looked >= _MOST_LOOKS:
-                return False
-    return False
+    return any(read_header(path) is not None for path in islice(image_paths(folder), _MOST_LOOKS))

@@ -68,9 +68,10 @@ def _twice_at_each_level(folder: Path) -> Path:
     return write_dicom(folder / "series", two_thighs(20), levels=levels)
 
 
-def _one_size_off(folder: Path) -> Path:
+def _two_sizes(folder: Path) -> Path:
     write_dicom(folder / "series", two_thighs(12))
-    write_dicom(folder / "series", two_thighs(1, rows=48, columns=48), levels=[60.0], prefix="other", edit=_same_series)
+    beyond = 60.0 + 5.0 * np.arange(8)
+    write_dicom(folder / "series", two_thighs(8, rows=48, columns=48), levels=beyond, prefix="other", edit=_same_series)
     return folder / "series"
 
 
@@ -111,6 +112,22 @@ def _single_dicom_slice(folder: Path) -> Path:
     return Path(shutil.copy(sorted(series.iterdir())[0], alone))
 
 
+def _detector_spacing(_: int, data: Dataset) -> None:
+    del data.PixelSpacing
+    data.ImagerPixelSpacing = [1.0, 1.0]
+
+
+def _some_not_rescaled(k: int, data: Dataset) -> None:
+    if k % 4 == 0:
+        del data.RescaleIntercept
+
+
+def _shuffled(folder: Path) -> Path:
+    """Thighs that drift from slice to slice, their positions drawn anew."""
+    hu = np.stack([np.roll(section, k - 10, axis=0) for k, section in enumerate(two_thighs(20))])
+    return write_dicom(folder / "series", hu, levels=3.0 * np.random.default_rng(3).permutation(20))
+
+
 _LEVELS = np.arange(16) * 5.0
 _SHIFTED = [(-150.0 + 12.0 * (k % 2), -100.0, 5.0 * k) for k in range(16)]
 _SKEWED = [(-150.0, -100.0 + 6.0 * k, 5.0 * k) for k in range(16)]
@@ -118,7 +135,7 @@ _SKEWED = [(-150.0, -100.0 + 6.0 * k, 5.0 * k) for k in range(16)]
 BROKEN_DICOM: list[BrokenInput] = [
     BrokenInput("DICOM MR", _dicom(edit=_each(Modality="MR"))),
     BrokenInput("DICOM PET", _dicom(edit=_each(Modality="PT"))),
-    BrokenInput("DICOM without modality", _dicom(edit=_without("Modality"))),
+    BrokenInput("DICOM without modality", _dicom(edit=_without("Modality", "SOPClassUID"))),
     BrokenInput("DICOM colour capture", _colour),
     BrokenInput("DICOM localizer", _dicom(tags={"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]})),
     BrokenInput("DICOM of 5 slices", _dicom(5)),
@@ -131,7 +148,7 @@ BROKEN_DICOM: list[BrokenInput] = [
     BrokenInput("DICOM several series", _two_series),
     BrokenInput("DICOM unknown series", _two_series, ("--series", "99")),
     BrokenInput("DICOM mixed orientations", _dicom(edit=_only(4, ImageOrientationPatient=[1, 0, 0, 0, 0, -1]))),
-    BrokenInput("DICOM mixed sizes", _one_size_off),
+    BrokenInput("DICOM mixed sizes", _two_sizes),
     BrokenInput("DICOM mixed spacing", _dicom(edit=_only(4, PixelSpacing=[3.5, 3.5]))),
     BrokenInput("DICOM without positions", _dicom(edit=_without("ImagePositionPatient"))),
     BrokenInput("DICOM without spacing", _dicom(edit=_without("PixelSpacing"))),
@@ -141,6 +158,12 @@ BROKEN_DICOM: list[BrokenInput] = [
     BrokenInput("DICOM stacked askew", _dicom(positions=_SKEWED)),
     BrokenInput("DICOM 15 mm apart", _dicom(levels=_LEVELS * 3)),
     BrokenInput("DICOM not rescaled", _dicom(edit=_each(RescaleIntercept=0))),
+    BrokenInput("DICOM of another quantity", _dicom(edit=_each(RescaleType="Z_EFF"))),
+    BrokenInput("DICOM with detector spacing alone", _dicom(edit=_detector_spacing)),
+    BrokenInput("DICOM with shuffled positions", _shuffled),
+    BrokenInput("DICOM rescaled in part", _dicom(rescale=lambda k: (1.0, -1024.0 + k), edit=_some_not_rescaled)),
+    BrokenInput("DICOM headers without pixels", _dicom(edit=_without("PixelData"))),
+    BrokenInput("DICOM with packed pixels", _dicom(edit=_each(BitsAllocated=12, BitsStored=12, HighBit=11))),
     BrokenInput("DICOM multi-frame", _dicom(edit=_each(NumberOfFrames=16))),
     BrokenInput("DICOM cut slice", _cut_slice),
     BrokenInput("DICOM garbled headers", _garbled_headers),

@@ -160,7 +160,8 @@ def test_varying_intervals_are_interpolated_to_the_finest(tmp_path: Path) -> Non
     volume = read_ct(write_dicom(tmp_path / "s", ramp, levels=levels))
     assert volume.geometry.spacing[2] == pytest.approx(1.0)
     np.testing.assert_allclose(volume.hu[:, 5, 5], 10 * np.arange(49) + ramp[0, 5, 5], atol=0.51)
-    assert len(volume.findings) == 1 and "varies from 1.00 to 6.00 mm" in volume.findings[0].sentence
+    assert [finding.code for finding in volume.findings] == ["mixed_intervals", "interpolated"]
+    assert "varies from 1.00 to 6.00 mm" in volume.findings[0].sentence
 
 
 def test_intervals_below_one_millimetre_are_not_interpolated_finer(tmp_path: Path) -> None:

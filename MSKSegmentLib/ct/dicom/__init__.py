@@ -1,0 +1,1 @@
+"""DICOM folders into one CT: headers, series, foreign images, pixels, the stack."""

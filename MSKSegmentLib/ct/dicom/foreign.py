@@ -1,0 +1,181 @@
+"""Images that a series holds besides its slices: scouts, dose pages, screenshots, images of another size or plane.
+
+They are left out, each with the reason. Where no clear majority says what the series is, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...errors import InputError
+from ...findings import Finding, warning
+from .headers import SliceHeader
+
+# More than this share of another kind is a second scan in the series and no stray image.
+MOST_FOREIGN = 0.2
+# Rounded direction cosines differ by less.
+SAME_DIRECTION = 5e-3
+# Tables sag and reconstructions are recentred by a pixel or two at most.
+LARGEST_SHIFT_MM = 3.0
+DETACHED_MM, DETACHED_INTERVALS, MOST_DETACHED = 20.0, 5.0, 2
+_SCOUT_WORDS = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM"}
+_PAGE_WORDS = {"SCREEN SAVE", "SCREENSAVE", "SCREENSHOT", "DOSE", "DOSE_INFO", "DOSE REPORT", "DOSEREPORT", "PROTOCOL"}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One image that does not belong to the stack, and why, as the end of "... was left out: it"."""
+
+    header: SliceHeader
+    reason: str
+
+
+def is_scout(header: SliceHeader) -> bool:
+    """Whether the image's type says that it is a localizer."""
+    return bool(_SCOUT_WORDS & set(header.image_type))
+
+
+def without_foreign(group: list[SliceHeader]) -> tuple[list[SliceHeader], tuple[LeftOut, ...]]:
+    """The slices of a series, and the images that its headers tell apart from them.
+
+    A slice that lacks its orientation or pixel spacing but is like the others in all else gets theirs.
+    """
+    kept = list(group)
+    left: list[LeftOut] = []
+
+    def leave(foreign: Callable[[SliceHeader], str | None]) -> None:
+        reasons = [foreign(header) for header in kept]
+        if all(reasons):
+            return
+        left.extend(LeftOut(h, reason) for h, reason in zip(kept, reasons, strict=True) if reason)
+        kept[:] = [h for h, reason in zip(kept, reasons, strict=True) if not reason]
+
+    def leave_few(key: Callable[[SliceHeader], Hashable], reason: Callable[[SliceHeader, SliceHeader], str]) -> None:
+        usual, number = Counter(map(key, kept)).most_common(1)[0]
+        if len(kept) - number <= MOST_FOREIGN * len(kept):
+            example = next(h for h in kept if key(h) == usual)
+            leave(lambda h: None if key(h) == usual else reason(h, example))
+
+    leave(lambda h: "is a localizer (scout view)" if is_scout(h) else None)
+    leave(lambda h: "is a page of text or a screenshot" if _PAGE_WORDS & set(h.image_type) else None)
+    leave(lambda h: "is a colour picture" if h.samples != 1 else None)
+    leave_few(lambda h: h.modality, lambda h, _: f"is {h.modality or 'of unknown modality'}")
+    leave_few(lambda h: h.sop_class, lambda *_: "is of another kind than the others (a screenshot, for example)")
+    leave_few(lambda h: h.frames > 1, lambda *_: "holds several frames")
+    leave_few(
+        lambda h: (h.rows, h.columns),
+        lambda h, like: f"has {h.columns} x {h.rows} pixels where the others have {like.columns} x {like.rows}",
+    )
+    leave_few(lambda h: h.bits, lambda h, like: f"has pixels of {h.bits} bits where the others have {like.bits}")
+    leave_few(lambda h: "SECONDARY" in h.image_type[1:2], lambda *_: "is a secondary image among primary ones")
+    leave_few(lambda h: h.position is None, lambda *_: "does not say where it lies in the patient")
+    direction = _usual(kept, lambda h: h.orientation, 0.02)
+    if direction is not None:
+        leave_few(
+            lambda h: h.orientation is None or _near(h.orientation, direction, SAME_DIRECTION),
+            lambda *_: "lies in another plane than the others",
+        )
+    spacing = _usual(kept, lambda h: h.pixel_spacing, 1e-3)
+    if spacing is not None:
+        leave_few(
+            lambda h: h.pixel_spacing is None or _near(h.pixel_spacing, spacing, 1e-3 * max(spacing)),
+            lambda *_: "has another pixel spacing than the others",
+        )
+    return [_completed(h, direction, spacing) for h in kept], tuple(left)
+
+
+def _usual(
+    headers: list[SliceHeader], value: Callable[[SliceHeader], tuple[float, ...] | None], step: float
+) -> tuple[float, ...] | None:
+    """The value that most headers share to within a step, where only few lack it."""
+    stated = [v for v in map(value, headers) if v is not None]
+    if len(stated) < (1 - MOST_FOREIGN) * len(headers) or not stated:
+        return None
+    ((common, _),) = Counter(tuple(round(x / step) for x in v) for v in stated).most_common(1)
+    return next(v for v in stated if tuple(round(x / step) for x in v) == common)
+
+
+def _near(a: tuple[float, ...], b: tuple[float, ...], tolerance: float) -> bool:
+    return max(abs(x - y) for x, y in zip(a, b, strict=True)) <= tolerance
+
+
+def _completed(
+    header: SliceHeader, direction: tuple[float, ...] | None, spacing: tuple[float, ...] | None
+) -> SliceHeader:
+    orientation, pixel_spacing = header.orientation or direction, header.pixel_spacing or spacing
+    return replace(header, orientation=orientation, pixel_spacing=pixel_spacing)
+
+
+def completed_findings(group: list[SliceHeader], kept: list[SliceHeader]) -> tuple[Finding, ...]:
+    """A warning where slices got the orientation or pixel spacing of the others."""
+    before = {h.path: h for h in group}
+    filled = sum(before[h.path] != h for h in kept)
+    if not filled:
+        return ()
+    how = "state neither" if filled > 1 else "states neither"
+    sentence = (
+        f"{filled} slice{'s' if filled > 1 else ''} of the series {how} orientation nor pixel spacing in full; those of the "
+        "other slices were taken."
+    )
+    return (warning("completed_headers", sentence),)
+
+
+def without_strays(
+    headers: list[SliceHeader], levels: np.ndarray, shifts: np.ndarray
+) -> tuple[np.ndarray, tuple[LeftOut, ...]]:
+    """Which of the slices in order belong to one stack by their positions (bool ``[n]``), and those that do not.
+
+    Single images that lie beside the stack, or far beyond its end. `levels` float ``[n]`` rises, in mm; `shifts` float
+    ``[n, 2]`` in mm lie within the plane.
+    """
+    keep = np.ones(len(levels), bool)
+    reasons: dict[int, str] = {}
+    intervals = np.diff(levels)
+    steps = intervals > 0.01
+    if np.count_nonzero(steps) < 3:
+        return keep, ()
+    slope = np.median(np.diff(shifts, axis=0)[steps] / intervals[steps, None], axis=0)
+    rest = shifts - levels[:, None] * slope
+    off = np.abs(rest - np.median(rest, axis=0)).max(axis=1)
+    beside = np.flatnonzero(off > LARGEST_SHIFT_MM)
+    if len(beside) <= max(1, 0.05 * len(levels)):
+        reasons.update({int(k): f"lies {off[k]:.0f} mm beside the others" for k in beside})
+    usual = float(np.median(intervals[steps]))
+    for k in range(MOST_DETACHED):
+        for gap, loose in ((k, range(k + 1)), (len(intervals) - 1 - k, range(len(levels) - 1 - k, len(levels)))):
+            if intervals[gap] > max(DETACHED_MM, DETACHED_INTERVALS * usual):
+                reasons.update({i: f"lies {intervals[gap]:.0f} mm away from the others" for i in loose})
+    keep[list(reasons)] = False
+    return keep, tuple(LeftOut(headers[k], reason) for k, reason in sorted(reasons.items()))
+
+
+def left_out_findings(left: tuple[LeftOut, ...]) -> tuple[Finding, ...]:
+    """A warning that says which images were left out and why; by their numbers, since file names may name the patient."""
+    if not left:
+        return ()
+    one = len(left) == 1
+    sentence = (
+        f"{len(left)} image{'' if one else 's'} of the series {'was' if one else 'were'} left out: {_listed(left)}."
+    )
+    return (warning("images_left_out", sentence),)
+
+
+def _listed(left: tuple[LeftOut, ...]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for image in left:
+        number = image.header.instance_number
+        reasons.setdefault(image.reason, []).append("without number" if number is None else f"number {number}")
+    told = [
+        f"image {', '.join(numbers[:4])}{' and more' if len(numbers) > 4 else ''} {reason}"
+        for reason, numbers in reasons.items()
+    ]
+    return "; ".join(told[:4])
+
+
+def refusing(sentence: str, left: tuple[LeftOut, ...]) -> InputError:
+    """A refusal that also tells what was left out, for that may be what is missing. `sentence` ends without a full stop."""
+    return InputError(f"{sentence}{f' (left out: {_listed(left)})' if left else ''}.")

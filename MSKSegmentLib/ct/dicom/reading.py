@@ -1,0 +1,136 @@
+"""A CT volume from the slices of one DICOM series."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...errors import InputError
+from ...findings import Finding, warning
+from ..interpolated import interpolation_findings
+from ..straightening import straighten
+from ..volume import CTVolume
+from .foreign import LeftOut, left_out_findings, refusing
+from .headers import SliceHeader
+from .intervals import check_missing, interpolate_slices, interval_findings, regular_grid
+from .pixels import PixelNotes, pixel_findings, slice_pixels
+from .series import Series
+from .stack import Stack, sorted_stack, stack_tilt_degrees, without_copies
+from .statements import (
+    IGNORED_TILT_DEGREES,
+    alternating_acquisitions,
+    alternation_findings,
+    check_order,
+    frame_findings,
+    interval_contradictions,
+    tilt_findings,
+)
+from .stored import LOOSE_TYPES, read_stored, rescaling
+
+HEIGHTS_M = (1.0, 2.3)
+
+
+def read_series(series: Series) -> CTVolume:
+    """Read the slices of one CT series.
+
+    Copies and foreign images do not count. Missing slices are refused. Slices at irregular intervals are interpolated
+    linearly to the interval that prevails, but not finer than 1 mm. A gantry tilt of at least half a degree is
+    corrected. All of it is told in the findings.
+
+    Raises:
+        InputError: the slices do not make one volume or cannot be decoded.
+    """
+    stack, strays = sorted_stack(series.slices)
+    left = (*series.left_out, *strays)
+    findings = [*series.findings, *left_out_findings(strays)]
+    hu, notes, rescaled = _pixels(stack)
+    keep = without_copies(stack, hu, left)
+    if not keep.all():
+        findings.append(_copies(int(np.count_nonzero(~keep))))
+        notes = [note for note, kept in zip(notes, keep, strict=True) if kept]
+        stack, hu = stack.part(keep), hu[keep]
+    _check_complete(stack, left)
+    check_order(stack.headers, hu)
+    tilt = stack_tilt_degrees(stack)
+    grid = regular_grid(stack.levels)
+    geometry = stack.geometry(grid.first, grid.interval)
+    findings += rescaled
+    findings += pixel_findings(notes, geometry.spacing[0] * geometry.spacing[1], grid.interval)
+    findings += frame_findings(stack.headers)
+    findings += interval_contradictions(stack.headers, stack.levels, tilt)
+    findings += alternation_findings(stack.headers, stack.levels, hu)
+    if tilt >= IGNORED_TILT_DEGREES:
+        hu, geometry = straighten(hu, stack.shifts, geometry)
+        sentence = f"The gantry was tilted by {tilt:.1f} degrees; the slices were shifted back by interpolation."
+        findings.append(warning("gantry_tilt", sentence))
+    else:
+        findings += tilt_findings(stack.headers, stack.frame)
+    if grid.moved:
+        brought = interval_findings(stack.levels, grid)
+        findings += brought
+        if all(finding.code != "interpolated" for finding in brought):
+            findings += interpolation_findings(hu, stack.levels)
+        hu = interpolate_slices(hu, stack.levels, grid.levels)
+    height_m, height_findings = patient_height(stack.headers[0].height)
+    geometry = replace(geometry, size=(geometry.size[0], geometry.size[1], len(hu)))
+    return CTVolume(hu, geometry, height_m, (*findings, *height_findings), grid.moved)
+
+
+def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, ...]]:
+    """HU int16 ``[z, y, x]`` of a stack, what was decided about each slice, and about the rescaling of all."""
+    pairs, lacking = rescaling(stack.headers)
+    first = stack.headers[0]
+    hu, notes = np.empty((len(pairs), first.rows, first.columns), np.int16), []
+    for k, (header, pair) in enumerate(zip(stack.headers, pairs, strict=True)):
+        hu[k], note = slice_pixels(read_stored(header, *pair))
+        notes.append(note)
+    if not lacking:
+        return hu, notes, _type_findings(stack.headers)
+    if lacking == len(pairs):
+        sentence = (
+            "The series states no rescale slope and intercept; its stored values were taken for Hounsfield units, so check that "
+            "air is near -1000 and muscle near 50."
+        )
+    else:
+        sentence = (
+            f"{lacking} of {len(pairs)} slices of the series state no rescale slope and intercept; those of the others were "
+            "taken."
+        )
+    return hu, notes, (warning("assumed_rescaling", sentence),)
+
+
+def _type_findings(headers: tuple[SliceHeader, ...]) -> tuple[Finding, ...]:
+    kinds = {h.rescale_type for h in headers} & LOOSE_TYPES
+    if not kinds:
+        return ()
+    sentence = (
+        f'The header calls the values "{sorted(kinds)[0]}" and not plain Hounsfield units; they were taken for these, so check the '
+        "densities."
+    )
+    return (warning("assumed_rescaling", sentence),)
+
+
+def _check_complete(stack: Stack, left: tuple[LeftOut, ...]) -> None:
+    """Refuse missing slices, in each acquisition of its own where two alternate."""
+    parts = alternating_acquisitions(stack.headers, stack.levels) or [np.arange(len(stack.levels))]
+    for part in parts:
+        try:
+            check_missing(stack.levels[part])
+        except InputError as error:
+            raise refusing(str(error).rstrip("."), left) from None
+
+
+def _copies(copies: int) -> Finding:
+    sentence = f"{copies} slice file{'s are copies' if copies > 1 else ' is a copy'} of another and did not count."
+    return warning("copied_slices", sentence)
+
+
+def patient_height(value: float | None) -> tuple[float | None, tuple[Finding, ...]]:
+    """The height in metres of a header's value, and a finding where the value is impossible. Zero stands for unknown."""
+    if value is None or value == 0:
+        return None, ()
+    if HEIGHTS_M[0] <= value <= HEIGHTS_M[1]:
+        return value, ()
+    sentence = f"The patient's height in the header, {value:g} m, is impossible and was ignored."
+    return None, (warning("impossible_height", sentence),)

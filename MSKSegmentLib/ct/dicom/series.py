@@ -1,0 +1,207 @@
+"""DICOM folders: which series they hold and which of them is the CT to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import InputError
+from ...findings import Finding, warning
+from .foreign import LeftOut, completed_findings, is_scout, left_out_findings, without_foreign
+from .headers import SliceHeader, clean, scan_headers
+
+FEWEST_SLICES = 8
+
+
+@dataclass(frozen=True)
+class Series:
+    """The files of one series: its slices, the images that were left out, and what was repaired on the way."""
+
+    slices: tuple[SliceHeader, ...]
+    left_out: tuple[LeftOut, ...]
+    findings: tuple[Finding, ...]
+    uids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SeriesInfo:
+    """One image series of a folder. `spacing` is (x, y, slice interval) in mm, None when the headers do not give it."""
+
+    number: str
+    uid: str
+    description: str
+    modality: str
+    slices: int
+    spacing: tuple[float, float, float] | None
+    problem: str | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be read as a CT; `problem` says why not."""
+        return self.problem is None
+
+    @property
+    def title(self) -> str:
+        """The series in words, for lists in messages."""
+        name = f'{self.number or "without number"} "{self.description}"' if self.description else self.number
+        spacing = (
+            ""
+            if self.spacing is None
+            else f" of {self.spacing[0]:.2f} x {self.spacing[1]:.2f} x {self.spacing[2]:.2f} mm"
+        )
+        return f"{name} ({self.modality or 'unknown modality'}, {self.slices} slices{spacing})"
+
+
+def list_series(folder: str | Path) -> tuple[SeriesInfo, ...]:
+    """All image series of a DICOM folder and its subfolders, ordered by number.
+
+    Raises:
+        InputError: the folder is missing or holds more files than a scan does.
+    """
+    return tuple(describe(series) for series in group_series(scan_headers(Path(folder))))
+
+
+def choose_series(headers: list[SliceHeader], folder: str, wanted: str | None) -> Series:
+    """The CT series to read: the `wanted` one (number or UID), or the only usable one.
+
+    Localizers, other modalities, colour images and series of fewer than 8 slices do not count.
+
+    Raises:
+        InputError: there is none, several without a choice, or the wanted one is absent, ambiguous or not usable.
+    """
+    groups = group_series(headers)
+    infos = [describe(group) for group in groups]
+    if not groups:
+        raise InputError(f"The folder {folder} holds no DICOM images; choose the folder of the CT series.")
+    if wanted is not None:
+        key = wanted.strip()
+        matching = [i for i, info in enumerate(infos) if key == info.number or key in groups[i].uids]
+        if not matching:
+            raise InputError(f"There is no series {clean(key)} here; the series are {_list(infos)}.")
+        # A number may be given twice, for example to a scan and its localizer.
+        candidates = [i for i in matching if infos[i].usable] or matching[:1]
+    else:
+        candidates = [i for i, info in enumerate(infos) if info.usable]
+        if not candidates:
+            problems = Counter(info.problem for info in infos if info.problem)
+            problem = problems.most_common(1)[0][0] if len(infos) == 1 else "; ".join(sorted(problems)[:4])
+            raise InputError(f"The folder {folder} holds no CT series that can be used: {problem}; choose a CT scan.")
+    if len(candidates) > 1:
+        same_number = len({infos[i].number for i in candidates}) < len(candidates)
+        listed = _list([infos[i] for i in candidates], with_uid=same_number)
+        how = "its UID" if same_number else "its number"
+        raise InputError(
+            f"The folder holds {len(candidates)} CT series; choose one by {how} with the option --series: {listed}."
+        )
+    info = infos[candidates[0]]
+    if not info.usable:
+        raise InputError(
+            f"The series {clean(info.number or info.uid)} cannot be used: {info.problem}; choose a CT series."
+        )
+    return groups[candidates[0]]
+
+
+def group_series(headers: list[SliceHeader]) -> list[Series]:
+    """The headers by series, ordered by series number.
+
+    Files that state no series UID are told apart by number and description. Files of one or two per UID whose other
+    statements agree are one series to which each file gave a UID of its own.
+    """
+    groups = _grouped(headers, lambda h: h.series_uid or (h.study_uid, h.series_number, h.description))
+    whole = [group for group in groups if len(group) > 2]
+    small = [group for group in groups if len(group) <= 2]
+    joined: list[list[SliceHeader]] = []
+    for key in (_close_kin, _distant_kin):
+        kin = [g for g in _grouped([h for g in small for h in g], key) if len(g) >= FEWEST_SLICES]
+        taken = {h.path for group in kin for h in group}
+        joined += kin
+        small = [rest for group in small if (rest := [h for h in group if h.path not in taken])]
+    whole += small
+    series = [_series(group, False) for group in whole] + [_series(group, True) for group in joined]
+    return sorted(series, key=lambda s: (int(s.slices[0].series_number or 0), s.slices[0].series_uid))
+
+
+def _grouped(headers: list[SliceHeader], key: Callable[[SliceHeader], Hashable]) -> list[list[SliceHeader]]:
+    groups: dict[Hashable, list[SliceHeader]] = {}
+    for header in headers:
+        groups.setdefault(key(header), []).append(header)
+    return list(groups.values())
+
+
+def _distant_kin(header: SliceHeader) -> Hashable:
+    """What slices of one scan share whatever UIDs and numbers they were given: kind, grid and direction."""
+    direction = tuple(round(c, 2) for c in header.orientation or ())
+    spacing = tuple(round(s, 3) for s in header.pixel_spacing or ())
+    shape = header.rows, header.columns, header.samples, header.bits, header.frames
+    return (
+        header.modality,
+        header.sop_class,
+        is_scout(header),
+        shape,
+        direction,
+        spacing,
+        header.description,
+        header.kernel,
+    )
+
+
+def _close_kin(header: SliceHeader) -> Hashable:
+    return header.study_uid, header.frame_uid, header.series_number, _distant_kin(header)
+
+
+def _series(group: list[SliceHeader], joined: bool) -> Series:
+    kept, left = without_foreign(group)
+    findings = [*left_out_findings(left), *completed_findings(group, kept)]
+    if joined:
+        sentence = (
+            f"Each of the {len(group)} images carries a series UID of its own; they were taken for one series since they "
+            "agree in all else."
+        )
+        findings.append(warning("joined_series", sentence))
+    return Series(tuple(kept), left, tuple(findings), frozenset(h.series_uid for h in group))
+
+
+def describe(series: Series) -> SeriesInfo:
+    """What is known of one series from its headers."""
+    images = series.slices
+    first = images[0]
+    spacing = None
+    if first.pixel_spacing is not None and len(images) > 1 and all(h.position for h in (images[0], images[-1])):
+        spacing = (first.pixel_spacing[1], first.pixel_spacing[0], _median_interval(images))
+    slices = sum(h.frames for h in images)
+    return SeriesInfo(
+        first.series_number, first.series_uid, first.description, first.modality, slices, spacing, _problem(images)
+    )
+
+
+def _median_interval(images: tuple[SliceHeader, ...]) -> float:
+    """Half of all neighbouring slices lie nearer, measured along the axis on which the positions spread most."""
+    positions = [h.position for h in images if h.position is not None]
+    axis = max(range(3), key=lambda a: max(p[a] for p in positions) - min(p[a] for p in positions))
+    levels = sorted({p[axis] for p in positions})
+    gaps = sorted(b - a for a, b in zip(levels, levels[1:], strict=False))
+    return gaps[len(gaps) // 2] if gaps else 0.0
+
+
+def _problem(images: tuple[SliceHeader, ...]) -> str | None:
+    first = images[0]
+    if first.modality != "CT":
+        return f"it is {first.modality} and not CT" if first.modality else "its headers do not say that it is CT"
+    if is_scout(first):
+        return "it is only a localizer (scout view)"
+    if first.samples != 1:
+        return "it holds colour pictures"
+    if any(h.frames > 1 for h in images):
+        return "it is a multi-frame DICOM file, which has to be converted to NIfTI or to single slices first"
+    if len(images) < FEWEST_SLICES:
+        return (
+            f"it has only {len(images)} slice{'s' if len(images) > 1 else ''} where at least {FEWEST_SLICES} are needed"
+        )
+    return None
+
+
+def _list(infos: list[SeriesInfo], with_uid: bool = False) -> str:
+    shown = [f"{info.title} UID {info.uid}" if with_uid else info.title for info in infos[:12]]
+    return ", ".join(shown) + (f" and {len(infos) - 12} more" if len(infos) > 12 else "")
