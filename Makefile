@@ -38,9 +38,11 @@ test: $(VENV)/.ready-test
 $(VENV)/.ready: pyproject.toml Tools/prepare.sh
 	sh Tools/prepare.sh environment "$(PYTHON)" "$(VENV)"
 	$(BIN)/python -m pip install -qq "$(TORCH)"
-	$(BIN)/python -m pip install -qq --editable ".[torch,scene]"
+	$(BIN)/python -m pip install -qq --editable ".[torch]"
 	@$(BIN)/python -m pip install -qq --only-binary openvino --editable ".[openvino]" || \
 	  echo "OpenVINO could not be installed here; PyTorch computes alone, which takes longer." >&2
+	@$(BIN)/python -m pip install -qq --editable ".[scene]" || \
+	  echo "slicer-core could not be installed here; --scene and the review will not work." >&2
 	@touch $@
 
 $(VENV)/.ready-web: $(VENV)/.ready

@@ -151,6 +151,16 @@ def update_calibration(
     return _write(Path(folder), manifest, files, calibration)
 
 
+def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBundle:
+    """Write `bundle` with another card into the new folder `folder`; network, calibration, version and date stay.
+
+    Raises:
+        BundleError: `folder` exists or cannot be written, or the bundle's weights changed since it was loaded.
+    """
+    files = {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8")}
+    return _write(Path(folder), bundle.manifest, files, bundle.calibration)
+
+
 def _read_manifest(folder: Path) -> tuple[Manifest, str]:
     path = folder / MANIFEST_FILE
     if not path.is_file():

@@ -13,6 +13,7 @@ from conftest import ROOT
 from safetensors.torch import load_file
 
 from MSKSegmentLib.bundle import load_bundle, save_bundle, update_calibration, verify_bundle
+from MSKSegmentLib.bundle.store import update_card
 from MSKSegmentLib.errors import BundleError
 
 pytest_plugins = ("bundle_fixtures",)
@@ -113,6 +114,15 @@ def test_recalibration_is_a_new_version(saved, tmp_path):
 def test_recalibration_with_the_old_version_is_refused(saved, tmp_path):
     with pytest.raises(BundleError, match="already has version 1.0"):
         update_calibration(load_bundle(saved), {}, tmp_path / "b", "1.0")
+
+
+def test_a_new_card_changes_nothing_else(saved, tmp_path):
+    old = load_bundle(saved)
+    new = update_card(old, "Another card.", tmp_path / "hip-1")
+    assert new.card == "Another card." and new.calibration == CALIBRATION and verify_bundle(new.folder) == []
+    changed = {name for name, digest in new.manifest.files.items() if digest != old.manifest.files[name]}
+    assert changed == {"MODEL_CARD.md"} and replace(new.manifest, files={}) == MANIFEST
+    assert load_bundle(saved) == old
 
 
 # --- what must not be saved
