@@ -20,10 +20,14 @@ SCHEDULES = ("one-cycle", "constant")
 
 @dataclass(frozen=True)
 class VirtualData:
-    """Simulated patients: `number` seeds from `first_seed` on; `weight` is their share among all sources."""
+    """Simulated patients: `number` seeds from `first_seed` on; `weight` is their share among all sources.
+
+    With `muscle_variation` each muscle of a patient has a size, length and place of its own (see `virtual.muscle_variation`).
+    """
 
     number: int
     first_seed: int = 0
+    muscle_variation: bool = False
     weight: float = 1.0
 
 
@@ -96,7 +100,7 @@ class Recipe:
         entries = [
             {"pairs": str(source.folder), "weight": source.weight}
             if isinstance(source, PairsData)
-            else {"virtual": {"number": source.number, "first_seed": source.first_seed}, "weight": source.weight}
+            else {"virtual": {k: v for k, v in asdict(source).items() if k != "weight"}, "weight": source.weight}
             for source in self.sources
         ]
         return {**asdict(self), "sources": entries}

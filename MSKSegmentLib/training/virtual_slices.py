@@ -30,14 +30,21 @@ _INTENSITY = 0.5
 
 
 def fill_bank(
-    folder: Path, atlases: tuple[Atlas, ...], seeds: Sequence[int], spacing_mm: tuple[float, float, float]
+    folder: Path,
+    atlases: tuple[Atlas, ...],
+    seeds: Sequence[int],
+    spacing_mm: tuple[float, float, float],
+    varied: bool = False,
 ) -> None:
-    """Make the specimen of each seed on a grid of `spacing_mm` ``(z, y, x)`` and store it in `folder`; existing ones are kept."""
+    """Make the specimen of each seed on a grid of `spacing_mm` ``(z, y, x)`` and store it in `folder`; existing ones are kept.
+
+    `varied` is as in `make_specimen`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         path = folder / f"{seed}.npy"
         if not path.exists():
-            save_specimen(make_specimen(atlases, seed, spacing_mm), path)
+            save_specimen(make_specimen(atlases, seed, spacing_mm, varied=varied), path)
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,13 @@ def write_patients(
     whole: bool = True,
     stress: Sequence[str] = (),
     strengths: tuple[float, float] = (0.0, 1.0),
+    varied: bool = False,
 ) -> Iterator[str]:
     """Write `number` patients; yields a line per patient. Existing ones are kept.
 
     `spacing_mm` ``(z, y, x)`` is the grid; None draws a clinical one for each. Unless `whole`, scans may cover a part of the body.
-    `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`.
+    `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`. With `varied` each
+    muscle gets a size, length and place of its own.
 
     Raises:
         InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part.
@@ -50,9 +52,9 @@ def write_patients(
         spacing = spacing_mm or clinical_spacing(seed)
         if stress:
             kind, strength = draw_stress(seed, stress, strengths)
-            patient = make_stressed_patient(atlases, seed, kind, strength, spacing)
+            patient = make_stressed_patient(atlases, seed, kind, strength, spacing, varied)
         else:
-            patient = make_patient(atlases, seed, spacing, whole=whole)
+            patient = make_patient(atlases, seed, spacing, whole=whole, varied=varied)
         partial = folder / f".{target.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

@@ -84,7 +84,7 @@ def deform(
     axes[2] -= extent[2] / 2 + margin
     coarse = [_every_second(axis) for axis in axes]
     moved = _source_of(coarse, shape, body, source)
-    bumps = [_smooth_field(rng, tuple(count), spacing, shape.bumps) for _ in range(3)]
+    bumps = [smooth_field(rng, tuple(count), spacing, shape.bumps) for _ in range(3)]
     labels = np.zeros(tuple(count), np.uint8)
     lower = np.arange(count[0]) / POSE_STEP
     for k in range(count[0]):
@@ -145,7 +145,7 @@ def _rotation(tilt_degrees: tuple[float, float, float]) -> np.ndarray:
     return Rotation.from_euler("xyz", tilt_degrees, degrees=True).as_matrix()
 
 
-def _smooth_field(
+def smooth_field(
     rng: np.random.Generator,
     shape: tuple[int, ...],
     spacing: tuple[float, float, float],

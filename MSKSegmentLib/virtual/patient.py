@@ -37,14 +37,16 @@ def make_patient(
     spacing_mm: tuple[float, float, float] = (3.0, 2.5, 2.5),
     metal: bool | None = None,
     whole: bool = True,
+    varied: bool = False,
 ) -> VirtualPatient:
     """Make the virtual patient of that seed, scanned on a grid of `spacing_mm` ``(z, y, x)``.
 
     `metal` forces an implant in or out; None leaves it to chance. Unless `whole`, the scan may cover only the pelvis, the thighs or
-    one leg, its field of view may cut the body, and a part of it may have thicker slices.
+    one leg, its field of view may cut the body, and a part of it may have thicker slices. With `varied` each muscle gets a size,
+    length and place of its own.
     """
     z, y, x = (max(wanted, finest) for wanted, finest in zip(spacing_mm, FINEST_BODY_MM, strict=True))
-    specimen = make_specimen(atlases, seed, (z, y, x), metal)
+    specimen = make_specimen(atlases, seed, (z, y, x), metal, varied=varied)
     # Streams of their own: the same body can be scanned in other ways, and a change in one step leaves the others as they were.
     rng = np.random.default_rng((seed, 1))
     what, settings = random_composition(rng, specimen.atrophy), random_acquisition(rng)
