@@ -26,6 +26,9 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
         "--strength", type=float, nargs=2, default=(0.0, 1.0), metavar=("LOW", "HIGH"), help="of the stress (default: 0 1)"
     )
     virtual.add_argument("--parts", action="store_true", help="some scans show a part of the body, or have mixed slice intervals")
+    virtual.add_argument(
+        "--vary-muscles", action="store_true", help="give each muscle a size, length and place of its own, beyond the bodies'"
+    )
     virtual.add_argument("--atlas", type=Path, help="folder with *_labels.nrrd (default: MSKSEG_ATLAS)")
     virtual.set_defaults(run=_virtual)
     _add_train(commands)
@@ -45,7 +48,7 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
 
 def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     train = commands.add_parser("train", help="train a network as a recipe says, and resume where it stopped")
-    train.add_argument("recipe", metavar="RECIPE", help="a recipe file, or a preset: paper, bundled")
+    train.add_argument("recipe", metavar="RECIPE", help="a recipe file, or a preset: paper, bundled, bundled-2")
     train.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     train.add_argument("--atlas", type=Path, help="bodies for virtual patients (default: MSKSEG_ATLAS)")
     train.add_argument("--patients", type=Path, metavar="DIR", help="virtual patients made earlier (default: DIR/patients)")
@@ -68,7 +71,7 @@ def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     spacing = None if options.clinical else tuple(options.spacing)
     kinds = () if options.stress is None else KINDS if options.stress == "all" else tuple(options.stress.split(","))
     asked = options.output, options.number, options.seed, spacing, options.atlas, not options.parts
-    for line in write_patients(*asked, kinds, tuple(options.strength)):
+    for line in write_patients(*asked, kinds, tuple(options.strength), options.vary_muscles):
         checkpoint()
         print(line, flush=True)
 

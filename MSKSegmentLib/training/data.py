@@ -24,18 +24,21 @@ from .recipes import Recipe
 from .sources import SliceSource
 from .virtual_slices import VirtualSlices, fill_bank
 
+# Patients whose muscles vary lie here in the folder of the others, so that a seed means one patient in each.
+VARIED = "varied"
 # A run that is no part of a cross-validation keeps one patient in so many for its validation.
 WITHOUT_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Virtual patients in a folder: those of `seeds` that are made of one of `bodies` (None: any)."""
+    """Virtual patients in a folder: those of `seeds` that are made of one of `bodies` (None: any), with `varied` muscles or not."""
 
     folder: Path
     seeds: range
     bodies: tuple[str, ...] | None = None
     weight: float = 1.0
+    varied: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,15 @@ def prepare_data(
     """
     bank = patients or folder / "patients"
     plan = DataPlan((), (), recipe.preprocessing, recipe.network.in_channels, recipe.crop, recipe.augmentation)
-    seeds = [range(source.first_seed, source.first_seed + source.number) for source in recipe.virtual]
     banks = [
-        Bank(bank, own, split.train_bodies, source.weight) for own, source in zip(seeds, recipe.virtual, strict=True)
+        Bank(
+            bank / VARIED if source.muscle_variation else bank,
+            range(source.first_seed, source.first_seed + source.number),
+            split.train_bodies,
+            source.weight,
+            source.muscle_variation,
+        )
+        for source in recipe.virtual
     ]
     found = []
     for number, pairs in enumerate(recipe.pairs):
@@ -120,17 +129,23 @@ def prepare_data(
     judged = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
     if recipe.validation.every and recipe.virtual and not judged.cases:
         # Nobody real is held out: other bodies judge where some are, else patients beyond those of the recipe.
-        beyond = max(own.stop for own in seeds)
-        others = range(beyond, beyond + recipe.validation.patients)
-        held_out = [replace(one, bodies=split.held_out_bodies) for one in banks] if split.held_out_bodies else [Bank(bank, others)]
+        beyond = max(one.seeds.stop for one in banks)
+        others = replace(banks[0], seeds=range(beyond, beyond + recipe.validation.patients), bodies=None, weight=1.0)
+        held_out = [replace(one, bodies=split.held_out_bodies) for one in banks] if split.held_out_bodies else [others]
         judged = replace(judged, banks=tuple(held_out))
-    wanted = sorted({seed for one in (*training.banks, *judged.banks) for seed in one.seeds})
-    make_patients(bank, wanted, recipe, atlas, checkpoint)
+    for varied in (False, True):
+        mine = [one for one in (*training.banks, *judged.banks) if one.varied == varied]
+        if mine:
+            make_patients(mine[0].folder, sorted({seed for one in mine for seed in one.seeds}), recipe, atlas, checkpoint, varied)
     return training, judged if recipe.validation.every and (judged.banks or judged.cases) else None
 
 
-def make_patients(bank: Path, seeds: Sequence[int], recipe: Recipe, atlas: Path | None, checkpoint: Checkpoint) -> None:
+def make_patients(
+    bank: Path, seeds: Sequence[int], recipe: Recipe, atlas: Path | None, checkpoint: Checkpoint, varied: bool = False
+) -> None:
     """Make the virtual patients of those seeds that a bank lacks, in ``recipe.workers`` processes.
+
+    `varied` is as in `make_specimen`.
 
     Raises:
         InputError: some are missing and there is no atlas.
@@ -144,12 +159,12 @@ def make_patients(bank: Path, seeds: Sequence[int], recipe: Recipe, atlas: Path 
     if recipe.workers < 2:
         for seed in missing:
             checkpoint()
-            fill_bank(bank, atlases, [seed], spacing)
+            fill_bank(bank, atlases, [seed], spacing, varied)
         return
     # Forked processes inherit the locks of the imaging library's threads without the threads, and wait for ever.
     with ProcessPoolExecutor(recipe.workers, get_context("spawn"), ignore_signals) as pool:
         try:
-            jobs = [pool.submit(fill_bank, bank, atlases, [seed], spacing) for seed in missing]
+            jobs = [pool.submit(fill_bank, bank, atlases, [seed], spacing, varied) for seed in missing]
             for job in as_completed(jobs):
                 checkpoint()
                 job.result()

@@ -11,6 +11,7 @@ from .muscle_fields import MUSCLES, Anatomy
 _ROUNDS = 6
 # A component of less than this share of a muscle is an island, not a second belly.
 _ISLAND_SHARE = 0.1
+_FAR_MM = 1000.0
 _LARGEST_STEP = 0.12
 _PRESSURES = (-0.75, 1.1)
 
@@ -19,9 +20,9 @@ _PRESSURES = (-0.75, 1.1)
 class Claim:
     """What a muscle asks for.
 
-    `points` ``[n]`` are flat indices of the voxels that it may take, `inside` those that were its own; `distance` ``[n]`` is the signed
-    distance in mm to the surface that it would have, `half` ``[n]`` the half thickness by which a pressure of 1 moves that surface
-    outwards. `target` is the volume in voxels, `taken` the share of the room it leaves that goes to its neighbours.
+    `points` ``[n]`` are flat indices of the voxels that it may take, `inside` tells its own ones; `distance` ``[n]`` is the
+    signed distance in mm to the surface that it would have, `half` ``[n]`` the half thickness by which a pressure of 1 moves
+    that surface outwards. `target` is the volume in voxels, `taken` the share of the room it leaves that goes to its neighbours.
     """
 
     label: int
@@ -133,7 +134,7 @@ def _share_out(
     owner = owners[room]
     own_first = best[1][room] == owner
     nearest = np.where(own_first, second[1][room], best[1][room])
-    distance = np.maximum(np.where(own_first, second[0][room], best[0][room]), 0)
+    distance = np.clip(np.where(own_first, second[0][room], best[0][room]), 0, _FAR_MM)
     # At a share of 1 all of it goes, at a half the neighbour's half.
     share = shares[owner]
     goes = (nearest >= 0) & (distance * (1 - share) < share * left[room])

@@ -34,11 +34,11 @@ _BONES = (
 class Part:
     """One muscle of an atlas on the grid of its `Anatomy`.
 
-    `distance` float32 is the signed distance to its surface in mm (negative inside) in `box`; where it lies on bone it has no surface
-    there, so that a thinner muscle stays on its bone. `points` ``[n]`` are the voxels of the whole grid that may become the
-    muscle's, as flat indices, `inside` tells its own ones, and `local` ``[3, n]`` is where they lie in the box. `half` ``[n]`` is half of
-    the thickness nearby in mm. `axis` is the unit vector of its length and `along` ``[n]`` the place on it in mm; `ends` are the
-    places of its ends, `free` whether each ends inside the atlas.
+    `distance` float32 is the signed distance to its surface in mm (negative inside) in `box`; where it lies on bone it has no
+    surface there, so that a thinner muscle stays on its bone. `points` ``[n]`` are the voxels of the whole grid that may become
+    the muscle's, as flat indices, `inside` tells its own ones, and `local` ``[3, n]`` is where they lie in the box. `half` ``[n]``
+    is half of the thickness nearby in mm. `axis` is the unit vector of its length and `along` ``[n]`` the place on it in mm;
+    `ends` are the places of its ends, `free` whether each ends inside the atlas.
     """
 
     label: int
@@ -61,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The muscles of an atlas: `labels` uint8 ``[z, y, x]`` at `spacing` mm, `parts` by label, and the distance to the nearest bone in mm."""
+    """The muscles of an atlas: `labels` uint8 ``[z, y, x]`` at `spacing` mm, its `parts`, and the distance to bone in mm."""
 
     labels: np.ndarray
     spacing: tuple[float, float, float]

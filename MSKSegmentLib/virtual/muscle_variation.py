@@ -82,7 +82,7 @@ def draw_variation(seed: int) -> MuscleVariation:
 
 
 def vary_muscles(atlas: Atlas, variation: MuscleVariation, seed: int, grid_mm: float = 2.0) -> tuple[Atlas, dict[int, float]]:
-    """An atlas of the same bones with other muscles, on a grid of about `grid_mm`, and the volume factor that each muscle got by label.
+    """An atlas of the same bones with other muscles, on a grid of about `grid_mm`, and the volume factor of each muscle by label.
 
     A muscle may take unlabelled room and, where it presses more than they do, its neighbours'; it never takes bone, cartilage,
     ligaments, joint spaces or the other side's room. What it leaves becomes unlabelled (0) or its neighbours'.
@@ -112,10 +112,8 @@ def size_factor(label: int, change: MuscleChange) -> float:
     """The volume relative to the atlas that a change asks of the muscle of that label."""
     segment = segment_of_label(label)
     if segment is None:
-        most = _OTHER
-    else:
-        most = _LARGE if segment.structure.abbreviation in _LARGE_MUSCLES else _SMALL
-    return float(most**change.size)
+        return float(_OTHER**change.size)
+    return float((_LARGE if segment.structure.abbreviation in _LARGE_MUSCLES else _SMALL) ** change.size)
 
 
 def _claim(part: Part, change: MuscleChange, anatomy: Anatomy, rng: np.random.Generator) -> Claim:
@@ -139,7 +137,8 @@ def _claim(part: Part, change: MuscleChange, anatomy: Anatomy, rng: np.random.Ge
     if change.uneven:
         uneven = change.uneven * smooth_field(rng, shape, anatomy.spacing, ((35.0, 1.0),))[local]
     target = size_factor(part.label, change) * part.voxels
-    return Claim(part.label, part.points, part.inside, distance.astype(np.float32) - uneven * part.half, part.half, target, change.taken)
+    wanted = distance.astype(np.float32) - uneven * part.half
+    return Claim(part.label, part.points, part.inside, wanted, part.half, target, change.taken)
 
 
 def _stretch(part: Part, change: MuscleChange) -> np.ndarray:

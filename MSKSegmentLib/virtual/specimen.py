@@ -62,8 +62,8 @@ def make_specimen(
 ) -> Specimen:
     """The specimen of that seed on a grid of `spacing` ``(z, y, x)`` mm.
 
-    `metal` forces an implant in or out; None leaves it to chance. `severity` scales the wasting of muscles. With `varied` each muscle
-    gets a size, length and place of its own (see `muscle_variation`); pose, build and disease are those of the seed without.
+    `metal` forces an implant in or out; None leaves it to chance. `severity` scales the wasting of muscles. With `varied` each
+    muscle gets a size, length and place of its own (see `muscle_variation`); pose, build and disease stay those of the seed.
     """
     rng = np.random.default_rng(seed)
     atlas, shape, build, disease, has_metal = random_body(atlases, rng, severity)

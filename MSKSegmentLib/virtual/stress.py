@@ -21,6 +21,7 @@ from .build import Build
 from .coverage import Coverage
 from .deformation import Shape
 from .disease import Disease
+from .muscle_variation import varied_atlas
 from .patient import FINEST_BODY_MM, VirtualPatient, scan_specimen
 from .pose import LegPose
 from .radiodensity import Composition, random_composition

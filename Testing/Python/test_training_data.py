@@ -20,7 +20,7 @@ from MSKSegmentLib.training.data import choose_split, prepare_data
 from MSKSegmentLib.training.folds import Split, parse_fold, read_split, split_fold, split_off, write_split
 from MSKSegmentLib.training.mixing import MixedSource
 from MSKSegmentLib.training.pairs import PairSlices, prepare_case
-from MSKSegmentLib.training.recipes import PairsData, Validation, VirtualData
+from MSKSegmentLib.training.recipes import PairsData, Validation, VirtualData, read_recipe
 from MSKSegmentLib.training.sources import Batch
 from MSKSegmentLib.training.stream import batches
 from MSKSegmentLib.virtual.specimen import Specimen, save_specimen
@@ -202,7 +202,7 @@ def atlas(tmp_path):
     return folder
 
 
-def made_up_patients(folder, atlases, seeds, spacing):
+def made_up_patients(folder, atlases, seeds, spacing, varied=False):
     """Stands for the simulation: even seeds are anna, whose thighs are gracilis, odd ones bert, made of sartorius."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
@@ -223,6 +223,31 @@ def test_no_body_is_learned_from_and_judged_on(tmp_path, atlas, monkeypatch):
     assert set(training.open(1).batch(12).classes.unique().tolist()) - {0} == {15, 17}
     assert not set(training.banks[0].seeds) & set(judged.banks[0].seeds)
     assert sorted(int(path.stem) for path in (tmp_path / "run" / "patients").glob("*.npy")) == [10, 11, 12, 13, 14, 15]
+
+
+def test_plain_patients_and_those_with_varied_muscles_lie_apart(tmp_path, atlas, monkeypatch):
+    asked = []
+
+    def fill(folder, atlases, seeds, spacing, varied=False):
+        asked.append((folder.name, *seeds, varied))
+        made_up_patients(folder, atlases, seeds, spacing)
+
+    monkeypatch.setattr(training_data, "fill_bank", fill)
+    sources = (VirtualData(2, 10, muscle_variation=True), VirtualData(1, 11))
+    recipe = small_recipe(sources=sources, validation=Validation(10, 4, 1))
+    split = choose_split(recipe, atlas, None, None)
+    training, judged = prepare_data(recipe, tmp_path, split, atlas, tmp_path / "bank", nothing)
+    # The same seed is one patient in each, and the validation's are of the first source's kind.
+    assert sorted(asked) == [("bank", 11, False), *(("varied", seed, True) for seed in (10, 11, 12))]
+    assert [bank.folder.name for bank in training.banks] == ["varied", "bank"]
+    assert [(bank.folder.name, *bank.seeds) for bank in judged.banks] == [("varied", 12)]
+    assert read_recipe(_written(recipe, tmp_path)).sources == sources
+
+
+def _written(recipe, folder):
+    path = folder / "recipe.json"
+    path.write_text(json.dumps(recipe.to_json()))
+    return path
 
 
 def test_real_and_virtual_patients_are_mixed(tmp_path, atlas, monkeypatch):

@@ -35,7 +35,7 @@ def recipe_file(tmp_path):
 
 
 def test_presets_are_complete_and_valid():
-    assert presets() == ["bundled", "paper"]
+    assert presets() == ["bundled", "bundled-2", "paper"]
     for name in presets():
         recipe = read_recipe(find_recipe(name))
         assert recipe.name == name and recipe.virtual
@@ -173,7 +173,7 @@ def test_the_gpu_script_trains_the_bundled_preset_within_25_minutes(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing", "-o", "x"], "presets: bundled, paper"),
+        (["nothing", "-o", "x"], "presets: bundled, bundled-2, paper"),
         (["bundled", "-o", "x"], "No atlas folder is known"),
         (["bundled", "-o", "x", "--finish"], "no training that could be finished"),
         (["bundled", "-o", "x", "--fold", "1"], "such as 1/5"),

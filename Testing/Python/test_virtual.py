@@ -240,6 +240,17 @@ def test_command_writes_cases_that_can_be_read_again(atlas_files, tmp_path, caps
     assert "there already" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("also", [[], ["--stress", "noise", "--strength", "0.2", "0.2"]])
+def test_command_varies_muscles_where_it_is_asked_to(atlas_files, tmp_path, also):
+    arguments = ["virtual", "-n", "1", "--seed", "7", "--spacing", "8", "6", "6", "--atlas", str(atlas_files), *also]
+    facts = []
+    for name, more in (("plain", []), ("varied", ["--vary-muscles"])):
+        assert main([*arguments, "-o", str(tmp_path / name), *more]) == 0
+        facts.append(json.loads((tmp_path / name / "patient_000007" / "facts.json").read_text()))
+    plain, varied = facts
+    assert len(varied.pop("muscle_sizes")) == 10 and plain == varied
+
+
 def test_no_atlas_is_said(monkeypatch, tmp_path):
     monkeypatch.delenv("MSKSEG_ATLAS", raising=False)
     with pytest.raises(InputError, match="--atlas"):
