@@ -157,7 +157,7 @@ def segment_case(
         metal_mm = metal_distances(labels, volume.hu, volume.geometry)
         cut = [label for label, found in measurements.items() if found.truncated_by]
         off = deviations(placements(sides.labels, seen_grid, cut), calibration.reference if calibration else {})
-        scores = make_scores(prediction.evidence, sides.labels, strays, uncertainties, metal_mm, off)
+        scores = make_scores(prediction.evidence, sides.labels, (*strays, *sides.strays), uncertainties, metal_mm, off)
         reports = make_reports(measurements, scores, calibration, passes, scan_cautions(findings), settings.lights)
         if settings.preview:
             reports = preview.unrated(reports)

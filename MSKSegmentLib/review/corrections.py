@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..case_result import Light, Measurements, ReviewState, SegmentReport
+from ..measurement.extent import BEYOND_THE_CT
 from ..measurement.volume import volume_cc_per_m2
 from ..quality.reports import asymmetries
 from ..quality.traffic_light import cut_reason
@@ -16,6 +17,10 @@ def corrected(automatic: SegmentReport, measurements: Measurements | None, dice:
 
     Uncertainty, predicted Dice and light describe what the network drew, so they do not outlive an edit.
     """
+    before = automatic.measurements
+    if measurements and before and BEYOND_THE_CT in before.truncated_by:
+        # A structure that went on beyond the CT still does.
+        measurements = replace(measurements, truncated_by=(*measurements.truncated_by, BEYOND_THE_CT))
     cut = measurements.truncated_by if measurements else ()
     return SegmentReport(
         segment=automatic.segment,

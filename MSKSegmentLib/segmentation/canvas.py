@@ -8,6 +8,7 @@ import numpy as np
 
 from ..anatomy import LEFT_OFFSET
 from .components import Parts
+from .leftovers import Sizes, side_beside
 from .side_field import CoarseGrid, between
 from .splitting import leaning, left_part, sides_of_whole
 
@@ -27,18 +28,31 @@ class Canvas:
         # Components of other structures lie in the same box: add, as their voxels are others.
         self.labels[parts.slices] += np.concatenate([np.zeros(1, np.uint8), values])[parts.ids]
 
-    def paint_by(self, parts: Parts, field: np.ndarray, depth: float) -> None:
-        """Give all components of a structure their labels by a coarse side field; split those that span both sides."""
+    def paint_by(self, parts: Parts, field: np.ndarray, depth: float, sizes: Sizes) -> list[Parts]:
+        """Give the components of a structure their labels by a coarse side field; split those that span both sides.
+
+        Returns the pieces astride the median surface, which get no label here (see `leftovers`).
+        """
         lean = leaning(parts, field, self.grid, depth)
         is_left, whole = sides_of_whole(parts, lean)
-        split = lean.on_both_sides & ~whole
-        self.paint(parts, is_left, ~split)
+        pieces = sizes.astride(lean) & ~whole
+        split = lean.on_both_sides & ~whole & ~pieces
+        self.paint(parts, is_left, ~split & ~pieces)
         for index in np.flatnonzero(split):
             part = parts.single(int(index))
             mask = part.ids > 0
             left = left_part(mask, self.grid.enlarged(field, part.slices), self.spacing, depth)
             number = part.structure.index
             self.labels[part.slices] += np.where(left, number + LEFT_OFFSET, number * mask).astype(np.uint8)
+        return [parts.single(int(index)) for index in np.flatnonzero(pieces)]
+
+    def settle(self, pieces: list[Parts]) -> list[Parts]:
+        """Give pieces to the body of their structure that they lie beside; returns those that stay without a label."""
+        sides = [side_beside(piece, self.labels, self.spacing) for piece in pieces]
+        for piece, is_left in zip(pieces, sides, strict=True):
+            if is_left is not None:
+                self.paint(piece, np.array([is_left]), np.array([True]))
+        return [piece for piece, is_left in zip(pieces, sides, strict=True) if is_left is None]
 
     def field(self, structures: tuple[int, ...]) -> np.ndarray | None:
         """The side field between what is painted right and left of these structures; None when a side is missing."""

@@ -12,8 +12,9 @@ from ..ct.volume import Geometry
 from ..findings import Finding, warning
 from .canvas import Canvas
 from .chirality import handedness
-from .components import Parts, parts_of_structure, structure_boxes
+from .components import Parts, Stray, parts_of_structure, structure_boxes
 from .frame import FEMUR, PELVIS, SACRUM, OnlyFemur, find_frame
+from .leftovers import Sizes
 from .side_field import CoarseGrid
 from .single_leg import own_and_other
 from .splitting import leaning, sides_of_whole
@@ -21,17 +22,18 @@ from .splitting import leaning, sides_of_whole
 # Depths beside the median surface, in units of the side field (2 per mm), beyond which a side is sure.
 BONE_DEPTH = 30.0
 MUSCLE_DEPTH = 20.0
-# A component whose mean lies this near to the surface waits for its neighbours.
-NEAR_SURFACE = 10.0
 TURNED_HANDEDNESS = 0.3
 
 
 @dataclass(frozen=True)
 class SideResult:
-    """`labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`); `findings` say where the sides are in doubt."""
+    """`labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`); `findings` say where the sides are in doubt; `strays` are the
+    pieces that belong to neither side and became background.
+    """
 
     labels: np.ndarray
     findings: tuple[Finding, ...] = ()
+    strays: tuple[Stray, ...] = ()
 
 
 def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
@@ -47,6 +49,8 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
     4. The doubtful ones (on both sides, or near the surface) follow their neighbours: the field from all that is
        settled. Those that reach 10 mm and more into both sides are cut by a watershed (`splitting.left_part`), as
        the hip bones are when fused at the symphysis.
+    5. Small pieces astride the median surface, like a vertebra's called hip bone, go to the body of their structure
+       that they lie beside, or become background (`leftovers`): no side is a matter of a voxel.
 
     Args:
         classes: uint8 ``[z, y, x]`` of 0..22, without stray components.
@@ -76,43 +80,52 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
         index: parts_of_structure(ordered, by_index[index], boxes[index]) for index in (PELVIS, FEMUR) if index in boxes
     }
     frame = find_frame(coarse, bones, grid, _scanner_x(coarse, grid, grid_geometry))
+    pieces: list[Parts] = []
     for index, parts in bones.items():
         if index == FEMUR and frame.only_femur is not None:
-            is_left, _ = _clear_sides(parts, frame.field, frame.only_femur, grid)
+            is_left, _ = _clear_sides(parts, frame.field, frame.only_femur, grid, Sizes.of(parts, canvas.spacing).near)
             canvas.paint(parts, is_left, np.ones_like(is_left))
         else:
-            canvas.paint_by(parts, frame.field, BONE_DEPTH)
+            pieces += canvas.paint_by(parts, frame.field, BONE_DEPTH, Sizes.of(parts, canvas.spacing))
     field = frame.field
     if frame.two_sided and frame.only_femur is None:
         of_all_bones = canvas.field((PELVIS, FEMUR))
         field = frame.field if of_all_bones is None else of_all_bones
 
-    doubtful: list[Parts] = []
+    doubtful: list[tuple[Parts, Sizes]] = []
     for index, box in boxes.items():
         if by_index[index].paired and index not in bones:
             parts = parts_of_structure(ordered, by_index[index], box)
-            is_left, clear = _clear_sides(parts, field, frame.only_femur, grid)
+            sizes = Sizes.of(parts, canvas.spacing)
+            is_left, clear = _clear_sides(parts, field, frame.only_femur, grid, sizes.near)
             canvas.paint(parts, is_left, clear)
-            doubtful += [parts.single(int(which)) for which in np.flatnonzero(~clear)]
+            doubtful += [(parts.single(int(which)), sizes.single(int(which))) for which in np.flatnonzero(~clear)]
     if doubtful:
         settled = canvas.field(tuple(index for index in by_index if index != SACRUM))
-        for parts in doubtful:
-            canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH)
-    return SideResult(labels, (*frame.findings, *_turned(canvas)))
+        for parts, sizes in doubtful:
+            pieces += canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH, sizes)
+    strays = tuple(_stray(piece, grid_geometry, geometry) for piece in canvas.settle(pieces))
+    return SideResult(labels, (*frame.findings, *_turned(canvas)), strays)
 
 
 def _clear_sides(
-    parts: Parts, field: np.ndarray, only_femur: OnlyFemur | None, grid: CoarseGrid
+    parts: Parts, field: np.ndarray, only_femur: OnlyFemur | None, grid: CoarseGrid, near: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each component whether it is left, and whether that is clear without its neighbours."""
+    """For each component whether it is left, and whether that is clear without its neighbours; `near`: see `Sizes`."""
     if only_femur is None:
         lean = leaning(parts, field, grid, MUSCLE_DEPTH)
         is_left, whole = sides_of_whole(parts, lean)
-        return is_left, whole | ~(lean.on_both_sides | (np.abs(lean.mean) < NEAR_SURFACE))
+        return is_left, whole | ~(lean.on_both_sides | (np.abs(lean.mean) < near))
     lean = leaning(parts, only_femur.hips_only(field), grid, MUSCLE_DEPTH)
     own, other = own_and_other(parts, only_femur.mask, grid)
     agrees = (lean.right if only_femur.is_left else lean.left) < 0.5
     return other != only_femur.is_left, (other | (own & agrees)) & ~lean.on_both_sides
+
+
+def _stray(piece: Parts, ordered: Geometry, geometry: Geometry) -> Stray:
+    """A piece that belongs to neither side, in voxels of the input's grid."""
+    centre = geometry.to_index(ordered.to_physical(piece.centroids[0][::-1]))[::-1]
+    return Stray(piece.structure.index, int(piece.voxels[0]), centre)
 
 
 def _scanner_x(coarse: np.ndarray, grid: CoarseGrid, geometry: Geometry) -> float:

@@ -19,6 +19,7 @@ from MSKSegmentLib.ct.orientation import AxisOrder
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.pipeline import measure_case, usual_reference
+from MSKSegmentLib.review import ReviewSession
 
 LABEL = {segment.key: segment.label for segment in segments()}
 BONES = (1, 2, 3, 101, 102)
@@ -92,6 +93,20 @@ def test_one_voxel_beyond_the_ct_is_enough_to_be_cut(case):
     x, y, _ = volume.geometry.size
     lower = CTVolume(volume.hu[:top], volume.geometry.cropped((0, 0, 0), (x, y, top)))
     assert "beyond the CT" in by_key(measure_case(labels, volume.geometry, lower))["GMED_right"].measurements.truncated_by
+
+
+def test_a_corrected_structure_still_goes_on_beyond_the_ct(case):
+    from review_cases import mask_of
+
+    labels, volume = case
+    x, y, z = volume.geometry.size
+    upper = CTVolume(volume.hu[100:], volume.geometry.cropped((0, 0, 100), (x, y, z - 100)))
+    session = ReviewSession(measure_case(labels, volume.geometry, upper), upper)
+    mask = session.result.labels == LABEL["FEMUR_right"]
+    mask[:3] = False
+    session.edit({"FEMUR_right": mask_of(mask)})
+    assert session.report("FEMUR_right").measurements.truncated_by == ("beyond the CT",)
+    assert "beyond the CT" in " ".join(session.report("FEMUR_right").reasons)
 
 
 def shifted(labels, voxels, axis):
