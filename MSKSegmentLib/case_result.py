@@ -12,6 +12,7 @@ import numpy as np
 from .anatomy import Segment
 from .ct.volume import Geometry
 from .findings import Finding, sentences
+from .run_facts import RunFacts
 
 
 class Light(str, Enum):
@@ -171,7 +172,8 @@ class CaseResult:
 
     `labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`), `uncertainty` float32 ``[z, y, x]``: the mean over the classes
     of the variance over the dropout passes, 0 where the network was not run, or None when labels were only measured.
-    `reports` holds the 43 segments in table order, `findings` what was found about the scan and the run as a whole.
+    `reports` holds the 43 segments in table order, `findings` what was found about the scan and the run as a whole,
+    `facts` how the result came about.
     """
 
     labels: np.ndarray
@@ -179,7 +181,7 @@ class CaseResult:
     reports: tuple[SegmentReport, ...]
     uncertainty: np.ndarray | None = None
     findings: tuple[Finding, ...] = ()
-    provenance: dict[str, Any] = field(default_factory=dict)
+    facts: RunFacts = RunFacts()
 
     @property
     def warnings(self) -> tuple[str, ...]:

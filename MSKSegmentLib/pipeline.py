@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import preview
 from .bundle import ModelBundle
-from .case_result import CaseResult
-from .ct.checks import check_volume, refuse
-from .ct.cropping import Box, body_box
+from .case_result import CaseResult, Measurements, Scores
 from .ct.label_grid import place_labels
-from .ct.orientation import to_working_grid
-from .ct.region import Region, covering_box, region_box
+from .ct.region import Region
 from .ct.volume import CTVolume, Geometry
 from .errors import BundleError, InputError
 from .findings import Finding, warning
 from .measurement.volume import checked_height
-from .provenance import Stopwatch, provenance
+from .prepared_scan import PreparedScan, prepare_scan
+from .provenance import Stopwatch, run_facts
 from .quality.calibration import Calibration
 from .quality.traffic_light import CALIBRATED
+
+if TYPE_CHECKING:
+    from .inference.evidence import SliceEvidence
+    from .segmentation.components import Stray
 
 Progress = Callable[[str, int, int], None]
 
@@ -75,10 +77,8 @@ def segment_case(
     from .inference.devices import choose_device
     from .inference.predict import predict
     from .measurement import measure
-    from .quality.guards import metal_distances, scan_cautions
-    from .quality.plausibility import deviations, placements
+    from .quality.guards import scan_cautions
     from .quality.reports import make_reports
-    from .quality.scores import make_scores, structure_uncertainty
     from .segmentation import clean_components, split_sides
 
     settings = settings or Settings()
@@ -86,31 +86,18 @@ def segment_case(
     passes = checked_passes(usual if settings.passes is None else settings.passes)
     seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
     height_m = checked_height(volume.height_m if settings.height_m is None else settings.height_m)
-    inside = _whole(volume.geometry) if settings.region is None else region_box(settings.region, volume.geometry)
     device = choose_device(settings.device)
     watch = Stopwatch()
 
     with watch.stage("checks"):
         progress("checks", 0, 1)
-        working = to_working_grid(volume)
-        findings = (*working.volume.findings, *refuse(check_volume(working.volume)))
-        box = body_box(working.volume)
-        assert box is not None, "a CT without a body has been refused by the checks"
-        if settings.region is not None:
-            around = covering_box(volume.geometry.cropped(inside.start_xyz, inside.size_xyz), working.volume.geometry)
-            part = box.shared_with(around)
-            if part is None:
-                raise InputError("The region of interest holds no part of the body; move it, or run without a region.")
-            box = part
-            findings += (_region_finding(around, working.volume.geometry),)
-        body = _cropped(working.volume, box)
-        step = preview.slice_step(body.geometry) if settings.preview else 1
+        scan = prepare_scan(volume, settings.region, settings.preview)
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
         progress("checks", 1, 1)
     checkpoint()
     with watch.stage("inference"):
         prediction = predict(
-            body,
+            scan.body,
             bundle.load_network(),
             bundle.manifest.network,
             bundle.manifest.preprocessing,
@@ -119,56 +106,85 @@ def segment_case(
             device.name,
             lambda done, total: progress("inference", done, total),
             checkpoint,
-            every=step,
+            every=scan.step,
             auto=settings.auto_passes,
         )
-    findings += prediction.findings
     mean_passes = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
+    findings = (*scan.findings, *prediction.findings)
     if settings.auto_passes and mean_passes is not None and calibration is not None:
         findings += (_fewer_passes(mean_passes, calibration.passes),)
     if settings.preview:
-        findings = (preview.finding(len(prediction.classes), body.geometry.size[2], passes), *findings)
+        findings = (preview.finding(len(prediction.classes), scan.body.geometry.size[2], passes), *findings)
     with watch.stage("segmentation"):
         progress("segmentation", 0, 2)
-        seen_grid = preview.coarse_geometry(body.geometry, step)
-        classes, strays = clean_components(prediction.classes, seen_grid)
+        classes, strays = clean_components(prediction.classes, scan.seen_geometry)
         checkpoint()
-        sides = split_sides(classes, seen_grid)
+        sides = split_sides(classes, scan.seen_geometry)
         progress("segmentation", 1, 2)
-        labels, uncertainty = (
-            _pasted(array, box, working.volume.geometry, step)
-            for array in (sides.labels, prediction.uncertainty)
-        )
-        labels, uncertainty = working.labels_to_input(labels), working.scalars_to_input(uncertainty)
-        if settings.region is not None and working.order is None:
-            # The box on the working grid is a little larger than the tilted one on the input's.
-            labels, uncertainty = (_pasted(array[inside.slices], inside, volume.geometry) for array in (labels, uncertainty))
+        labels, uncertainty = scan.labels_to_input(sides.labels), scan.scalars_to_input(prediction.uncertainty)
         progress("segmentation", 2, 2)
     checkpoint()
     with watch.stage("measurement"):
         progress("measurement", 0, 1)
-        # Inside the region alone, whose faces then cut structures as those of the scan do.
+        inside = scan.inside
         seen = volume.geometry.cropped(inside.start_xyz, inside.size_xyz)
+        # Inside the region alone, whose faces then cut structures as those of the scan do.
         measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, height_m)
         if not measurements:
-            sentence = "No bone or muscle was found; check that the scan shows the hip or the thigh."
-            findings += (warning("nothing_found", sentence),)
-        uncertainties = structure_uncertainty(labels, uncertainty)
-        metal_mm = metal_distances(labels, volume.hu, volume.geometry)
-        cut = [label for label, found in measurements.items() if found.truncated_by]
-        off = deviations(placements(sides.labels, seen_grid, cut), calibration.reference if calibration else {})
-        scores = make_scores(prediction.evidence, sides.labels, (*strays, *sides.strays), uncertainties, metal_mm, off)
+            findings += (_nothing_found(),)
+        drawn = _Drawn(labels, uncertainty, sides.labels, (*strays, *sides.strays), prediction.evidence)
+        scores = _scores(drawn, measurements, volume, scan, calibration)
         reports = make_reports(measurements, scores, calibration, passes, scan_cautions(findings), settings.lights)
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)
-    facts = provenance(volume, bundle, passes, seed, height_m, device, watch, settings.region)
-    facts["backends"] = list(prediction.backends)
-    facts["preview"] = settings.preview
-    facts["settings"]["lights"] = settings.lights
-    facts["settings"]["auto_passes"] = settings.auto_passes
-    facts["mean_passes"] = mean_passes
+    facts = run_facts(
+        volume,
+        watch,
+        bundle,
+        device,
+        passes=passes,
+        mean_passes=mean_passes,
+        seed=seed,
+        height_m=height_m,
+        region_lps_mm=settings.region and settings.region.bounds_lps,
+        lights=settings.lights,
+        auto_passes=settings.auto_passes,
+        preview=settings.preview,
+        backends=prediction.backends,
+    )
     return CaseResult(labels, volume.geometry, reports, uncertainty, (*findings, *sides.findings), facts)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What the network drew: `labels` and `uncertainty` on the CT's own grid; `seen`, the labels with sides on the slices that were
+    looked at, `strays` the components removed there, and `evidence` of the passes."""
+
+    labels: np.ndarray
+    uncertainty: np.ndarray
+    seen: np.ndarray
+    strays: Sequence[Stray]
+    evidence: Sequence[SliceEvidence]
+
+
+def _scores(
+    drawn: _Drawn,
+    measurements: Mapping[int, Measurements],
+    volume: CTVolume,
+    scan: PreparedScan,
+    calibration: Calibration | None,
+) -> Mapping[int, Scores]:
+    """The scores of each segment, by label with sides."""
+    from .quality.guards import metal_distances
+    from .quality.plausibility import deviations, placements
+    from .quality.scores import make_scores, structure_uncertainty
+
+    uncertainties = structure_uncertainty(drawn.labels, drawn.uncertainty)
+    metal_mm = metal_distances(drawn.labels, volume.hu, volume.geometry)
+    cut = [label for label, found in measurements.items() if found.truncated_by]
+    off = deviations(placements(drawn.seen, scan.seen_geometry, cut), calibration.reference if calibration else {})
+    return make_scores(drawn.evidence, drawn.seen, drawn.strays, uncertainties, metal_mm, off)
 
 
 def measure_case(
@@ -203,7 +219,7 @@ def measure_case(
         measurements, shares = with_lost_parts(measured, placed.outside), outside_shares(measured, placed.outside)
         verdict = judge(labels, volume.geometry, measurements, reference)
     reports = judged_reports(make_reports(measurements, None, None, 0), verdict, shares)
-    facts = provenance(volume, None, None, None, height, None, watch)
+    facts = run_facts(volume, watch, height_m=height)
     findings = (*volume.findings, *given_findings(measurements, verdict, shares))
     return CaseResult(labels, volume.geometry, reports, None, findings, facts)
 
@@ -240,14 +256,8 @@ def _nothing_to_measure(outside: np.ndarray, voxel_mm3: float) -> str:
     return "The segmentation is empty, no voxel belongs to a structure; give the file that holds the labels."
 
 
-def _whole(geometry: Geometry) -> Box:
-    return Box((0, 0, 0), geometry.size)
-
-
-def _region_finding(box: Box, geometry: Geometry) -> Finding:
-    x, y, z = (round(n * spacing) for n, spacing in zip(box.size_xyz, geometry.spacing, strict=True))
-    sentence = f"Only a region of interest of {x} x {y} x {z} mm was segmented; structures that its border cuts are marked as cut."
-    return warning("region", sentence)
+def _nothing_found() -> Finding:
+    return warning("nothing_found", "No bone or muscle was found; check that the scan shows the hip or the thigh.")
 
 
 def _fewer_passes(mean_passes: float, calibrated: int) -> Finding:
@@ -256,16 +266,3 @@ def _fewer_passes(mean_passes: float, calibrated: int) -> Finding:
         f"{calibrated} for every slice and may be a little less reliable."
     )
     return warning("fewer_passes", sentence)
-
-
-def _cropped(volume: CTVolume, box: Box) -> CTVolume:
-    return CTVolume(np.ascontiguousarray(volume.hu[box.slices]), volume.geometry.cropped(box.start_xyz, box.size_xyz))
-
-
-def _pasted(array: np.ndarray, box: Box, geometry: Geometry, step: int = 1) -> np.ndarray:
-    """The array inside the box of a whole grid of zeros; of a preview, which has every `step`-th slice, the nearest one."""
-    whole = np.zeros(geometry.shape, array.dtype)
-    inside = whole[box.slices]
-    for k, source in enumerate(preview.stand_ins(len(inside), step)):
-        inside[k] = array[source]
-    return whole

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import RESEARCH_USE_ONLY, __version__
 from .ct.volume import CTVolume
+from .run_facts import RunFacts
 
 if TYPE_CHECKING:
     from .bundle import ModelBundle
-    from .ct.region import Region
     from .inference.devices import Device
 
 _PACKAGES = ("numpy", "torch", "SimpleITK")
@@ -36,39 +36,30 @@ class Stopwatch:
         self.seconds[name] = round(time.perf_counter() - began, 3)
 
 
-def provenance(
+def run_facts(
     volume: CTVolume,
-    bundle: ModelBundle | None,
-    passes: int | None,
-    seed: int | None,
-    height_m: float | None,
-    device: Device | None,
     watch: Stopwatch,
-    region: Region | None = None,
-) -> dict[str, Any]:
-    """A JSON-ready account of a run, without patient name or path."""
-    return {
+    bundle: ModelBundle | None = None,
+    device: Device | None = None,
+    **facts: Any,
+) -> RunFacts:
+    """The facts of a run on `volume`, without patient name or path; further `facts` are fields of `RunFacts`."""
+    record = {
         "software": {"name": "MSKSegment", "version": __version__, "notice": RESEARCH_USE_ONLY},
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in _PACKAGES},
         "bundle": bundle
         and {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
-        "settings": {
-            "passes": passes,
-            "seed": seed,
-            "height_m": height_m,
-            "region_lps_mm": region and list(region.bounds_lps),
-        },
         "device": device and device.description,
         "seconds": watch.seconds,
         "input": {
-            "digest": input_digest(volume),
-            "size": volume.geometry.size,
+            "size": list(volume.geometry.size),
             "spacing_mm": [round(value, 5) for value in volume.geometry.spacing],
         },
     }
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return RunFacts(date=date, input_digest=input_digest(volume), record=record, **facts)
 
 
 def input_digest(volume: CTVolume) -> str:

@@ -34,6 +34,7 @@ from MSKSegmentLib.quality.scores import structure_uncertainty  # noqa: E402
 from MSKSegmentLib.results.result_folder import write_result  # noqa: E402
 from MSKSegmentLib.review import ReviewSession, SegmentMask, worst_first  # noqa: E402
 from MSKSegmentLib.review.folder import finish, open_folder, save  # noqa: E402
+from MSKSegmentLib.run_facts import RunFacts  # noqa: E402
 
 SLICES = 400
 STROKES = 5
@@ -51,7 +52,7 @@ def rated_case() -> tuple[CaseResult, CTVolume]:
     reports = make_reports(
         measure(labels, hu, geometry, HEIGHT_M), structure_uncertainty(labels, uncertainty), calibration(), PASSES
     )
-    facts = {"settings": {"height_m": HEIGHT_M}, "input": {"digest": "benchmark"}}
+    facts = RunFacts(height_m=HEIGHT_M, input_digest="benchmark")
     return CaseResult(labels, geometry, reports, uncertainty, (), facts), CTVolume(hu, geometry)
 
 

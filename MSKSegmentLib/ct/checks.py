@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -23,14 +23,17 @@ METAL_HU = 2500
 METAL_CC = 0.5
 
 
-def check_volume(volume: CTVolume) -> tuple[Finding, ...]:
+def check_volume(
+    volume: CTVolume, find_body: Callable[[CTVolume], CoarseBody | None] = coarse_body
+) -> tuple[Finding, ...]:
     """All findings on a CT on its working grid (axes x left, y posterior, z superior), refusals first.
 
-    Reads a coarse copy and each slice once; no copy of the volume is made.
+    `find_body` gives the body where it has been found already. Reads a coarse copy and each slice once; no copy of the volume
+    is made.
     """
     found = [*spacing_findings(volume), *scale_findings(volume)]
     if not any(finding.severity == "refusal" for finding in found):
-        body = coarse_body(volume)
+        body = find_body(volume)
         if body is None:
             found.append(
                 refusal(

@@ -114,15 +114,18 @@ def body_box(volume: CTVolume, margin_mm: float = 10.0) -> Box | None:
     The box is cut at the volume's faces. Table and blankets do not count.
     """
     body = coarse_body(volume)
-    if body is None:
-        return None
+    return None if body is None else box_around(body, volume.geometry, margin_mm)
+
+
+def box_around(body: CoarseBody, geometry: Geometry, margin_mm: float = 10.0) -> Box:
+    """The smallest box of a CT's grid around the body found in it, widened by `margin_mm` and cut at the CT's faces."""
     start, stop = [0, 0, 0], [0, 0, 0]
     for axis in range(3):
         occupied = np.flatnonzero(body.mask.any(axis=tuple(a for a in range(3) if a != 2 - axis)))
         # One coarse voxel more on either side: the surface lies somewhere between two samples.
-        margin = math.ceil(margin_mm / volume.geometry.spacing[axis]) + body.stride[axis] - 1
+        margin = math.ceil(margin_mm / geometry.spacing[axis]) + body.stride[axis] - 1
         start[axis] = max(0, int(occupied[0]) * body.stride[axis] - margin)
-        stop[axis] = min(volume.geometry.size[axis], int(occupied[-1]) * body.stride[axis] + margin + 1)
+        stop[axis] = min(geometry.size[axis], int(occupied[-1]) * body.stride[axis] + margin + 1)
     return Box.between(start, stop)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import permutations
 
 import numpy as np
@@ -75,6 +76,11 @@ class WorkingGrid:
     input_geometry: Geometry
     order: AxisOrder | None
 
+    @cached_property
+    def body(self) -> CoarseBody | None:
+        """The body on a coarse grid, found once; None when there is none."""
+        return coarse_body(self.volume)
+
     def labels_to_input(self, labels: np.ndarray) -> np.ndarray:
         """A label map uint8 ``[z, y, x]`` of the working grid on the input's grid.
 
@@ -122,11 +128,12 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
     order = axis_order(volume.geometry.direction)
     ordered = replace(volume, hu=np.ascontiguousarray(order.apply(volume.hu)), geometry=order.geometry(volume.geometry))
     degrees = tilt_degrees(ordered.geometry.direction)
+    as_it_is = WorkingGrid(ordered, volume.geometry, order)
     if degrees <= TOLERATED_DEGREES:
-        return WorkingGrid(ordered, volume.geometry, order)
-    body = coarse_body(ordered)
+        return as_it_is
+    body = as_it_is.body
     if body is None or not body_is_upright(body, np.asarray(ordered.geometry.direction)):
-        return WorkingGrid(ordered, volume.geometry, order)
+        return as_it_is
     geometry = upright_geometry(body, ordered.geometry)
     note = warning(
         "oblique",

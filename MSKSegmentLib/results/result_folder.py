@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ def result_json(
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "notice": RESEARCH_USE_ONLY,
-        "provenance": result.provenance | ({"source": source} if source else {}),
+        "provenance": (replace(result.facts, source=source) if source else result.facts).to_json(),
         "warnings": list(result.warnings),
         "findings": findings_json(result.findings),
         "segments": [report_json(report) for report in result.reports],

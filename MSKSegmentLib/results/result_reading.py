@@ -28,8 +28,11 @@ from ..ct.label_reading import read_labels
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..findings import Finding, findings_from_json, findings_of_sentences
+from ..run_facts import RunFacts, facts_from_json
 from .result_folder import AUTOMATIC, FORMAT, FORMAT_VERSION, RESULT, REVIEW, SEGMENTATION, UNCERTAINTY
 from .review_file import read_review
+
+_UNREADABLE = f"The {RESULT} of this result cannot be read; run the segmentation again."
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def read_case(folder: Path) -> StoredCase:
     if (folder / REVIEW).is_file():
         reviewed, content = read_review(folder / REVIEW, labels)
     reports, automatic, history = reviewed_from_json(content)
-    result = CaseResult(reviewed, geometry, reports, uncertainty, stored_findings(content), dict(content["provenance"]))
+    result = CaseResult(reviewed, geometry, reports, uncertainty, stored_findings(content), stored_facts(content))
     return StoredCase(result, replace(result, labels=labels, reports=automatic), history)
 
 
@@ -88,12 +91,23 @@ def reviewed_from_json(
             raise ValueError("other segments")
         before = {entry["key"]: report_from_json(entry) for entry in content.get("automatic", [])}
         history = tuple(event_from_json(entry) for entry in content.get("history", []))
-        if not isinstance(content["provenance"], dict):
-            raise ValueError("no provenance")
+        stored_facts(content)
         stored_findings(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"The {RESULT} of this result cannot be read; run the segmentation again.") from error
+        raise InputError(_UNREADABLE) from error
     return reports, tuple(before.get(report.segment.key, report) for report in reports), history
+
+
+def stored_facts(content: Mapping[str, Any]) -> RunFacts:
+    """How the result came about, in what `result_folder.result_json` made, also by earlier versions.
+
+    Raises:
+        InputError: it is missing or of the wrong kind.
+    """
+    try:
+        return facts_from_json(content["provenance"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(_UNREADABLE) from error
 
 
 def stored_findings(content: Mapping[str, Any]) -> tuple[Finding, ...]:

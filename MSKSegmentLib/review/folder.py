@@ -7,14 +7,12 @@ takes seconds to write, is brought up to date by `finish`. What the network drew
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..ct.volume import CTVolume
 from ..errors import InputError
 from ..results.result_folder import AUTOMATIC, MEASUREMENTS, RESULT, REVIEW, SEGMENTATION, write_content
-from ..results.result_reading import read_case, read_content
+from ..results.result_reading import read_case, read_content, stored_facts
 from ..results.review_file import write_review
 from ..results.segmentation_file import whole_file, write_segmentation
 from ..results.tables import write_measurements
@@ -39,7 +37,7 @@ def save(session: ReviewSession, folder: Path) -> None:
         InputError: the folder is not the session's, or cannot be written.
     """
     result, content = session.result, session.to_json()
-    if _digest(read_content(folder)) != _digest(content):
+    if stored_facts(read_content(folder)).input_digest != result.facts.input_digest:
         raise InputError(f"The folder {folder.name!r} holds the result of another scan; choose the folder of this one.")
     if not (folder / AUTOMATIC).is_file():
         # Until the first save the segmentation is what the network drew.
@@ -60,8 +58,3 @@ def finish(session: ReviewSession, folder: Path) -> None:
     """
     save(session, folder)
     write_segmentation(folder / SEGMENTATION, session.result)
-
-
-def _digest(content: Mapping[str, Any]) -> str | None:
-    """The digest of the CT that a result was made from."""
-    return content.get("provenance", {}).get("input", {}).get("digest")

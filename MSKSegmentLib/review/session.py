@@ -58,7 +58,7 @@ class ReviewSession:
             raise InputError("The result and the CT have different grids; choose the CT that was segmented.")
         self._automatic = automatic or result
         self._volume = volume
-        self._findings, self._provenance = result.findings, dict(result.provenance)
+        self._findings, self._facts = result.findings, result.facts
         self._reports = {report.segment.key: report for report in result.reports}
         self._labels = ReviewedLabels(self._automatic.labels, result.labels, volume, region_of(result))
         # Labels whose automatic content is not known; they can be neither compared with it nor brought back.
@@ -112,8 +112,7 @@ class ReviewSession:
         """The case as it stands, corrections included. Its label map is the session's own: read it, do not write to it."""
         reports = tuple(self._reports.values())
         uncertainty = self._automatic.uncertainty
-        provenance = dict(self._provenance)
-        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._findings, provenance)
+        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._findings, self._facts)
 
     @property
     def automatic(self) -> CaseResult:
@@ -138,7 +137,7 @@ class ReviewSession:
     @property
     def height_m(self) -> float | None:
         """The patient's height in metres that volumes are normalised with."""
-        return self._provenance.get("settings", {}).get("height_m")
+        return self._facts.height_m
 
     def rows(self) -> tuple[Row, ...]:
         """The table, in table order."""
@@ -240,7 +239,7 @@ class ReviewSession:
         if height_m == self.height_m:
             return
         self._history.add("height", None, {"from_m": self.height_m, "to_m": height_m})
-        self._provenance["settings"] = {**self._provenance.get("settings", {}), "height_m": height_m}
+        self._facts = replace(self._facts, height_m=height_m)
         self._automatic = replace(self._automatic, reports=with_height(self._automatic.reports, height_m))
         self._set({report.segment.key: report for report in with_height(self._reports.values(), height_m)})
 

@@ -13,7 +13,7 @@ from ..ct.cropping import Box
 from ..ct.region import Region, region_box
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..results.result_reading import StoredCase, reviewed_from_json, stored_findings
+from ..results.result_reading import StoredCase, reviewed_from_json, stored_facts, stored_findings
 from .label_maps import ReviewedLabels
 
 # Mean densities are stored unrounded; more than this is another image.
@@ -33,15 +33,15 @@ def case_from_json(
         InputError: the data cannot be read.
     """
     reports, before, history = reviewed_from_json(data)
-    result = CaseResult(labels, geometry, reports, uncertainty, stored_findings(data), dict(data["provenance"]))
+    result = CaseResult(labels, geometry, reports, uncertainty, stored_findings(data), stored_facts(data))
     first = labels if automatic_labels is None else automatic_labels
     return StoredCase(result, replace(result, labels=first, reports=before), history)
 
 
 def region_of(result: CaseResult) -> Box | None:
     """The part of the grid that a run with a region of interest segmented; None for the whole scan."""
-    bounds = result.provenance.get("settings", {}).get("region_lps_mm")
-    return region_box(Region(tuple(bounds)), result.geometry) if bounds else None
+    bounds = result.facts.region_lps_mm
+    return region_box(Region(bounds), result.geometry) if bounds else None
 
 
 def lost_labels(automatic: Iterable[SegmentReport], labels: ReviewedLabels) -> set[int]:

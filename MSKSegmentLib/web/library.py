@@ -16,6 +16,7 @@ from typing import Any
 from ..case_result import Light, ReviewState
 from ..errors import InputError
 from ..results.result_folder import FORMAT, RESULT
+from ..run_facts import facts_from_json
 
 # A list that nobody reads to its end should not take minutes to make.
 MOST_RESULTS = 2000
@@ -152,7 +153,7 @@ def _listed(folder: Path, name: str) -> ListedResult:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
             return ListedResult(name, title, problem=_UNREADABLE)
-        date = str(data["provenance"].get("date", ""))[:10]
+        date = (facts_from_json(data["provenance"]).date or "")[:10]
         return replace(ListedResult(name, title, date=date), **_counts(data["segments"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ListedResult(name, title, problem=_UNREADABLE)

@@ -13,7 +13,7 @@ from ..ct.volume import CTVolume
 from ..errors import InputError, MSKSegmentError
 from ..provenance import input_digest
 from ..results.result_folder import CT, REVIEW, SEGMENTATION
-from ..results.result_reading import read_content
+from ..results.result_reading import read_content, stored_facts
 from ..results.segmentation_file import write_segmentation
 from ..review import ReviewSession
 from ..review.folder import open_folder, save
@@ -163,8 +163,8 @@ def find_ct(folder: Path, given: Path | None) -> Path:
         return given
     if (folder / CT).is_file():
         return folder / CT
-    recorded = read_content(folder).get("provenance", {}).get("source")
-    if isinstance(recorded, str) and Path(recorded).exists():
+    recorded = stored_facts(read_content(folder)).source
+    if recorded is not None and Path(recorded).exists():
         return Path(recorded)
     raise InputError(
         f"The result {folder.resolve().name!r} holds no CT; name the scan that was segmented with --ct, or segment it again with "
@@ -189,15 +189,15 @@ def earlier_result(root: Path, name: str, ct: Path, series: str | None) -> Path 
 def _input_of(folder: Path) -> str | None:
     """The digest of the CT that a result was made from; None when it cannot be told."""
     try:
-        return read_content(folder)["provenance"]["input"]["digest"]
-    except (MSKSegmentError, KeyError, TypeError):
+        return stored_facts(read_content(folder)).input_digest
+    except MSKSegmentError:
         return None
 
 
 def _is_preview(folder: Path) -> bool:
     try:
-        return bool(read_content(folder)["provenance"].get("preview"))
-    except (MSKSegmentError, KeyError, AttributeError):
+        return stored_facts(read_content(folder)).preview
+    except MSKSegmentError:
         return False
 
 

@@ -19,6 +19,7 @@ from MSKSegmentLib.quality.calibration import Calibration, StructureCalibration
 from MSKSegmentLib.quality.reports import asymmetries, make_reports
 from MSKSegmentLib.quality.scores import dice, structure_uncertainty
 from MSKSegmentLib.review import ReviewSession, SegmentMask
+from MSKSegmentLib.run_facts import RunFacts
 
 LABEL = {segment.key: segment.label for segment in segments()}
 PASSES = 10
@@ -59,7 +60,7 @@ def make_case(turned: bool = False) -> tuple[CaseResult, CTVolume]:
     found = measure(labels, volume.hu, grid, HEIGHT_M)
     reports = make_reports(found, structure_uncertainty(labels, uncertainty), calibration(), PASSES)
     reports = tuple(with_evidence(report) for report in reports)
-    facts = {"settings": {"height_m": HEIGHT_M, "region_lps_mm": None}, "input": {"digest": "a1", "size": grid.size}}
+    facts = RunFacts(height_m=HEIGHT_M, input_digest="a1", record={"input": {"size": list(grid.size)}})
     findings = (warning("part", "Only a part of the thigh was scanned."),)
     return CaseResult(labels, grid, reports, uncertainty, findings, facts), volume
 

@@ -117,10 +117,10 @@ def test_fewer_passes_are_expected_to_show_the_same_uncertainty():
 def test_a_run_says_how_many_passes_it_took(phantom, tiny_bundle):
     bundle = load_bundle(tiny_bundle)
     fixed = segment_case(phantom, bundle, Settings("cpu", passes=9, seed=1))
-    assert fixed.provenance["mean_passes"] == 9 and fixed.provenance["settings"]["auto_passes"] is False
+    assert fixed.facts.mean_passes == 9 and fixed.facts.auto_passes is False
     auto = segment_case(phantom, bundle, Settings("cpu", passes=9, seed=1, auto_passes=True))
-    assert FEWEST_PASSES <= auto.provenance["mean_passes"] <= 9
-    assert auto.provenance["settings"] == fixed.provenance["settings"] | {"auto_passes": True}
+    assert FEWEST_PASSES <= auto.facts.mean_passes <= 9
+    assert auto.facts.to_json()["settings"] == fixed.facts.to_json()["settings"] | {"auto_passes": True}
     calibrated = replace(bundle, calibration=Calibration("2026-01-01", "phantoms", 9, {}, {}).to_json())
     for wanted in (True, False):
         said = segment_case(phantom, calibrated, Settings("cpu", passes=9, seed=1, auto_passes=wanted)).warnings

@@ -185,7 +185,7 @@ def test_a_run_goes_on_with_the_next_back_end_and_says_so(phantom, tiny_bundle, 
     bundle = load_bundle(tiny_bundle)
     result = segment_case(phantom, bundle, Settings("cpu", seed=3), lambda *step: steps.append(step))
     assert [w for w in result.warnings if "openvino failed" in w and "computed by reference" in w]
-    assert result.provenance["backends"] == ["openvino", REFERENCE]
+    assert result.facts.backends == ("openvino", REFERENCE)
     done = [step[1] for step in steps if step[0] == "inference"]
     assert done == list(range(1, len(done) + 1))
     # The same random numbers before and after: nothing is lost, nothing is done with others.

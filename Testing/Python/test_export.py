@@ -16,6 +16,7 @@ from MSKSegmentLib.findings import warning
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.results import result_folder
 from MSKSegmentLib.results.tables import COLUMNS, write_measurements
+from MSKSegmentLib.run_facts import RunFacts
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def result():
     reports = make_reports(found, {4: 2.345678e-4}, None, 10)
     geometry = Geometry(size=(6, 5, 4), spacing=(1.0, 1.0, 2.0))
     findings = (warning("metal", "Metal was found."),)
-    return CaseResult(labels, geometry, reports, np.zeros((4, 5, 6), np.float32), findings, {"date": "today"})
+    return CaseResult(labels, geometry, reports, np.zeros((4, 5, 6), np.float32), findings, RunFacts(date="today"))
 
 
 def test_table_has_43_rows_and_the_promised_columns(result, tmp_path):

@@ -63,8 +63,8 @@ def test_segment_shows_progress_then_the_table_and_the_nodes(panel, ct):
     assert not ui.progressFrame.visible and ui.segmentButton.enabled and not ui.cancelButton.enabled
     case = panel.review.case
     assert ui.resultsTable.rowCount == 43 and case.nodes.ct is ct and case.nodes.uncertainty is not None
-    assert case.session.result.provenance["settings"]["height_m"] == 1.7
-    assert case.session.result.provenance["settings"]["passes"] == 2
+    assert case.session.result.facts.height_m == 1.7
+    assert case.session.result.facts.passes == 2
     assert not folder.exists(), "temporary files stay behind"
 
 

@@ -83,7 +83,7 @@ def test_a_preview_is_marked_everywhere_and_rates_nothing(thin, tiny_bundle, tmp
     assert main(command) == 0
     assert earlier_result(tmp_path, "out", scan, None) == out
     result, *_ = read_result(out)
-    assert not any("PREVIEW" in warning for warning in result.warnings) and result.provenance["preview"] is False
+    assert not any("PREVIEW" in warning for warning in result.warnings) and result.facts.preview is False
     assert not any("preview" in " ".join(report.reasons) for report in result.reports)
 
 

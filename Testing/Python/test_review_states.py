@@ -90,8 +90,8 @@ def test_next_flagged_goes_round_worst_first(session):
 def test_height_normalises_all_volumes_again(session, case):
     session.edit({"GMAX_right": mask_of(grown(case[0].labels, "GMAX_right"))})
     session.set_height(1.8)
-    assert session.height_m == 1.8 and session.result.provenance["settings"]["height_m"] == 1.8
-    assert case[0].provenance["settings"]["height_m"] == HEIGHT_M
+    assert session.height_m == 1.8 and session.result.facts.height_m == 1.8
+    assert case[0].facts.height_m == HEIGHT_M
     for reports in (session.result.reports, session.automatic.reports):
         found = [report.measurements for report in reports if report.measurements]
         assert all(m.volume_cc_per_m2 == pytest.approx(m.volume_cc / 1.8**2) for m in found)
@@ -127,8 +127,8 @@ def test_the_border_of_a_region_of_interest_still_cuts_after_an_edit(case):
     box = region_box(Region(tuple(bounds)), volume.geometry)
     labels = np.zeros_like(result.labels)
     labels[box.slices] = result.labels[box.slices]
-    facts = {**result.provenance, "settings": {"height_m": None, "region_lps_mm": bounds}}
-    session = ReviewSession(replace(result, labels=labels, provenance=facts), volume)
+    facts = replace(result.facts, height_m=None, region_lps_mm=tuple(bounds))
+    session = ReviewSession(replace(result, labels=labels, facts=facts), volume)
     session.edit({"RF_left": mask_of(grown(labels, "RF_left", 1) & (np.arange(len(labels)) >= 60)[:, None, None])})
     assert session.report("RF_left").measurements.truncated_by == ("inferior",)
     assert session.report("RF_left").reasons[1] == "cut by the field of view (inferior)"

@@ -15,6 +15,7 @@ from MSKSegmentLib.findings import warning  # noqa: E402
 from MSKSegmentLib.measurement import measure  # noqa: E402
 from MSKSegmentLib.review.masks import SegmentMask  # noqa: E402
 from MSKSegmentLib.review.session import ReviewSession  # noqa: E402
+from MSKSegmentLib.run_facts import RunFacts  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
     HeadlessApplication,
     add_case,
@@ -44,7 +45,7 @@ def measured_result(geometry, with_uncertainty=True):
         result,
         reports=reports,
         findings=(warning("quoted", "\"quoted\" <b>&amp; 100 %; it's"),),
-        provenance={"settings": {"height_m": 1.7}, "note": "日本語 | ~ ^"},
+        facts=RunFacts(height_m=1.7, record={"note": "日本語 | ~ ^"}),
     )
 
 
@@ -149,7 +150,7 @@ def test_a_new_case_holds_its_nodes_and_an_untouched_review():
         np.testing.assert_array_equal(array_of_image(case.uncertainty.GetImageData()), result.uncertainty)
         session = session_of(case)
         assert session.result.reports == result.reports
-        assert (session.result.warnings, session.result.provenance) == (result.warnings, result.provenance)
+        assert (session.result.warnings, session.result.facts) == (result.warnings, result.facts)
         assert session.history == ()
         store_session(case, session)
         assert case.automatic is None, "nothing was corrected"

@@ -1,0 +1,105 @@
+"""A CT made ready for the network, and the way back from there onto the CT's own grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from . import preview
+from .ct.checks import check_volume, refuse
+from .ct.cropping import Box, box_around
+from .ct.orientation import WorkingGrid, to_working_grid
+from .ct.region import Region, covering_box, region_box
+from .ct.volume import CTVolume, Geometry
+from .errors import InputError
+from .findings import Finding, warning
+
+
+@dataclass(frozen=True)
+class PreparedScan:
+    """The part of a CT that the network looks at.
+
+    `working` is the CT on its working grid, `box` the part of that grid to be looked at, `inside` the same part on the CT's
+    own grid: the region of interest, or all of it. Every `step`-th slice is looked at. `findings` are those of the reader and of
+    the checks.
+    """
+
+    working: WorkingGrid
+    box: Box
+    inside: Box
+    whole: bool
+    step: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def input_geometry(self) -> Geometry:
+        """The CT's own grid."""
+        return self.working.input_geometry
+
+    @cached_property
+    def body(self) -> CTVolume:
+        """The CT inside the box, contiguous: axes superior, posterior, left."""
+        volume = self.working.volume
+        hu = np.ascontiguousarray(volume.hu[self.box.slices])
+        return replace(volume, hu=hu, geometry=volume.geometry.cropped(self.box.start_xyz, self.box.size_xyz))
+
+    @property
+    def seen_geometry(self) -> Geometry:
+        """The grid of the slices that are looked at."""
+        return preview.coarse_geometry(self.body.geometry, self.step)
+
+    def labels_to_input(self, labels: np.ndarray) -> np.ndarray:
+        """A label map uint8 ``[z, y, x]`` on `seen_geometry` as one on the CT's own grid, 0 outside the box."""
+        return self._inside_alone(self.working.labels_to_input(self._pasted(labels)))
+
+    def scalars_to_input(self, scalars: np.ndarray) -> np.ndarray:
+        """A scalar map float32 ``[z, y, x]`` on `seen_geometry` as one on the CT's own grid, 0 outside the box."""
+        return self._inside_alone(self.working.scalars_to_input(self._pasted(scalars)))
+
+    def _pasted(self, array: np.ndarray) -> np.ndarray:
+        """The array inside the box of a whole grid of zeros; of a preview, which has every n-th slice, the nearest one."""
+        whole = np.zeros(self.working.volume.geometry.shape, array.dtype)
+        inside = whole[self.box.slices]
+        for k, source in enumerate(preview.stand_ins(len(inside), self.step)):
+            inside[k] = array[source]
+        return whole
+
+    def _inside_alone(self, array: np.ndarray) -> np.ndarray:
+        """Zeros outside the region: on an oblique scan the box on the working grid is a little larger than the tilted one."""
+        if self.whole or self.working.order is not None:
+            return array
+        kept = np.zeros_like(array)
+        kept[self.inside.slices] = array[self.inside.slices]
+        return kept
+
+
+def prepare_scan(volume: CTVolume, region: Region | None = None, as_preview: bool = False) -> PreparedScan:
+    """Bring a CT onto its working grid, check it, and find the body in it, or the part of the body inside a region of interest.
+
+    Raises:
+        InputError: the CT cannot be used, or the region holds no part of the body.
+    """
+    whole = Box((0, 0, 0), volume.geometry.size)
+    inside = whole if region is None else region_box(region, volume.geometry)
+    working = to_working_grid(volume)
+    findings = (*working.volume.findings, *refuse(check_volume(working.volume, lambda _: working.body)))
+    assert working.body is not None, "a CT without a body has been refused by the checks"
+    geometry = working.volume.geometry
+    box = box_around(working.body, geometry)
+    if region is not None:
+        around = covering_box(volume.geometry.cropped(inside.start_xyz, inside.size_xyz), geometry)
+        part = box.shared_with(around)
+        if part is None:
+            raise InputError("The region of interest holds no part of the body; move it, or run without a region.")
+        box = part
+        findings += (_region_finding(around, geometry),)
+    step = preview.slice_step(geometry) if as_preview else 1
+    return PreparedScan(working, box, inside, region is None, step, findings)
+
+
+def _region_finding(box: Box, geometry: Geometry) -> Finding:
+    x, y, z = (round(n * spacing) for n, spacing in zip(box.size_xyz, geometry.spacing, strict=True))
+    sentence = f"Only a region of interest of {x} x {y} x {z} mm was segmented; structures that its border cuts are marked as cut."
+    return warning("region", sentence)
