@@ -5,8 +5,8 @@
     python Tools/stored_run.py --compare before.json after.json
 
 One CT is run as it is, with permuted and flipped axes, and on an oblique grid; each whole and with a region of interest, in full
-and as a preview. Stored are the SHA-256 of labels and uncertainty and the volume and mean HU of every segment. Digests are comparable
-on one machine only: processors round differently.
+and as a preview. Stored are the SHA-256 of labels and uncertainty, the volume and mean HU of every segment, and its light. Digests
+can be compared on one machine only, since processors round differently.
 """
 
 from __future__ import annotations
