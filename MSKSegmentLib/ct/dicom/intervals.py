@@ -16,8 +16,10 @@ LARGEST_GAP_MM = 10.0
 # Intervals that differ by less are one: positions are rounded.
 SAME_INTERVAL = 0.1
 SAME_INTERVAL_MM = 0.05
+# Muscles are measured well with slices as far apart as this.
+COARSE_MM = 3.0
 # An interval that holds for this share of the gaps and for three in a row is that of a part of the scan.
-PART_SHARE, PART_RUN = 0.25, 3
+PART_SHARE, PART_RUN = 0.15, 3
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def check_missing(levels: np.ndarray) -> None:
     missing, places = 0, []
     for r, (start, end) in enumerate(runs):
         beside = [intervals[runs[n][0]] for n in (r - 1, r + 1) if 0 <= n < len(runs)]
-        if end - start > 2 or not beside or intervals[start] < 1.6 * max(beside):
+        # Where positions jitter, the gaps beside a large one are small.
+        around = float(np.median(intervals[max(0, start - 4) : end + 4]))
+        if end - start > 2 or not beside or intervals[start] < 1.6 * max(*beside, around):
             continue
         missing += sum(max(1, round(float(gap / max(beside))) - 1) for gap in intervals[start:end])
         places.append(f"after slice {start + 1}")
@@ -101,12 +105,13 @@ def regular_grid(levels: np.ndarray) -> RegularGrid:
 
 
 def prevailing_interval(intervals: np.ndarray) -> float:
-    """The interval in mm that holds for most of the scan; of several parts with intervals of their own, the finest.
+    """The interval in mm that holds for most of the scan's length.
 
-    `intervals` are the gaps between neighbouring slices in order, float ``[n]`` in mm. Single odd gaps have no say.
+    Where that is coarse and other parts of the scan are finer, the finest of these, so that no part loses what was seen
+    there. `intervals` are the gaps between neighbouring slices in order, float ``[n]`` in mm. Single odd gaps have no say.
     """
     left = np.ones(len(intervals), bool)
-    parts: list[float] = []
+    parts: list[tuple[float, float]] = []
     while left.any():
         candidates = intervals[left]
         near = np.abs(candidates[:, None] - candidates[None]) <= np.maximum(
@@ -116,9 +121,12 @@ def prevailing_interval(intervals: np.ndarray) -> float:
         members = left & (np.abs(intervals - center) <= _tolerance(center))
         run = max(len(part) for part in "".join("x" if m else " " for m in members).split())
         if run >= PART_RUN and members.mean() >= (PART_SHARE if parts else 0.0):
-            parts.append(float(np.median(intervals[members])))
+            parts.append((float(intervals[members].sum()), float(np.median(intervals[members]))))
         left &= ~members
-    return min(parts) if parts else float(intervals.mean())
+    if not parts:
+        return float(intervals.mean())
+    longest = max(parts)[1]
+    return longest if longest <= COARSE_MM else min(interval for _, interval in parts)
 
 
 def interpolate_slices(hu: np.ndarray, levels: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -148,14 +156,14 @@ def interval_findings(levels: np.ndarray, grid: RegularGrid) -> tuple[Finding, .
     between = (weights > 0) & (weights < 1)
     # Between slices that are no farther apart than usual, interpolating hardly blurs.
     coarse = between & (intervals[below] > 1.5 * grid.interval)
-    found = [
-        warning(
-            "mixed_intervals",
-            f"The slice interval varies from {intervals.min():.2f} to {intervals.max():.2f} mm; the scan was brought to "
-            f"{grid.interval:.2f} mm, for which {np.count_nonzero(between)} of {grid.count} slices were interpolated, and the "
-            "results are on these slices.",
-        )
-    ]
+    off = np.abs((levels - grid.first + 0.5 * grid.interval) % grid.interval - 0.5 * grid.interval)
+    unused = np.count_nonzero(off > 0.05 * grid.interval)
+    sentence = (
+        f"The slice interval varies from {intervals.min():.2f} to {intervals.max():.2f} mm; the scan was brought to "
+        f"{grid.interval:.2f} mm. {np.count_nonzero(between)} of its {grid.count} slices were interpolated for that, and {unused} "
+        "of the slices that were scanned lie between them."
+    )
+    found = [warning("mixed_intervals", sentence)]
     if coarse.mean() >= TOLD_SHARE:
         found.append(mostly_interpolated(float(coarse.mean())))
     return tuple(found)

@@ -103,19 +103,21 @@ def split_padding(hu: np.ndarray, padding: np.ndarray, certain: np.ndarray) -> t
     lost = padding & (certain | (hu < NO_TISSUE_BELOW_HU) | (hu > AIR_BELOW_HU))
     if not lost.any():
         return air, lost
-    pieces = ndimage.binary_opening(np.pad(lost, 1, mode="edge"), square)[1:-1, 1:-1]
-    return air, pieces & ~_reaching(pieces | air | (hu < OUTSIDE_HU))
+    enclosed = lost & ~_reaching(lost | air | (hu < OUTSIDE_HU))
+    return air, ndimage.binary_opening(enclosed, square) if enclosed.any() else enclosed
 
 
 def _reaching(mask: np.ndarray, corners: bool = False) -> np.ndarray:
     """The pieces of a mask ``[y, x]`` that touch the image's border, or hold one of its corners."""
     from scipy import ndimage
 
-    pieces, _ = ndimage.label(mask)
+    pieces, number = ndimage.label(mask)
     edges = (
         [pieces[:: len(pieces) - 1, :: pieces.shape[1] - 1].ravel()]
         if corners
         else [*pieces[[0, -1]], *pieces[:, [0, -1]].T]
     )
-    border = np.unique(np.concatenate(edges))
-    return np.isin(pieces, border[border > 0])
+    reaches = np.zeros(number + 1, bool)
+    reaches[np.concatenate(edges)] = True
+    reaches[0] = False
+    return reaches[pieces]

@@ -39,10 +39,11 @@ def slice_pixels(image: StoredImage) -> tuple[np.ndarray, PixelNotes]:
     padding, certain, refused = padding_mask(image)
     if refused:
         codes.add("padding_range")
-    layout = _fitting_layout(image, padding)
+    hu = image.hu(image.layout.values(image.cells))
+    layout = _fitting_layout(image, hu, padding)
     if layout != image.layout:
         codes.add("pixel_layout")
-    hu = image.hu(layout.values(image.cells))
+        hu = image.hu(layout.values(image.cells))
     unstated = unstated_padding(hu, padding)
     if unstated.any():
         codes.add("unstated_padding")
@@ -58,10 +59,9 @@ def slice_pixels(image: StoredImage) -> tuple[np.ndarray, PixelNotes]:
     return np.rint(np.clip(hu, limits.min, limits.max)).astype(np.int16), PixelNotes(inner, frozenset(codes))
 
 
-def _fitting_layout(image: StoredImage, padding: np.ndarray) -> Layout:
-    """The layout that makes sense of the cells: the stated one wherever its values are possible."""
+def _fitting_layout(image: StoredImage, hu: np.ndarray, padding: np.ndarray) -> Layout:
+    """The layout that makes sense of the cells: the stated one wherever its values, `hu`, are possible."""
     stated = image.layout
-    hu = image.hu(stated.values(image.cells))
     strange = ((hu < PLAUSIBLE_HU[0]) | (hu > PLAUSIBLE_HU[1])) & ~padding
     if stated.stored < stated.allocated and not image.overlay:
         # Bits beyond the stated ones extend the sign, or the statement is wrong.

@@ -42,11 +42,13 @@ class Layout:
         return (-(1 << (self.stored - 1)), (1 << (self.stored - 1)) - 1) if self.signed else (0, (1 << self.stored) - 1)
 
     def values(self, cells: np.ndarray) -> np.ndarray:
-        """Cells (unsigned integers of any shape) as int64 values."""
-        values = (cells.astype(np.int64) >> self.shift) & ((1 << self.stored) - 1)
-        return (
-            np.where(values >= 1 << (self.stored - 1), values - (1 << self.stored), values) if self.signed else values
-        )
+        """Cells (unsigned integers of any shape) as integers."""
+        if self.stored == self.allocated:
+            return cells.view(f"i{cells.itemsize}") if self.signed else cells
+        wide: Any = cells.astype(np.int32 if self.allocated < 32 else np.int64)
+        values = (wide >> self.shift) & ((1 << self.stored) - 1)
+        # The sign bit counts negative.
+        return (values ^ (1 << (self.stored - 1))) - (1 << (self.stored - 1)) if self.signed else values
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class StoredImage:
 
     def hu(self, values: Any) -> np.ndarray:
         """Stored values as HU, float64."""
-        return values * self.slope + self.intercept
+        return values * np.float64(self.slope) + self.intercept
 
 
 def read_stored(header: SliceHeader, slope: float, intercept: float) -> StoredImage:
