@@ -123,7 +123,7 @@ def review(options: argparse.Namespace) -> None:
             opened.click("#edit-toggle")
         if not options.all:
             return
-        # A server of its own: a second browser would have to wait until the first one's seat is free.
+        # A server of its own: a second browser would have to wait until the first one has closed the page.
         with server(copy) as address, page(LARGE, address) as opened:
             opened.wait_for_selector("#results-table tr[data-key]")
             opened.click(f"tr[data-key={MUSCLE}]")

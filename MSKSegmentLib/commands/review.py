@@ -53,8 +53,8 @@ def add_review(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
 
 def _review(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     require(*FOR_REVIEW, purpose="The review", extra="web")
-    from ..web.options import choose
-    from ..web.server import serve
+    from ..web.case.options import choose
+    from ..web.serving.server import serve
 
     if not 0 <= options.port <= _MOST_PORT:
         raise InputError(f"There is no port {options.port}; choose one from 1 to {_MOST_PORT}, or leave it out.")

@@ -17,8 +17,8 @@ from MSKSegmentLib.results.segmentation_file import ALL_SCORES_TAG, segment_tags
 from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.review.columns import NO_VALUE
 from MSKSegmentLib.review.rows import RowFilter, make_rows
-from MSKSegmentLib.web.pictures import histogram_chart
-from MSKSegmentLib.web.table import shown_rows
+from MSKSegmentLib.web.page.pictures import histogram_chart
+from MSKSegmentLib.web.page.table import shown_rows
 
 PERCENTAGES = ("fat_percent", "composite_percent", "lean_percent")
 BONES = {"PELVIS_right", "PELVIS_left", "FEMUR_right", "FEMUR_left", "SACRUM"}

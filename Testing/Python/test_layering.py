@@ -49,6 +49,8 @@ ORDER = (
     "commands",
     "__main__",
 )
+# The rooms of `web`, the lowest first.
+WEB_ROOMS = ("case", "views", "page", "serving")
 MODULES = tuple(path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py")
 
 
@@ -122,6 +124,21 @@ def test_no_module_imports_itself_in_a_circle():
     }
     graph |= {name: set() for name, path in names.items() if path.name == "__init__.py"}
     TopologicalSorter(graph).prepare()
+
+
+def test_rooms_of_the_browser_keep_their_order():
+    wrong, seen = [], set()
+    for path in MODULES:
+        if _layer(path) != "web" or path.parent == LIBRARY / "web":
+            continue
+        room = path.relative_to(LIBRARY).parts[1]
+        seen.add(room)
+        for module, _ in _imports(path):
+            other = module.removeprefix("MSKSegmentLib.web.").split(".")[0] if module.startswith("MSKSegmentLib.web.") else room
+            if WEB_ROOMS.index(other) > WEB_ROOMS.index(room):
+                wrong.append(f"{_name(path)} imports {module} from a room above its own")
+    assert seen == set(WEB_ROOMS)
+    assert not wrong, "\n".join(wrong)
 
 
 def test_scene_never_touches_the_application():

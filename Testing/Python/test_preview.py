@@ -78,7 +78,7 @@ def test_a_preview_is_marked_everywhere_and_rates_nothing(thin, tiny_bundle, tmp
     assert found and all("preview" in report.reasons[0] for report in result.reports)
     assert all(report.predicted_dice is None and report.dice_interval is None for report in result.reports)
     # Nobody gets it for a full result, and the full run takes its place.
-    earlier_result = pytest.importorskip("MSKSegmentLib.web.opening").earlier_result
+    earlier_result = pytest.importorskip("MSKSegmentLib.web.case.opening").earlier_result
     assert earlier_result(tmp_path, "out", scan, None) is None
     assert main(command) == 0
     assert earlier_result(tmp_path, "out", scan, None) == out

@@ -102,7 +102,7 @@ def test_only_the_programs_own_folders_are_served(serve, tmp_path, case):
     folders = json.loads(next(line for line in server.lines if line.startswith("ROUTES ")).removeprefix("ROUTES "))
     assert len(folders) >= 2
     for folder in folders.values():
-        assert "site-packages" in folder or folder == str(ROOT / "MSKSegmentLib" / "web" / "static")
+        assert "site-packages" in folder or folder == str(ROOT / "MSKSegmentLib" / "web" / "page" / "static")
 
 
 def test_no_path_leads_to_other_files(serve, tmp_path, case):

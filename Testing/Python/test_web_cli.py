@@ -12,7 +12,7 @@ from web_cases import make_case
 from web_process import REAL, ROOT, Client, Server, run
 
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.web.options import Target, choose, kind_of_target
+from MSKSegmentLib.web.case.options import Target, choose, kind_of_target
 
 
 def review(*arguments, cwd=None):
@@ -78,7 +78,7 @@ def test_a_result_needs_its_own_ct(tmp_path, phantom, phantom_file):
 def test_another_ct_is_refused_even_on_the_same_grid(tmp_path, phantom):
     import SimpleITK as sitk
 
-    from MSKSegmentLib.web.opening import open_result
+    from MSKSegmentLib.web.case.opening import open_result
 
     lonely = make_case(tmp_path / "lonely", phantom, keep_ct=False)
     other = tmp_path / "other.nrrd"

@@ -29,7 +29,7 @@ class Bench:
 
     def __init__(self, app, geometry):
         from MSKSegmentLib.scene import add_ct, add_segmentation
-        from MSKSegmentLib.web.editing import Editing, ToolSettings
+        from MSKSegmentLib.web.views.editing import Editing, ToolSettings
 
         self.app = app
         self.session = make_session(geometry)
@@ -46,7 +46,7 @@ class Bench:
         """Views would draw here."""
 
     def use(self, key, tool, **settings):
-        from MSKSegmentLib.web.editing import ToolSettings
+        from MSKSegmentLib.web.views.editing import ToolSettings
 
         self.editing.choose(key)
         self.editing.activate(tool, ToolSettings(**{**SETTINGS, **settings}))

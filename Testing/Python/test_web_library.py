@@ -6,7 +6,7 @@ import pytest
 
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.case_result import Light
-from MSKSegmentLib.web.library import claim_folder, find_result, list_results, safe_name
+from MSKSegmentLib.web.case.result_list import claim_folder, find_result, list_results, safe_name
 
 
 def make_result(folder, *entries, date="2026-05-04T10:00:00+00:00"):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from MSKSegmentLib.web.lock import LOCK, ReviewLock
+from MSKSegmentLib.web.case.lock import LOCK, ReviewLock
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from MSKSegmentLib.web.lock import ReviewLock
+from MSKSegmentLib.web.case.lock import ReviewLock
 lock = ReviewLock(Path(sys.argv[1]), sys.argv[2])
 print("held" if lock.held else lock.reason, flush=True)
 time.sleep(60)

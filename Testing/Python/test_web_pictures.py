@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from scene_cases import GEOMETRIES, make_labels
 from web_sessions import make_session
 
-from MSKSegmentLib.web.pictures import histogram_chart, thumbnail
+from MSKSegmentLib.web.page.pictures import histogram_chart, thumbnail
 
 PX_PER_MM = 167 / 90  # the least width that a thumbnail shows
 

@@ -34,20 +34,20 @@ def test_an_upload_is_segmented_and_opened(serve, tmp_path, phantom, tiny_bundle
 
     async def follow():
         client = await Client.open(server)
-        assert client.desk["page"] == "start" and client.desk["results"] == []
+        assert client.service["page"] == "start" and client.service["results"] == []
         loop = asyncio.get_running_loop()
         sending = loop.run_in_executor(None, server.upload, "Hüfte%20links.nii.gz".replace("ü", "%C3%BC"), content)
         seen = []
-        await client.wait(lambda c: seen.append(c.desk) or c.desk["page"] == "case")
+        await client.wait(lambda c: seen.append(c.service) or c.service["page"] == "case")
         assert await sending == (200, {"ok": True, "sentence": "Hüfte links.nii.gz has arrived."})
-        percents = [desk["progress"][1] for desk in seen if desk["page"] == "running"]
+        percents = [service["progress"][1] for service in seen if service["page"] == "running"]
         assert len(set(percents)) >= 3 and percents == sorted(percents) and percents[-1] <= 100
-        assert client.desk["opened"] == "Hüfte_links" and client.desk["read_only"] == ""
+        assert client.service["opened"] == "Hüfte_links" and client.service["read_only"] == ""
         await client.trigger("to_list")
-        desk = await client.on_page("list")
-        assert [name for name, _ in desk["results"]] == ["Hüfte_links"] and desk["opened"] is None
+        service = await client.on_page("list")
+        assert [name for name, _ in service["results"]] == ["Hüfte_links"] and service["opened"] is None
         await client.trigger("open", "../case")
-        await client.wait(lambda c: "no longer there" in (c.desk["problem"] or ""))
+        await client.wait(lambda c: "no longer there" in (c.service["problem"] or ""))
         await client.trigger("open", "Hüfte_links")
         await client.on_page("case")
 
@@ -68,10 +68,10 @@ def test_wrong_files_are_refused_in_words(serve, tmp_path, name, content, words)
         client = await Client.open(server)
         status, reply = await asyncio.get_running_loop().run_in_executor(None, server.upload, name, content)
         assert status == 422 and words in reply["sentence"]
-        desk = await client.wait(lambda c: c.desk["problem"])
-        assert desk["problem"] == reply["sentence"] and desk["page"] == "start" and desk["upload"] is None
+        service = await client.wait(lambda c: c.service["problem"])
+        assert service["problem"] == reply["sentence"] and service["page"] == "start" and service["upload"] is None
         await client.trigger("dismiss")
-        await client.wait(lambda c: c.desk["problem"] is None)
+        await client.wait(lambda c: c.service["problem"] is None)
 
     run(follow())
     assert not any(path.is_file() for path in (tmp_path / "results").rglob("*"))
@@ -86,9 +86,9 @@ def test_a_scan_that_cannot_be_segmented_is_said_by_the_engine(serve, tmp_path, 
         client = await Client.open(server)
         content = (tmp_path / "air.nrrd").read_bytes()
         await asyncio.get_running_loop().run_in_executor(None, server.upload, "air.nrrd", content)
-        desk = await client.wait(lambda c: c.desk["problem"])
-        assert desk["page"] == "start" and desk["problem"].endswith(".")
-        assert str(tmp_path) not in (desk["problem"] + desk["details"])
+        service = await client.wait(lambda c: c.service["problem"])
+        assert service["page"] == "start" and service["problem"].endswith(".")
+        assert str(tmp_path) not in (service["problem"] + service["details"])
 
     run(follow())
     assert [path.name for path in (tmp_path / "results").iterdir()] == [".uploads"]
@@ -156,14 +156,14 @@ def test_a_scan_that_was_segmented_before_is_opened_as_it_was_left(serve, tmp_pa
 
     async def follow():
         client = await Client.open(server)
-        desk = await client.on_page("case")
+        service = await client.on_page("case")
         await client.trigger("accept", "VLVI_left")
         await client.call("trame.state.get")
-        return desk
+        return service
 
-    desk = run(follow())
+    service = run(follow())
     assert (
-        desk["opened"] == "phantom" and desk["notice"] == "This scan was segmented before; its result has been opened."
+        service["opened"] == "phantom" and service["notice"] == "This scan was segmented before; its result has been opened."
     )
     server.stop()
     assert [event.what for event in read_case(made).history] == ["accepted"]
@@ -180,7 +180,7 @@ def _children(server):
 
 
 async def _until_segmenting(client):
-    await client.wait(lambda c: c.desk["progress"] and "slice" in c.desk["progress"][0])
+    await client.wait(lambda c: c.service["progress"] and "slice" in c.service["progress"][0])
 
 
 def test_cancelling_ends_the_run_and_leaves_nothing(serve, tmp_path, tiny_bundle):
@@ -192,8 +192,8 @@ def test_cancelling_ends_the_run_and_leaves_nothing(serve, tmp_path, tiny_bundle
         children = _children(server)
         assert children
         await client.trigger("cancel")
-        desk = await client.on_page("start")
-        assert desk["notice"] == "The run was cancelled; nothing was written." and desk["problem"] is None
+        service = await client.on_page("start")
+        assert service["notice"] == "The run was cancelled; nothing was written." and service["problem"] is None
         assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
     run(cancel())
@@ -236,14 +236,14 @@ def test_results_in_a_folder_are_listed_worst_first(serve, tmp_path, phantom):
 
     async def follow():
         client = await Client.open(server)
-        desk = await client.on_page("list")
-        assert desk["results"] == [["bad", "1 failed, 1 inaccurate, 2 not rated"], ["good", "2 good, 2 not rated"]]
+        service = await client.on_page("list")
+        assert service["results"] == [["bad", "1 failed, 1 inaccurate, 2 not rated"], ["good", "2 good, 2 not rated"]]
         await client.trigger("open", "bad")
         await client.on_page("case")
         await client.trigger("accept", KEYS[0])
         await client.trigger("to_list")
-        desk = await client.on_page("list")
-        assert desk["results"][0] == ["bad", "1 inaccurate, 2 not rated, 1 accepted"]
+        service = await client.on_page("list")
+        assert service["results"][0] == ["bad", "1 inaccurate, 2 not rated, 1 accepted"]
 
     run(follow())
     assert not (tmp_path / "elsewhere").exists()

@@ -46,9 +46,9 @@ def test_a_killed_server_loses_nothing_that_was_answered(serve, tmp_path, case):
     assert (stored.result.labels[2:6, 2:6, 2:6] == 21).all() and (stored.result.labels[2:6, 2:6, 8:12] == 21).all()
     assert np.array_equal(stored.automatic.labels, before)
     again = serve(tmp_path / "results", case, "--quiet-s", "0.2")
-    desk = run(opened(again, again.cookie()))
-    assert desk["rows"]["VLVI_right"].startswith("edited") and desk["rows"]["FEMUR_left"].startswith("accepted")
-    assert desk["events"] == 2 and desk["read_only"] == ""
+    service = run(opened(again, again.cookie()))
+    assert service["rows"]["VLVI_right"].startswith("edited") and service["rows"]["FEMUR_left"].startswith("accepted")
+    assert service["events"] == 2 and service["read_only"] == ""
     labels = stored.result.labels
     assert soon(lambda: np.array_equal(read_labels(case / "segmentation.seg.nrrd")[0], labels)), (
         "the file follows by itself"
@@ -117,8 +117,8 @@ def test_a_full_drive_is_said_and_the_change_is_saved_later(serve, tmp_path, cas
         # No file can be replaced by a folder: the save fails as on a drive that refuses.
         (case / "review.npz").mkdir()
         await client.trigger("draw", "VLVI_right", [2, 2, 2], 4)
-        desk = await client.wait(lambda c: c.desk["problem"])
-        assert desk["problem"].endswith("Until then it is kept on this page only, and saving is tried again.")
+        service = await client.wait(lambda c: c.service["problem"])
+        assert service["problem"].endswith("Until then it is kept on this page only, and saving is tried again.")
         (case / "review.npz").rmdir()
 
     run(draw())
@@ -136,8 +136,8 @@ def test_a_result_that_is_replaced_while_open_is_not_mixed_with_the_new_one(serv
         make_case(case, phantom, ("green",))
         before = {path.name: path.read_bytes() for path in case.iterdir()}
         await client.trigger("draw", "VLVI_right", [2, 2, 2], 4)
-        desk = await client.wait(lambda c: c.desk["problem"])
-        assert desk["problem"].startswith("Read-only: another run has replaced this result while it was open")
+        service = await client.wait(lambda c: c.service["problem"])
+        assert service["problem"].startswith("Read-only: another run has replaced this result while it was open")
         return before
 
     before = run(draw())

@@ -5,7 +5,7 @@ import pytest
 from scene_cases import GEOMETRIES
 
 from MSKSegmentLib.ct.cropping import Box
-from MSKSegmentLib.web.strokes import box_of_bounds, widened
+from MSKSegmentLib.web.views.strokes import box_of_bounds, widened
 
 MIDDLE = (20, 15, 7)
 

@@ -10,8 +10,8 @@ from web_sessions import make_session
 
 from MSKSegmentLib.case_result import HistoryEvent, ReviewState
 from MSKSegmentLib.review import COLUMNS, RowFilter, make_rows, worst_first
-from MSKSegmentLib.web import table
-from MSKSegmentLib.web.state import initial_state
+from MSKSegmentLib.web.page import table
+from MSKSegmentLib.web.page.state import initial_state
 
 
 @pytest.fixture

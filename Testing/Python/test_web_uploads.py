@@ -17,9 +17,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from MSKSegmentLib.ct import read_ct
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.web import uploads
-from MSKSegmentLib.web.lock import LOCK
-from MSKSegmentLib.web.uploads import Upload, shown_name
+from MSKSegmentLib.web.case import uploads
+from MSKSegmentLib.web.case.lock import LOCK
+from MSKSegmentLib.web.case.uploads import Upload, shown_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "nobody may read this\n" * 400
@@ -268,7 +268,7 @@ def test_leftovers_of_a_killed_server_are_removed_and_running_uploads_stay(tmp_p
     code = f"""
 import os
 from pathlib import Path
-from MSKSegmentLib.web.uploads import Upload
+from MSKSegmentLib.web.case.uploads import Upload
 upload = Upload(Path({str(tmp_path)!r}), "a.nii", 10, 1 << 20)
 upload.write(b"x")
 os._exit(9)

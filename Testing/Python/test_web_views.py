@@ -47,9 +47,9 @@ def shown():
     import slicer
     from trame.app import get_server
 
-    from MSKSegmentLib.web.case import CaseScene
-    from MSKSegmentLib.web.state import initial_state
-    from MSKSegmentLib.web.views import Views
+    from MSKSegmentLib.web.page.state import initial_state
+    from MSKSegmentLib.web.views.case_scene import CaseScene
+    from MSKSegmentLib.web.views.four_views import Views
 
     async def make():
         server = get_server("views", client_type="vue3")

@@ -15,60 +15,61 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from MSKSegmentLib.ct.cropping import Box
 from MSKSegmentLib.errors import MSKSegmentError
 from MSKSegmentLib.review import SegmentMask
-from MSKSegmentLib.web import opening, seats
-from MSKSegmentLib.web.options import choose
-from MSKSegmentLib.web.server import serve
+from MSKSegmentLib.web.case import opening
+from MSKSegmentLib.web.case.options import choose
+from MSKSegmentLib.web.serving import active_browser
+from MSKSegmentLib.web.serving.server import serve
 
-seats.GRACE_S = 1.0
+active_browser.GRACE_S = 1.0
 
 
 class PlainPage:
-    """Shows the desk's state as JSON; its triggers do what buttons do."""
+    """Shows the service's state as JSON; its triggers do what buttons do."""
 
-    def __init__(self, server, desk):
+    def __init__(self, server, service):
         from trame.ui.html import DivLayout
         from trame.widgets import html
 
-        self._server, self._desk = server, desk
-        server.state.desk, server.state.count = "", 0
+        self._server, self._service = server, service
+        server.state.service, server.state.count = "", 0
         for name in ("open", "open_sample", "cancel", "to_list", "dismiss"):
-            server.trigger(name)(getattr(desk, name))
+            server.trigger(name)(getattr(service, name))
         server.trigger("draw")(self.draw)
-        server.trigger("revert")(lambda key: desk.opened.session.revert(key))
-        server.trigger("accept")(lambda key: desk.opened.session.accept(key))
+        server.trigger("revert")(lambda key: service.opened.session.revert(key))
+        server.trigger("accept")(lambda key: service.opened.session.accept(key))
         server.controller.on_server_bind.add(self.print_routes)
         with DivLayout(server):
-            html.Div("{{ desk }}", id="desk")
+            html.Div("{{ service }}", id="service")
             html.Div("{{ watching }}", id="watching")
             html.Div("{{ count }}", id="count")
             html.Button("count", id="plus", click="count = count + 1")
             chosen = "utils.get('mskseg').upload($event.target.files[0]); $event.target.value = ''"
             html.Input(type="file", id="upload-file", change=chosen)
-        desk.subscribe(self.show)
+        service.subscribe(self.show)
         self.show()
 
     def show(self):
-        """Put the desk's state on the page."""
-        desk = self._desk
+        """Put the service's state on the page."""
+        service = self._service
         shown = {
-            "page": desk.page,
-            "progress": desk.progress and [desk.progress.message, desk.progress.percent, desk.progress.eta],
-            "upload": desk.upload and [desk.upload.name, desk.upload.percent],
-            "problem": desk.problem and desk.problem.sentence,
-            "details": desk.problem and desk.problem.details,
-            "notice": desk.notice,
-            "opened": desk.opened and desk.opened.name,
-            "read_only": desk.opened and desk.opened.read_only,
-            "results": [[result.name, result.text] for result in desk.results()],
-            "rows": desk.opened and {row.key: row.state_text for row in desk.opened.session.rows() if row.found},
-            "events": desk.opened and len(desk.opened.session.history),
+            "page": service.page,
+            "progress": service.progress and [service.progress.message, service.progress.percent, service.progress.eta],
+            "upload": service.upload and [service.upload.name, service.upload.percent],
+            "problem": service.problem and service.problem.sentence,
+            "details": service.problem and service.problem.details,
+            "notice": service.notice,
+            "opened": service.opened and service.opened.name,
+            "read_only": service.opened and service.opened.read_only,
+            "results": [[result.name, result.text] for result in service.results()],
+            "rows": service.opened and {row.key: row.state_text for row in service.opened.session.rows() if row.found},
+            "events": service.opened and len(service.opened.session.history),
         }
         with self._server.state as state:
-            state.desk = json.dumps(shown, ensure_ascii=False)
+            state.service = json.dumps(shown, ensure_ascii=False)
 
     def draw(self, key, corner, size):
         """A brush of `size` voxels at `corner` x, y, z, as one stroke of that segment."""
-        session = self._desk.opened.session
+        session = self._service.opened.session
         start, extent = np.array(corner), np.full(3, size)
         box = Box(tuple(int(v) for v in start), tuple(int(v) for v in extent))
         old = session.mask(key)
@@ -83,7 +84,7 @@ class PlainPage:
         print("ROUTES " + json.dumps({str(route): str(folder) for route, folder in folders.items()}), flush=True)
 
     def close(self):
-        """Nothing to save: the desk has saved."""
+        """Nothing to save: the service has saved."""
         print("PAGE CLOSED", flush=True)
 
 

@@ -133,7 +133,7 @@ def soon(condition, wait_s=20):
 
 
 async def opened(server, cookie):
-    """What the plain page tells of the desk when the result is open, in a new window of the cookie's browser."""
+    """What the plain page tells of the service when the result is open, in a new window of the cookie's browser."""
     client = await Client.open(server, cookie)
     return await client.on_page("case")
 
@@ -181,25 +181,25 @@ class Client:
         return await self.call("trame.trigger", name, list(arguments), {})
 
     async def wait(self, condition, wait_s=60):
-        """Receive until the state fulfils `condition`, and return what the plain page tells of the desk."""
+        """Receive until the state fulfils `condition`, and return what the plain page tells of the service."""
         end = time.monotonic() + wait_s
         while not condition(self):
             left = end - time.monotonic()
-            assert left > 0, f"waited {wait_s} s; the state is {self.state.get('desk')}"
+            assert left > 0, f"waited {wait_s} s; the state is {self.state.get('service')}"
             try:
                 await self._receive(left)
             except (TimeoutError, asyncio.TimeoutError):
                 continue
-        return self.desk if "desk" in self.state else None
+        return self.service if "service" in self.state else None
 
     @property
-    def desk(self):
+    def service(self):
         """The plain page's state."""
-        return json.loads(self.state["desk"])
+        return json.loads(self.state["service"])
 
     async def on_page(self, page, wait_s=60):
-        """Wait until the desk shows a page."""
-        return await self.wait(lambda client: client.desk["page"] == page, wait_s)
+        """Wait until the service shows a page."""
+        return await self.wait(lambda client: client.service["page"] == page, wait_s)
 
     async def close(self):
         """Close the window."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..anatomy import segments
-from ..case_result import Light, ReviewState
-from ..review.history import HistoryEvent
-from ..review.rows import Row, RowFilter, sorted_by, worst_first
+from ...anatomy import segments
+from ...case_result import Light, ReviewState
+from ...review.history import HistoryEvent
+from ...review.rows import Row, RowFilter, sorted_by, worst_first
 
 _COLORS = {segment.key: "rgb({} {} {})".format(*segment.color) for segment in segments()}
 NAMES = {segment.key: segment.name for segment in segments()}

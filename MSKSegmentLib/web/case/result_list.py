@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..case_result import Light, ReviewState
-from ..errors import InputError
-from ..results.result_folder import FORMAT, RESULT
-from ..run_facts import facts_from_json
+from ...case_result import Light, ReviewState
+from ...errors import InputError
+from ...results.result_folder import FORMAT, RESULT
+from ...run_facts import facts_from_json
 
 # A list that nobody reads to its end should not take minutes to make.
 MOST_RESULTS = 2000

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ct.cropping import Box
-from ..ct.volume import Geometry
+from ...ct.cropping import Box
+from ...ct.volume import Geometry
 
 if TYPE_CHECKING:
     import vtk

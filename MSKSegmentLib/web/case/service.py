@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine import SegmentRequest
-from ..errors import Cancelled, InstallationError, MSKSegmentError
-from ..resources import resource_file
-from ..review.redaction import redacted
-from .library import ListedResult, claim_folder, find_result, is_result, list_results, safe_name
+from ...engine import SegmentRequest
+from ...errors import Cancelled, InstallationError, MSKSegmentError
+from ...resources import resource_file
+from ...review.redaction import redacted
 from .opening import Opened, earlier_result, open_result
 from .options import ReviewOptions, Target
+from .result_list import ListedResult, claim_folder, find_result, is_result, list_results, safe_name
 from .run import Progress, Segmentation
 from .uploads import ArrivedCT, Upload, UploadProgress, remove_leftovers
 
@@ -40,7 +40,7 @@ class Problem:
     details: str = ""
 
 
-class Desk:
+class ReviewService:
     """The state of one server, see the module. `page` is start, list, running, opening, case or closing."""
 
     def __init__(self, options: ReviewOptions) -> None:

@@ -6,8 +6,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from ..ct.dicom.headers import MOST_FILES
-from ..errors import InputError
+from ...ct.dicom.headers import MOST_FILES
+from ...errors import InputError
 
 _CHUNK_BYTES = 1 << 20
 # Files without the preamble begin with their first group at once.

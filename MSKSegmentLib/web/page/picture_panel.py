@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..ct.volume import Vector
-from ..review import ReviewSession
-from .state import WINDOWS
+from ...ct.volume import Vector
+from ...review import ReviewSession
+from ..views.four_views import WINDOWS
 
 if TYPE_CHECKING:
-    from .case import CaseScene
-    from .views import Views
+    from ..views.case_scene import CaseScene
+    from ..views.four_views import Views
 
 _LOG = logging.getLogger(__name__)
 # The 3D view follows when the numbers and the slices are on their way to the page.
@@ -54,10 +54,10 @@ class PicturePanel:
         if self.views is None:
             # Closing the case meanwhile ends the waiting, not the loading.
             await asyncio.shield(self.preload())
-            from .views import Views
+            from ..views.four_views import Views
 
             self.views = Views(self._server)
-        from .case import CaseScene
+        from ..views.case_scene import CaseScene
 
         self.scene, self._session, self._close_up = CaseScene(self.views, session), session, None
         with self._state as state:
@@ -150,7 +150,7 @@ class PicturePanel:
     def _show_overlay(self) -> None:
         if self.scene is None:
             return
-        from ..scene.uncertainty import uncertainty_colors
+        from ...scene.uncertainty import uncertainty_colors
 
         on = self._state.overlay_on and self._state.overlay_possible
         top = self.scene.show_uncertainty(self._state.overlay_opacity / 100 if on else 0.0)
@@ -207,8 +207,8 @@ class PicturePanel:
 
 def density_bands() -> list[dict[str, str]]:
     """The colours of the density rendering for its key."""
-    from ..measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
-    from ..scene.density import density_look
+    from ...measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
+    from ...scene.density import density_look
 
     look = density_look()
     texts = {

@@ -1,4 +1,4 @@
-"""The page's logic: what the desk says is shown, and what is clicked is done."""
+"""The page's logic: what the service says is shown, and what is clicked is done."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import logging
 import traceback
 from typing import Any
 
-from ..review.redaction import redacted
+from ...review.redaction import redacted
+from ..case.opening import Opened
+from ..case.service import ReviewService
 from .case_page import CasePage
-from .desk import Desk
-from .opening import Opened
-from .page import build_page
+from .markup import build_page
 from .state import STAGES, initial_state
 
 _LOG = logging.getLogger(__name__)
@@ -21,25 +21,25 @@ PRELOAD_AFTER_S = 1.0
 class ReviewApp:
     """The page of one server. Everything heavy is imported when the first result is opened."""
 
-    def __init__(self, server: Any, desk: Desk) -> None:
+    def __init__(self, server: Any, service: ReviewService) -> None:
         self._server = server
-        self._desk = desk
+        self._service = service
         self._state = server.state
         self._state.update(initial_state())
         self._case = CasePage(server)
         self._opening: asyncio.Task[None] | None = None
         self._shown: Any = None
         triggers = {
-            "open_sample": desk.open_sample,
-            "open_result": desk.open,
-            "cancel": desk.cancel,
-            "dismiss": desk.dismiss,
-            "close_case": desk.to_list,
+            "open_sample": service.open_sample,
+            "open_result": service.open,
+            "cancel": service.cancel,
+            "dismiss": service.dismiss,
+            "close_case": service.to_list,
         }
         for name, action in triggers.items():
             server.controller.trigger(name)(action)
         build_page(server)
-        self._unsubscribe = desk.subscribe(self._show)
+        self._unsubscribe = service.subscribe(self._show)
         self._show()
         # By the time that somebody has chosen a scan, what draws it is loaded.
         self._preloading = asyncio.get_running_loop().call_later(PRELOAD_AFTER_S, self._case.pictures.preload)
@@ -51,27 +51,27 @@ class ReviewApp:
         self._case.close()
 
     def _show(self) -> None:
-        desk = self._desk
-        if desk.opened is not self._shown:
-            self._shown = desk.opened
+        service = self._service
+        if service.opened is not self._shown:
+            self._shown = service.opened
             if self._opening:
                 self._opening.cancel()
             self._case.leave()
-            if desk.opened is not None:
-                self._opening = asyncio.get_running_loop().create_task(self._open(desk.opened))
-        ready = desk.opened is None or self._case.opened is desk.opened
+            if service.opened is not None:
+                self._opening = asyncio.get_running_loop().create_task(self._open(service.opened))
+        ready = service.opened is None or self._case.opened is service.opened
         with self._state as state:
-            state.view_page = desk.page if ready else "opening"
-            state.problem = desk.problem.sentence if desk.problem else ""
-            state.problem_details = desk.problem.details if desk.problem else ""
-            state.notice = desk.notice
-            state.can_upload, state.can_list = desk.can_upload, desk.can_list
-            state.sample_available = desk.sample_available
-            state.upload_limit = _size(desk.max_upload_bytes)
-            state.upload_name = desk.upload.name if desk.upload else ""
-            state.upload_percent = desk.upload.percent if desk.upload else 0.0
+            state.view_page = service.page if ready else "opening"
+            state.problem = service.problem.sentence if service.problem else ""
+            state.problem_details = service.problem.details if service.problem else ""
+            state.notice = service.notice
+            state.can_upload, state.can_list = service.can_upload, service.can_list
+            state.sample_available = service.sample_available
+            state.upload_limit = _size(service.max_upload_bytes)
+            state.upload_name = service.upload.name if service.upload else ""
+            state.upload_percent = service.upload.percent if service.upload else 0.0
             self._show_progress(state)
-            if desk.page in ("start", "list"):
+            if service.page in ("start", "list"):
                 self._show_results(state)
 
     async def _open(self, opened: Opened) -> None:
@@ -86,7 +86,7 @@ class ReviewApp:
             self._show()
 
     def _show_progress(self, state: Any) -> None:
-        progress = self._desk.progress
+        progress = self._service.progress
         if progress is None:
             return
         state.run_message, state.run_percent, state.run_eta = progress.message, progress.percent, progress.eta
@@ -98,7 +98,7 @@ class ReviewApp:
         ]
 
     def _show_results(self, state: Any) -> None:
-        if self._desk.can_list:
+        if self._service.can_list:
             state.results = [
                 {
                     "name": result.name,
@@ -108,7 +108,7 @@ class ReviewApp:
                     "date": result.date,
                     "problem": result.problem,
                 }
-                for result in self._desk.results()
+                for result in self._service.results()
             ]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from ..errors import MSKSegmentError
-from ..review import ReviewSession, RowFilter
+from ...errors import MSKSegmentError
+from ...review import ReviewSession, RowFilter
+from ..case.opening import Opened
 from . import table
-from .opening import Opened
 from .picture_panel import PicturePanel
 from .pictures import histogram_chart, thumbnail
 from .tool_panel import ToolPanel

@@ -32,7 +32,7 @@ _HEADERS = {
 _PAGES = ("/", "/index.html")
 
 
-class Gate:
+class AccessControl:
     """Checks every request of one server. The token comes with the address once and then as a cookie.
 
     The cookie also carries a random mark of the browser, by which two people at one server are told apart.

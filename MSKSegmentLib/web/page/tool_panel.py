@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MSKSegmentError
-from ..review import ReviewSession
+from ...errors import MSKSegmentError
+from ...review import ReviewSession
 from .picture_panel import PicturePanel
 
 if TYPE_CHECKING:
-    from .editing import Editing, ToolSettings
+    from ..views.editing import Editing, ToolSettings
 
 _SETTINGS = (
     "brush_mm",
@@ -52,7 +52,7 @@ class ToolPanel:
 
     def open(self, session: ReviewSession, read_only: bool) -> None:
         """A case is in the views."""
-        from .editing import Editing
+        from ..views.editing import Editing
 
         scene = self._pictures.scene
         assert self._pictures.views and scene, "the views are made before the tools"
@@ -149,7 +149,7 @@ class ToolPanel:
             return
 
     def _settings(self) -> ToolSettings:
-        from .editing import ToolSettings
+        from ..views.editing import ToolSettings
 
         values = {name: self._state[name] for name in _SETTINGS}
         for name, value in values.items():

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import segments
-from ..ct.orientation import axis_order
-from ..review import Histogram, ReviewSession, WorstSlice
-from .state import WINDOWS
+from ...anatomy import segments
+from ...ct.orientation import axis_order
+from ...review import Histogram, ReviewSession, WorstSlice
+from ..views.four_views import WINDOWS
 
 _COLORS = {segment.key: segment.color for segment in segments()}
 _LABELS = {segment.key: segment.label for segment in segments()}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..engine import EngineEvent, EngineRun, SegmentRequest
+from ...engine import EngineEvent, EngineRun, SegmentRequest
 
 POLL_S = 0.2
 # Where each stage begins on a bar of 100, by what it takes on a CPU: nearly all of a run is inference.

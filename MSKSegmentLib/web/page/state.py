@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..review.columns import COLUMNS
+from ...review.columns import COLUMNS
+from ..views.four_views import WINDOWS
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
 _NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "state"}
@@ -23,11 +24,6 @@ STAGES = {
     "segmentation": "Sides",
     "measurement": "Measuring",
     "writing": "Writing",
-}
-
-WINDOWS: dict[str, tuple[str, float, float]] = {
-    "soft": ("Soft tissue", 400.0, 40.0),
-    "bone": ("Bone", 1800.0, 400.0),
 }
 
 KEYS = {
@@ -53,14 +49,14 @@ def initial_state(dark: bool = False) -> dict[str, Any]:
     return {
         "theme": "dark" if dark else "light",
         "watching": "",
-        **_desk(),
+        **_start(),
         **_case(),
         **_views(),
         **_editing(),
     }
 
 
-def _desk() -> dict[str, Any]:
+def _start() -> dict[str, Any]:
     return {
         "view_page": "start",
         "problem": "",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..anatomy import segments
-from ..review import ReviewSession
-from ..review.masks import union_box
-from ..scene import (
+from ...anatomy import segments
+from ...review import ReviewSession
+from ...review.masks import union_box
+from ...scene import (
     add_ct,
     add_segmentation,
     add_uncertainty,
@@ -17,9 +17,9 @@ from ..scene import (
     show_density,
     show_only_3d,
 )
-from ..scene.navigation import Bounds
-from ..scene.surfaces import surface_node
-from .views import Views, set_window
+from ...scene.navigation import Bounds
+from ...scene.surfaces import surface_node
+from .four_views import Views, set_window
 
 # The selected segment stands out; the others stay to be seen against.
 _SELECTED_FILL, _OTHER_FILL = 1.0, 0.12

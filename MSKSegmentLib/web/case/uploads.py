@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import InputError
+from ...errors import InputError
 from .archives import unpack_dicom
-from .library import safe_name, writable_folder
 from .lock import ReviewLock
+from .result_list import safe_name, writable_folder
 
 FOLDER = ".uploads"
 ACCEPTED = "NIfTI (.nii, .nii.gz), NRRD (.nrrd), MetaImage (.mha) or a zip of one DICOM series"
@@ -214,7 +214,7 @@ def _unzipped(head: bytes) -> bytes:
 
 def _check_series(folder: Path, name: str) -> None:
     """The command line can name one of several series; here it has to be uploaded alone."""
-    from ..ct import list_series
+    from ...ct import list_series
 
     usable = [info for info in list_series(folder) if info.usable]
     if len(usable) > 1:
@@ -226,7 +226,7 @@ def _check_series(folder: Path, name: str) -> None:
 
 def _check_voxels(path: Path, name: str) -> None:
     """Refuse by its header what would not fit into memory."""
-    from ..ct.hounsfield import read_information
+    from ...ct.hounsfield import read_information
 
     reader = read_information(path)
     if reader is None:

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import segments
-from ..ct.cropping import Box
-from ..review import ReviewSession, SegmentMask
-from ..review.masks import EMPTY_BOX, relative_to, union_box
-from ..scene.edits import ensure_segment, put_mask
-from ..scene.label_map import segment_labels
-from . import workbench
+from ...anatomy import segments
+from ...ct.cropping import Box
+from ...review import ReviewSession, SegmentMask
+from ...review.masks import EMPTY_BOX, relative_to, union_box
+from ...scene.edits import ensure_segment, put_mask
+from ...scene.label_map import segment_labels
+from . import volume_tools
+from .four_views import Views
 from .strokes import box_of_bounds, register_drawing_tools, widened
-from .views import Views
 
 _LABELS = {segment.key: segment.label for segment in segments()}
 _KEYS = {label: key for key, label in _LABELS.items()}
@@ -65,7 +65,7 @@ class Editing:
         self._tools = register_drawing_tools(self._editor)
         self._tools.paint.after_stroke = self._tools.erase.after_stroke = self._stroke
         self._tools.scissors.cut = self._cut
-        self._bench: workbench.Workbench | None = None
+        self._cropped_editor: volume_tools.CroppedEditor | None = None
         self._stack = UndoStack(undo_limit=_UNDO_STEPS)
         self._stack.index_changed.connect(lambda *_: on_history())
         self.key = ""
@@ -108,11 +108,11 @@ class Editing:
         settings = self.settings
         assert settings is not None, "a tool is activated before it is applied"
         work = {
-            "threshold": workbench.threshold(settings.threshold_low, settings.threshold_high),
-            "smooth": workbench.smooth(settings.smooth_mode, settings.smooth_mm),
-            "islands": workbench.keep_largest
+            "threshold": volume_tools.threshold(settings.threshold_low, settings.threshold_high),
+            "smooth": volume_tools.smooth(settings.smooth_mode, settings.smooth_mm),
+            "islands": volume_tools.keep_largest
             if settings.islands_mode == "keep_largest"
-            else workbench.remove_small(settings.islands_voxels),
+            else volume_tools.remove_small(settings.islands_voxels),
         }[tool]
         return self._work(work, _MARGIN_MM, take=False)
 
@@ -164,7 +164,7 @@ class Editing:
     def _cut(self, points: Any, view: Any) -> None:
         settings = self.settings
         if settings is not None:
-            work = workbench.cut(points, view, settings.scissors_mode, settings.scissors_slice)
+            work = volume_tools.cut(points, view, settings.scissors_mode, settings.scissors_slice)
             self._work(work, _CUT_MARGIN_MM, take=True)
 
     def _work(self, work: Callable[[Any], None], margin_mm: float, take: bool) -> bool:
@@ -174,8 +174,8 @@ class Editing:
             return False
         box = widened(mask.box, margin_mm, self._session.geometry)
         before, label = self._labels(box).copy(), _LABELS[self.key]
-        self._bench = self._bench or workbench.Workbench()
-        wanted = self._bench.run(before == label, self._session.volume, box, work)
+        self._cropped_editor = self._cropped_editor or volume_tools.CroppedEditor()
+        wanted = self._cropped_editor.run(before == label, self._session.volume, box, work)
         after = before.copy()
         after[before == label] = 0
         after[wanted if take else wanted & np.isin(before, (0, label))] = label

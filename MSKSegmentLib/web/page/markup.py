@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_STATIC_URL = "__mskseg"
+# What the browser loads as it is, and the address that it is served under.
+STATIC = Path(__file__).with_name("static")
+STATIC_URL = "__mskseg"
 
 
 def build_page(server: Any) -> None:
@@ -15,10 +17,10 @@ def build_page(server: Any) -> None:
     from trame.ui.html import DivLayout
     from trame_rca import module as pictures
 
-    server.enable_module({"styles": [f"{_STATIC_URL}/page.css"], "scripts": [f"{_STATIC_URL}/keys.js"]})
+    server.enable_module({"styles": [f"{STATIC_URL}/page.css"], "scripts": [f"{STATIC_URL}/keys.js"]})
     server.enable_module(pictures)
     server.state.trame__title = "MSKSegment review"
-    server.state.trame__favicon = f"{_STATIC_URL}/icon.svg"
+    server.state.trame__favicon = f"{STATIC_URL}/icon.svg"
     with DivLayout(server) as layout:
         layout.root.add_child(template("shell"))
 

@@ -25,7 +25,7 @@ def test_a_second_browser_watches_until_the_first_has_gone(serve, tmp_path, case
             with pytest.raises(RuntimeError, match="Unregistered"):
                 await second.call(name)
         assert await first.trigger("draw", "VLVI_right", [4, 4, 4], 6) > 0
-        watched = await second.wait(lambda client: client.desk["events"] == 1)
+        watched = await second.wait(lambda client: client.service["events"] == 1)
         assert watched["rows"]["VLVI_right"].startswith("edited"), "who watches sees what the other does"
         assert (await first.call("trame.state.get"))["state"]["count"] == 0
         assert "Read-only" in (await second.call("trame.state.get"))["state"]["watching"]
@@ -38,7 +38,7 @@ def test_a_second_browser_watches_until_the_first_has_gone(serve, tmp_path, case
     assert server.process.poll() is None
 
 
-def test_reloading_the_page_does_not_cost_the_seat(serve, tmp_path, case):
+def test_reloading_the_page_keeps_the_browser_active(serve, tmp_path, case):
     server = serve(tmp_path / "results", case)
 
     async def reload():
@@ -64,8 +64,8 @@ def test_a_second_server_opens_the_same_result_read_only(serve, tmp_path, case):
 
     async def read():
         client = await Client.open(second)
-        desk = await client.on_page("case")
-        assert desk["read_only"].startswith("Read-only: Dr. A has had this result open on this computer since ")
+        service = await client.on_page("case")
+        assert service["read_only"].startswith("Read-only: Dr. A has had this result open on this computer since ")
         # Even a page that forgets to ask changes nothing in the folder.
         await client.trigger("draw", "VLVI_right", [4, 4, 4], 6)
         await client.trigger("accept", "FEMUR_right")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ct.cropping import Box
-from ..ct.volume import CTVolume, Geometry
-from ..scene.geometry import add_scalar_volume, array_of_image, oriented_image
+from ...ct.cropping import Box
+from ...ct.volume import CTVolume, Geometry
+from ...scene.geometry import add_scalar_volume, array_of_image, oriented_image
 
 if TYPE_CHECKING:
     import vtk
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SEGMENT = "segment"
 
 
-class Workbench:
+class CroppedEditor:
     """One segment to work on. `run` gives it to a tool and returns what the tool made of it."""
 
     def __init__(self) -> None:

@@ -10,19 +10,17 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
-from .. import RESEARCH_USE_ONLY
-from ..errors import InputError
-from .desk import Desk
-from .gate import Gate
-from .options import LOOPBACK, ReviewOptions
-from .seats import guard_calls, seat_browsers
+from ... import RESEARCH_USE_ONLY
+from ...errors import InputError
+from ..case.options import LOOPBACK, ReviewOptions
+from ..case.service import ReviewService
+from ..page.markup import STATIC, STATIC_URL
+from .access import AccessControl
+from .active_browser import follow_browsers, guard_calls
 from .transfers import add_transfers
 
-STATIC = Path(__file__).with_name("static")
-STATIC_URL = "__mskseg"
 # Pictures go to the browser, small events come back: nothing from the page is ever this large.
 MOST_MESSAGE_BYTES = 16 << 20
 # What trame puts in the page's place when its websocket has gone, by a sleeping laptop for example; connection.js loads the page
@@ -44,7 +42,7 @@ class Page(Protocol):
         """Save what is left to save; the server ends."""
 
 
-MakePage = Callable[[Any, Desk], Page]
+MakePage = Callable[[Any, ReviewService], Page]
 
 
 def serve(options: ReviewOptions, make_page: MakePage | None = None) -> None:
@@ -64,20 +62,20 @@ async def _serve(options: ReviewOptions, make_page: MakePage) -> None:
     scripts = [f"{STATIC_URL}/{name}.js" for name in ("transfer", "connection")]
     server.enable_module({"serve": {STATIC_URL: str(STATIC)}, "scripts": scripts})
     server.state.trame__template_error = _INTERRUPTED
-    desk, gate = Desk(options), Gate()
-    seats = seat_browsers(server, gate.browser)
-    page = make_page(server, desk)
+    service, access = ReviewService(options), AccessControl()
+    browsers = follow_browsers(server, access.browser)
+    page = make_page(server, service)
 
     def on_bind(listener: Any) -> None:
         # Before the listener opens: no request can pass by the checks.
-        gate.attach(listener.app)
-        add_transfers(listener.app, desk)
+        access.attach(listener.app)
+        add_transfers(listener.app, service)
         for handler in listener._ws_handlers:
-            guard_calls(handler, seats, MOST_MESSAGE_BYTES)
+            guard_calls(handler, browsers, MOST_MESSAGE_BYTES)
 
     def on_ready(**_: Any) -> None:
-        _announce(options, server.port, gate.token)
-        desk.start()
+        _announce(options, server.port, access.token)
+        service.start()
 
     server.controller.on_server_bind.add(on_bind)
     server.controller.on_server_ready.add(on_ready)
@@ -100,16 +98,16 @@ async def _serve(options: ReviewOptions, make_page: MakePage) -> None:
             _explain(task, options)
     finally:
         try:
-            await desk.close()
+            await service.close()
         finally:
             page.close()
             await _stop(server, task)
 
 
-def _review_page(server: Any, desk: Desk) -> Page:
-    from .app import ReviewApp
+def _review_page(server: Any, service: ReviewService) -> Page:
+    from ..page.app import ReviewApp
 
-    return ReviewApp(server, desk)
+    return ReviewApp(server, service)
 
 
 def _announce(options: ReviewOptions, port: int, token: str) -> None:

@@ -7,8 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..ct.volume import Vector
-from .state import WINDOWS
+from ...ct.volume import Vector
 
 if TYPE_CHECKING:
     import slicer
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
 
 AXIAL, CORONAL, SAGITTAL, THREE_D = "Red", "Green", "Yellow", "ThreeD"
 SLICES = (AXIAL, CORONAL, SAGITTAL)
+
+# Title, window and level (HU) of the presets.
+WINDOWS: dict[str, tuple[str, float, float]] = {
+    "soft": ("Soft tissue", 400.0, 40.0),
+    "bone": ("Bone", 1800.0, 400.0),
+}
 
 Bounds = tuple[float, ...]
 Size = tuple[float, float]
@@ -125,7 +130,7 @@ class Views:
 
     def jump(self, point_lps: Vector, node: slicer.vtkMRMLTransformableNode) -> None:
         """Move the slice views through a point of a node (LPS, mm)."""
-        from ..scene import jump_to, ras_of_lps
+        from ...scene import jump_to, ras_of_lps
 
         jump_to(self.scene, ras_of_lps(point_lps, node))
         self.render()

@@ -1,4 +1,4 @@
-"""Files to and from the page: uploads into the desk, downloads of the open result."""
+"""Files to and from the page: uploads into the service, downloads of the open result."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from ..errors import MSKSegmentError
-from ..results.result_folder import MEASUREMENTS, SEGMENTATION
-from .desk import Desk
-from .uploads import Upload
+from ...errors import MSKSegmentError
+from ...results.result_folder import MEASUREMENTS, SEGMENTATION
+from ..case.service import ReviewService
+from ..case.uploads import Upload
 
 _CHUNK_BYTES = 1 << 20
 # The page is not redrawn more often than this while a file arrives.
@@ -24,14 +24,14 @@ ARCHIVE = "result.zip"
 _STORED = (".nrrd", ".mrb", ".gz", ".zip", ".png")
 
 
-def add_transfers(app: web.Application, desk: Desk) -> None:
+def add_transfers(app: web.Application, service: ReviewService) -> None:
     """Add the routes ``POST /upload``, ``GET /download/<name>`` and ``GET /alive``."""
 
     async def upload(request: web.Request) -> web.Response:
-        return await _receive(request, desk)
+        return await _receive(request, service)
 
     async def download(request: web.Request) -> web.StreamResponse:
-        return await _send(request.match_info["name"], desk)
+        return await _send(request.match_info["name"], service)
 
     async def alive(request: web.Request) -> web.Response:
         return web.Response(text="yes")
@@ -41,50 +41,50 @@ def add_transfers(app: web.Application, desk: Desk) -> None:
     app.router.add_get("/download/{name}", download)
 
 
-async def _receive(request: web.Request, desk: Desk) -> web.Response:
+async def _receive(request: web.Request, service: ReviewService) -> web.Response:
     name = unquote(request.headers.get("X-File-Name", "upload"))
     upload: Upload | None = None
     try:
-        upload = desk.begin_upload(name, request.content_length or 0)
-        await _fill(request, upload, desk)
+        upload = service.begin_upload(name, request.content_length or 0)
+        await _fill(request, upload, service)
         arrived = await asyncio.get_running_loop().run_in_executor(None, upload.finish)
     except MSKSegmentError as error:
         if upload is not None:
             upload.discard()
-            desk.show_upload(None)
-        desk.refuse(str(error))
+            service.show_upload(None)
+        service.refuse(str(error))
         return web.json_response({"ok": False, "sentence": str(error)}, status=422)
     except BaseException as error:
         # The browser has gone, the server ends, or the drive is full: nothing is left behind.
         if upload is not None:
             upload.discard()
-            desk.show_upload(None)
+            service.show_upload(None)
         if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-            desk.refuse("The file could not be stored; free space on the drive of the results and upload it again.")
+            service.refuse("The file could not be stored; free space on the drive of the results and upload it again.")
         raise
-    desk.show_upload(None)
-    desk.take(arrived)
+    service.show_upload(None)
+    service.take(arrived)
     return web.json_response({"ok": True, "sentence": f"{upload.name} has arrived."})
 
 
-async def _fill(request: web.Request, upload: Upload, desk: Desk) -> None:
+async def _fill(request: web.Request, upload: Upload, service: ReviewService) -> None:
     loop = asyncio.get_running_loop()
     shown = loop.time()
     async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
         upload.write(chunk)
         if loop.time() - shown > _SHOW_EVERY_S:
             shown = loop.time()
-            desk.show_upload(upload.progress)
+            service.show_upload(upload.progress)
 
 
-async def _send(name: str, desk: Desk) -> web.StreamResponse:
-    if desk.opened is None:
+async def _send(name: str, service: ReviewService) -> web.StreamResponse:
+    if service.opened is None:
         return web.Response(status=404, text="No result is open; open one first.")
     try:
-        await desk.opened.write_segmentation()
+        await service.opened.write_segmentation()
     except MSKSegmentError as error:
         return web.Response(status=500, text=str(error))
-    folder, title = desk.opened.folder, desk.opened.name
+    folder, title = service.opened.folder, service.opened.name
     if name == ARCHIVE:
         file = await asyncio.get_running_loop().run_in_executor(None, archive, folder, title)
         return _Once(file, _disposition(f"{title}.zip"), "application/zip")

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..ct.dicom.headers import image_paths, read_header
-from ..errors import InputError
-from .library import is_result, list_results
+from ...ct.dicom.headers import image_paths, read_header
+from ...errors import InputError
 from .opening import find_ct
+from .result_list import is_result, list_results
 
 LOOPBACK = "127.0.0.1"
 # A folder with this many files before the first DICOM image is not one scan.

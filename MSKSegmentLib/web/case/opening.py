@@ -8,17 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..ct import read_ct
-from ..ct.volume import CTVolume
-from ..errors import InputError, MSKSegmentError
-from ..provenance import input_digest
-from ..results.result_folder import CT, REVIEW, SEGMENTATION
-from ..results.result_reading import read_content, stored_facts
-from ..results.segmentation_file import write_segmentation
-from ..review import ReviewSession
-from ..review.folder import open_folder, save
-from .library import list_results
+from ...ct import read_ct
+from ...ct.volume import CTVolume
+from ...errors import InputError, MSKSegmentError
+from ...provenance import input_digest
+from ...results.result_folder import CT, REVIEW, SEGMENTATION
+from ...results.result_reading import read_content, stored_facts
+from ...results.segmentation_file import write_segmentation
+from ...review import ReviewSession
+from ...review.folder import open_folder, save
 from .lock import ReviewLock, user_name
+from .result_list import list_results
 
 # How long nothing may have changed before the segmentation file, which takes seconds, follows by itself.
 QUIET_S = 20.0

@@ -1,0 +1,1 @@
+"""The page: its markup and state, and the panels that answer what is clicked."""
