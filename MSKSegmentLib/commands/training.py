@@ -29,6 +29,9 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     virtual.add_argument(
         "--vary-muscles", action="store_true", help="give each muscle a size, length and place of its own, beyond the bodies'"
     )
+    virtual.add_argument(
+        "--donor", type=Path, metavar="DIR", help="the atlas labels a part of its bodies: fill them up from a whole one of DIR"
+    )
     virtual.add_argument("--atlas", type=Path, help="folder with *_labels.nrrd (default: MSKSEG_ATLAS)")
     virtual.set_defaults(run=_virtual)
     _add_train(commands)
@@ -71,7 +74,7 @@ def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     spacing = None if options.clinical else tuple(options.spacing)
     kinds = () if options.stress is None else KINDS if options.stress == "all" else tuple(options.stress.split(","))
     asked = options.output, options.number, options.seed, spacing, options.atlas, not options.parts
-    for line in write_patients(*asked, kinds, tuple(options.strength), options.vary_muscles):
+    for line in write_patients(*asked, kinds, tuple(options.strength), options.vary_muscles, options.donor):
         checkpoint()
         print(line, flush=True)
 

@@ -28,9 +28,8 @@ from ..ct import (
 from ..ct.dicom.series import FEWEST_SLICES
 from ..ct.hounsfield import read_image
 from ..errors import InputError
-from ..virtual.cases import FACTS_FILE
+from ..virtual.cases import FACTS_FILE, LABELLED_FILE
 
-LABELLED_FILE = "labelled.json"
 FIRST_EXTRA_LABEL = 200
 _BY_ABBREVIATION = {structure.abbreviation: structure for structure in STRUCTURES}
 

@@ -1,4 +1,7 @@
-"""Virtual patients as files: a folder per patient with ``ct.nii.gz``, ``labels.nii.gz`` and ``facts.json``."""
+"""Virtual patients as files: a folder per patient with ``ct.nii.gz``, ``labels.nii.gz`` and ``facts.json``.
+
+Those of a body of which only a part is labelled get a ``labelled.json`` too, which says what (see `evaluation.cases`).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ import numpy as np
 
 from ..errors import InputError
 from .atlas import load_atlases
+from .partial_atlas import complete_atlas, labelled_structures
 from .patient import make_patient
 from .stress import check_stress, draw_stress, make_stressed_patient
 
 CT_FILE, LABELS_FILE, FACTS_FILE = "ct.nii.gz", "labels.nii.gz", "facts.json"
+LABELLED_FILE = "labelled.json"
 
 
 def write_patients(
@@ -27,12 +32,14 @@ def write_patients(
     stress: Sequence[str] = (),
     strengths: tuple[float, float] = (0.0, 1.0),
     varied: bool = False,
+    donor: Path | None = None,
 ) -> Iterator[str]:
     """Write `number` patients; yields a line per patient. Existing ones are kept.
 
     `spacing_mm` ``(z, y, x)`` is the grid; None draws a clinical one for each. Unless `whole`, scans may cover a part of the body.
     `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`. With `varied` each
-    muscle gets a size, length and place of its own.
+    muscle gets a size, length and place of its own. `donor` is a folder of whole bodies, of which the first lends the atlas' bodies
+    the muscles that they do not label (see `partial_atlas`).
 
     Raises:
         InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part.
@@ -44,6 +51,10 @@ def write_patients(
         if not whole:
             raise InputError("A stress says itself what the scan covers; ask for stressed patients or scans of a part, not both.")
     atlases = load_atlases(atlas)
+    labelled = {body.name: labelled_structures(body) for body in atlases} if donor else {}
+    if donor:
+        lender = load_atlases(donor)[0]
+        atlases = tuple(complete_atlas(body, lender) for body in atlases)
     for seed in range(first_seed, first_seed + number):
         target = folder / f"patient_{seed:06d}"
         if target.exists():
@@ -61,6 +72,9 @@ def write_patients(
         geometry = patient.volume.geometry
         for file, array in ((CT_FILE, patient.volume.hu), (LABELS_FILE, patient.labels)):
             _write(geometry.image_of(array), partial / file)
+        if donor:
+            structures = labelled[str(patient.facts["body"])]
+            (partial / LABELLED_FILE).write_text(json.dumps({"structures": structures}), encoding="utf-8")
         (partial / FACTS_FILE).write_text(json.dumps(patient.facts), encoding="utf-8")
         partial.rename(target)
         size = " x ".join(map(str, geometry.size))
