@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -120,7 +120,7 @@ def restore_session(nodes: CaseNodes, volume: CTVolume, author: str = "") -> Rev
     return ReviewSession.from_json(data, labels, uncertainty, volume, automatic, author)
 
 
-def _store(state: slicer.vtkMRMLScriptedModuleNode, review: dict, corrected: list[str]) -> None:
+def _store(state: slicer.vtkMRMLScriptedModuleNode, review: dict[str, Any], corrected: list[str]) -> None:
     modified = state.StartModify()
     state.SetParameter(_REVIEW_PARAMETER, json.dumps(review))
     state.SetParameter(_CORRECTED_PARAMETER, json.dumps(corrected))
