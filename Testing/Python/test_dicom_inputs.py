@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_inputs import FILES, GROUPS, PIXELS, SCAN, DicomInput, plain
+from dicom_file_inputs import FILES
+from dicom_group_inputs import GROUPS
+from dicom_inputs import SCAN, DicomInput, plain
+from dicom_pixel_inputs import PIXELS
 
 from MSKSegmentLib.ct import CTVolume, read_ct
 
