@@ -21,7 +21,8 @@ class Augmentation:
 
     `rotation_deg` in degrees, `scale` and `stretch` (one axis against the other) as shares, `shear` as a slope and `shift` as a
     share of the crop are standard deviations of normal numbers, or half widths of uniform ones where `uniform` is set. `flip` is
-    the probability of a mirror image, `intensity` a factor on all changes of HU (0: none).
+    the probability of a mirror image, `intensity` a factor on all changes of HU (0: none), `contrast` the share of simulated
+    slices whose tissues get a contrast that no scanner has (see `virtual.contrast`).
     """
 
     rotation_deg: float = 6.0
@@ -32,6 +33,7 @@ class Augmentation:
     flip: float = 0.5
     intensity: float = 1.0
     uniform: bool = False
+    contrast: float = 0.0
 
     def draw(self, rng: np.random.Generator, width: float) -> float:
         """One random number around 0 of that width."""

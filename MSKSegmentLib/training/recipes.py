@@ -205,6 +205,7 @@ def _problem(recipe: Recipe) -> str | None:
         f"schedule must be one of {', '.join(SCHEDULES)}": recipe.schedule not in SCHEDULES,
         f"precision must be one of {', '.join(PRECISIONS)}": recipe.precision not in PRECISIONS,
         f"device must be one of {', '.join(CHOICES)}": recipe.device not in CHOICES,
+        "contrast must lie from 0 to 1": not 0 <= recipe.augmentation.contrast <= 1,
         "average must lie from 0 to below 1": not 0 <= recipe.average < 1,
         "dice_weight, seed, workers must not be negative": min(recipe.dice_weight, recipe.seed, recipe.workers) < 0,
         "validation needs slices and patients": recipe.validation.every < 0

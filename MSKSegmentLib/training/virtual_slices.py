@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..inference.slices import AIR_HU, normalise
 from ..virtual.acquisition import METAL_FROM_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices
 from ..virtual.atlas import Atlas
+from ..virtual.contrast import change_contrast
 from ..virtual.implants import METAL
 from ..virtual.noise import NoisePool
 from ..virtual.patient import class_table
@@ -133,6 +134,8 @@ class VirtualSlices:
         first, last = max(0, z - self._half - _REACH), min(depth, z + self._half + _REACH + 1)
         slab = specimen.slab(first, last, window)
         hu = radiodensity(slab, random_composition(rng, specimen.atrophy), self._noise, rng)
+        if self._augmentation.contrast and rng.random() < self._augmentation.contrast:
+            change_contrast(hu, slab.tissue, rng)
         settings = random_acquisition(rng)
         blur_slices(hu, settings.slice_mm, specimen.spacing[0])
         # A last slice has no neighbour; the engine repeats it, and so does training.
