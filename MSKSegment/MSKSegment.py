@@ -2,13 +2,13 @@
 
 import os
 import sys
+from contextlib import ExitStack
 
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
-    ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
@@ -22,7 +22,9 @@ except ImportError:
 
 from MSKSegmentPanel.about import TITLE, aboutText, acknowledgementText, helpText
 from MSKSegmentPanel.caseLogic import MSKSegmentLogic
-from MSKSegmentPanel.sampleData import SAMPLE_NAME, registerSampleData
+from MSKSegmentPanel.reloading import forgetModules
+from MSKSegmentPanel.sampleData import registerSampleData
+from MSKSegmentPanel.selfTest import MSKSegmentTest
 
 __all__ = ["MSKSegment", "MSKSegmentLogic", "MSKSegmentTest", "MSKSegmentWidget"]
 
@@ -99,13 +101,23 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def cleanup(self):
         """Leave nothing behind: the application ends or reloads the module."""
-        self._loaded.stop()
-        self.run.cancel()
-        self.device.stop()
-        self.review.showCase(None)
-        self.review.close()
-        self.keys.remove()
-        self.removeObservers()
+        with ExitStack() as steps:
+            # From the last to the first, and all of them whatever fails.
+            for step in (
+                self.removeObservers,
+                self.keys.remove,
+                self.review.close,
+                lambda: self.review.showCase(None),
+                self.device.stop,
+                self.run.cancel,
+                self._loaded.stop,
+            ):
+                steps.callback(step)
+
+    def onReload(self):
+        """Slicer's button Reload, for developers: panel and library are read anew too."""
+        forgetModules()
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def enter(self):
         """The module comes to the front."""
@@ -154,6 +166,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.messages.clear()
         with self.messages.reported():
             ensureRequirements()
+            # Packages may have been installed since the line was written.
+            self.device.askAgain()
             self.run.watch(self.logic.startSegmentation(self.inputs.ctNode, self.inputs.options))
         self._inputsChanged()
 
@@ -264,26 +278,3 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 def _inScene(case):
     return case.nodes.segmentation is not None and case.nodes.ct is not None
-
-
-class MSKSegmentTest(ScriptedLoadableModuleTest):
-    """A run on the bundled sample CT inside Slicer; takes a minute or two."""
-
-    def runTest(self):
-        """Segment, look at the table, accept."""
-        slicer.mrmlScene.Clear()
-        self.delayDisplay("Segmenting the sample CT")
-        import SampleData
-
-        registerSampleData()
-        ctNode = SampleData.SampleDataLogic().downloadSample(SAMPLE_NAME)
-        logic = MSKSegmentLogic()
-        case = logic.segment(ctNode, samples=1, seed=1)
-        self.assertEqual(len(case.session.rows()), 43)
-        found = [row.key for row in case.session.rows() if row.found]
-        self.assertTrue(found)
-        case.session.accept(found[0])
-        segment = case.nodes.segmentation.GetSegmentation().GetSegment(found[0])
-        completed = slicer.vtkSlicerSegmentationsModuleLogic.Completed
-        self.assertEqual(slicer.vtkSlicerSegmentationsModuleLogic.GetSegmentStatus(segment), completed)
-        self.delayDisplay("Test passed")

@@ -135,7 +135,7 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
 
     def exportCsv(self, case, path):
         """Write the table of all numbers."""
-        from MSKSegmentLib.results.segmentation_file import whole_file
+        from MSKSegmentLib.output.files import whole_file
         from MSKSegmentLib.results.tables import write_measurements
 
         with whole_file(path, ".csv") as temporary:
@@ -148,7 +148,13 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         write_seg_nrrd(case.nodes.segmentation, path)
 
     def exportFolder(self, case, folder):
-        """Write a result folder with segmentation, uncertainty, table, states and history."""
+        """Write a result folder with segmentation, uncertainty, table, states and history.
+
+        An earlier result there is replaced unless it was reviewed; everything else in the folder stays.
+
+        Raises:
+            InputError: the folder holds a review or other files, or cannot be written.
+        """
         from MSKSegmentLib.results.result_folder import write_result
 
         session = case.session

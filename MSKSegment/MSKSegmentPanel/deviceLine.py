@@ -41,6 +41,11 @@ class DeviceLine:
         if self._active:
             self._settle.start()
 
+    def askAgain(self):
+        """What the answer rests on may have changed, such as the packages that are installed."""
+        self._asked = None
+        self.refresh()
+
     def _ask(self):
         request = self._request()
         if request == self._asked:
@@ -58,6 +63,9 @@ class DeviceLine:
         self._timer.stop()
         warnings = self._engine.answer.get("warnings", [])
         self._label.setText("\n".join([self._engine.message, *warnings]))
+        if self._engine.exit_code != 0:
+            # What was missing may be there when the inputs change next.
+            self._asked = None
         self._engine = None
 
     def _drop(self):

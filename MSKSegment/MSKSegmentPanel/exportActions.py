@@ -1,7 +1,7 @@
 """Files from a case: the buttons, the questions for a place, and what was written in words."""
 
 import os
-import re
+from pathlib import Path
 
 from slicer.i18n import tr as _
 
@@ -35,8 +35,12 @@ class ExportActions:
         self._write(self._logic.exportSegmentation, path)
 
     def _exportFolder(self, *args):
+        from MSKSegmentLib.output.names import fresh_path
+
         parent = askFolder(self._ui.exportFolderButton, _("Folder to put the result folder into"), "")
-        self._write(self._logic.exportFolder, os.path.join(parent, self._stem() + "_MSKSegment") if parent else "")
+        # What lies there may be a review or somebody's notes: nothing that exists is replaced.
+        path = fresh_path(Path(parent, self._stem() + "_MSKSegment")) if parent else ""
+        self._write(self._logic.exportFolder, path)
 
     def _askFile(self, title, ending, kinds, suffix):
         path = askFileToSave(self._ui.exportSection, title, self._stem() + ending, kinds)
@@ -44,8 +48,9 @@ class ExportActions:
 
     def _stem(self):
         """The CT's name, fit for a file's name."""
-        name = self._currentCase().nodes.ct.GetName()
-        return re.sub(r'[\\/:*?"<>|\s]+', "_", name).strip("._") or "CT"
+        from MSKSegmentLib.output.names import safe_name
+
+        return safe_name(self._currentCase().nodes.ct.GetName() or "CT")
 
     def _write(self, export, path):
         if not path:

@@ -28,7 +28,9 @@ class InputControl:
         self._node = None
         self._fillBundles()
         ui.ctSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._ctChosen)
-        ui.roiSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._changed)
+        ui.roiSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._roiChosen)
+        ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._placeRoi)
+        self._showPlaceButtons()
         ui.bundleSelector.connect("activated(int)", self._bundleChosen)
         ui.heightSpinBox.connect("valueChanged(double)", self._heightEntered)
         ui.samplesSpinBox.connect("valueChanged(int)", self._changed)
@@ -77,6 +79,7 @@ class InputControl:
         ):
             ui.ctSelector.setCurrentNode(node.GetNodeReference(_CT))
             ui.roiSelector.setCurrentNode(node.GetNodeReference(_ROI))
+            ui.roiPlaceWidget.setCurrentNode(node.GetNodeReference(_ROI))
             ui.heightSpinBox.setValue(float(node.GetParameter("heightCm") or 0))
             ui.samplesSpinBox.setValue(int(node.GetParameter("samples") or 0))
             ui.seedSpinBox.setValue(int(node.GetParameter("seed") or -1))
@@ -113,6 +116,22 @@ class InputControl:
         self._showHeightSource()
         self._changed()
         self._onCt(node)
+
+    def _roiChosen(self, node):
+        self._ui.roiPlaceWidget.setCurrentNode(node)
+        self._changed()
+
+    def _placeRoi(self, node):
+        """A new region is empty: the next click into a view places it."""
+        self._ui.roiPlaceWidget.setCurrentNode(node)
+        self._ui.roiPlaceWidget.setPlaceModeEnabled(True)
+
+    def _showPlaceButtons(self):
+        """Of the buttons for markups those to place a region and to begin again."""
+        widget = self._ui.roiPlaceWidget
+        widget.setButtonsVisible(False)
+        for button in (widget.placeButton(), widget.deleteButton()):
+            button.setVisible(True)
 
     def _heightEntered(self, *args):
         if self._node is not None:

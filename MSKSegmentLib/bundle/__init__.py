@@ -5,6 +5,7 @@ from .keras_import import import_keras
 from .manifest import Manifest, NetworkSpec, Preprocessing
 from .store import (
     ModelBundle,
+    check_new_bundle,
     load_bundle,
     read_manifest,
     save_bundle,
@@ -23,6 +24,7 @@ __all__ = [
     "load_bundle",
     "read_manifest",
     "resolve_bundle",
+    "check_new_bundle",
     "save_bundle",
     "update_calibration",
     "verify_bundle",

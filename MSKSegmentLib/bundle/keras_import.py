@@ -15,7 +15,7 @@ from ..errors import BundleError
 from ..packages import require
 from .keras_file import NORM_ROLES, KerasLayer, natural_key, read_layers
 from .manifest import Manifest, NetworkSpec, Preprocessing
-from .store import ModelBundle, save_bundle
+from .store import ModelBundle, check_new_bundle, save_bundle
 from .weights import empty_network
 
 _TORCH_NAMES = {
@@ -77,6 +77,7 @@ def import_keras(
 
     if not path.is_file():
         raise BundleError(f"There is no file {path.name}; choose the weights file that Keras wrote.")
+    check_new_bundle(folder)
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         with h5py.File(path, "r") as file:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BundleError
+from ..errors import BundleError, InputError
+from ..output.filling import recover, whole_folder
+from ..output.places import check_new_folder, foreign_files, resolved
 from .manifest import Manifest
 from .weights import decode_weights, encode_weights
 
@@ -32,6 +32,7 @@ CARD_FILE = "MODEL_CARD.md"
 
 _REQUIRED = (WEIGHTS_FILE, CARD_FILE)
 _ALLOWED = (*_REQUIRED, CALIBRATION_FILE)
+BUNDLE_FILES = (*_ALLOWED, MANIFEST_FILE)
 # Left behind by file managers that merely showed the folder.
 _LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
 
@@ -76,6 +77,7 @@ def load_bundle(folder: str | Path) -> ModelBundle:
         BundleError: not a bundle, or a file is missing, extra, altered or unsafe.
     """
     folder = Path(folder)
+    _recover(folder)
     manifest, digest = _read_manifest(folder)
     problems = _file_problems(folder, manifest)
     if problems:
@@ -119,21 +121,39 @@ def save_bundle(
     calibration: dict[str, Any] | None,
     card: str,
     dtype: str = "float16",
+    replace_old: bool = False,
 ) -> ModelBundle:
-    """Write a new bundle and load it back. `folder` appears whole or not at all; `manifest.files` is filled in.
+    """Write a bundle and load it back. `folder` appears whole or not at all; `manifest.files` is filled in.
+
+    The folder is new or empty or, with `replace_old`, a bundle that is replaced.
 
     `network_state` is the state dictionary of a `BayesianUNet`; its kernels are stored as `dtype` ("float16",
     "bfloat16" or "float32"), biases and batch-norm statistics as float32.
 
     Raises:
-        BundleError: `folder` exists or cannot be written, or manifest, weights and calibration do not fit or hold
+        BundleError: `folder` holds something or cannot be written, or manifest, weights and calibration do not fit or hold
             numbers that are not finite.
     """
     files = {
         WEIGHTS_FILE: encode_weights(network_state, manifest.network, dtype),
         CARD_FILE: card.encode("utf-8"),
     }
-    return _write(Path(folder), manifest, files, calibration)
+    return _write(Path(folder), manifest, files, calibration, replace_old)
+
+
+def check_new_bundle(folder: str | Path) -> Path:
+    """Refuse, before any work, a place where no bundle can be written; returns it resolved.
+
+    Raises:
+        BundleError: it is a file or a folder with files in it, or nothing can be written there.
+    """
+    try:
+        real = resolved(Path(folder))
+        if real.is_dir() and foreign_files(real):
+            raise BundleError(f"There already is a {real.name}; choose a new or empty folder for the bundle.")
+        return check_new_folder(real, BUNDLE_FILES)
+    except InputError as error:
+        raise BundleError(str(error)) from error
 
 
 def update_calibration(
@@ -142,7 +162,7 @@ def update_calibration(
     """Write `bundle` with another calibration as a new version in the new folder `folder`; `date` defaults to today.
 
     Raises:
-        BundleError: the version is the old one, or `folder` exists or cannot be written.
+        BundleError: the version is the old one, or `folder` holds something or cannot be written.
     """
     if version == bundle.manifest.version:
         raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
@@ -159,6 +179,13 @@ def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBund
     """
     files = {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8")}
     return _write(Path(folder), bundle.manifest, files, bundle.calibration)
+
+
+def _recover(folder: Path) -> None:
+    try:
+        recover(folder)
+    except InputError as error:
+        raise BundleError(str(error)) from error
 
 
 def _read_manifest(folder: Path) -> tuple[Manifest, str]:
@@ -200,28 +227,25 @@ def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _write(
-    folder: Path, manifest: Manifest, files: dict[str, bytes], calibration: dict[str, Any] | None
+    folder: Path,
+    manifest: Manifest,
+    files: dict[str, bytes],
+    calibration: dict[str, Any] | None,
+    replace_old: bool = False,
 ) -> ModelBundle:
     if calibration is not None:
         files = {**files, CALIBRATION_FILE: _json_bytes(calibration)}
     manifest = replace(manifest, files={name: _sha256(data) for name, data in files.items()})
     content = _json_bytes(manifest.to_json())
     Manifest.from_json(json.loads(content))
-    if folder.exists():
-        raise BundleError(f"There already is a {folder.name}; choose a new folder for the bundle.")
-    temporary = folder.with_name(f".{uuid.uuid4().hex[:12]}")
+    real = resolved(folder) if replace_old else check_new_bundle(folder)
     try:
-        temporary.mkdir(parents=True)
-        for name, data in {**files, MANIFEST_FILE: content}.items():
-            (temporary / name).write_bytes(data)
-        temporary.rename(folder)
-    except OSError as error:
-        raise BundleError(
-            f"The bundle {folder.name} cannot be written ({error.strerror}); choose a folder you may write to."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return load_bundle(folder)
+        with whole_folder(real, "bundle", MANIFEST_FILE, BUNDLE_FILES) as partial:
+            for name, data in {**files, MANIFEST_FILE: content}.items():
+                (partial / name).write_bytes(data)
+    except InputError as error:
+        raise BundleError(str(error)) from error
+    return load_bundle(real)
 
 
 def _json_bytes(content: dict[str, Any]) -> bytes:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ..anatomy import STRUCTURES
-from ..bundle import ModelBundle, update_calibration
+from ..bundle import ModelBundle, check_new_bundle, update_calibration
 from ..errors import InputError
 from ..evaluation.agreement import spread
-from ..evaluation.folder import is_evaluation
+from ..evaluation.folder import check_report_folder, is_evaluation
 from ..evaluation.metrics import Outcome
 from ..evaluation.tables import CaseScores
+from ..output.files import whole_file
+from ..output.names import fresh_path, with_ending
+from ..output.places import check_place
 from ..quality.calibration import Calibration, calibrate
 from ..quality.observations import Observation, patients_of
 from ..quality.paper_rule import FEWEST_PATIENTS
@@ -51,6 +54,7 @@ def calibrate_bundle(
     Raises:
         InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
     """
+    observed, report_folder = _checked(folder, report_folder)
     if is_evaluation(data):
         cases = evaluated_cases(bundle, data)
         report(f"{len(cases)} cases from the evaluation {data.name!r}")
@@ -80,8 +84,30 @@ def calibrate_bundle(
         what = f"Calibration of {bundle.manifest.name} on {source}, each patient judged by a calibration on {others}"
         write_quality(report_folder, judged, calibration, what, _missed(cases))
         write_review(report_folder, CARD_FILE, cases, judged, thresholds_of(calibration, observations))
-    write_observations(folder.with_name(f"{folder.name}_observations.csv"), observations)
+    observed.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(observed, ".csv") as temporary:
+        write_observations(temporary, observations)
     return update_calibration(bundle, calibration.to_json(), folder, version)
+
+
+def _checked(folder: Path, report_folder: Path | None) -> tuple[Path, Path | None]:
+    """Where the observations and the report go; what could not be written at the end is refused here.
+
+    Raises:
+        BundleError: the bundle cannot be written.
+        InputError: the observations or the report cannot be written.
+    """
+    real = check_new_bundle(folder)
+    # An earlier table of that name is kept: it may be all that is left of a calibration.
+    observed = fresh_path(real.with_name(with_ending(real.name, "_observations.csv")))
+    try:
+        check_place(observed.parent)
+    except InputError as error:
+        raise InputError(
+            f"The calibration's table {observed.name} is written beside the bundle, where you may not write; name another folder "
+            "with -o."
+        ) from error
+    return observed, None if report_folder is None else check_report_folder(report_folder)
 
 
 def _left_out(observations: list[Observation], passes: int, by_condition: bool) -> list[Judged]:

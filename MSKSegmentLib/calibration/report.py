@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..evaluation.folder import REPORT as CSV_FILE
+from ..output.files import whole_file
 from ..quality.calibration import Calibration
-from ..results.segmentation_file import whole_file
 from .judging import Judged, thresholds_of
 from .ranking import RESAMPLES
 from .report_measures import Measure, measure_quality, quality_csv
 from .report_tables import quality_markdown
 
-CSV_FILE, CARD_FILE = "quality.csv", "quality.md"
+CARD_FILE = "quality.md"
 
 
 def write_quality(

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..case_result import Light
 from ..evaluation.plots import DOTS_PER_INCH, new_figure
+from ..output.files import whole_file
 from ..quality.calibration import Calibration
-from ..results.segmentation_file import whole_file
 from .judging import OURS, PAPER, Judged, Thresholds
 from .ranking import risk_coverage, roc
 from .report_measures import TARGETS, WITHIN, Measure, by_structure, risk_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..case_result import Light
 from ..evaluation.plots import DOTS_PER_INCH
 from ..evaluation.tables import CaseScores
-from ..results.segmentation_file import whole_file
+from ..output.files import whole_file
 from .judging import OURS, PAPER, Judged
 from .review_plots import plot_review
 from .review_saving import RatedRow, ReviewSaving, saving_sentences, simulate_review

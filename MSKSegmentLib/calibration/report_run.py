@@ -7,6 +7,7 @@ from pathlib import Path
 from .. import RESEARCH_USE_ONLY, __version__
 from ..bundle import ModelBundle
 from ..errors import InputError
+from ..evaluation.folder import check_report_folder
 from ..evaluation.metrics import Outcome
 from ..packages import require
 from ..quality.calibration import Calibration
@@ -39,6 +40,7 @@ def judge_evaluation(bundle: ModelBundle, evaluation: Path, folder: Path) -> str
         InputError: the evaluation is of another network, or holds nothing to judge.
         BundleError: the bundle's calibration cannot be read.
     """
+    folder = check_report_folder(folder)
     cases = evaluated_cases(bundle, evaluation)
     calibration = Calibration.from_json(bundle.calibration or {})
     observations = [item for case in cases for item in case_observations(case, calibration.reference)]

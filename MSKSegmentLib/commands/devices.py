@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
+from ..memory import free_bytes
 from ..packages import require
 
 if TYPE_CHECKING:
@@ -96,10 +97,8 @@ def _versions() -> dict[str, Any]:
 
 def memory_warnings(memory_bytes: int) -> list[str]:
     """A sentence where a run needs more memory than is free."""
-    import psutil
-
-    free = psutil.virtual_memory().available
-    if memory_bytes <= free:
+    free = free_bytes()
+    if free is None or memory_bytes <= free:
         return []
     return [
         f"A run needs about {memory_bytes / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are free; close other programs "

@@ -173,13 +173,14 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..ct import read_ct
     from ..ct.region import Region
     from ..inference.devices import load_ahead, wait_without_spinning
+    from ..output.places import check_space
     from ..pipeline import Settings, segment_case
-    from ..results.result_folder import CT, SCENE, check_output, write_result
+    from ..results.result_folder import CT, SCENE, bytes_of_result, check_output, write_result
     from ..results.segmentation_file import write_ct
     from .console import print_result
 
     wait_without_spinning()
-    check_output(options.output, keep_review=True)
+    options.output = check_output(options.output)
     require(*FOR_SEGMENTING, *(() if options.progress == "json" else ("rich",)))
     if options.scene:
         load(*FOR_SCENE, purpose="--scene")
@@ -193,6 +194,7 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         from ..inference.estimate import memory_of_run
 
         reporter.step("reading", 1, 1)
+        check_space(options.output, bytes_of_result(volume.hu.size, options.keep_ct, options.scene))
         for warning in memory_warnings(memory_of_run(volume.hu.size)):
             print(f"Warning: {warning}", file=sys.stderr)
         checkpoint()
@@ -246,7 +248,7 @@ def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..results.result_folder import check_output, write_result
     from .console import print_result
 
-    check_output(options.output, keep_review=True)
+    options.output = check_output(options.output)
     require(*FOR_MEASURING, "rich")
     volume = read_ct(options.ct, options.series)
     labels, geometry = read_labels(options.segmentation)

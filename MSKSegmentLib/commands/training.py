@@ -116,8 +116,6 @@ def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..bundle import resolve_bundle
     from ..calibration.calibrate_bundle import calibrate_bundle
 
-    if options.output.exists():
-        raise InputError(f"The folder {options.output.name!r} exists already; name a new one for the calibrated bundle.")
     if options.report is not None:
         require("matplotlib", purpose="--report")
     calibrate_bundle(

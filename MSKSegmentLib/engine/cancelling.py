@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ..errors import Cancelled
+from ..processes import lives
 
 # Called often by long work; raises `Cancelled` when the work is to end.
 Checkpoint = Callable[[], None]
@@ -54,20 +55,10 @@ def _watch_parent(over: threading.Event) -> None:
         return
 
     def watch(pid: int) -> None:
-        while _lives(pid):
+        while lives(pid):
             if over.wait(1.0):
                 return
         if not over.is_set():
             signal.raise_signal(signal.SIGTERM)
 
     threading.Thread(target=watch, args=(int(parent),), daemon=True).start()
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process still does something: in a container nobody may collect the dead, which then stay as zombies."""
-    import psutil
-
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

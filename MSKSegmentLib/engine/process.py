@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled
-from ..results.result_folder import remove_partial
+from ..output.filling import clean_up
+from ..output.staging import RUN_VARIABLE
+from ..processes import end_tree, start_options
 from .cancelling import PARENT_VARIABLE
 from .requests import DevicesRequest, SegmentRequest
 
@@ -54,6 +57,7 @@ class EngineRun:
         one to start from (default: this process's); inside Slicer pass ``slicer.util.startupEnvironment()``.
         """
         self._output = output
+        self._run = uuid.uuid4().hex[:12]
         self._errors: list[str] = []
         self._message = ""
         self._answer: dict[str, Any] = {}
@@ -67,11 +71,8 @@ class EngineRun:
                 stdin=subprocess.DEVNULL,
                 stdout=lines,
                 stderr=errors,
-                env=_environment(os.environ if environment is None else environment),
-                # A Ctrl-C in the parent's terminal is the parent's to pass on.
-                start_new_session=os.name == "posix",
-                # Windows would show a console.
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                env=_environment(os.environ if environment is None else environment, self._run),
+                **start_options(),
             )
         self._lines, self._stderr = (_Tail(stream) for stream in streams)
 
@@ -148,27 +149,12 @@ class EngineRun:
 
         A result that was whole already stays.
         """
-        import psutil
-
         self._cancelled = self._process.poll() is None
-        tree = _tree(self._process.pid)
-        for process in tree:
-            _ignore_gone(process.terminate)
-        for process in tree[:1]:
-            _ignore_gone(process.resume)
-        # The child is waited for by its own handle: psutil would collect its exit code, which would then be lost.
-        try:
-            self._process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        _, alive = psutil.wait_procs(tree[1:], timeout=GRACE_S)
-        for process in alive:
-            _ignore_gone(process.kill)
+        if self._cancelled:
+            end_tree(self._process, GRACE_S)
         code = self.wait()
         if self._output is not None:
-            # Behind a launcher the one that writes is not the child itself.
-            for pid in {self._process.pid, *(process.pid for process in tree)}:
-                remove_partial(self._output, pid)
+            clean_up(self._output, self._run)
         return code
 
     def _parsed(self, line: str) -> EngineEvent | None:
@@ -205,31 +191,8 @@ class _Tail:
         return data.decode("utf-8", errors="replace").splitlines(keepends=True)
 
 
-def _tree(pid: int) -> list[Any]:
-    """A process and all it started, as psutil processes; the first is suspended, so that it starts no other meanwhile."""
-    import psutil
-
-    try:
-        root = psutil.Process(pid)
-        root.suspend()
-        below = root.children(recursive=True)
-    except psutil.Error:
-        return []
-    return [root, *below]
-
-
-def _environment(base: Mapping[str, str]) -> dict[str, str]:
+def _environment(base: Mapping[str, str], run: str) -> dict[str, str]:
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (root, base.get("PYTHONPATH"))))
     # Paths added to sys.path while running are not inherited by a child, so the library's own place is passed on.
-    return {**base, "PYTHONPATH": path, "PYTHONUTF8": "1", PARENT_VARIABLE: str(os.getpid())}
-
-
-def _ignore_gone(action) -> None:  # type: ignore[no-untyped-def]
-    import psutil
-
-    try:
-        action()
-    except psutil.Error:
-        # Windows denies access to a process that is just ending.
-        return
+    return {**base, "PYTHONPATH": path, "PYTHONUTF8": "1", PARENT_VARIABLE: str(os.getpid()), RUN_VARIABLE: run}

@@ -8,9 +8,12 @@ from typing import Any
 
 from ..errors import InputError
 from ..findings import findings_from_json, findings_json, findings_of_sentences
+from ..output.places import check_no_file, check_place, foreign_files, resolved
 from .tables import CaseScores, row_from_json, row_json
 
 MARKER, CASES = "evaluation.json", "cases"
+# By this file a report on failure detection is known.
+REPORT = "quality.csv"
 
 
 def scores_json(scores: CaseScores) -> dict[str, Any]:
@@ -43,6 +46,22 @@ def kept_scores(path: Path, key: dict[str, Any]) -> CaseScores | None:
 def is_evaluation(folder: Path) -> bool:
     """Whether ``mskseg evaluate`` wrote this folder."""
     return (folder / MARKER).is_file()
+
+
+def check_report_folder(folder: Path) -> Path:
+    """Refuse, before any work, a folder that cannot take a report on failure detection; returns it resolved.
+
+    It may be new, empty, an evaluation, or hold an earlier report.
+
+    Raises:
+        InputError: it holds other files, or nothing can be written there.
+    """
+    real = resolved(folder)
+    check_no_file(real)
+    if foreign_files(real) and not (is_evaluation(real) or (real / REPORT).is_file()):
+        raise InputError(f"The folder {real.name!r} holds other files; name a new or empty folder for the report.")
+    check_place(real, (REPORT,))
+    return real
 
 
 def read_evaluation(folder: Path) -> list[tuple[dict[str, Any], CaseScores]]:

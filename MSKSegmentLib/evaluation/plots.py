@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..anatomy import STRUCTURES
-from ..results.segmentation_file import whole_file
+from ..output.files import whole_file
 from .agreement import density_pairs, found, judged, limits_of_agreement, volume_pairs
 from .metrics import Row
 

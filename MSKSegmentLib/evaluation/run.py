@@ -19,11 +19,12 @@ from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
 from ..errors import Cancelled, InputError
 from ..findings import Finding
+from ..output.files import whole_file
+from ..output.places import check_no_file, check_place, foreign_files, resolved
 from ..packages import FOR_TRAINING, require
 from ..pipeline import Settings, segment_case
 from ..results.result_folder import RESULT, SEGMENTATION
 from ..results.result_reading import report_from_json, stored_findings
-from ..results.segmentation_file import whole_file
 from .agreement import Summary, judged, spread, summarise
 from .cases import (
     LabelledCase,
@@ -149,6 +150,7 @@ def evaluate(
         Cancelled: `checkpoint` or a signal raised it; finished cases are kept.
     """
     require(*FOR_TRAINING, purpose="mskseg evaluate")
+    folder = resolved(folder)
     _prepare(folder, segmenter.what)
     cases: list[CaseScores] = []
     for task in tasks:
@@ -216,14 +218,11 @@ def _line(scores: CaseScores) -> str:
 
 def _prepare(folder: Path, what: str) -> None:
     """Make the folder, or accept an earlier evaluation; anything else might hold somebody's data."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"The output {folder.name!r} is a file; name a folder with -o.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+    check_no_file(folder)
+    if foreign_files(folder) and not (folder / MARKER).is_file():
         raise InputError(f"The folder {folder.name!r} holds other files; name a new or empty folder with -o.")
-    try:
-        (folder / CASES).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The folder {folder.name!r} cannot be made; name one with -o where you may write.") from error
+    check_place(folder, (ROWS_FILE, SUMMARY_FILE, CARD_FILE))
+    (folder / CASES).mkdir(parents=True, exist_ok=True)
     _write(folder / MARKER, json.dumps({"format": FORMAT, "version": __version__, "segmentations": what}, indent=1))
 
 

@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass
 
 from ..errors import DeviceError
+from ..memory import total_bytes
 
 CHOICES = ("auto", "cpu", "cuda")
 
@@ -67,7 +68,6 @@ def choose_device(wanted: str = "auto") -> Device:
 
 def available_devices() -> tuple[Device, ...]:
     """All devices that a run can use here, the fastest first."""
-    import psutil
     import torch
 
     found = []
@@ -75,8 +75,9 @@ def available_devices() -> tuple[Device, ...]:
         properties = torch.cuda.get_device_properties(0)
         found.append(Device("cuda", f"{properties.name}, {properties.total_memory / 2**30:.0f} GB"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = psutil.virtual_memory().total / 2**30
-    found.append(Device("cpu", f"CPU, {cores} core{'s' if cores > 1 else ''}, {memory:.0f} GB"))
+    memory = total_bytes()
+    size = "" if memory is None else f", {memory / 2**30:.0f} GB"
+    found.append(Device("cpu", f"CPU, {cores} core{'s' if cores > 1 else ''}{size}"))
     return tuple(found)
 
 

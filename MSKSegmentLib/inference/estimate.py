@@ -11,6 +11,7 @@ import torch
 
 from ..bundle import ModelBundle
 from ..ct.volume import CTVolume, Geometry
+from ..memory import peak_bytes
 from ..network.bayesian_unet import BayesianUNet
 from .devices import Device
 from .predict import predict
@@ -24,6 +25,8 @@ _SOFT_TISSUE_HU = 40
 _START_S = 4.0
 _OTHER_S_PER_MILLION_VOXELS = 0.2
 _BYTES_PER_VOXEL, _BYTES_OF_CT = 13, 2
+# What Python, torch and the bundled model hold, where the process cannot be asked.
+_USUAL_BYTES = 700 << 20
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,5 @@ def _timed(network: BayesianUNet, bundle: ModelBundle, slab: CTVolume, device: D
 
 def _peak_memory() -> int:
     """The most memory that this process has held, in bytes: Python, torch, the weights and a slice's activations."""
-    import psutil
-
-    memory = psutil.Process().memory_info()
     # Windows knows the peak; elsewhere what is held right after the timing comes near it.
-    return int(getattr(memory, "peak_wset", memory.rss))
+    return peak_bytes() or _USUAL_BYTES

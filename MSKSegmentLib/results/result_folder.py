@@ -1,13 +1,11 @@
-"""A result folder, written beside its place and renamed into it when whole."""
+"""A result folder: what it may replace, and how it is written."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,8 @@ from .. import RESEARCH_USE_ONLY
 from ..case_result import CaseResult, HistoryEvent, SegmentReport
 from ..errors import InputError
 from ..findings import findings_json
+from ..output.filling import recover, whole_folder
+from ..output.places import check_no_file, check_place, check_space, foreign_files, resolved
 from .review_file import write_review
 from .segmentation_file import write_segmentation, write_uncertainty
 from .tables import write_measurements
@@ -24,37 +24,39 @@ SEGMENTATION, UNCERTAINTY, CT = "segmentation.seg.nrrd", "uncertainty.nrrd", "ct
 MEASUREMENTS, RESULT, SCENE = "measurements.csv", "result.json", "scene.mrb"
 # Only in the folder of a reviewed case: what the network drew, and the review itself.
 AUTOMATIC, REVIEW = "automatic.seg.nrrd", "review.npz"
+# Who has it open; replacing a result takes the lock away, by which a reviewer's page notices.
+LOCK = ".review.lock"
 FORMAT, FORMAT_VERSION = "mskseg-result", 1
+# In result.json: the digest of every file of the run.
+FILES = "files"
+# What a result folder may hold of this software's; everything else is somebody's own and stays.
+_OWNED = (LOCK, SEGMENTATION, UNCERTAINTY, CT, MEASUREMENTS, SCENE, AUTOMATIC, REVIEW, RESULT)
+# Per voxel: float32 noise hardly compresses, but is zero outside the body and where all passes agree. Labels are next to nothing.
+_UNCERTAINTY_BYTES, _CT_BYTES, _TABLES_BYTES = 2.0, 1.5, 2 << 20
 
 
-def check_output(folder: Path, keep_review: bool = False) -> None:
-    """Refuse an output folder before any work is done.
+def check_output(folder: Path) -> Path:
+    """Refuse an output folder before any work is done; returns it resolved.
 
-    A folder may be new, empty, or an earlier result, which is replaced; anything else might hold somebody's data. With
-    `keep_review` a result that somebody has corrected or accepted is not replaced either.
+    A folder may be new, empty, or an earlier result, whose files are replaced. Anything else might hold somebody's data, and so
+    does a result that somebody has corrected or accepted, here or with another program. What a crash interrupted is ended first.
 
     Raises:
-        InputError: the folder cannot be used.
+        InputError: the folder cannot be used, or its drive has not even space for the tables.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"The output {folder.name!r} is a file; name a folder with -o.")
-    if folder.is_dir() and any(folder.iterdir()) and not _is_result(folder):
-        raise InputError(f"The folder {folder.name!r} holds other files; name a new or empty folder with -o.")
-    if keep_review and (folder / REVIEW).exists():
-        raise InputError(f"The result in {folder.name!r} has been reviewed; name another folder with -o, or remove this one.")
-    parent = next(place for place in folder.absolute().parents if place.exists())
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"Nothing can be written beside {folder.name!r}; name a folder with -o where you may write.")
+    real = resolved(folder)
+    check_no_file(real)
+    recover(real)
+    _check_content(real)
+    check_place(real, _OWNED)
+    check_space(real, _TABLES_BYTES)
+    return real
 
 
-def partial_folder(folder: Path) -> Path:
-    """Where a result is written before it is whole; one per process, so that two runs do not meet."""
-    return folder.absolute().parent / f".{folder.name}.{os.getpid()}.partial"
-
-
-def remove_partial(folder: Path, process: int) -> None:
-    """Remove what the process of that number left behind when it was killed."""
-    shutil.rmtree(folder.absolute().parent / f".{folder.name}.{process}.partial", ignore_errors=True)
+def bytes_of_result(voxels: int, keep_ct: bool = False, scene: bool = False) -> int:
+    """The space in bytes that a result may need: its images compressed as little as noise lets them be."""
+    per_voxel = _UNCERTAINTY_BYTES + (_CT_BYTES if keep_ct else 0) + (_UNCERTAINTY_BYTES + _CT_BYTES if scene else 0)
+    return _TABLES_BYTES + round(per_voxel * voxels)
 
 
 def write_result(
@@ -76,7 +78,7 @@ def write_result(
         InputError: the folder holds other files, or cannot be written.
     """
     check_output(folder)
-    with whole_folder(folder, "result") as partial:
+    with whole_folder(folder, "result", RESULT, _OWNED, _check_content) as partial:
         with ThreadPoolExecutor(1) as pool:
             # Compressing takes most of the time, and does not hold Python up.
             labels = pool.submit(write_segmentation, partial / SEGMENTATION, result)
@@ -90,35 +92,12 @@ def write_result(
             write_segmentation(partial / AUTOMATIC, automatic)
             write_review(partial / REVIEW, automatic.labels, result.labels, content)
         write_measurements(partial / MEASUREMENTS, result)
-        write_content(partial / RESULT, content)
+        write_content(partial / RESULT, content | {FILES: _digests(partial)})
 
 
 def write_content(path: Path, content: dict[str, Any]) -> None:
     """Write what `result_json` made."""
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-@contextmanager
-def whole_folder(folder: Path, what: str) -> Iterator[Path]:
-    """A folder to write to, which replaces `folder` when all went well and vanishes otherwise.
-
-    `what` names the content in the sentence for the user.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    partial = partial_folder(folder)
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        _swap_in(partial, folder.absolute())
-    except OSError as error:
-        raise InputError(
-            f"The {what} could not be written to {folder.name!r} ({error.strerror or 'write error'}); free space or name "
-            "another folder with -o."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def result_json(
@@ -172,22 +151,51 @@ def report_json(report: SegmentReport) -> dict[str, Any]:
 
 
 def _is_result(folder: Path) -> bool:
-    try:
-        return json.loads((folder / RESULT).read_text(encoding="utf-8")).get("format") == FORMAT
-    except (OSError, ValueError, AttributeError):
-        return False
+    return _content(folder).get("format") == FORMAT
 
 
-def _swap_in(partial: Path, folder: Path) -> None:
-    """Put the whole folder in its place; an earlier result stays until the new one is there."""
-    if not folder.exists():
-        partial.rename(folder)
-        return
-    old = partial.with_suffix(".old")
-    folder.rename(old)
+def _content(folder: Path) -> dict[str, Any]:
     try:
-        partial.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        content = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _check_content(real: Path) -> None:
+    """Refuse a folder whose content must not be replaced.
+
+    Raises:
+        InputError: it holds other files, or somebody's work.
+    """
+    if foreign_files(real) and not _is_result(real):
+        raise InputError(f"The folder {real.name!r} holds other files; name a new or empty folder with -o.")
+    if (real / REVIEW).exists():
+        raise InputError(f"The result in {real.name!r} has been reviewed; name another folder with -o, or remove this one.")
+    changed = _changed_since(real)
+    if changed:
+        raise InputError(
+            f"{changed[0]} in {real.name!r} has been changed since the run that wrote it; name another folder with -o, or move "
+            "that file away."
+        )
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file, by which a file that somebody corrected with another program is told."""
+    return {path.name: _digest(path) for path in sorted(folder.iterdir())}
+
+
+def _changed_since(real: Path) -> list[str]:
+    """Files that are no longer as the run left them; those of results without digests count as unchanged."""
+    digests = _content(real).get(FILES)
+    if not isinstance(digests, dict):
+        return []
+    return [name for name in _OWNED if name in digests and (real / name).is_file() and _digest(real / name) != digests[name]]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -28,6 +28,7 @@ from ..ct.label_reading import read_labels
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..findings import Finding, findings_from_json, findings_of_sentences
+from ..output.filling import recover
 from ..run_facts import RunFacts, facts_from_json
 from .result_folder import AUTOMATIC, FORMAT, FORMAT_VERSION, RESULT, REVIEW, SEGMENTATION, UNCERTAINTY
 from .review_file import read_review
@@ -185,6 +186,7 @@ def read_content(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: there is none, or it is damaged.
     """
+    recover(folder)
     try:
         content = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except OSError as error:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .segmentation_file import Box, whole_file
+from ..output.files import whole_file
+from .segmentation_file import Box
 
 FORMAT = "mskseg-review"
 FORMAT_VERSION = 1

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +17,7 @@ from ..anatomy.terminology import terminology_entry
 from ..case_result import CaseResult, ReviewState, SegmentReport, asks_for_a_look
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
+from ..output.files import whole_file
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -169,29 +166,6 @@ def uncertainty_of(result: CaseResult) -> np.ndarray:
     if result.uncertainty is None:
         raise InputError("This result holds no uncertainty, only measured labels: run the network on the CT.")
     return result.uncertainty.astype(np.float32, copy=False)
-
-
-@contextmanager
-def whole_file(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
-    """A temporary name beside `path`, with `suffix`, that takes the place of `path` when the block ends well.
-
-    A reader thus never meets half a file, and an older file survives a failed write.
-
-    Raises:
-        InputError: the block or the replacement failed with an OSError or a RuntimeError (as writers of SimpleITK do).
-    """
-    target = Path(path)
-    # Short and ASCII, because some writers cannot cope with long or other names.
-    temporary = target.parent / f"msk-{uuid.uuid4().hex[:8]}{suffix}"
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"{target.name} could not be written: check that its folder exists, is writable and has space left."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def serialized_geometry(geometry: Geometry) -> str:

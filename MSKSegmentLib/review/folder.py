@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ..ct.volume import CTVolume
 from ..errors import InputError
+from ..output.files import whole_file
 from ..results.result_folder import AUTOMATIC, MEASUREMENTS, RESULT, REVIEW, SEGMENTATION, write_content
 from ..results.result_reading import read_case, read_content, stored_facts
 from ..results.review_file import write_review
-from ..results.segmentation_file import whole_file, write_segmentation
+from ..results.segmentation_file import write_segmentation
 from ..results.tables import write_measurements
 from .session import ReviewSession
 
@@ -44,10 +45,11 @@ def save(session: ReviewSession, folder: Path) -> None:
         with whole_file(folder / AUTOMATIC, ".seg.nrrd") as temporary:
             shutil.copyfile(folder / SEGMENTATION, temporary)
     write_review(folder / REVIEW, session.automatic.labels, result.labels, content)
-    with whole_file(folder / MEASUREMENTS, ".csv") as temporary:
-        write_measurements(temporary, result)
+    # The table comes last: it is the one file that another program may have open and thereby keep from being replaced.
     with whole_file(folder / RESULT, ".json") as temporary:
         write_content(temporary, content)
+    with whole_file(folder / MEASUREMENTS, ".csv") as temporary:
+        write_measurements(temporary, result)
 
 
 def finish(session: ReviewSession, folder: Path) -> None:

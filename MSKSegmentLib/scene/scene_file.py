@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
-from ..results.segmentation_file import whole_file
+from ..output.files import whole_file
 from .application import HeadlessApplication
 from .case_nodes import add_case
 from .uncertainty import add_ct

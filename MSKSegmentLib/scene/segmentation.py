@@ -10,6 +10,7 @@ from ..anatomy import Segment
 from ..case_result import CaseResult, SegmentReport
 from ..ct.volume import Geometry
 from ..errors import InputError
+from ..output.files import whole_file
 from ..results.segmentation_file import (
     ABSENT_ATTRIBUTE,
     REPRESENTATION,
@@ -19,7 +20,6 @@ from ..results.segmentation_file import (
     label_boxes,
     segment_tags,
     serialized_geometry,
-    whole_file,
 )
 from .geometry import Extent, geometry_of_serialized, oriented_image
 

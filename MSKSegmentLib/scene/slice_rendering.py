@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..results.segmentation_file import whole_file
+from ..output.files import whole_file
 from .offscreen import nodes_removed_afterwards, png_of
 from .roles import nodes_of_class
 from .slice_legend import add_legend, add_text

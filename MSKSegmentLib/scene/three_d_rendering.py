@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..results.segmentation_file import whole_file
+from ..output.files import whole_file
 from .navigation import Bounds
 from .offscreen import nodes_removed_afterwards, png_of
 from .slice_legend import Color, add_swatch, add_text

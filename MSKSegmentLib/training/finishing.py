@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
-from ..bundle import Manifest, ModelBundle, load_bundle, save_bundle
+from ..bundle import Manifest, ModelBundle, save_bundle
 from ..errors import InputError
 from .checkpoints import CHECKPOINT, averaged_state
 from .curves import VALIDATION, read_points
@@ -37,15 +36,9 @@ def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
         network=recipe.network,
         preprocessing=recipe.preprocessing,
     )
-    target, fresh, old = folder / BUNDLE, folder / ".bundle_new", folder / ".bundle_old"
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    save_bundle(fresh, manifest, averaged_state(checkpoint), None, _card(recipe, split, folder))
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-    return load_bundle(target)
+    return save_bundle(
+        folder / BUNDLE, manifest, averaged_state(checkpoint), None, _card(recipe, split, folder), replace_old=True
+    )
 
 
 def _card(recipe: Recipe, split: Split, folder: Path) -> str:

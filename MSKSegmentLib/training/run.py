@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bundle import ModelBundle
+from ..bundle.store import BUNDLE_FILES
 from ..errors import InputError
+from ..output.places import check_no_file, check_place, foreign_files, resolved
+from .checkpoints import CHECKPOINT
 from .data import choose_split, prepare_data
-from .finishing import write_bundle
-from .folds import parse_fold, read_split, write_split
+from .finishing import BUNDLE, write_bundle
+from .folds import SPLIT_FILE, parse_fold, read_split, write_split
 from .loop import Status, train
 from .recipes import Recipe
 
@@ -47,6 +50,7 @@ def run_recipe(
         InputError: the recipe's data cannot be used, or `folder` holds another run.
     """
     began = time.monotonic()
+    folder = _checked(folder)
     split = choose_split(recipe, choices.atlas, choices.fold, choices.leave_out)
     write_split(folder, split)
     held_out = (*split.held_out_cases, *split.held_out_bodies)
@@ -68,4 +72,18 @@ def finish(recipe: Recipe, folder: Path) -> ModelBundle:
     Raises:
         InputError: the folder holds no training.
     """
+    folder = _checked(folder)
     return write_bundle(recipe, read_split(folder), folder)
+
+
+def _checked(folder: Path) -> Path:
+    """The folder of a run, resolved; refused where it is somebody else's, or where the bundle at the end could not be written."""
+    real = resolved(folder)
+    check_no_file(real)
+    if foreign_files(real) and not any((real / name).is_file() for name in (SPLIT_FILE, CHECKPOINT)):
+        raise InputError(f"The folder {real.name!r} holds other files than a training's; name a new or empty folder with -o.")
+    check_place(real)
+    others = foreign_files(real / BUNDLE, BUNDLE_FILES)
+    if others:
+        raise InputError(f"The bundle in {real.name!r} is in the way, as it holds other files such as {others[0]}; move it away.")
+    return real

@@ -6,13 +6,15 @@ Those of a body of which only a part is labelled get a ``labelled.json`` too, wh
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from ..output.files import whole_file
+from ..output.filling import whole_folder
+from ..output.places import check_no_file, check_place, resolved
 from .atlas import load_atlases
 from .partial_atlas import complete_atlas, labelled_structures
 from .patient import make_patient
@@ -42,7 +44,8 @@ def write_patients(
     the muscles that they do not label (see `partial_atlas`).
 
     Raises:
-        InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part.
+        InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part; the folder
+            cannot be written.
     """
     if number < 1 or first_seed < 0 or not all(0.4 <= value <= 10 for value in spacing_mm or ()):
         raise InputError("Give a number of patients from 1, a seed from 0, and a spacing of 0.4 to 10 mm.")
@@ -50,6 +53,9 @@ def write_patients(
         check_stress(stress, strengths)
         if not whole:
             raise InputError("A stress says itself what the scan covers; ask for stressed patients or scans of a part, not both.")
+    folder = resolved(folder)
+    check_no_file(folder)
+    check_place(folder)
     atlases = load_atlases(atlas)
     labelled = {body.name: labelled_structures(body) for body in atlases} if donor else {}
     if donor:
@@ -57,7 +63,7 @@ def write_patients(
         atlases = tuple(complete_atlas(body, lender) for body in atlases)
     for seed in range(first_seed, first_seed + number):
         target = folder / f"patient_{seed:06d}"
-        if target.exists():
+        if (target / FACTS_FILE).exists():
             yield f"{target.name}: there already"
             continue
         spacing = spacing_mm or clinical_spacing(seed)
@@ -66,17 +72,14 @@ def write_patients(
             patient = make_stressed_patient(atlases, seed, kind, strength, spacing, varied)
         else:
             patient = make_patient(atlases, seed, spacing, whole=whole, varied=varied)
-        partial = folder / f".{target.name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
         geometry = patient.volume.geometry
-        for file, array in ((CT_FILE, patient.volume.hu), (LABELS_FILE, patient.labels)):
-            _write(geometry.image_of(array), partial / file)
-        if donor:
-            structures = labelled[str(patient.facts["body"])]
-            (partial / LABELLED_FILE).write_text(json.dumps({"structures": structures}), encoding="utf-8")
-        (partial / FACTS_FILE).write_text(json.dumps(patient.facts), encoding="utf-8")
-        partial.rename(target)
+        with whole_folder(target, "patient", FACTS_FILE, (CT_FILE, LABELS_FILE, LABELLED_FILE, FACTS_FILE)) as partial:
+            for file, array in ((CT_FILE, patient.volume.hu), (LABELS_FILE, patient.labels)):
+                _write(geometry.image_of(array), partial / file)
+            if donor:
+                structures = labelled[str(patient.facts["body"])]
+                (partial / LABELLED_FILE).write_text(json.dumps({"structures": structures}), encoding="utf-8")
+            (partial / FACTS_FILE).write_text(json.dumps(patient.facts), encoding="utf-8")
         size = " x ".join(map(str, geometry.size))
         steps = " x ".join(f"{value:.2f}" for value in geometry.spacing)
         line = f"{target.name}: {size} voxels of {steps} mm, {patient.facts['body']}, {patient.facts['coverage']}"
@@ -98,4 +101,5 @@ def clinical_spacing(seed: int) -> tuple[float, float, float]:
 def _write(image, path: Path) -> None:  # type: ignore[no-untyped-def]
     import SimpleITK as sitk
 
-    sitk.WriteImage(image, str(path), useCompression=True)
+    with whole_file(path, ".nii.gz") as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True)

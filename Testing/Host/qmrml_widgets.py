@@ -7,7 +7,7 @@ from typing import Any
 
 import slicer
 from PySide6.QtCore import Property, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 # With the priorities of Slicer's scene model: selectors know of a node before others who look at the scene.
 _SCENE_EVENTS = {"NodeAddedEvent": 10.0, "NodeRemovedEvent": 10.0, "EndCloseEvent": 0.0, "EndImportEvent": 0.0}
@@ -244,4 +244,47 @@ def _addSettings() -> None:
 _addSettings()
 
 
-WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qSlicerWidget, qMRMLNodeComboBox)}
+class qSlicerMarkupsPlaceWidget(qSlicerWidget):
+    """Buttons to place a markups node by clicking into a view; here placing is only switched on and off."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self._node: Any = None
+        self._colour, self._place, self._delete = QToolButton(self), QToolButton(self), QToolButton(self)
+        self._buttons = {self._colour: "", self._place: "+", self._delete: "x"}
+        for button, text in self._buttons.items():
+            button.setText(text)
+            row.addWidget(button)
+        self._place.setCheckable(True)
+        self.setCurrentNode(None)
+
+    def currentNode(self) -> Any:
+        return self._node
+
+    def setCurrentNode(self, node: Any) -> None:
+        if node is not self._node:
+            self._place.setChecked(False)
+        self._node = node
+        for button in self._buttons:
+            button.setEnabled(node is not None)
+
+    def placeButton(self) -> QToolButton:
+        return self._place
+
+    def deleteButton(self) -> QToolButton:
+        return self._delete
+
+    def setPlaceModeEnabled(self, enable: bool) -> None:
+        self._place.setChecked(bool(enable) and self._node is not None)
+
+    def setButtonsVisible(self, visible: bool) -> None:
+        for button in self._buttons:
+            button.setVisible(visible)
+
+    placeModeEnabled = Property(bool, lambda self: self._place.isChecked(), setPlaceModeEnabled)
+    buttonsVisible = Property(bool, lambda self: not self._colour.isHidden(), setButtonsVisible)
+
+
+WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qSlicerWidget, qMRMLNodeComboBox, qSlicerMarkupsPlaceWidget)}

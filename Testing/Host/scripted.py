@@ -80,6 +80,9 @@ class ScriptedLoadableModuleWidget:
     def cleanup(self) -> None:
         """Undo what `setup` did; called before the module is unloaded."""
 
+    def onReload(self) -> None:
+        slicer.util.reloadScriptedModule(self.moduleName)
+
     def _onModuleAboutToBeUnloaded(self, moduleName: str) -> None:
         if moduleName == self.moduleName:
             self.cleanup()
@@ -204,12 +207,22 @@ class qSlicerScriptedLoadableModuleWidget(qmrml_widgets.qMRMLWidget):
         QVBoxLayout(self)
         self.isEntered = False
         self.setMRMLScene(slicer.mrmlScene)
+        self._fill(makeSelf)
+
+    def _fill(self, makeSelf: Any) -> None:
         self._self = makeSelf(self)
         setattr(slicer.modules, makeSelf.__name__, self._self)
         self._self.setup()
 
     def self(self) -> Any:
         return self._self
+
+    def reload(self) -> None:
+        """Make the panel anew from the class that the module's file has now."""
+        name = type(self._self).__name__
+        self._fill(getattr(sys.modules[name.removesuffix("Widget")], name))
+        if self.isEntered:
+            self._call("enter")
 
     def enter(self) -> None:
         self.isEntered = True

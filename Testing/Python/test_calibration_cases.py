@@ -35,7 +35,7 @@ def test_calibrate_command_writes_a_new_bundle(cases, tiny_bundle, tmp_path, cap
     assert "All lights stay grey" in capsys.readouterr().out
     assert (tmp_path / "calibrated_observations.csv").exists()
     assert main(["bundle", "verify", str(out)]) == 0
-    assert main([*arguments, "-o", str(out)]) == 2 and "exists already" in capsys.readouterr().err
+    assert main([*arguments, "-o", str(out)]) == 2 and "There already is" in capsys.readouterr().err
 
 
 def test_an_evaluation_of_the_bundle_saves_segmenting_again(cases, tiny_bundle, tmp_path, capsys, monkeypatch):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
+from ...output.filling import whole_folder
+from ...output.places import check_new_folder
 from ...packages import require
-from ...results.result_folder import whole_folder
 from .compare import Comparison, Patients, Row, compare, comparison_grid
 from .scan import Spacing, read_scan
 
@@ -60,13 +60,12 @@ def compare_scans(
 
 
 def check_output(folder: Path) -> None:
-    """Refuse an output that holds something.
+    """Refuse an output that holds something or cannot be written.
 
     Raises:
-        InputError: it is a file or a folder with files in it.
+        InputError: it is a file or a folder with files in it, or nothing can be written there.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"The output {folder.name!r} exists already; name a new or empty folder with -o.")
+    check_new_folder(folder, (TABLE, SUMMARY))
 
 
 def write_report(folder: Path, comparisons: tuple[Comparison, ...]) -> None:
@@ -78,7 +77,7 @@ def write_report(folder: Path, comparisons: tuple[Comparison, ...]) -> None:
     from .plots import draw
 
     check_output(folder)
-    with whole_folder(folder, "comparison") as partial:
+    with whole_folder(folder, "comparison", SUMMARY) as partial:
         _write_table(partial / TABLE, comparisons)
         pictures = {one.name: draw(partial, one) for one in comparisons}
         (partial / SUMMARY).write_text(summary(comparisons, pictures), encoding="utf-8")

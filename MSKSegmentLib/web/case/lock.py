@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-LOCK = ".review.lock"
+from ...results.result_folder import LOCK
+
 # Windows locks bytes against reading too, so the text stands before the byte that is locked.
 _LOCKED_BYTE = 1 << 20
 

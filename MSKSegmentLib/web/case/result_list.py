@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,6 +14,8 @@ from typing import Any
 
 from ...case_result import Light, ReviewState
 from ...errors import InputError
+from ...output.filling import recover
+from ...output.names import safe_name
 from ...results.result_folder import FORMAT, RESULT
 from ...run_facts import facts_from_json
 
@@ -67,7 +68,9 @@ class ListedResult:
 
 
 def is_result(folder: Path) -> bool:
-    """Whether a folder holds a result, whole or not."""
+    """Whether a folder holds a result, whole or not; an exchange of results that a crash interrupted is ended."""
+    with contextlib.suppress(InputError):
+        recover(folder)
     return (folder / RESULT).is_file()
 
 
@@ -114,16 +117,6 @@ def writable_folder(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise InputError(f"Nothing can be written to the folder {folder.name!r}; choose another place with --results.")
     return folder
-
-
-def safe_name(name: str) -> str:
-    """A file name reduced to a short folder name: no path, no extension, no sign that a file system might refuse."""
-    stem = re.split(r"[/\\]", name)[-1]
-    stem = re.sub(r"\.(nii\.gz|nii|nrrd|mha|zip|dcm|gz)$", "", stem, flags=re.IGNORECASE)
-    stem = re.sub(r"[^\w.\-]+", "_", stem).strip("._-")[:60].rstrip("._-")
-    # Windows reserves these names with any extension.
-    reserved = re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", stem, re.IGNORECASE)
-    return f"ct_{stem}" if reserved else stem or "ct"
 
 
 def _folders(root: Path) -> Iterator[tuple[str, Path]]:

@@ -17,11 +17,12 @@ from typing import Any
 
 from ...engine import SegmentRequest
 from ...errors import Cancelled, InstallationError, MSKSegmentError
+from ...output.names import safe_name
 from ...resources import resource_file
 from ...review.redaction import redacted
 from .opening import Opened, earlier_result, open_result
 from .options import ReviewOptions, Target
-from .result_list import ListedResult, claim_folder, find_result, is_result, list_results, safe_name
+from .result_list import ListedResult, claim_folder, find_result, is_result, list_results
 from .run import Progress, Segmentation
 from .uploads import ArrivedCT, Upload, UploadProgress, remove_leftovers
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import InputError
+from ...output.names import safe_name
 from .archives import unpack_dicom
 from .lock import ReviewLock
-from .result_list import safe_name, writable_folder
+from .result_list import writable_folder
 
 FOLDER = ".uploads"
 ACCEPTED = "NIfTI (.nii, .nii.gz), NRRD (.nrrd), MetaImage (.mha) or a zip of one DICOM series"

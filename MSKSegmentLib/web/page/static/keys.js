@@ -1,6 +1,9 @@
-// Single keys work wherever no text is typed; the server decides what they do.
+// Single keys work wherever no widget takes letters itself; the server decides what they do.
 (function () {
-  const TYPING = "input:not([type=checkbox]):not([type=range]), textarea, select";
+  const BUTTONS = ["checkbox", "radio", "range", "button", "submit", "reset", "file", "color"];
+  const FIELDS = "input" + BUTTONS.map((type) => `:not([type=${type}])`).join("") + ", textarea, select, option";
+  const ROLES = ["textbox", "searchbox", "combobox", "spinbutton", "listbox"].map((role) => `[role=${role}]`);
+  const TYPING = [FIELDS, "[contenteditable]:not([contenteditable=false])", ...ROLES].join(", ");
   const NAMES = new Set(["n", "a", "e", "s", "u", "d", "r", "h", "?", "1", "2", "p", "x", "z", "y", "j", "k", "ArrowDown", "ArrowUp", "Escape", "[", "]"]);
 
   function keyOf(event) {
@@ -16,7 +19,10 @@
     const key = keyOf(event);
     const trame = window.trame;
     if (!key || !trame || !trame.state) return;
-    const target = event.target;
+    // While an input method composes a character, its keys are nobody else's.
+    if (event.isComposing || event.defaultPrevented) return;
+    // The true target, also inside a component with a shadow tree of its own.
+    const target = event.composedPath()[0] || event.target;
     if (key !== "Escape" && target.closest && target.closest(TYPING)) return;
     const arrow = key.startsWith("Arrow");
     // Arrows scroll and move sliders elsewhere; in the table they change the row.
