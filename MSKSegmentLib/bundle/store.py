@@ -33,8 +33,6 @@ CARD_FILE = "MODEL_CARD.md"
 _REQUIRED = (WEIGHTS_FILE, CARD_FILE)
 _ALLOWED = (*_REQUIRED, CALIBRATION_FILE)
 BUNDLE_FILES = (*_ALLOWED, MANIFEST_FILE)
-# Left behind by file managers that merely showed the folder.
-_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -208,7 +206,7 @@ def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
         for name in manifest.files
         if name not in _ALLOWED
     ]
-    present = {entry.name for entry in folder.iterdir()} - set(_LITTER)
+    present = set(foreign_files(folder))
     expected = {name for name in manifest.files if name in _ALLOWED}
     extra = sorted(present - expected - {MANIFEST_FILE})
     problems += [f"{name} is in the folder but not in the manifest" for name in extra]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from module_cases import cell, choose, click, paint, show_case, smaller, wait
 from review_cases import LABEL
 
 from MSKSegmentLib.case_result import ReviewState
+from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.review import COLUMNS
 
 pytest_plugins = ("module_fixtures",)
@@ -49,6 +51,48 @@ def test_exports_hold_the_review(panel, case, tmp_path):
 
     labels, _ = read_labels(tmp_path / "labels.seg.nrrd")
     assert np.count_nonzero(labels == LABEL[key]) == np.count_nonzero(drawn)
+
+
+def test_a_result_folder_that_is_there_is_never_replaced(panel, case, tmp_path):
+    names = ("CT_hip_MSKSegment", "CT_hip_MSKSegment-2", "CT_hip_MSKSegment-3")
+    for name in names:
+        host.answer(str(tmp_path))
+        click(panel.ui.exportFolderButton)
+        assert panel.ui.messageLabel.text == f"{name} was written."
+        (tmp_path / name / "notes.txt").write_text(name)
+        case.session.accept(next(row.key for row in case.session.rows() if row.state is ReviewState.AUTOMATIC))
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(names)
+    assert [(tmp_path / name / "notes.txt").read_text() for name in names] == list(names)
+    # A script that names the folder itself is refused, as the folder holds a review.
+    with pytest.raises(InputError, match="has been reviewed"):
+        panel.logic.exportFolder(case, tmp_path / names[0])
+
+
+@pytest.mark.parametrize("name", ["股" * 120, "CT: left/right?", "CON", "a" * 300])
+def test_any_name_of_a_ct_makes_a_folder(panel, case, tmp_path, name):
+    case.nodes.ct.SetName(name)
+    host.answer(str(tmp_path))
+    click(panel.ui.exportFolderButton)
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.endswith("_MSKSegment") and (folder / "result.json").is_file()
+
+
+def test_a_table_that_is_open_in_another_program_stays_and_another_name_is_offered(panel, case, tmp_path, monkeypatch):
+    (tmp_path / "table.csv").write_text("open in a spreadsheet program")
+
+    def locked(source, target):
+        raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+
+    monkeypatch.setattr(os, "replace", locked)
+    host.answer(str(tmp_path / "table.csv"))
+    click(panel.ui.exportCsvButton)
+    text = panel.ui.messageLabel.text
+    assert text.startswith("table.csv could not be written") and "close it there" in text and "table-2.csv" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+    monkeypatch.undo()
+    host.answer(str(tmp_path / "table-2.csv"))
+    click(panel.ui.exportCsvButton)
+    assert panel.ui.messageLabel.text == "table-2.csv was written."
 
 
 def test_export_to_an_impossible_place_says_so(panel, case, tmp_path):

@@ -178,6 +178,46 @@ def test_keys_do_what_the_buttons_do(panel, case):
     assert slicer.util.selectedModule() == "SegmentEditor"
 
 
+@pytest.mark.parametrize("name", ["searchEdit", "heightSpinBox", "groupFilter", "samplesSpinBox", "ctSelector", "detailsText"])
+def test_keys_are_left_to_a_field_that_has_the_focus(panel, case, name):
+    widget = getattr(panel.ui, name)
+    # A selector of nodes is a frame around a combo box.
+    widget = getattr(widget, "_box", widget)
+    choose(panel, "GMAX_right")
+    assert all(shortcut.enabled for shortcut in panel.keys._shortcuts)
+    panel.keys._focusChanged(widget)
+    assert not any(shortcut.enabled for shortcut in panel.keys._shortcuts)
+    # Coming back to the module does not bring them back while the focus stays.
+    panel.keys._focusChanged(panel.ui.resultsTable)
+    assert all(shortcut.enabled for shortcut in panel.keys._shortcuts)
+    panel.exit()
+    panel.keys._focusChanged(panel.ui.resultsTable)
+    assert not any(shortcut.enabled for shortcut in panel.keys._shortcuts)
+
+
+def test_typing_into_the_search_field_accepts_nothing(panel, case):
+    from PySide6.QtTest import QTest
+
+    slicer.util.mainWindow().activateWindow()
+    choose(panel, "GMAX_right")
+    panel.ui.searchEdit.setFocus()
+    host.processEvents(0.1)
+    if not panel.ui.searchEdit.hasFocus():
+        pytest.skip("this platform gives no window the focus")
+    QTest.keyClicks(panel.ui.searchEdit, "a")
+    panel.ui.groupFilter.setFocus()
+    host.processEvents(0.05)
+    QTest.keyClicks(panel.ui.groupFilter, "a")
+    assert panel.ui.searchEdit.text == "a" and case.session.report("GMAX_right").state is ReviewState.AUTOMATIC
+    panel.ui.resultsTable.setFocus()
+    host.processEvents(0.05)
+    panel.ui.searchEdit.clear()
+    choose(panel, "GMAX_right")
+    QTest.keyClicks(panel.ui.resultsTable, "a")
+    host.processEvents(0.05)
+    assert case.session.report("GMAX_right").state is ReviewState.ACCEPTED
+
+
 def test_height_changes_the_normalised_volumes(panel, case):
     assert panel.ui.heightSpinBox.value == pytest.approx(160)
     before = case.session.row("GMAX_right").values["volume_cc_per_m2"]

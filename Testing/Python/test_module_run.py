@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import unittest
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from Host import host, packages
 from module_cases import add_phantom, open_module, wait
 
 from MSKSegmentLib.ct.volume import CTVolume
+from MSKSegmentLib.processes import lives
 
 
 @pytest.fixture
@@ -233,6 +235,97 @@ def test_the_device_line_names_device_and_time(tiny_bundle, monkeypatch):
         assert engine is None and any(word in panel.ui.deviceLabel.text for word in ("second", "minute"))
 
 
+@pytest.mark.parametrize("what", ["leave", "another CT", "unload"])
+def test_a_question_under_way_is_dropped_without_psutil(tiny_bundle, phantom, monkeypatch, what):
+    monkeypatch.setenv("MSKSEG_BUNDLES", str(tiny_bundle))
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    with open_module() as panel:
+        panel.inputs.chooseCt(add_phantom(phantom))
+        wait(lambda: panel.device._engine is not None)
+        pid = panel.device._engine._process.pid
+        if what == "leave":
+            slicer.util.selectModule("Data")
+        elif what == "another CT":
+            panel.inputs.chooseCt(add_phantom(phantom, "another"))
+            panel.device._drop()
+        else:
+            slicer.app.moduleManager().unload("MSKSegment")
+        assert not lives(pid) and panel.device._engine is None
+        assert what != "unload" or not panel.Observations
+
+
+def test_the_device_line_is_asked_again_after_an_installation(tiny_bundle, phantom, monkeypatch):
+    monkeypatch.setenv("MSKSEG_BUNDLES", str(tiny_bundle))
+    with open_module() as panel:
+        packages.missing.add("torch")
+        panel.inputs.chooseCt(add_phantom(phantom))
+        asked = []
+        monkeypatch.setattr(panel.device, "_ask", lambda: asked.append(panel.device._asked))
+        panel.device._settle.timeout.disconnect()
+        panel.device._settle.timeout.connect(panel.device._ask)
+        panel.device._asked = panel.device._request()
+        _segment(panel, samples=200)
+        assert packages.requests and panel.run.running
+        wait(lambda: bool(asked), 10)
+        assert asked[0] is None
+        panel.run.cancel()
+
+
+def test_a_question_that_failed_is_asked_again_when_inputs_change(tiny_bundle, monkeypatch):
+    monkeypatch.setenv("MSKSEG_BUNDLES", str(tiny_bundle))
+    with open_module() as panel:
+        panel.device.stop()
+        panel.device._active = True
+
+        class Failed:
+            exit_code, message, answer = 2, "PyTorch is not installed.", {}
+
+            def poll(self):
+                return []
+
+        panel.device._engine, panel.device._asked = Failed(), "the same"
+        panel.device._poll()
+        assert panel.ui.deviceLabel.text == "PyTorch is not installed." and panel.device._asked is None
+        panel.device.stop()
+
+
+def test_a_new_region_is_placed_by_the_next_click(panel, ct):
+    ui = panel.ui
+    assert not ui.roiPlaceWidget.placeButton().enabled
+    node = ui.roiSelector.addNode()
+    assert ui.roiSelector.currentNode() is node and ui.roiPlaceWidget.currentNode() is node
+    assert ui.roiPlaceWidget.placeModeEnabled and ui.roiPlaceWidget.placeButton().isVisibleTo(ui.roiPlaceWidget)
+    ui.roiSelector.setCurrentNode(None)
+    assert ui.roiPlaceWidget.currentNode() is None and not ui.roiPlaceWidget.placeModeEnabled
+    slicer.mrmlScene.Clear(False)
+    assert ui.roiPlaceWidget.currentNode() is None
+
+
+def test_reload_reads_panel_and_library_anew():
+    code = (
+        "import sys\n"
+        f"sys.path[:0] = [{str(ROOT / 'Testing')!r}]\n"
+        "from Host import host\n"
+        "host.start()\n"
+        "import slicer\n"
+        "panel = host.loadModule('MSKSegment')\n"
+        "kept = {name: module for name, module in sys.modules.items() if name.startswith(('MSKSegmentPanel', 'MSKSegmentLib'))}\n"
+        "panel.onReload()\n"
+        "new = slicer.modules.MSKSegmentWidget\n"
+        "assert new is not panel and not panel.Observations and new.Observations\n"
+        "stale = [name for name, module in kept.items() if sys.modules.get(name) is module]\n"
+        "assert type(new.review) is not type(panel.review) and type(new.logic) is not type(panel.logic)\n"
+        "host.processEvents(0.1)\n"
+        "assert not host.errors(), host.errors()\n"
+        "print('stale', stale)\n"
+        "slicer.app.moduleManager().unload('MSKSegment')\n"
+        "assert not new.Observations and not host.errors(), host.errors()\n"
+        "host.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip().splitlines()[-1:] == ["stale []"], done.stdout + done.stderr
+
+
 def test_a_script_segments_without_panel_and_window(tiny_bundle, phantom, tmp_path):
     host.start()
     try:
@@ -276,6 +369,18 @@ def test_opening_the_module_loads_no_torch_and_asks_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stdout + done.stderr
+
+
+def test_the_modules_own_test_is_skipped_in_sight_where_packages_are_missing(capfd):
+    """As on the machines that build extensions: Slicer's runner looks for tests in the module and counts failures."""
+    with open_module(pytorchExtension=False):
+        packages.missing.add("torch")
+        suite = unittest.TestLoader().loadTestsFromName("MSKSegment")
+        result = unittest.TextTestRunner(verbosity=2).run(suite)
+        assert result.wasSuccessful() and [reason for _, reason in result.skipped] == ["a run needs torch>=2.4"]
+        # The part that needs no packages was run.
+        assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 1
+    assert "a run needs torch" in capfd.readouterr().err
 
 
 def test_the_modules_own_test_passes_with_the_bundled_model():
