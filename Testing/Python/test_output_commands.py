@@ -20,8 +20,8 @@ from MSKSegmentLib.results.result_folder import bytes_of_result, check_output, w
 from MSKSegmentLib.results.result_reading import read_result
 from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.review import folder as review_folder
-from MSKSegmentLib.web.library import list_results
-from MSKSegmentLib.web.lock import ReviewLock
+from MSKSegmentLib.web.case.result_list import list_results
+from MSKSegmentLib.web.case.lock import ReviewLock
 
 pytest_plugins = ("bundle_fixtures",)
 
@@ -138,11 +138,11 @@ def test_a_crash_in_the_exchange_is_ended_by_whoever_reads_next(case, tmp_path, 
     write_result(out, case[0])
     monkeypatch.setattr(filling, "_put_in_place", lambda ready: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        write_result(out, replace(case[0], provenance=case[0].provenance | {"date": "second"}))
+        write_result(out, replace(case[0], facts=replace(case[0].facts, date="2026-08-02")))
     monkeypatch.undo()
     shutil.copytree(out, tmp_path / "other" / "copy")
-    assert read_result(out)[0].provenance["date"] == "second" and names(out) == FILES
-    assert [one.date for one in list_results(tmp_path / "other")] == ["second"]
+    assert read_result(out)[0].facts.date == "2026-08-02" and names(out) == FILES
+    assert [one.date for one in list_results(tmp_path / "other")] == ["2026-08-02"]
 
 
 def test_a_reviewer_notices_that_the_result_was_replaced(case, tmp_path):
