@@ -20,8 +20,8 @@ from MSKSegmentLib.results.result_folder import bytes_of_result, check_output, w
 from MSKSegmentLib.results.result_reading import read_result
 from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.review import folder as review_folder
-from MSKSegmentLib.web.case.result_list import list_results
 from MSKSegmentLib.web.case.lock import ReviewLock
+from MSKSegmentLib.web.case.result_list import list_results
 
 pytest_plugins = ("bundle_fixtures",)
 
