@@ -31,13 +31,25 @@ class Light(str, Enum):
 
 # From here on a segment is more likely wrong than right.
 FLAGGED_FROM = 0.5
+# What a grey light is called beside such evidence, wherever lights are named.
+SUSPECT_WORD = "probably wrong"
 
 
-def asks_for_a_look(light: Light, failure_probability: float | None) -> bool:
-    """Whether somebody should look at the segment: yellow, red, or grey but more likely wrong than right."""
-    if light is Light.GREY:
-        return failure_probability is not None and failure_probability >= FLAGGED_FROM
-    return light is not Light.GREEN
+def is_suspect(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
+    """Whether a grey light stands beside evidence that the segment is more likely wrong than right.
+
+    `part_light` is the light of the part inside the scan. Without a probability that part need only be yellow.
+    """
+    if light is not Light.GREY:
+        return False
+    if failure_probability is None:
+        return part_light in (Light.YELLOW, Light.RED)
+    return failure_probability >= FLAGGED_FROM or part_light is Light.RED
+
+
+def asks_for_a_look(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
+    """Whether somebody should look at the segment: yellow, red, or grey but probably wrong (see `is_suspect`)."""
+    return light in (Light.YELLOW, Light.RED) or is_suspect(light, failure_probability, part_light)
 
 
 class ReviewState(str, Enum):
@@ -116,13 +128,27 @@ SCORE_NAMES = tuple(entry.name for entry in fields(Scores))
 
 
 @dataclass(frozen=True)
+class DiceLimits:
+    """What the light of a segment holds its predicted Dice coefficient against.
+
+    It is good from `good_from` on, if nothing else speaks against it (None: no segment of this structure is), and failed below
+    `failed_below`.
+    """
+
+    good_from: float | None
+    failed_below: float
+
+
+@dataclass(frozen=True)
 class SegmentReport:
     """All that is known of one structure on one side. `measurements` is None when it was not found.
 
     `asymmetry_percent` is 200 * (right - left) / (right + left) of the volumes, the same on both rows, None when a side
     is absent or truncated. `uncertainty` is the mean voxel uncertainty inside the label (Soufi et al. 2025), the same as
     ``scores.mean_variance``; `paper_light` is what that alone says. `failure_probability` is that of a Dice coefficient below
-    the structure's threshold for "inaccurate". Intervals are those of the calibration, with its coverage.
+    the structure's threshold for "inaccurate", which is 0.95 at most. `dice_limits` are what `predicted_dice` is held against; None
+    where the light does not follow from it. `part_light` is the light of the part inside the scan, where a segment is grey because
+    the scan cuts it. Intervals are those of the calibration, with its coverage.
     `dice_to_automatic` is the overlap of a corrected segment with what the network drew; None for an uncorrected one.
     """
 
@@ -133,14 +159,31 @@ class SegmentReport:
     uncertainty: float | None = None
     asymmetry_percent: float | None = None
     predicted_dice: float | None = None
+    dice_limits: DiceLimits | None = None
     dice_interval: tuple[float, float] | None = None
     volume_interval_cc: tuple[float, float] | None = None
     mean_hu_interval: tuple[float, float] | None = None
     failure_probability: float | None = None
     scores: Scores | None = None
     paper_light: Light | None = None
+    part_light: Light | None = None
     state: ReviewState = ReviewState.AUTOMATIC
     dice_to_automatic: float | None = None
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the light is grey although the segment is more likely wrong than right."""
+        return is_suspect(self.light, self.failure_probability, self.part_light)
+
+    @property
+    def asks_for_a_look(self) -> bool:
+        """Whether somebody should look at the segment."""
+        return asks_for_a_look(self.light, self.failure_probability, self.part_light)
+
+    @property
+    def verdict(self) -> str:
+        """The light in words, and beside a grey one that the segment is probably wrong."""
+        return f"{self.light.word}, {SUSPECT_WORD}" if self.suspect else self.light.word
 
     @property
     def told_scores(self) -> dict[str, float]:

@@ -51,11 +51,13 @@ def unrated(reports: Iterable[SegmentReport]) -> tuple[SegmentReport, ...]:
             light=Light.GREY,
             reasons=(REASON,) if report.measurements else ("not found in this preview",),
             predicted_dice=None,
+            dice_limits=None,
             dice_interval=None,
             volume_interval_cc=None,
             mean_hu_interval=None,
             failure_probability=None,
             paper_light=None,
+            part_light=None,
         )
         for report in reports
     )

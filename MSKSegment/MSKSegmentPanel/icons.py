@@ -1,4 +1,4 @@
-"""Icons of the panel: every light has its own shape, so that none depends on colour."""
+"""Icons of the panel: every light and mark has its own shape, so that none depends on colour."""
 
 import os
 
@@ -7,12 +7,19 @@ import qt
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Resources", "Icons")
 SIZE = 16
 
-_LIGHTS = {"green": "LightGreen", "yellow": "LightYellow", "red": "LightRed", "grey": "LightGrey"}
+_MARKS = {
+    "green": "LightGreen",
+    "yellow": "LightYellow",
+    "red": "LightRed",
+    "grey": "LightGrey",
+    "suspect": "LightSuspect",
+    "missed": "LightMissed",
+}
 
 
-def lightIcons():
-    """A QIcon by the value of a light: green, yellow, red, grey."""
-    return {light: icon(name) for light, name in _LIGHTS.items()}
+def markIcons():
+    """A QIcon by the mark of a row: green, yellow, red, grey; suspect (grey, but probably wrong), missed (perhaps)."""
+    return {mark: icon(name) for mark, name in _MARKS.items()}
 
 
 def icon(name):

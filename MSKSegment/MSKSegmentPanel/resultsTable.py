@@ -7,7 +7,7 @@ import qt
 from MSKSegmentLib.review.columns import COLUMNS
 from MSKSegmentLib.review.rows import RowFilter, sorted_by
 
-from .icons import lightIcons
+from .icons import markIcons
 from .widgets import signalsBlocked
 
 # Qt.AlignRight and Qt.AlignVCenter together: bindings disagree on how to combine them.
@@ -27,7 +27,7 @@ class ResultsTable:
     def __init__(self, table, onChosen):
         self._table = table
         self._onChosen = onChosen
-        self._icons = lightIcons()
+        self._icons = markIcons()
         self._rows = {}
         self._shown = []
         self._filter = RowFilter()
@@ -133,7 +133,7 @@ class ResultsTable:
             item.setText(row.texts[column.name])
             item.setToolTip(row.tooltip)
             if column.name == _WORST_FIRST:
-                item.setIcon(self._icons[row.light.value])
+                item.setIcon(self._icons[row.mark])
 
     def _fitColumns(self):
         # Qt's own fitting leaves room for a sorting arrow in every heading.

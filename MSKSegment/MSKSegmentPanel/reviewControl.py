@@ -3,8 +3,8 @@
 import slicer
 from slicer.i18n import tr as _
 
-from MSKSegmentLib.case_result import Light, ReviewState
-from MSKSegmentLib.review.rows import RowFilter
+from MSKSegmentLib.case_result import ReviewState
+from MSKSegmentLib.review.rows import MARKS, RowFilter
 
 from .editHandover import EditHandover
 from .resultsTable import ResultsTable
@@ -17,7 +17,6 @@ SETTLE_MS = 150
 
 _GROUPS = (None, "bone", "hip", "thigh")
 _SIDES = (None, "right", "left")
-_WORST_FIRST = (Light.RED, Light.YELLOW, Light.GREY, Light.GREEN)
 
 
 class ReviewControl:
@@ -224,8 +223,8 @@ class ReviewControl:
             ui.summaryLabel.setText(_("No result yet. Choose a CT and click Segment."))
             ui.shownLabel.setText("")
             return
-        found = [row.light for row in rows if row.found]
-        lights = ", ".join(f"{found.count(light)} {light.word}" for light in _WORST_FIRST if light in found)
+        found = [row.mark for row in rows if row.found]
+        lights = ", ".join(f"{found.count(mark)} {word}" for mark, word in MARKS if mark in found)
         summary = _("{found} of {all} structures found: {lights}.").format(
             found=len(found), all=len(rows), lights=lights or _("none")
         )

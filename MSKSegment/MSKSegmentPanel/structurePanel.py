@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 from MSKSegmentLib.review.columns import COLUMNS
 from MSKSegmentLib.review.evidence import probability_text
 
-from .icons import lightIcons, pixmap
+from .icons import markIcons, pixmap
 
 _HISTORY_LINES = 3
 _COLUMNS_PER_LINE = 3
@@ -18,7 +18,7 @@ class StructurePanel:
 
     def __init__(self, ui):
         self._ui = ui
-        self._pixmaps = {light: pixmap(anIcon) for light, anIcon in lightIcons().items()}
+        self._pixmaps = {mark: pixmap(anIcon) for mark, anIcon in markIcons().items()}
         self.clear()
 
     def clear(self):
@@ -37,13 +37,13 @@ class StructurePanel:
         """Show the structure of that key."""
         ui, row, report = self._ui, session.row(key), session.report(key)
         ui.lightIconLabel.setVisible(True)
-        ui.lightIconLabel.setPixmap(self._pixmaps[row.light.value])
+        ui.lightIconLabel.setPixmap(self._pixmaps[row.mark])
         ui.titleLabel.setText(report.segment.name)
         ui.stateLabel.setText(row.state_text)
         reasons = "; ".join(row.reasons)
-        verdict = [row.texts["light"]] if row.found or not reasons else []
+        verdict = [row.verdict] if row.found or not reasons else []
         text = ": ".join([*verdict, *([reasons] if reasons else [])])
-        ui.reasonsLabel.setText(f"{text[:1].upper()}{text[1:]}." if reasons else text.capitalize())
+        ui.reasonsLabel.setText(f"{text[:1].upper()}{text[1:]}." if reasons else f"{text[:1].upper()}{text[1:]}")
         ui.reasonsLabel.setToolTip(row.tooltip)
         ui.valuesLabel.setText(_valuesHtml(row, report))
         ui.valuesLabel.setToolTip("\n".join(row.evidence))

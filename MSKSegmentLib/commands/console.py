@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
-from ..case_result import CaseResult, Light, SegmentReport
+from ..case_result import SUSPECT_WORD, CaseResult, Light, SegmentReport
 from ..quality.conformal import COVERAGE
+from ..quality.wording import told_apart
 
 _FIRST = 5
+_SUSPECT_STYLE = "yellow"
 _STYLES = {Light.GREEN: "green", Light.YELLOW: "yellow", Light.RED: "bold red", Light.GREY: "dim"}
 
 
@@ -18,27 +20,26 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(width=None if Console().is_terminal else 132)
+    console = Console(width=None if Console().is_terminal else 140)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("light", no_wrap=True)
     table.add_column("structure", no_wrap=True)
     table.add_column("side", no_wrap=True)
-    for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "Dice*"):
+    for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "Dice*", "limits**"):
         table.add_column(name, justify="right", no_wrap=True)
     for report in result.reports:
-        style = _STYLES[report.light]
-        table.add_row(f"[{style}]● {report.light.word}[/]", *(escape(cell) for cell in _cells(report)))
+        table.add_row(_light(report), *(escape(cell) for cell in _cells(report)))
     console.print(table)
     console.print(
         f"* Dice coefficient that the calibration predicts, in brackets the range that holds it with {COVERAGE:.0%} probability.\n"
+        "** The predicted Dice from which on the structure counts as good, and below which it counts as failed.\n"
         "  Asymmetry: right minus left, in percent of their mean.\n"
         "  (cut): the field of view does not show the whole structure, its volume is too small.",
         style="dim",
     )
     for warning in result.warnings:
         console.print(f"[yellow]Warning:[/] {escape(warning)}")
-    counts = {light: sum(report.light is light for report in result.reports) for light in Light}
-    console.print("Lights: " + ", ".join(f"[{_STYLES[light]}]{n} {light.word}[/]" for light, n in counts.items()))
+    console.print("Lights: " + ", ".join(_counts(result.reports)))
     first = _first_to_review(result)
     if first:
         console.print(f"To look at first: {escape('; '.join(first))}")
@@ -50,7 +51,7 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
 def _cells(report: SegmentReport) -> list[str]:
     name, side, found = report.segment.structure.name, report.segment.side.value, report.measurements
     if found is None:
-        return [name, side, "absent", *[""] * 7]
+        return [name, side, "absent", *[""] * 8]
     shares = (found.fat_fraction, found.composite_fraction, found.lean_fraction)
     return [
         name + (" (cut)" if found.truncated_by else ""),
@@ -60,8 +61,35 @@ def _cells(report: SegmentReport) -> list[str]:
         f"{found.mean_hu:.0f}",
         *(_number(None if share is None else 100 * share, ".0f") for share in shares),
         _number(report.asymmetry_percent, "+.0f"),
-        _number(report.predicted_dice, ".2f") + _range(report.dice_interval),
+        *_dice_cells(report),
     ]
+
+
+def _dice_cells(report: SegmentReport) -> list[str]:
+    """The predicted Dice coefficient with its range, and what it is held against."""
+    dice, limits, interval = report.predicted_dice, report.dice_limits, _range(report.dice_interval)
+    if dice is None or limits is None:
+        return [_number(dice, ".2f") + interval, ""]
+    value, *held = told_apart(dice, limits.good_from, limits.failed_below)
+    return [value + interval, "/".join(held if len(held) > 1 else ("-", *held))]
+
+
+def _light(report: SegmentReport) -> str:
+    """The light in colour and in words; a grey one beside evidence of an error is half filled."""
+    if report.suspect:
+        return f"[{_SUSPECT_STYLE}]◐ {SUSPECT_WORD}[/]"
+    return f"[{_STYLES[report.light]}]● {report.light.word}[/]"
+
+
+def _counts(reports: tuple[SegmentReport, ...]) -> list[str]:
+    suspect = sum(report.suspect for report in reports)
+    texts = []
+    for light in Light:
+        number = sum(report.light is light for report in reports) - (suspect if light is Light.GREY else 0)
+        texts.append(f"[{_STYLES[light]}]{number} {light.word}[/]")
+    if suspect:
+        texts.insert(-1, f"[{_SUSPECT_STYLE}]{suspect} not rated but {SUSPECT_WORD}[/]")
+    return texts
 
 
 def _first_to_review(result: CaseResult) -> list[str]:

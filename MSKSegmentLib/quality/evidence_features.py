@@ -20,14 +20,15 @@ class Feature:
 
     `risk` turns the score into a number that rises with the expected error, on a logarithmic scale because errors multiply;
     `absent` is the usual risk, taken where the score does not exist, or None where a segment cannot be rated without it. `words`
-    say what a high risk means, `digits` how many decimals of the score are told.
+    say what a high risk means, `form` how the score, times `factor`, is told.
     """
 
     name: str
     risk: Callable[[float], float]
     absent: float | None
     words: str
-    digits: int
+    form: str
+    factor: float = 1.0
 
     def of(self, scores: Scores) -> float:
         """The risk of a segment; not a number where it cannot be told."""
@@ -38,7 +39,7 @@ class Feature:
 
     def told(self, value: float) -> str:
         """The score as text."""
-        return f"{value:.2e}" if self.digits < 0 else f"{value:.{self.digits}f}"
+        return self.form.format(self.factor * value)
 
 
 def _rising(smallest: float) -> Callable[[float], float]:
@@ -53,21 +54,25 @@ def _far(value: float) -> float:
     return math.log1p(abs(value))
 
 
+_OUTLINE = "the network's passes disagree about its outline"
+
 FEATURES = (
-    Feature("mean_variance", _rising(1e-5), None, "the network's passes vary inside it", -1),
-    Feature("mean_entropy", _rising(0.01), None, "the network is undecided inside it", 3),
-    Feature("soft_dice", _falling(SMALLEST_DISAGREEMENT), None, "the network is unsure where it ends", 2),
-    Feature("pairwise_dice", _falling(SMALLEST_DISAGREEMENT), None, "the network's passes disagree about its outline", 2),
-    Feature("pairwise_iou", _falling(SMALLEST_DISAGREEMENT), None, "the network's passes disagree about its outline", 2),
-    Feature("low_slice_dice", _falling(0.02), None, "the network's passes disagree in its worst slices", 2),
-    Feature("volume_cv", _rising(0.005), None, "its volume varies between the network's passes", 3),
-    Feature("sd_mean_hu", _rising(0.3), None, "its mean HU varies between the network's passes", 1),
-    Feature("sd_fat_fraction", _rising(0.002), None, "its fat share varies between the network's passes", 3),
-    Feature("stray_components", math.log1p, 0.0, "pieces of it lay apart and were removed", 0),
-    Feature("stray_share", _rising(0.01), math.log(0.01), "pieces of it lay apart and were removed", 3),
-    Feature("metal_distance_mm", lambda value: math.exp(-max(value, 0.0) / 30.0), 0.0, "metal is near", 0),
-    Feature("volume_deviation", _far, math.log1p(0.7), "its volume is unusual for the bone beside it", 1),
-    Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", 1),
+    Feature("mean_variance", _rising(1e-5), None, "the network's passes vary inside it", "{:.2e}"),
+    Feature("mean_entropy", _rising(0.01), None, "the network is undecided inside it", "entropy {:.3f}"),
+    Feature("soft_dice", _falling(SMALLEST_DISAGREEMENT), None, "the network is unsure where it ends", "soft Dice {:.2f}"),
+    Feature("pairwise_dice", _falling(SMALLEST_DISAGREEMENT), None, _OUTLINE, "Dice {:.2f}"),
+    Feature("pairwise_iou", _falling(SMALLEST_DISAGREEMENT), None, _OUTLINE, "overlap {:.2f}"),
+    Feature("low_slice_dice", _falling(0.02), None, "the network's passes disagree in its worst slices", "Dice {:.2f}"),
+    Feature("volume_cv", _rising(0.005), None, "its volume varies between the network's passes", "by {:.1f} %", 100.0),
+    Feature("sd_mean_hu", _rising(0.3), None, "its mean density varies between the network's passes", "by {:.1f} HU"),
+    Feature(
+        "sd_fat_fraction", _rising(0.002), None, "its share of fat varies between the network's passes", "by {:.1f} points", 100.0
+    ),
+    Feature("stray_components", math.log1p, 0.0, "pieces of it lay apart and were removed", "{:.0f} of them"),
+    Feature("stray_share", _rising(0.01), math.log(0.01), "pieces of it lay apart and were removed", "{:.1f} % of it", 100.0),
+    Feature("metal_distance_mm", lambda value: math.exp(-max(value, 0.0) / 30.0), 0.0, "metal is near", "{:.0f} mm away"),
+    Feature("volume_deviation", _far, math.log1p(0.7), "its volume is unusual for the bone beside it", "{:+.1f} deviations"),
+    Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", "{:.1f} deviations"),
 )
 BY_NAME = {feature.name: feature for feature in FEATURES}
 # Not a score of a segment: 1 where the scan as a whole was warned of (`guards.SCAN_CAUTIONS`).

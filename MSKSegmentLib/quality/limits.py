@@ -4,6 +4,11 @@ Everything is compared on the scale of `dice_model.log_error`. The slack of a se
 counts as inaccurate minus the predicted one. Green asks for a slack of at least a margin that is chosen on cross-fitted
 predictions, so that of the green segments at most `WRONG_GREENS` were inaccurate, with as many greens as possible; red for a
 predicted error above that of a failed segment by a margin chosen likewise for `NEEDLESS_REDS`.
+
+The paper's thresholds follow from how much a structure scatters, so that one that is nearly always right is called inaccurate
+at a Dice coefficient that is excellent for any other. A rule of our own stands beside them: from a predicted Dice coefficient
+of `ALWAYS_GOOD_FROM` on no structure is inaccurate or failed for its thresholds alone. It does not override what speaks against a
+segment otherwise, nor a calibration that found nothing sure enough to be called good.
 """
 
 from __future__ import annotations
@@ -13,16 +18,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..case_result import DiceLimits
 from .dice_model import SMALLEST_ERROR, log_error
 from .evidence_features import SCAN_WARNING
 from .isotonic import Curve, isotonic_curve
 from .observations import Observation, patients_of
 from .paper_rule import DiceThresholds, dice_thresholds
+from .wording import counted
 
 # A rule learned with a weak network calls its usual poor result normal. Whatever the calibration cases looked like, a segment
 # whose Dice is predicted below these is not shown as good, or as more than failed.
 GREEN_NEEDS_DICE = 0.80
 YELLOW_NEEDS_DICE = 0.60
+# From here on a structure's thresholds alone make nothing inaccurate, whatever the calibration cases looked like.
+ALWAYS_GOOD_FROM = 0.95
 # Aims for the calibration cases. What is promised for others, 1 % and 10 %, needs room: the best margin for some patients is too
 # small for the next ones.
 WRONG_GREENS = 0.004
@@ -58,6 +67,17 @@ class Limits:
     red_below: float
     own: bool
     usual: Mapping[str, float]
+
+    @property
+    def held_against(self) -> DiceLimits:
+        """What the light holds a predicted Dice coefficient against."""
+        good_from = None if self.green_from is None else min(self.green_from, ALWAYS_GOOD_FROM)
+        return DiceLimits(good_from, min(self.red_below, ALWAYS_GOOD_FROM))
+
+    @property
+    def inaccurate_below(self) -> float:
+        """The Dice coefficient below which a segment counts as inaccurate; the failure probability is that of less."""
+        return min(needed_dice(self)[0], ALWAYS_GOOD_FROM)
 
 
 def needed_dice(thresholds: DiceThresholds | Limits) -> tuple[float, float]:
@@ -138,7 +158,8 @@ def fit_limits(
     allowed = (bound <= 0) & ~guarded & ~_in_failing_scans(excess, [item.patient for item in observations])
     total = int(wrong.sum())
     if total < FEWEST_FAILURES:
-        why = f"only {total} of all calibration segments were inaccurate, {FEWEST_FAILURES} are needed"
+        few = counted(total, "calibration segment was", "calibration segments were")
+        why = f"only {few} inaccurate among all structures, {FEWEST_FAILURES} are needed"
         return {}, missing | dict.fromkeys(known, why), None
     all_green, all_red = green_margin(slack, wrong, allowed), red_margin(excess, ~wrong & np.isin(names, list(known)))
     limits = {}

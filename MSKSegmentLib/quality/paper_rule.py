@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .observations import Observation, patients_of
+from .wording import counted
 
 INACCURATE_K, FAILED_K = -2.0, -3.0
 # Makes the median absolute deviation comparable to a standard deviation of normal data.
@@ -74,7 +75,8 @@ def dice_thresholds(observations: Sequence[Observation]) -> DiceThresholds | str
     ordinary = [observation for observation in observations if observation.ordinary]
     patients = len(patients_of(ordinary))
     if patients < FEWEST_PATIENTS:
-        return f"only {patients} calibration patients show it, {FEWEST_PATIENTS} are needed"
+        few = counted(patients, "calibration patient shows", "calibration patients show")
+        return f"only {few} it, {FEWEST_PATIENTS} are needed"
     scores = np.array([observation.dice for observation in ordinary])
     median = float(np.median(scores))
     return DiceThresholds(patients, median, float(np.median(np.abs(scores - median))))

@@ -13,8 +13,9 @@ from ..case_result import Scores
 from .conformal import COVERAGE, FEWEST_PATIENTS, Reach, Reaches, fit_reaches
 from .dice_model import FOLDS, SMALLEST_ERROR, DiceModel, cross_fitted, dice_of, fit_dice_model, log_error
 from .isotonic import Curve, isotonic_curve
-from .limits import Limits, fit_limits, needed_dice
+from .limits import Limits, fit_limits
 from .observations import Observation, folds, patients_of
+from .wording import counted
 
 LEAST_SCATTER = 0.01
 
@@ -67,7 +68,7 @@ class QualityModel:
         limits = self.limits.get(abbreviation)
         failure = None
         if limits is not None and self.failure is not None:
-            failure = float(self.failure.at(float(log_error(needed_dice(limits)[0])) - error))
+            failure = float(self.failure.at(float(log_error(limits.inaccurate_below)) - error))
         at = _spread(np.array(dice))
         return Estimate(
             dice=dice,
@@ -124,10 +125,10 @@ def fit_quality_model(observations: Sequence[Observation]) -> QualityModel | str
     """Fit everything to the observations, or say in a sentence why nothing can be fitted."""
     patients = len(patients_of(observations))
     if patients < FEWEST_PATIENTS:
-        return f"it rests on {patients} patients, {FEWEST_PATIENTS} are needed"
+        return f"the calibration rests on {counted(patients, 'patient', 'patients')}, {FEWEST_PATIENTS} are needed"
     model = fit_dice_model(observations)
     if model is None:
-        return "its cases hold no evidence to learn from"
+        return "the calibration cases hold no evidence to learn from"
     errors = cross_fitted(observations)
     off = log_error(np.array([item.dice for item in observations])) - errors
     known = np.isfinite(off)

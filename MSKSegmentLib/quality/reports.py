@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..anatomy import STRUCTURES, Segment, Side, segments
-from ..case_result import Light, Measurements, Scores, SegmentReport
+from ..case_result import DiceLimits, Light, Measurements, Scores, SegmentReport
 from ..measurement import asymmetry_percent
 from .calibration import Calibration
 from .guards import score_cautions
@@ -13,6 +14,7 @@ from .quality_model import Estimate
 from .traffic_light import CALIBRATED, RULES, Rating, failing_scan, rate, rate_by_paper
 
 Evidence = Mapping[int, Scores | float]
+_MEASURED_ONLY = "measured from a given segmentation, whose uncertainty is not known"
 
 
 def make_reports(
@@ -28,7 +30,7 @@ def make_reports(
     `measurements` and `evidence` map labels with sides to values; a bare number is the mean variance. `evidence` is None where no
     network was run, and every light is then grey. `scan_cautions` are reasons against green for all segments (see `guards`), beside
     those that follow from a segment's scores. `lights` is the rule that gives the light, "calibrated" or "paper"; what the paper's
-    rule says is reported with either.
+    rule says is reported with either. One pass has no variance: no uncertainty is reported with it.
     """
     if lights not in RULES:
         raise ValueError(f"there is no rule {lights!r} for lights")
@@ -39,8 +41,8 @@ def make_reports(
     reports = []
     for segment in segments():
         found, asymmetry = measurements.get(segment.label), differences.get(segment.structure.index)
-        if found is not None and evidence is None:
-            reason = "measured from a given segmentation, whose uncertainty is not known"
+        if found is not None and known.get(segment.label) is None:
+            reason = _MEASURED_ONLY if evidence is None else "the network said nothing of its uncertainty"
             reports.append(SegmentReport(segment, Light.GREY, (reason,), found, asymmetry_percent=asymmetry))
             continue
         scores = known.get(segment.label)
@@ -48,7 +50,8 @@ def make_reports(
         name, uncertainty = segment.structure.abbreviation, scores.mean_variance if scores else None
         ours = rate(name, scores, _cut(found), calibration, passes, (*said, *failing), bool(scan_cautions))
         paper = rate_by_paper(name, uncertainty, _cut(found), calibration, passes, said)
-        reports.append(_report(segment, found, scores, ours, paper, lights, asymmetry))
+        told = scores if passes > 1 or scores is None else replace(scores, mean_variance=None)
+        reports.append(_report(segment, found, told, ours, paper, lights, asymmetry))
     return tuple(reports)
 
 
@@ -80,13 +83,22 @@ def _report(
         uncertainty=uncertainty,
         asymmetry_percent=asymmetry,
         predicted_dice=estimate.dice if estimate else paper.predicted_dice,
+        dice_limits=_limits(ours, paper, lights),
         dice_interval=estimate.dice_interval if estimate else None,
         volume_interval_cc=_volume_interval(found, estimate),
         mean_hu_interval=_hu_interval(found, estimate),
         failure_probability=estimate.failure_probability if estimate else None,
         scores=scores,
         paper_light=None if uncertainty is None else paper.light,
+        part_light=rating.part_light,
     )
+
+
+def _limits(ours: Rating, paper: Rating, lights: str) -> DiceLimits | None:
+    """What the reported Dice coefficient is held against; None where the light follows from another one, or from none."""
+    if ours.estimate is None:
+        return paper.limits
+    return ours.limits if lights == CALIBRATED else None
 
 
 def _volume_interval(found: Measurements | None, estimate: Estimate | None) -> tuple[float, float] | None:

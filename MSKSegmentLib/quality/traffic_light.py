@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..anatomy import structure_of
-from ..case_result import FAT_SPREAD, Light, Scores
+from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores
 from .calibration import Calibration
 from .evidence_features import BY_NAME, SCAN_WARNING
 from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits, is_failing, needed_dice
+from .paper_rule import StructureCalibration
 from .quality_model import Estimate, QualityModel
+from .wording import UNCERTAINTY_FORMS, counted, told_apart
 
 # Which rule gives the light: that from all evidence, or the single score of Soufi et al. 2025.
 CALIBRATED, PAPER = "calibrated", "paper"
@@ -23,12 +25,18 @@ MOST_TOLD = 2
 
 @dataclass(frozen=True)
 class Rating:
-    """A light, the reasons in words, the Dice coefficient that the calibration predicts, and what else it estimates."""
+    """A light, the reasons in words, the Dice coefficient that the calibration predicts, and what else it estimates.
+
+    `limits` are what the light holds the predicted Dice coefficient against. `part_light` is the light of the part inside the scan
+    where the scan cuts the segment.
+    """
 
     light: Light
     reasons: tuple[str, ...]
     predicted_dice: float | None = None
     estimate: Estimate | None = None
+    limits: DiceLimits | None = None
+    part_light: Light | None = None
 
 
 def rate(
@@ -44,24 +52,26 @@ def rate(
 
     `truncated_by` names the faces of the field of view that cut it, `passes` the dropout passes that the scores rest on.
     `cautions` are reasons from outside the network that rule out a green light (see `guards`), `warned` says whether the scan as a
-    whole was warned of. A calibration of before there was a rule from all evidence falls back to the paper's, and says so.
+    whole was warned of. A calibration of before there was a rule from all evidence falls back to the paper's, and says so. With
+    fewer passes than the calibration rests on nothing is predicted.
     """
     if scores is None:
         return Rating(Light.GREY, ("not found in this scan",))
     if calibration is not None and calibration.model is None and calibration.no_model is None:
         rating = rate_by_paper(abbreviation, scores.mean_variance, truncated_by, calibration, passes, cautions)
-        if rating.light is Light.GREY and not truncated_by:
+        if rating.limits is None:
             return rating
-        return replace(rating, reasons=(*rating.reasons, "judged by its uncertainty alone: the bundle's calibration is an old one"))
+        why = "judged by its uncertainty alone, because the model's calibration is an old one"
+        return replace(rating, reasons=(*rating.reasons, why))
     if calibration is None:
-        return Rating(Light.GREY, ("uncalibrated: the model bundle has no calibration",))
+        return Rating(Light.GREY, (_NO_CALIBRATION,))
     if calibration.model is None:
         return Rating(Light.GREY, (f"uncalibrated: {calibration.no_model}",))
+    if passes < calibration.passes:
+        return Rating(Light.GREY, (_too_few_passes(passes, calibration),))
     estimate = calibration.model.estimate(abbreviation, scores, warned)
     if estimate is None:
         return Rating(Light.GREY, ("uncalibrated: this run lacks evidence that the calibration needs",))
-    if passes < calibration.passes:
-        return Rating(Light.GREY, (_too_few_passes(passes, calibration),), estimate.dice, estimate)
     limits = calibration.model.limits.get(abbreviation)
     if limits is None or estimate.dice_interval is None:
         why = calibration.model.missing.get(abbreviation, "too few calibration patients show it")
@@ -71,9 +81,8 @@ def rate(
     if light is not Light.GREEN:
         reasons += _evidence(abbreviation, calibration.model, scores, limits)
     if not limits.own:
-        few = f"only {limits.inaccurate} of its calibration segments were inaccurate"
-        reasons.append(f"judged by the limits of all structures, as {few}")
-    return _guarded(Rating(light, tuple(reasons), estimate.dice, estimate), truncated_by, cautions)
+        reasons.append(f"judged by the limits of all structures, because {_few_inaccurate(limits.inaccurate)}")
+    return _guarded(Rating(light, tuple(reasons), estimate.dice, estimate, limits.held_against), truncated_by, cautions)
 
 
 def failing_scan(
@@ -106,23 +115,25 @@ def rate_by_paper(
     if uncertainty is None:
         return Rating(Light.GREY, ("not found in this scan",))
     if calibration is None:
-        return Rating(Light.GREY, ("uncalibrated: the model bundle has no calibration",))
+        return Rating(Light.GREY, (_NO_CALIBRATION,))
+    if passes < calibration.passes:
+        return Rating(Light.GREY, (_too_few_passes(passes, calibration),))
     fitted = calibration.structures.get(abbreviation)
     if fitted is None:
-        why = calibration.missing.get(abbreviation, "it is not in the bundle's calibration")
+        why = calibration.missing.get(abbreviation, "the model's calibration lacks it")
         return Rating(Light.GREY, (f"uncalibrated: {why}",))
     predicted = fitted.predicted_dice(uncertainty)
-    if passes < calibration.passes:
-        return Rating(Light.GREY, (_too_few_passes(passes, calibration),), predicted)
     light, reason = _by_uncertainty(uncertainty, fitted.uncertainty_inaccurate, fitted.uncertainty_failed)
     reasons = [reason]
     if predicted < YELLOW_NEEDS_DICE:
         light = Light.RED
-        reasons.append(f"predicted Dice {predicted:.2f} is below {YELLOW_NEEDS_DICE:.2f}")
+        value, limit = told_apart(predicted, YELLOW_NEEDS_DICE)
+        reasons.append(f"predicted Dice {value} is below {limit}, where every structure counts as failed")
     elif predicted < GREEN_NEEDS_DICE and light is Light.GREEN:
         light = Light.YELLOW
-        reasons.append(f"predicted Dice {predicted:.2f} is below {GREEN_NEEDS_DICE:.2f}")
-    return _guarded(Rating(light, tuple(reasons), predicted), truncated_by, cautions)
+        value, limit = told_apart(predicted, GREEN_NEEDS_DICE)
+        reasons.append(f"predicted Dice {value} is below {limit}, where no structure counts as good")
+    return _guarded(Rating(light, tuple(reasons), predicted, limits=_paper_limits(fitted)), truncated_by, cautions)
 
 
 def cut_reason(truncated_by: tuple[str, ...]) -> str:
@@ -135,26 +146,49 @@ def _guarded(rating: Rating, truncated_by: tuple[str, ...], cautions: Sequence[s
     light, reasons = rating.light, (*rating.reasons, *dict.fromkeys(cautions))
     if cautions and light is Light.GREEN:
         light = Light.YELLOW
-    if truncated_by:
-        # Its volume is not the muscle's volume; a red or yellow light would still be worth knowing, a green one misleads.
-        reasons = (cut_reason(truncated_by), f"the part shown: {light.word}", *reasons)
-        light = Light.GREY
-    return Rating(light, reasons, rating.predicted_dice, rating.estimate)
+    if not truncated_by:
+        return replace(rating, light=light, reasons=reasons)
+    # Its volume is not the muscle's volume; a red or yellow light would still be worth knowing, a green one misleads.
+    reasons = (cut_reason(truncated_by), f"its part inside the scan is rated {light.word}", *reasons)
+    return replace(rating, light=Light.GREY, reasons=reasons, part_light=light)
 
 
 def _by_prediction(dice: float, interval: tuple[float, float], limits: Limits) -> tuple[Light, str]:
-    low, high = interval
-    shown = f"predicted Dice {dice:.2f} ({low:.2f} to {high:.2f})"
-    if dice < limits.red_below:
-        return Light.RED, f"{shown} is below {limits.red_below:.2f}, where this structure counts as failed"
-    if limits.green_from is None:
-        return Light.YELLOW, f"{shown}; no calibration segment was sure enough to be called good"
+    good_from, failed_below = limits.held_against.good_from, limits.held_against.failed_below
+    if dice < failed_below:
+        value, limit = told_apart(dice, failed_below)
+        return Light.RED, f"{_predicted(value, interval)} is below {limit}, where this structure counts as failed"
+    if good_from is None:
+        shown = _predicted(f"{dice:.2f}", interval)
+        return Light.YELLOW, f"{shown} is not failed, but the calibration found no value from which this structure is surely good"
+    value, limit = told_apart(dice, good_from)
+    shown = _predicted(value, interval)
     # Not-a-number compares false with everything, so that green is what has to be proved.
-    if dice >= limits.green_from and low >= limits.lower_from:
-        return Light.GREEN, f"{shown} reaches the {limits.green_from:.2f} that green asks for"
-    if dice >= limits.green_from:
-        return Light.YELLOW, f"{shown}: it may be below {limits.lower_from:.2f}, where this structure counts as failed"
-    return Light.YELLOW, f"{shown} is below the {limits.green_from:.2f} that green asks for"
+    if dice >= good_from and interval[0] >= limits.lower_from:
+        if limits.green_from is None or dice >= limits.green_from:
+            return Light.GREEN, f"{shown} reaches {limit}, from which on this structure counts as good"
+        value, limit, own = told_apart(dice, good_from, limits.green_from)
+        reached = f"{_predicted(value, interval)} reaches {limit}, from which on every structure counts as good"
+        return Light.GREEN, f"{reached}, although its calibration alone would ask for {own}"
+    if dice >= good_from:
+        low, least = told_apart(interval[0], limits.lower_from)
+        return Light.YELLOW, f"{shown} would be good, but the lower end of its range, {low}, is below {least}"
+    return Light.YELLOW, f"{shown} is below {limit}, from which on this structure counts as good"
+
+
+def _predicted(value: str, interval: tuple[float, float]) -> str:
+    return "predicted Dice {} ({:.2f} to {:.2f})".format(value, *interval)
+
+
+def _few_inaccurate(number: int) -> str:
+    if number == 0:
+        return "none of its calibration segments was inaccurate"
+    return f"only {counted(number, 'of its calibration segments was', 'of its calibration segments were')} inaccurate"
+
+
+def _paper_limits(fitted: StructureCalibration) -> DiceLimits:
+    """The Dice coefficients on the fitted line at which the light by uncertainty changes, with the limits that hold for all."""
+    return DiceLimits(max(fitted.dice_inaccurate, GREEN_NEEDS_DICE), max(fitted.dice_failed, YELLOW_NEEDS_DICE))
 
 
 def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: Limits) -> list[str]:
@@ -167,19 +201,26 @@ def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: Li
             continue
         value, usual, feature = getattr(scores, name), limits.usual.get(name), BY_NAME[name]
         if step >= TOLD_STEP and value is not None and len(told) < MOST_TOLD:
-            beside = "" if usual is None else f", usually {feature.told(usual)}"
-            told.setdefault(feature.words, f"{feature.words} ({feature.told(value)}{beside})")
+            here, there = feature.told(value), None if usual is None else feature.told(usual)
+            beside = "" if there in (None, here) else f", usually {there}"
+            told.setdefault(feature.words, f"{feature.words} ({here}{beside})")
     return list(told.values())
 
 
 def _by_uncertainty(uncertainty: float, inaccurate: float, failed: float) -> tuple[Light, str]:
-    # Not-a-number compares false with everything, so that green is what has to be proved.
+    if not math.isfinite(uncertainty):
+        return Light.RED, "its uncertainty is not a number"
+    value, limit = told_apart(uncertainty, inaccurate if uncertainty <= failed else failed, forms=UNCERTAINTY_FORMS)
     if uncertainty <= inaccurate:
-        return Light.GREEN, f"uncertainty {uncertainty:.2e} is within the calibrated range (up to {inaccurate:.2e})"
+        return Light.GREEN, f"uncertainty {value} is within the calibrated range (up to {limit})"
     if uncertainty <= failed:
-        return Light.YELLOW, f"uncertainty {uncertainty:.2e} is above {inaccurate:.2e}, where segments were inaccurate"
-    return Light.RED, f"uncertainty {uncertainty:.2e} is above {failed:.2e}, where segments had failed"
+        return Light.YELLOW, f"uncertainty {value} is above {limit}, where segments were inaccurate"
+    return Light.RED, f"uncertainty {value} is above {limit}, where segments had failed"
+
+
+_NO_CALIBRATION = "uncalibrated: the model has no calibration"
 
 
 def _too_few_passes(passes: int, calibration: Calibration) -> str:
-    return f"{passes} dropout passes are fewer than the {calibration.passes} of the calibration"
+    ran = counted(passes, "dropout pass", "dropout passes")
+    return f"the network ran {ran}, fewer than the {calibration.passes} that its calibration rests on, so nothing is predicted"

@@ -15,6 +15,7 @@ from ..case_result import (
     COMPOSITION,
     SCORE_NAMES,
     CaseResult,
+    DiceLimits,
     HistoryEvent,
     Light,
     Measurements,
@@ -140,11 +141,13 @@ def report_from_json(data: Mapping[str, Any]) -> SegmentReport:
         asymmetry_percent=_optional(float, data["asymmetry_percent"]),
         predicted_dice=_optional(float, data["predicted_dice"]),
         dice_interval=_optional(_interval, data["dice_interval"]),
+        dice_limits=_optional(_dice_limits, data.get("dice_limits")),
         volume_interval_cc=_optional(_interval, data.get("volume_interval_cc")),
         mean_hu_interval=_optional(_interval, data.get("mean_hu_interval")),
         failure_probability=_optional(float, data.get("failure_probability")),
         scores=_optional(_scores, data.get("scores")),
         paper_light=_optional(Light, data.get("paper_light")),
+        part_light=_optional(Light, data.get("part_light")),
         state=ReviewState(data["state"]),
         dice_to_automatic=_optional(float, data.get("dice_to_automatic")),
     )
@@ -166,6 +169,10 @@ def _optional(kind: Any, value: Any) -> Any:
 def _interval(data: list[float]) -> tuple[float, float]:
     low, high = data
     return float(low), float(high)
+
+
+def _dice_limits(data: Mapping[str, Any]) -> DiceLimits:
+    return DiceLimits(_optional(float, data["good_from"]), float(data["failed_below"]))
 
 
 def _measurements(data: Mapping[str, Any], segment: Segment) -> Measurements:

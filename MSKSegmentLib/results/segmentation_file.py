@@ -14,7 +14,7 @@ import numpy as np
 
 from ..anatomy import segment_of_label
 from ..anatomy.terminology import terminology_entry
-from ..case_result import CaseResult, ReviewState, SegmentReport, asks_for_a_look
+from ..case_result import CaseResult, ReviewState, SegmentReport
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 from ..output.files import whole_file
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 TERMINOLOGY_TAG = "TerminologyEntry"
 STATUS_TAG = "Segmentation.Status"
 LIGHT_TAG = "MSKSegment.Light"
+VERDICT_TAG = "MSKSegment.Verdict"
 REASONS_TAG = "MSKSegment.Reasons"
 STATE_TAG = "MSKSegment.State"
 UNCERTAINTY_TAG = "MSKSegment.Uncertainty"
 PREDICTED_DICE_TAG = "MSKSegment.PredictedDice"
 DICE_INTERVAL_TAG = "MSKSegment.DiceInterval"
+DICE_GOOD_FROM_TAG = "MSKSegment.DiceGoodFrom"
+DICE_FAILED_BELOW_TAG = "MSKSegment.DiceFailedBelow"
 VOLUME_INTERVAL_TAG = "MSKSegment.VolumeIntervalCc"
 MEAN_HU_INTERVAL_TAG = "MSKSegment.MeanHuInterval"
 FAILURE_TAG = "MSKSegment.FailureProbability"
@@ -40,6 +43,8 @@ SCORE_TAGS = (
     UNCERTAINTY_TAG,
     PREDICTED_DICE_TAG,
     DICE_INTERVAL_TAG,
+    DICE_GOOD_FROM_TAG,
+    DICE_FAILED_BELOW_TAG,
     VOLUME_INTERVAL_TAG,
     MEAN_HU_INTERVAL_TAG,
     FAILURE_TAG,
@@ -61,27 +66,28 @@ def review_status(report: SegmentReport) -> str:
     """Slicer's own review status of a segment, as the Segmentations module shows it.
 
     It says how far people got, and what asks for their attention: accepted -> completed, edited -> in progress,
-    untouched -> flagged if its light is yellow or red (or grey, but more likely wrong than right), else not started. A green
+    untouched -> flagged if its light is yellow or red (or grey, but the segment is probably wrong), else not started. A green
     light is never "completed", because nobody has looked at it.
     """
     if report.state is ReviewState.ACCEPTED:
         return "completed"
     if report.state is ReviewState.EDITED:
         return "inprogress"
-    return "flagged" if asks_for_a_look(report.light, report.failure_probability) else "notstarted"
+    return "flagged" if report.asks_for_a_look else "notstarted"
 
 
 def segment_tags(report: SegmentReport) -> dict[str, str]:
-    """The tags of a segment in Slicer: terminology, review status, light, reasons (a JSON list), state, scores.
+    """The tags of a segment in Slicer: terminology, review status, light and verdict, reasons (a JSON list), state, scores.
 
     Tags of what is not known are left out. Tags of intervals hold the lower and the upper bound, ``MSKSegment.Scores`` a JSON
     object of all scores that exist.
     """
-    scores = report.told_scores
+    scores, limits = report.told_scores, report.dice_limits
     tags = {
         TERMINOLOGY_TAG: terminology_entry(report.segment),
         STATUS_TAG: review_status(report),
         LIGHT_TAG: report.light.value,
+        VERDICT_TAG: report.verdict,
         REASONS_TAG: _json(report.reasons),
         STATE_TAG: report.state.value,
     }
@@ -89,6 +95,8 @@ def segment_tags(report: SegmentReport) -> dict[str, str]:
         UNCERTAINTY_TAG: _number(report.uncertainty, ".6g"),
         PREDICTED_DICE_TAG: _number(report.predicted_dice, ".4f"),
         DICE_INTERVAL_TAG: _interval(report.dice_interval, ".4f"),
+        DICE_GOOD_FROM_TAG: _number(limits.good_from if limits else None, ".4f"),
+        DICE_FAILED_BELOW_TAG: _number(limits.failed_below if limits else None, ".4f"),
         VOLUME_INTERVAL_TAG: _interval(report.volume_interval_cc, ".2f"),
         MEAN_HU_INTERVAL_TAG: _interval(report.mean_hu_interval, ".2f"),
         FAILURE_TAG: _number(report.failure_probability, ".4f"),

@@ -46,7 +46,11 @@ def _number(name: str, title: str, unit: str, form: str, tooltip: str) -> Column
 
 
 COLUMNS: tuple[Column, ...] = (
-    _text("light", "Light", "Whether to trust the numbers: good, inaccurate, failed, or not rated (nothing is known)."),
+    _text(
+        "light", "Light",
+        "Whether to trust the numbers: good, inaccurate, failed, or not rated (nothing is known). Probably wrong: not rated, but "
+        "more likely wrong than right.",
+    ),
     _text("structure", "Structure", "Bone or muscle."),
     _text("side", "Side", "The patient's side."),
     _number("volume_cc", "Volume", "cc", ".1f", "Volume of the label; of the part inside the scan where it is truncated."),
@@ -55,6 +59,12 @@ COLUMNS: tuple[Column, ...] = (
         "Overlap with an expert's label that the calibration predicts; in brackets the range that holds it with a probability of "
         f"{COVERAGE:.0%}.",
     ),
+    _number(
+        "dice_good_from", "Good from", "", ".2f",
+        "The predicted Dice from which on the structure counts as good, if nothing else speaks against it. Structures differ: it "
+        "follows from how well each of them is usually segmented, and is 0.95 at most.",
+    ),
+    _number("dice_failed_below", "Failed below", "", ".2f", "The predicted Dice below which the structure counts as failed."),
     _number("volume_cc_per_m2", "Volume / height²", "cc/m²", ".1f", "Volume divided by the square of the patient's height."),
     _number("mean_hu", "Mean density", "HU", ".1f", "Mean of the Hounsfield units inside the label."),
     _number("fat_percent", "Fat", "%", ".1f", "Share of voxels below -30 HU; of muscles only."),

@@ -36,7 +36,8 @@ def _reason(automatic: SegmentReport, measurements: Measurements | None) -> str:
     if automatic.measurements is None:
         return "drawn by hand; the automatic version had not found it"
     done = "erased" if measurements is None else "edited"
-    return f"{done} by hand; the automatic version was rated {automatic.light.word}"
+    verdict = automatic.verdict if automatic.light is Light.GREY else f"rated {automatic.light.word}"
+    return f"{done} by hand; the automatic version was {verdict}"
 
 
 def with_asymmetries(reports: Mapping[str, SegmentReport]) -> dict[str, SegmentReport]:

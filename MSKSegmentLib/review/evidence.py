@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..case_result import FAT_SPREAD, Scores, SegmentReport
+from ..case_result import FAT_SPREAD, DiceLimits, Scores, SegmentReport
 
 
 def probability_text(probability: float) -> str:
@@ -12,14 +12,22 @@ def probability_text(probability: float) -> str:
     return f"{number}\N{NO-BREAK SPACE}%"
 
 
+def limits_sentence(limits: DiceLimits) -> str:
+    """What the predicted Dice coefficient is held against, as a sentence."""
+    failed = f"failed below {limits.failed_below:.2f}"
+    if limits.good_from is None:
+        return f"This structure counts as {failed}; from which predicted Dice on it is good is not known."
+    return f"This structure counts as good from a predicted Dice of {limits.good_from:.2f} on, and as {failed}."
+
+
 def expectation_lines(report: SegmentReport) -> tuple[str, ...]:
     """What the calibration expects of the segment, in sentences, unless a reason says it; nothing without a calibration."""
     lines = []
-    if report.predicted_dice is not None:
+    if report.predicted_dice is not None and not any("predicted Dice" in reason for reason in report.reasons):
         interval = "" if report.dice_interval is None else " ({:.2f} to {:.2f})".format(*report.dice_interval)
-        predicted = f"redicted Dice {report.predicted_dice:.2f}{interval}"
-        if not any(predicted in reason for reason in report.reasons):
-            lines.append(f"P{predicted}.")
+        lines.append(f"Predicted Dice {report.predicted_dice:.2f}{interval}.")
+    if report.dice_limits is not None:
+        lines.append(limits_sentence(report.dice_limits))
     if report.failure_probability is not None:
         lines.append(f"Probability that it is inaccurate or failed: {probability_text(report.failure_probability)}.")
     ranges = [

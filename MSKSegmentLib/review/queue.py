@@ -4,7 +4,8 @@ The rule: the expected harm of a structure is the probability that it is inaccur
 a case add up to 1; half of that is shared out by volume, because a wrong large muscle spoils the sums, the other half equally,
 because a small muscle is a result of its own. So none weighs less than half of the average.
 
-Where the calibration gives no probability the light stands for it: 1 for red, 1/2 for yellow and for grey, 0 for green. A
+Where the calibration gives no probability the light stands for it, or that of the part inside the scan where the scan cuts the
+structure: 1 for red, 1/2 for yellow and for grey, 0 for green. A
 structure that was not found although it is found and whole on the other side counts as failed, with the volume of that other
 side, as long as at least half of such structures are found on its own side: else a leg is missing, not a muscle.
 
@@ -35,6 +36,7 @@ class Candidate:
     failure_probability: float | None = None
     volume_cc: float | None = None
     truncated: bool = False
+    part_light: Light | None = None
 
     @staticmethod
     def of_report(report: SegmentReport) -> Candidate:
@@ -46,6 +48,7 @@ class Candidate:
             report.failure_probability,
             found.volume_cc if found else None,
             bool(found and found.truncated_by),
+            report.part_light,
         )
 
 
@@ -83,9 +86,9 @@ def priorities(candidates: Iterable[Candidate]) -> dict[str, Priority]:
         if key in counted:
             share = counted[key] / total if total else 1 / len(counted)
             weight = VOLUME_WEIGHT * share + (1 - VOLUME_WEIGHT) / len(counted)
-        assumed = 1.0 if key in missed else _BY_LIGHT[one.light]
+        assumed = 1.0 if key in missed else _BY_LIGHT[one.part_light or one.light]
         predicted = one.failure_probability
-        flagged = key in missed or asks_for_a_look(one.light, predicted)
+        flagged = key in missed or asks_for_a_look(one.light, predicted, one.part_light)
         result[key] = Priority(assumed if predicted is None else predicted, weight, key in missed, flagged)
     return result
 

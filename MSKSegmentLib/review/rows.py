@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import inf
 
 from ..anatomy import Side
-from ..case_result import Light, ReviewState, SegmentReport
+from ..case_result import SUSPECT_WORD, Light, ReviewState, SegmentReport
+from ..quality.wording import told_apart
 from ..results.tables import table_row
 from .columns import COLUMN_OF, COLUMNS
 from .evidence import evidence_lines, expectation_lines
@@ -16,12 +17,22 @@ from .reference import references
 
 NOT_FOUND = "not found"
 MISSED = "the other side was found: this one may have been missed"
+# Icons beside those of the lights (by their values): grey, but probably wrong, and not found, but perhaps missed.
+SUSPECT_MARK, MISSED_MARK = "suspect", "missed"
+# Marks of what was found with their words, worst first.
+MARKS = (
+    *((light.value, light.word) for light in (Light.RED, Light.YELLOW)),
+    (SUSPECT_MARK, SUSPECT_WORD),
+    *((light.value, light.word) for light in (Light.GREY, Light.GREEN)),
+)
 
 
 @dataclass(frozen=True)
 class Row:
     """One segment in the table.
 
+    `mark` names its icon: the value of its light, or `SUSPECT_MARK` or `MISSED_MARK` where a grey one would look harmless.
+    `verdict` is the light in words.
     `values` and `texts` hold an entry per column; values of text columns and unknown numbers are None. `group` is "bone", "hip"
     or "thigh". `reasons` say why the light is what it is; `lines` are sentences with the reasons and what to expect, `evidence`
     the scores behind them; `tooltip` holds all of that.
@@ -29,6 +40,8 @@ class Row:
 
     key: str
     light: Light
+    mark: str
+    verdict: str
     structure: str
     side: Side
     group: str
@@ -64,10 +77,11 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
     truncated = found is not None and bool(found.truncated_by)
     state_text = report.state.value + (", truncated" if truncated else "")
     texts = {column.name: column.text(values[column.name]) for column in COLUMNS if column.numeric}
+    texts |= _dice_texts(report)
     if report.dice_interval is not None:
         texts["predicted_dice"] += " ({:.2f}–{:.2f})".format(*report.dice_interval)
     texts |= {
-        "light": NOT_FOUND if found is None else report.light.word,
+        "light": NOT_FOUND if found is None else SUSPECT_WORD if report.suspect else report.light.word,
         "structure": segment.structure.name,
         "side": segment.side.value,
         "state": state_text,
@@ -75,9 +89,12 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
     missed = priority.missed and found is None
     reasons = (*report.reasons, MISSED) if missed else report.reasons
     lines, evidence = _lines(report, reasons), evidence_lines(report)
+    verdict = NOT_FOUND if found is None else report.verdict
     return Row(
         key=segment.key,
         light=report.light,
+        mark=_mark(report, missed),
+        verdict=verdict,
         structure=segment.structure.name,
         side=segment.side,
         group=segment.structure.group,
@@ -94,8 +111,21 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
         reasons=reasons,
         lines=lines,
         evidence=evidence,
-        tooltip="\n".join([f"{segment.name}: {texts['light']}", *lines, *evidence]),
+        tooltip="\n".join([f"{segment.name}: {verdict}", *lines, *evidence]),
     )
+
+
+def _mark(report: SegmentReport, missed: bool) -> str:
+    return MISSED_MARK if missed else SUSPECT_MARK if report.suspect else report.light.value
+
+
+def _dice_texts(report: SegmentReport) -> dict[str, str]:
+    """The predicted Dice coefficient and what it is held against, with so many digits that they can be told apart."""
+    dice, limits = report.predicted_dice, report.dice_limits
+    if dice is None or limits is None:
+        return {}
+    value, *held = told_apart(dice, limits.good_from, limits.failed_below)
+    return {"predicted_dice": value, "dice_failed_below": held[-1], **({"dice_good_from": held[0]} if len(held) > 1 else {})}
 
 
 def needs_review(report: SegmentReport, priority: Priority) -> bool:
@@ -143,7 +173,7 @@ class RowFilter:
     def matches(self, row: Row) -> bool:
         """Whether the row is shown."""
         words = self.text.casefold().split()
-        where = " ".join((row.key, row.structure, row.side.value, row.state_text, row.texts["light"])).casefold()
+        where = " ".join((row.key, row.structure, row.side.value, row.state_text, row.texts["light"], row.verdict)).casefold()
         return (
             (row.needs_review or not self.flagged_only)
             and self.group in (None, row.group)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...case_result import Light, ReviewState
+from ...case_result import SUSPECT_WORD, Light, ReviewState, is_suspect
 from ...errors import InputError
 from ...output.filling import recover
 from ...output.names import safe_name
 from ...results.result_folder import FORMAT, RESULT
+from ...review.rows import SUSPECT_MARK
 from ...run_facts import facts_from_json
 
 # A list that nobody reads to its end should not take minutes to make.
@@ -40,16 +41,22 @@ class ListedResult:
     yellow: int = 0
     green: int = 0
     grey: int = 0
+    suspect: int = 0
     edited: int = 0
     accepted: int = 0
     date: str = ""
     problem: str = ""
 
     @property
-    def light(self) -> Light:
-        """The worst light that is still open."""
-        counts = {Light.RED: self.red, Light.YELLOW: self.yellow, Light.GREEN: self.green + self.accepted}
-        return next((light for light, count in counts.items() if count), Light.GREY)
+    def mark(self) -> str:
+        """The icon of the worst that is still open (see `review.rows.Row`)."""
+        counts = {
+            Light.RED.value: self.red,
+            Light.YELLOW.value: self.yellow,
+            SUSPECT_MARK: self.suspect,
+            Light.GREEN.value: self.green + self.accepted,
+        }
+        return next((mark for mark, count in counts.items() if count), Light.GREY.value)
 
     @property
     def text(self) -> str:
@@ -59,6 +66,7 @@ class ListedResult:
         counts = [
             (self.red, Light.RED.word),
             (self.yellow, Light.YELLOW.word),
+            (self.suspect, SUSPECT_WORD),
             (self.edited, "edited"),
             (self.green, Light.GREEN.word),
             (self.grey, Light.GREY.word),
@@ -75,7 +83,7 @@ def is_result(folder: Path) -> bool:
 
 
 def list_results(root: Path) -> tuple[ListedResult, ...]:
-    """The results in `root` and directly below it, worst first: most failed, then most inaccurate, then by name.
+    """The results in `root` and directly below it, worst first: most failed, inaccurate, probably wrong and edited, then by name.
 
     Hidden folders and links that lead out of `root` are passed over.
     """
@@ -163,9 +171,11 @@ def _counts(segments: list[dict[str, Any]]) -> dict[str, Any]:
         elif state is ReviewState.EDITED:
             counts["edited"] += 1
         else:
-            counts[Light(segment["light"]).value] += 1
+            light, part = Light(segment["light"]), segment.get("part_light")
+            suspect = is_suspect(light, segment.get("failure_probability"), None if part is None else Light(part))
+            counts["suspect" if suspect else light.value] += 1
     return dict(counts)
 
 
-def _worst_first(result: ListedResult) -> tuple[bool, int, int, int, str]:
-    return (bool(result.problem), -result.red, -result.yellow, -result.edited, result.title.casefold())
+def _worst_first(result: ListedResult) -> tuple[bool, int, int, int, int, str]:
+    return (bool(result.problem), -result.red, -result.yellow, -result.suspect, -result.edited, result.title.casefold())

@@ -104,7 +104,7 @@ class ReviewApp:
                     "name": result.name,
                     "title": result.title,
                     "text": result.text,
-                    "light": result.light.value,
+                    "light": result.mark,
                     "date": result.date,
                     "problem": result.problem,
                 }

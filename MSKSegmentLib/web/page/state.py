@@ -8,7 +8,7 @@ from ...review.columns import COLUMNS
 from ..views.four_views import WINDOWS
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
-_NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "state"}
+_NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "dice_good_from", "state"}
 # Desktop and browser share the columns; here the headings have to be short.
 _SHORT = {
     "volume_cc_per_m2": "Vol./height²",

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...anatomy import segments
-from ...case_result import Light, ReviewState
+from ...case_result import ReviewState
 from ...review.history import HistoryEvent
-from ...review.rows import Row, RowFilter, sorted_by, worst_first
+from ...review.rows import MARKS, Row, RowFilter, sorted_by, worst_first
 
 _COLORS = {segment.key: "rgb({} {} {})".format(*segment.color) for segment in segments()}
 NAMES = {segment.key: segment.name for segment in segments()}
@@ -50,17 +50,17 @@ def light_counts(rows: Iterable[Row]) -> list[dict[str, str]]:
     """How many open rows there are of each light, worst first, in words."""
     rows = tuple(rows)
     waiting = [row for row in rows if row.found and row.state is ReviewState.AUTOMATIC]
-    counts = [(light.value, light.word, sum(row.light is light for row in waiting)) for light in _ORDER]
+    counts = [(mark, word, sum(row.mark == mark for row in waiting)) for mark, word in MARKS]
     missed = sum(row.missed and row.state is ReviewState.AUTOMATIC for row in rows)
     edited = sum(row.state is ReviewState.EDITED for row in rows)
     accepted = sum(row.state is ReviewState.ACCEPTED for row in rows)
     return [
         {"light": light, "text": f"{count} {word}", "title": f"{count} of {len(rows)} are {word}"}
         for light, word, count in [
-            *counts[:2],
+            *counts[:3],
             ("missed", "perhaps missed", missed),
             ("edited", "edited", edited),
-            *counts[2:],
+            *counts[3:],
             ("green", "accepted", accepted),
         ]
         if count
@@ -80,14 +80,12 @@ def history_lines(history: Iterable[HistoryEvent]) -> list[dict[str, str]]:
     ]
 
 
-_ORDER = (Light.RED, Light.YELLOW, Light.GREY, Light.GREEN)
-
-
 def _row(row: Row) -> dict[str, Any]:
     dice, _, interval = row.texts["predicted_dice"].partition(" ")
     return {
         "key": row.key,
-        "light": "missed" if row.missed else row.light.value,
+        "light": row.mark,
+        "verdict": row.verdict,
         "texts": dict(row.texts),
         "dice": dice,
         "interval": interval,
