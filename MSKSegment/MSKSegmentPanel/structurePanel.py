@@ -81,7 +81,7 @@ def _valuesHtml(row, report):
         if column.numeric and row.values[column.name] is not None:
             text = f"{row.texts[column.name]} {column.unit}".strip()
             pairs.append((column.title, text + _range(likely.get(column.name))))
-        if column.name == "predicted_dice" and report.failure_probability is not None:
+        if column.name == "dice_failed_below" and report.failure_probability is not None:
             pairs.append((_("Probability of error"), probability_text(report.failure_probability)))
     if report.uncertainty is not None:
         pairs.append((_("Uncertainty"), f"{report.uncertainty:.2e}"))

@@ -20,7 +20,7 @@ class Feature:
 
     `risk` turns the score into a number that rises with the expected error, on a logarithmic scale because errors multiply;
     `absent` is the usual risk, taken where the score does not exist, or None where a segment cannot be rated without it. `words`
-    say what a high risk means, `form` how the score, times `factor`, is told.
+    say what a high risk means, `form` how the score, times `factor`, is told, and `leading` what stands before it.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Feature:
     absent: float | None
     words: str
     form: str
+    leading: str = ""
     factor: float = 1.0
 
     def of(self, scores: Scores) -> float:
@@ -37,9 +38,12 @@ class Feature:
             return math.nan if self.absent is None else self.absent
         return self.risk(float(value))
 
-    def told(self, value: float) -> str:
-        """The score as text."""
-        return self.form.format(self.factor * value)
+    def told(self, value: float, usual: float | None) -> str:
+        """What a high risk means, in words, with the score and, where it looks another, the usual one."""
+        here = self.form.format(self.factor * value)
+        there = here if usual is None else self.form.format(self.factor * usual)
+        beside = "" if there == here else f", usually {there}"
+        return f"{self.words} ({self.leading}{here}{beside})"
 
 
 def _rising(smallest: float) -> Callable[[float], float]:
@@ -58,21 +62,19 @@ _OUTLINE = "the network's passes disagree about its outline"
 
 FEATURES = (
     Feature("mean_variance", _rising(1e-5), None, "the network's passes vary inside it", "{:.2e}"),
-    Feature("mean_entropy", _rising(0.01), None, "the network is undecided inside it", "entropy {:.3f}"),
-    Feature("soft_dice", _falling(SMALLEST_DISAGREEMENT), None, "the network is unsure where it ends", "soft Dice {:.2f}"),
-    Feature("pairwise_dice", _falling(SMALLEST_DISAGREEMENT), None, _OUTLINE, "Dice {:.2f}"),
-    Feature("pairwise_iou", _falling(SMALLEST_DISAGREEMENT), None, _OUTLINE, "overlap {:.2f}"),
-    Feature("low_slice_dice", _falling(0.02), None, "the network's passes disagree in its worst slices", "Dice {:.2f}"),
-    Feature("volume_cv", _rising(0.005), None, "its volume varies between the network's passes", "by {:.1f} %", 100.0),
-    Feature("sd_mean_hu", _rising(0.3), None, "its mean density varies between the network's passes", "by {:.1f} HU"),
-    Feature(
-        "sd_fat_fraction", _rising(0.002), None, "its share of fat varies between the network's passes", "by {:.1f} points", 100.0
-    ),
-    Feature("stray_components", math.log1p, 0.0, "pieces of it lay apart and were removed", "{:.0f} of them"),
-    Feature("stray_share", _rising(0.01), math.log(0.01), "pieces of it lay apart and were removed", "{:.1f} % of it", 100.0),
+    Feature("mean_entropy", _rising(0.01), None, "the network is undecided inside it", "{:.3f}", "entropy "),
+    Feature("soft_dice", _falling(SMALLEST_DISAGREEMENT), None, "the network is unsure where it ends", "{:.2f}", "soft Dice "),
+    Feature("pairwise_dice", _falling(SMALLEST_DISAGREEMENT), None, _OUTLINE, "{:.2f}", "Dice "),
+    Feature("pairwise_iou", _falling(SMALLEST_DISAGREEMENT), None, _OUTLINE, "{:.2f}", "overlap "),
+    Feature("low_slice_dice", _falling(0.02), None, "the network's passes disagree in its worst slices", "{:.2f}", "Dice "),
+    Feature("volume_cv", _rising(0.005), None, "its volume varies between the network's passes", "{:.1f} %", "by ", 100.0),
+    Feature("sd_mean_hu", _rising(0.3), None, "its mean density varies between the network's passes", "{:.1f} HU", "by "),
+    Feature("sd_fat_fraction", _rising(0.002), None, "its share of fat varies between passes", "{:.1f} points", "by ", 100.0),
+    Feature("stray_components", math.log1p, 0.0, "pieces of it were removed", "{:.0f}"),
+    Feature("stray_share", _rising(0.01), math.log(0.01), "pieces of it were removed", "{:.1f} %", "", 100.0),
     Feature("metal_distance_mm", lambda value: math.exp(-max(value, 0.0) / 30.0), 0.0, "metal is near", "{:.0f} mm away"),
-    Feature("volume_deviation", _far, math.log1p(0.7), "its volume is unusual for the bone beside it", "{:+.1f} deviations"),
-    Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", "{:.1f} deviations"),
+    Feature("volume_deviation", _far, math.log1p(0.7), "its volume is unusual for the bone beside it", "{:+.1f} SD"),
+    Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", "{:.1f} SD"),
 )
 BY_NAME = {feature.name: feature for feature in FEATURES}
 # Not a score of a segment: 1 where the scan as a whole was warned of (`guards.SCAN_CAUTIONS`).

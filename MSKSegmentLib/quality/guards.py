@@ -51,7 +51,7 @@ def score_cautions(scores: Scores) -> tuple[str, ...]:
 
 
 def _off(deviation: float) -> str:
-    return f"{abs(deviation):.1f} deviations off the usual"
+    return f"{abs(deviation):.1f} standard deviations from the usual"
 
 
 def scan_cautions(findings: Iterable[Finding]) -> tuple[str, ...]:

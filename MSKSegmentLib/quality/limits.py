@@ -158,8 +158,8 @@ def fit_limits(
     allowed = (bound <= 0) & ~guarded & ~_in_failing_scans(excess, [item.patient for item in observations])
     total = int(wrong.sum())
     if total < FEWEST_FAILURES:
-        few = counted(total, "calibration segment was", "calibration segments were")
-        why = f"only {few} inaccurate among all structures, {FEWEST_FAILURES} are needed"
+        few = "only " + counted(total, "calibration segment was", "calibration segments were")
+        why = f"{few if total else 'no calibration segment was'} inaccurate, {FEWEST_FAILURES} are needed"
         return {}, missing | dict.fromkeys(known, why), None
     all_green, all_red = green_margin(slack, wrong, allowed), red_margin(excess, ~wrong & np.isin(names, list(known)))
     limits = {}

@@ -75,8 +75,8 @@ def dice_thresholds(observations: Sequence[Observation]) -> DiceThresholds | str
     ordinary = [observation for observation in observations if observation.ordinary]
     patients = len(patients_of(ordinary))
     if patients < FEWEST_PATIENTS:
-        few = counted(patients, "calibration patient shows", "calibration patients show")
-        return f"only {few} it, {FEWEST_PATIENTS} are needed"
+        few = f"only {counted(patients, 'calibration patient shows', 'calibration patients show')}"
+        return f"{few if patients else 'no calibration patient shows'} it, {FEWEST_PATIENTS} are needed"
     scores = np.array([observation.dice for observation in ordinary])
     median = float(np.median(scores))
     return DiceThresholds(patients, median, float(np.median(np.abs(scores - median))))

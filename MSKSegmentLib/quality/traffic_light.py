@@ -159,8 +159,8 @@ def _by_prediction(dice: float, interval: tuple[float, float], limits: Limits) -
         value, limit = told_apart(dice, failed_below)
         return Light.RED, f"{_predicted(value, interval)} is below {limit}, where this structure counts as failed"
     if good_from is None:
-        shown = _predicted(f"{dice:.2f}", interval)
-        return Light.YELLOW, f"{shown} is not failed, but the calibration found no value from which this structure is surely good"
+        unknown = "the calibration found no value from which on this structure is good"
+        return Light.YELLOW, f"{_predicted(f'{dice:.2f}', interval)} does not count as failed, but {unknown}"
     value, limit = told_apart(dice, good_from)
     shown = _predicted(value, interval)
     # Not-a-number compares false with everything, so that green is what has to be proved.
@@ -201,9 +201,7 @@ def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: Li
             continue
         value, usual, feature = getattr(scores, name), limits.usual.get(name), BY_NAME[name]
         if step >= TOLD_STEP and value is not None and len(told) < MOST_TOLD:
-            here, there = feature.told(value), None if usual is None else feature.told(usual)
-            beside = "" if there in (None, here) else f", usually {there}"
-            told.setdefault(feature.words, f"{feature.words} ({here}{beside})")
+            told.setdefault(feature.words, feature.told(value, usual))
     return list(told.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..case_result import Light, Measurements, ReviewState, SegmentReport
+from ..case_result import SUSPECT_WORD, Light, Measurements, ReviewState, SegmentReport
 from ..measurement.extent import BEYOND_THE_CT
 from ..measurement.volume import volume_cc_per_m2
 from ..quality.reports import asymmetries
@@ -36,8 +36,9 @@ def _reason(automatic: SegmentReport, measurements: Measurements | None) -> str:
     if automatic.measurements is None:
         return "drawn by hand; the automatic version had not found it"
     done = "erased" if measurements is None else "edited"
-    verdict = automatic.verdict if automatic.light is Light.GREY else f"rated {automatic.light.word}"
-    return f"{done} by hand; the automatic version was {verdict}"
+    rated = automatic.light.word if automatic.light is Light.GREY else f"rated {automatic.light.word}"
+    doubt = f", but {SUSPECT_WORD}" if automatic.suspect else ""
+    return f"{done} by hand; the automatic version was {rated}{doubt}"
 
 
 def with_asymmetries(reports: Mapping[str, SegmentReport]) -> dict[str, SegmentReport]:

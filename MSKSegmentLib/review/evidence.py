@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..case_result import FAT_SPREAD, DiceLimits, Scores, SegmentReport
+from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores, SegmentReport
+
+LEAST_TOLD_SHARE = 0.001
 
 
 def probability_text(probability: float) -> str:
@@ -45,9 +47,9 @@ def expectation_lines(report: SegmentReport) -> tuple[str, ...]:
 
 def evidence_lines(report: SegmentReport) -> tuple[str, ...]:
     """The uncertainty with the paper's rule, and every score that exists, in sentences."""
-    uncertainty = _known("Uncertainty {:.2e}", report.uncertainty)
-    paper = f"by that alone (Soufi et al. 2025) {report.paper_light.word}" if report.paper_light else ""
-    first = _sentence("{}.", [uncertainty, paper])
+    first = _known("Uncertainty {:.2e}.", report.uncertainty)
+    if first and report.paper_light not in (None, Light.GREY):
+        first = f"{first[:-1]}; by this score alone (Soufi et al. 2025) it would be rated {report.paper_light.word}."
     scores = _score_lines(report.scores, report.told_scores.get(FAT_SPREAD)) if report.scores else []
     return (first, *scores) if first else tuple(scores)
 
@@ -76,7 +78,7 @@ def _score_lines(scores: Scores, fat_spread: float | None) -> list[str]:
         _sentence("Standard deviation between the passes: {}.", spread),
         _stray_line(scores),
         _sentence("The nearest metal is {} away.", [_known("{:.0f} mm", scores.metal_distance_mm)]),
-        _sentence("Robust standard deviations from the calibration cases: {}.", plausible),
+        _sentence("Distance from ordinary patients in standard deviations: {}.", plausible),
         _sentence("Further scores: {}.", technical),
     ]
     return [line for line in lines if line]
@@ -87,6 +89,8 @@ def _stray_line(scores: Scores) -> str:
         return ""
     pieces = "1 loose piece was" if scores.stray_components == 1 else f"{scores.stray_components} loose pieces were"
     share = _known(", {:.1f} % of what the network drew", scores.stray_share, 100)
+    if scores.stray_share is not None and scores.stray_share < LEAST_TOLD_SHARE:
+        share = f", less than {LEAST_TOLD_SHARE:.1%} of what the network drew".replace("%", " %")
     return f"{pieces} removed{share}."
 
 

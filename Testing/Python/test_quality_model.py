@@ -56,7 +56,7 @@ def test_prediction_follows_dice_in_patients_not_seen(learned):
         assert 0.84 < np.mean([low <= value <= high for (low, high), value in pairs]) < 0.98
     told = np.array([one.failure_probability for one in estimates])
     limits = calibration.model.limits
-    bad = np.array([item.dice < limits[item.abbreviation].dice_inaccurate for item in others])
+    bad = np.array([item.dice < limits[item.abbreviation].inaccurate_below for item in others])
     assert told.min() > 0 and told.max() < 1 and abs(told.mean() - bad.mean()) < 0.05
     assert told[bad].mean() > 0.7 and told[~bad].mean() < 0.2
 
@@ -118,7 +118,7 @@ def test_ordinary_patients_say_what_is_normal():
 def test_lights_keep_their_promise_for_other_patients(learned):
     calibration, others = learned
     lights = [rate(item.abbreviation, item.scores, (), calibration, 10).light for item in others]
-    bad = [item.dice < calibration.model.limits[item.abbreviation].dice_inaccurate for item in others]
+    bad = [item.dice < calibration.model.limits[item.abbreviation].inaccurate_below for item in others]
     green = [wrong for light, wrong in zip(lights, bad, strict=True) if light is Light.GREEN]
     red = [wrong for light, wrong in zip(lights, bad, strict=True) if light is Light.RED]
     assert len(green) > 90 and np.mean(green) < 0.02 and len(red) > 50 and np.mean(red) > 0.9
@@ -133,7 +133,7 @@ def test_reasons_tell_prediction_and_evidence(learned):
     worse = replace(_usual(calibration), pairwise_dice=0.5, soft_dice=0.55)
     bad = rate("GMAX", worse, (), calibration, 10)
     assert bad.light is Light.RED and "failed" in bad.reasons[0]
-    assert any("disagree about its outline (0.50, usually 0.9" in reason for reason in bad.reasons)
+    assert any("disagree about its outline (Dice 0.50, usually 0.9" in reason for reason in bad.reasons)
     assert rate_by_paper("GMAX", worse.mean_variance, (), calibration, 10).light is Light.GREEN, "the single score cannot see it"
 
 
@@ -172,7 +172,7 @@ def test_too_few_failures_are_said():
     flawless = [replace(item, dice=0.95 + 0.0001 * (number % 7)) for number, item in enumerate(items)]
     calibration = calibrate(flawless, "", "", 10)
     rating = rate("GMAX", flawless[0].scores, (), calibration, 10)
-    assert rating.light is Light.GREY and "only 0 of all calibration segments were inaccurate" in rating.reasons[0]
+    assert rating.light is Light.GREY and "no calibration segment was inaccurate" in rating.reasons[0]
     # OE fails often, GMAX never: its limits are then those of all structures.
     mixed = [
         replace(item, dice=0.97 + 0.001 * (number % 3)) if item.abbreviation == "GMAX" else item

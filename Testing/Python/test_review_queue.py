@@ -169,11 +169,11 @@ def test_no_probability_is_called_certain(probability, text):
 def test_every_score_is_put_in_words_once_it_is_known():
     report = next(report for report in make_case()[0].reports if report.segment.key == "GMED_left")
     assert evidence_lines(report) == (
-        "Uncertainty 8.00e-04, by that alone (Soufi et al. 2025) good.",
+        "Uncertainty 8.00e-04; by this score alone (Soufi et al. 2025) it would be rated good.",
         "The network's passes agree with each other to a Dice of 0.90, 0.75 in its worst slices.",
         "Standard deviation between the passes: volume 3.1 %, mean density 1.2 HU, fat 1.1 percentage points.",
         "2 loose pieces were removed, 4.0 % of what the network drew.",
-        "Robust standard deviations from the calibration cases: volume -1.5, place 0.8.",
+        "Distance from ordinary patients in standard deviations: volume -1.5, place 0.8.",
         "Further scores: soft Dice 0.930, intersection over union of the passes 0.820, mean entropy 0.040.",
     )
     known = Scores(metal_distance_mm=12.4, stray_components=1, volume_cv=0.02)

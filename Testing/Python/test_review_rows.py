@@ -28,8 +28,8 @@ def rows(reports):
 
 def test_the_columns_that_both_front_ends_show():
     assert " ".join(column.name for column in COLUMNS) == (
-        "light structure side volume_cc predicted_dice volume_cc_per_m2 mean_hu fat_percent composite_percent lean_percent "
-        "asymmetry_percent state"
+        "light structure side volume_cc predicted_dice dice_good_from dice_failed_below volume_cc_per_m2 mean_hu "
+        "fat_percent composite_percent lean_percent asymmetry_percent state"
     )
     assert all(column.title and column.tooltip for column in COLUMNS)
     assert [c.name for c in COLUMNS if not c.numeric] == ["light", "structure", "side", "state"]
@@ -132,9 +132,11 @@ def test_filter(rows, row_filter, count, example):
 def test_tooltip_gives_reasons_and_context_but_no_norm(rows):
     text = next(row for row in rows if row.key == "GMAX_right").tooltip
     assert text.startswith("Gluteus maximus, right: failed\nUncertainty 9.00e-04 is above 7.00e-04, where segments had failed.")
-    assert "Predicted Dice 0.70 (0.62 to 0.74).\nProbability that it is inaccurate or failed: 96\N{NO-BREAK SPACE}%." in text
+    held = "This structure counts as good from a predicted Dice of 0.85 on, and as failed below 0.76."
+    assert f"Predicted Dice 0.70 (0.62 to 0.74).\n{held}\nProbability that it is inaccurate or failed: 96\N{NO-BREAK SPACE}%." in text
     assert "Likely true values: volume 393.9 to 525.2 cc, mean density " in text
-    assert text.index("Predicted Dice") < text.index("one cohort") < text.index("Uncertainty 9.00e-04, by that alone")
+    assert text.index("Predicted Dice") < text.index("one cohort")
+    assert text.index("one cohort") < text.index("Uncertainty 9.00e-04; by this score alone")
     assert "mean of 50 hip-osteoarthritis patients (one cohort, Soufi et al. 2025), not a norm" in text
     assert "230.3 cc/m² and 19.3 HU on the affected side; 255.4 cc/m² and 25.0 HU on the unaffected side." in text
     assert "94.2 cc/m² and 190.4 HU for both sides" in next(row for row in rows if row.key == "SACRUM").tooltip

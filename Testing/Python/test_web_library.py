@@ -5,7 +5,6 @@ import json
 import pytest
 
 from MSKSegmentLib.anatomy import segments
-from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.web.case.result_list import claim_folder, find_result, list_results, safe_name
 
 
@@ -35,9 +34,7 @@ def test_results_are_listed_worst_first(tmp_path):
     make_result(tmp_path / "f edited", EDITED)
     listed = list_results(tmp_path)
     assert [result.name[0] for result in listed] == list("bcdfae")
-    assert [result.light for result in listed] == [
-        Light.RED, Light.RED, Light.YELLOW, Light.GREY, Light.GREEN, Light.GREEN,
-    ]  # fmt: skip
+    assert [result.mark for result in listed] == ["red", "red", "yellow", "grey", "green", "green"]
     assert listed[0].text == "2 failed, 1 good" and listed[1].text == "1 failed, 2 inaccurate"
     assert listed[3].text == "1 edited" and listed[5].text == "3 accepted"
     assert listed[0].date == "2026-05-04"
