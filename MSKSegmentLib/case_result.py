@@ -32,7 +32,7 @@ class Light(str, Enum):
 # From here on a segment is more likely wrong than right.
 FLAGGED_FROM = 0.5
 # What a grey light is called beside such evidence, wherever lights are named.
-SUSPECT_WORD = "probably wrong"
+SUSPECT_WORD = "likely wrong"
 
 
 def is_suspect(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
@@ -48,7 +48,7 @@ def is_suspect(light: Light, failure_probability: float | None, part_light: Ligh
 
 
 def asks_for_a_look(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
-    """Whether somebody should look at the segment: yellow, red, or grey but probably wrong (see `is_suspect`)."""
+    """Whether somebody should look at the segment: yellow, red, or grey but likely wrong (see `is_suspect`)."""
     return light in (Light.YELLOW, Light.RED) or is_suspect(light, failure_probability, part_light)
 
 
@@ -182,7 +182,7 @@ class SegmentReport:
 
     @property
     def verdict(self) -> str:
-        """The light in words, and beside a grey one that the segment is probably wrong."""
+        """The light in words, and beside a grey one that the segment is likely wrong."""
         return f"{self.light.word}, {SUSPECT_WORD}" if self.suspect else self.light.word
 
     @property

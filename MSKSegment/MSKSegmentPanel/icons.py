@@ -18,7 +18,7 @@ _MARKS = {
 
 
 def markIcons():
-    """A QIcon by the mark of a row: green, yellow, red, grey; suspect (grey, but probably wrong), missed (perhaps)."""
+    """A QIcon by the mark of a row: green, yellow, red, grey; suspect (grey, but likely wrong), missed (perhaps)."""
     return {mark: icon(name) for mark, name in _MARKS.items()}
 
 

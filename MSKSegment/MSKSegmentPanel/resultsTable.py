@@ -15,7 +15,7 @@ _RIGHT_CENTRED = 0x0082
 _WORST_FIRST = "light"
 # A long name must not push the numbers out of a narrow panel; the whole name is in the row's tooltip.
 _WIDEST_NAME = 126
-_CELL_MARGIN = 12
+_CELL_MARGIN = 10
 _ICON_WIDTH = 22
 # Headings are broken into lines of about so many letters: narrow columns, many of them in sight.
 _HEADING_LETTERS = 9

@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import RESEARCH_USE_ONLY
 from ..case_result import SUSPECT_WORD, CaseResult, Light, SegmentReport
 from ..quality.conformal import COVERAGE
-from ..quality.wording import told_apart
+from ..quality.wording import dice_texts
 
 _FIRST = 5
 _SUSPECT_STYLE = "yellow"
@@ -21,7 +21,7 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
     from rich.table import Table
 
     console = Console(width=None if Console().is_terminal else 140)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("light", no_wrap=True)
     table.add_column("structure", no_wrap=True)
     table.add_column("side", no_wrap=True)
@@ -70,7 +70,7 @@ def _dice_cells(report: SegmentReport) -> list[str]:
     dice, limits, interval = report.predicted_dice, report.dice_limits, _range(report.dice_interval)
     if dice is None or limits is None:
         return [_number(dice, ".2f") + interval, ""]
-    value, *held = told_apart(dice, limits.good_from, limits.failed_below)
+    value, *held = dice_texts(dice, limits.good_from, limits.failed_below)
     return [value + interval, "/".join(held if len(held) > 1 else ("-", *held))]
 
 

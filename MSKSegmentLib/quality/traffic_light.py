@@ -13,7 +13,7 @@ from .evidence_features import BY_NAME, SCAN_WARNING
 from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits, is_failing, needed_dice
 from .paper_rule import StructureCalibration
 from .quality_model import Estimate, QualityModel
-from .wording import UNCERTAINTY_FORMS, counted, told_apart
+from .wording import counted, dice_texts, uncertainty_texts
 
 # Which rule gives the light: that from all evidence, or the single score of Soufi et al. 2025.
 CALIBRATED, PAPER = "calibrated", "paper"
@@ -127,11 +127,11 @@ def rate_by_paper(
     reasons = [reason]
     if predicted < YELLOW_NEEDS_DICE:
         light = Light.RED
-        value, limit = told_apart(predicted, YELLOW_NEEDS_DICE)
+        value, limit = dice_texts(predicted, YELLOW_NEEDS_DICE)
         reasons.append(f"predicted Dice {value} is below {limit}, where every structure counts as failed")
     elif predicted < GREEN_NEEDS_DICE and light is Light.GREEN:
         light = Light.YELLOW
-        value, limit = told_apart(predicted, GREEN_NEEDS_DICE)
+        value, limit = dice_texts(predicted, GREEN_NEEDS_DICE)
         reasons.append(f"predicted Dice {value} is below {limit}, where no structure counts as good")
     return _guarded(Rating(light, tuple(reasons), predicted, limits=_paper_limits(fitted)), truncated_by, cautions)
 
@@ -156,22 +156,22 @@ def _guarded(rating: Rating, truncated_by: tuple[str, ...], cautions: Sequence[s
 def _by_prediction(dice: float, interval: tuple[float, float], limits: Limits) -> tuple[Light, str]:
     good_from, failed_below = limits.held_against.good_from, limits.held_against.failed_below
     if dice < failed_below:
-        value, limit = told_apart(dice, failed_below)
+        value, limit = dice_texts(dice, failed_below)
         return Light.RED, f"{_predicted(value, interval)} is below {limit}, where this structure counts as failed"
     if good_from is None:
         unknown = "the calibration found no value from which on this structure is good"
         return Light.YELLOW, f"{_predicted(f'{dice:.2f}', interval)} does not count as failed, but {unknown}"
-    value, limit = told_apart(dice, good_from)
+    value, limit = dice_texts(dice, good_from)
     shown = _predicted(value, interval)
     # Not-a-number compares false with everything, so that green is what has to be proved.
     if dice >= good_from and interval[0] >= limits.lower_from:
         if limits.green_from is None or dice >= limits.green_from:
             return Light.GREEN, f"{shown} reaches {limit}, from which on this structure counts as good"
-        value, limit, own = told_apart(dice, good_from, limits.green_from)
+        value, limit, own = dice_texts(dice, good_from, limits.green_from)
         reached = f"{_predicted(value, interval)} reaches {limit}, from which on every structure counts as good"
         return Light.GREEN, f"{reached}, although its calibration alone would ask for {own}"
     if dice >= good_from:
-        low, least = told_apart(interval[0], limits.lower_from)
+        low, least = dice_texts(interval[0], limits.lower_from)
         return Light.YELLOW, f"{shown} would be good, but the lower end of its range, {low}, is below {least}"
     return Light.YELLOW, f"{shown} is below {limit}, from which on this structure counts as good"
 
@@ -208,7 +208,7 @@ def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: Li
 def _by_uncertainty(uncertainty: float, inaccurate: float, failed: float) -> tuple[Light, str]:
     if not math.isfinite(uncertainty):
         return Light.RED, "its uncertainty is not a number"
-    value, limit = told_apart(uncertainty, inaccurate if uncertainty <= failed else failed, forms=UNCERTAINTY_FORMS)
+    value, limit = uncertainty_texts(uncertainty, inaccurate if uncertainty <= failed else failed)
     if uncertainty <= inaccurate:
         return Light.GREEN, f"uncertainty {value} is within the calibrated range (up to {limit})"
     if uncertainty <= failed:

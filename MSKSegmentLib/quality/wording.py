@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-DICE_FORMS = ("{:.2f}", "{:.3f}", "{:.4f}")
-UNCERTAINTY_FORMS = ("{:.2e}", "{:.3e}", "{:.4e}")
+from collections.abc import Sequence
+
+_DICE_FORMS = ("{:.2f}", "{:.3f}", "{:.4f}")
+_UNCERTAINTY_FORMS = ("{:.2e}", "{:.3e}", "{:.4e}")
 
 
-def told_apart(value: float, *others: float | None, forms: tuple[str, ...] = DICE_FORMS) -> tuple[str, ...]:
-    """A value and what it is held against as texts of one form in which different numbers look different.
+def dice_texts(value: float, *limits: float | None) -> tuple[str, ...]:
+    """A Dice coefficient and what it is held against as texts, in which one that is below a limit looks so.
 
-    The first of `forms` that does so, the last where none does: 0.947 is below 0.950, never 0.95 below 0.95. Others that are None
-    are left out.
+    Two decimals, or up to four where rounding would hide it: 0.947 is below 0.950, never 0.95 below 0.95. Limits that are None are
+    left out.
     """
-    numbers = (value, *(other for other in others if other is not None))
+    known = [limit for limit in limits if limit is not None]
+    return _texts(value, known, _DICE_FORMS, [value < limit for limit in known])
+
+
+def uncertainty_texts(value: float, limit: float) -> tuple[str, ...]:
+    """An uncertainty and its limit as texts, in which one that is above the limit looks so."""
+    return _texts(value, [limit], _UNCERTAINTY_FORMS, [value > limit])
+
+
+def _texts(value: float, limits: Sequence[float], forms: Sequence[str], beyond: Sequence[bool]) -> tuple[str, ...]:
     texts: tuple[str, ...] = ()
     for form in forms:
-        texts = tuple(form.format(number) for number in numbers)
-        if all(text != texts[0] or number == value for text, number in zip(texts[1:], numbers[1:], strict=True)):
+        texts = tuple(form.format(number) for number in (value, *limits))
+        if not any(text == texts[0] and differs for text, differs in zip(texts[1:], beyond, strict=True)):
             break
     return texts
 

@@ -66,7 +66,7 @@ def review_status(report: SegmentReport) -> str:
     """Slicer's own review status of a segment, as the Segmentations module shows it.
 
     It says how far people got, and what asks for their attention: accepted -> completed, edited -> in progress,
-    untouched -> flagged if its light is yellow or red (or grey, but the segment is probably wrong), else not started. A green
+    untouched -> flagged if its light is yellow or red (or grey, but the segment is likely wrong), else not started. A green
     light is never "completed", because nobody has looked at it.
     """
     if report.state is ReviewState.ACCEPTED:

@@ -48,7 +48,7 @@ def _number(name: str, title: str, unit: str, form: str, tooltip: str) -> Column
 COLUMNS: tuple[Column, ...] = (
     _text(
         "light", "Light",
-        "Whether to trust the numbers: good, inaccurate, failed, or not rated (nothing is known). Probably wrong: not rated, but "
+        "Whether to trust the numbers: good, inaccurate, failed, or not rated (nothing is known). Likely wrong: not rated, but "
         "more likely wrong than right.",
     ),
     _text("structure", "Structure", "Bone or muscle."),

@@ -8,7 +8,7 @@ from math import inf
 
 from ..anatomy import Side
 from ..case_result import SUSPECT_WORD, Light, ReviewState, SegmentReport
-from ..quality.wording import told_apart
+from ..quality.wording import dice_texts
 from ..results.tables import table_row
 from .columns import COLUMN_OF, COLUMNS
 from .evidence import evidence_lines, expectation_lines
@@ -17,7 +17,7 @@ from .reference import references
 
 NOT_FOUND = "not found"
 MISSED = "the other side was found: this one may have been missed"
-# Icons beside those of the lights (by their values): grey, but probably wrong, and not found, but perhaps missed.
+# Icons beside those of the lights (by their values): grey, but likely wrong, and not found, but perhaps missed.
 SUSPECT_MARK, MISSED_MARK = "suspect", "missed"
 # Marks of what was found with their words, worst first.
 MARKS = (
@@ -77,7 +77,7 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
     truncated = found is not None and bool(found.truncated_by)
     state_text = report.state.value + (", truncated" if truncated else "")
     texts = {column.name: column.text(values[column.name]) for column in COLUMNS if column.numeric}
-    texts |= _dice_texts(report)
+    texts |= _dice_cells(report)
     if report.dice_interval is not None:
         texts["predicted_dice"] += " ({:.2f}–{:.2f})".format(*report.dice_interval)
     texts |= {
@@ -119,12 +119,12 @@ def _mark(report: SegmentReport, missed: bool) -> str:
     return MISSED_MARK if missed else SUSPECT_MARK if report.suspect else report.light.value
 
 
-def _dice_texts(report: SegmentReport) -> dict[str, str]:
+def _dice_cells(report: SegmentReport) -> dict[str, str]:
     """The predicted Dice coefficient and what it is held against, with so many digits that they can be told apart."""
     dice, limits = report.predicted_dice, report.dice_limits
     if dice is None or limits is None:
         return {}
-    value, *held = told_apart(dice, limits.good_from, limits.failed_below)
+    value, *held = dice_texts(dice, limits.good_from, limits.failed_below)
     return {"predicted_dice": value, "dice_failed_below": held[-1], **({"dice_good_from": held[0]} if len(held) > 1 else {})}
 
 

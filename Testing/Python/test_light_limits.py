@@ -1,4 +1,4 @@
-"""What a predicted Dice is held against, the ceiling, runs with too few passes, and grey lights that are probably wrong."""
+"""What a predicted Dice is held against, the ceiling, runs with too few passes, and grey lights that are likely wrong."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.limits import ALWAYS_GOOD_FROM
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.traffic_light import rate
-from MSKSegmentLib.quality.wording import told_apart
+from MSKSegmentLib.quality.wording import dice_texts, uncertainty_texts
 from MSKSegmentLib.results.result_folder import report_json
 from MSKSegmentLib.results.result_reading import report_from_json
 from MSKSegmentLib.results.segmentation_file import review_status, segment_tags
@@ -88,14 +88,19 @@ def test_the_probability_of_an_error_is_that_of_less_than_the_ceiling():
     ("numbers", "texts"),
     [
         ((0.96, 0.95), ("0.96", "0.95")),
-        ((0.9496, 0.95), ("0.950", "0.950")),
+        ((0.9496, 0.95), ("0.9496", "0.9500")),
         ((0.947, 0.95, 0.9), ("0.947", "0.950", "0.900")),
+        ((0.952, 0.95, 0.9), ("0.95", "0.95", "0.90")),
         ((0.95, 0.95, None), ("0.95", "0.95")),
     ],
 )
-def test_numbers_that_differ_look_different(numbers, texts):
-    found = told_apart(*numbers)
-    assert found == (texts if numbers != (0.9496, 0.95) else ("0.9496", "0.9500"))
+def test_what_is_below_a_limit_looks_so(numbers, texts):
+    assert dice_texts(*numbers) == texts
+
+
+def test_an_uncertainty_above_its_limit_looks_so():
+    assert uncertainty_texts(4.004e-4, 4e-4) == ("4.004e-04", "4.000e-04")
+    assert uncertainty_texts(4e-4, 4.004e-4) == ("4.00e-04", "4.00e-04")
 
 
 def everywhere(one: SegmentReport) -> dict[str, str]:
@@ -166,14 +171,14 @@ def test_a_cut_segment_that_probably_failed_does_not_look_harmless(key, tmp_path
     assert bad.light is fine.light is Light.GREY and bad.suspect and not fine.suspect
     assert bad.part_light is Light.RED and fine.part_light is Light.GREEN
     rows = {name: make_rows([one])[0] for name, one in {"bad": bad, "fine": fine}.items()}
-    assert rows["bad"].mark == "suspect" and rows["bad"].texts["light"] == "probably wrong" and rows["bad"].needs_review
+    assert rows["bad"].mark == "suspect" and rows["bad"].texts["light"] == "likely wrong" and rows["bad"].needs_review
     assert rows["fine"].mark == "grey" and rows["fine"].texts["light"] == "not rated" and not rows["fine"].needs_review
-    assert rows["bad"].tooltip.split("\n")[0].endswith(": not rated, probably wrong")
-    assert review_status(bad) == "flagged" and segment_tags(bad)["MSKSegment.Verdict"] == "not rated, probably wrong"
+    assert rows["bad"].tooltip.split("\n")[0].endswith(": not rated, likely wrong")
+    assert review_status(bad) == "flagged" and segment_tags(bad)["MSKSegment.Verdict"] == "not rated, likely wrong"
     assert review_status(fine) == "notstarted" and segment_tags(fine)["MSKSegment.Verdict"] == "not rated"
-    assert table_row(bad)["probably_wrong"] == "yes" and table_row(fine)["probably_wrong"] is None
-    assert selected_row(rows["bad"])["light"] == "suspect" and selected_row(rows["bad"])["verdict"] == "not rated, probably wrong"
-    assert [count["text"] for count in light_counts(rows.values())] == ["1 probably wrong", "1 not rated"]
+    assert table_row(bad)["likely_wrong"] == "yes" and table_row(fine)["likely_wrong"] is None
+    assert selected_row(rows["bad"])["light"] == "suspect" and selected_row(rows["bad"])["verdict"] == "not rated, likely wrong"
+    assert [count["text"] for count in light_counts(rows.values())] == ["1 likely wrong", "1 not rated"]
     good = report("OE_left", 0.0)
     assert good.light is Light.GREEN
     other = replace(fine, segment=next(s for s in segments() if s.structure.abbreviation == "GRAC"))
@@ -181,12 +186,12 @@ def test_a_cut_segment_that_probably_failed_does_not_look_harmless(key, tmp_path
     assert [row.key for row in order] == [key, other.segment.key, "OE_left"]
     print_result(_result(bad), None)
     out = capsys.readouterr().out
-    assert "◐ probably wrong" in out and "1 not rated but probably wrong" in out and "To look at first" in out
+    assert "◐ likely wrong" in out and "1 not rated but likely wrong" in out and "To look at first" in out
     _write_listed(tmp_path / "harmless", fine)
     _write_listed(tmp_path / "wrong", bad)
     listed = list_results(tmp_path)
     assert [(one.name, one.mark, one.text) for one in listed] == [
-        ("wrong", "suspect", "1 probably wrong"),
+        ("wrong", "suspect", "1 likely wrong"),
         ("harmless", "grey", "1 not rated"),
     ]
 
@@ -223,7 +228,7 @@ def test_an_edit_ends_the_suspicion():
 
     bad = report("GMAX_right", 1.0, cut=("superior",))
     edited = corrected(bad, measurements(("superior",)), 0.8)
-    assert not edited.suspect and "not rated, but probably wrong" in edited.reasons[0] and edited.state is ReviewState.EDITED
+    assert not edited.suspect and "not rated, but likely wrong" in edited.reasons[0] and edited.state is ReviewState.EDITED
 
 
 def test_a_segment_without_uncertainty_is_not_called_missing():

@@ -68,7 +68,7 @@ def test_what_is_said_of_an_edit(said):
     after = {text for text in said[0] if "by hand" in text}
     assert {text.split("; ")[-1] for text in after} >= {
         "the automatic version was not rated",
-        "the automatic version was not rated, but probably wrong",
+        "the automatic version was not rated, but likely wrong",
         "the automatic version was rated failed",
         "the automatic version was rated good",
         "the automatic version had not found it",

@@ -1,5 +1,7 @@
 """The review in the panel, as a user does it: table, filters, edits, acceptance, keys."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,10 @@ pytest.importorskip("PySide6")
 
 import slicer
 from Host import host
-from module_cases import cell, choose, click, paint, show_case, slice_offset, smaller, wait
-from review_cases import ABSENT, LABEL
+from module_cases import cell, choose, click, paint, show_case, show_result, slice_offset, smaller, wait
+from review_cases import ABSENT, LABEL, make_case
 
-from MSKSegmentLib.case_result import ReviewState
+from MSKSegmentLib.case_result import Light, ReviewState
 from MSKSegmentLib.review import COLUMNS, worst_first
 
 pytest_plugins = ("module_fixtures",)
@@ -30,10 +32,30 @@ def test_the_table_shows_every_segment_worst_first_with_words_and_shapes(panel, 
     assert words == {"failed", "inaccurate", "not rated", "good", "not found"}
     pictures = {table.item(row, 0).text(): table.item(row, 0).icon().pixmap(16, 16).toImage() for row in range(43)}
     grey = {word: image.convertToFormat(image.Format.Format_Grayscale8) for word, image in pictures.items()}
-    shapes = [grey[word] for word in ("failed", "inaccurate", "not rated", "good")]
+    shapes = [grey[word] for word in ("failed", "inaccurate", "not rated", "good", "not found")]
     assert all(one != other for i, one in enumerate(shapes) for other in shapes[i + 1 :])
     assert "one cohort" in table.item(0, 0).toolTip() and "norm" in table.item(0, 0).toolTip()
     assert "2 failed" in panel.ui.summaryLabel.text and panel.ui.summaryLabel.text.endswith("2 perhaps missed.")
+
+
+def test_a_cut_structure_that_probably_failed_does_not_look_harmless(panel):
+    from MSKSegmentLib.scene import add_ct
+
+    result, volume = make_case()
+    # The scan cuts both femora.
+    failed = {"failure_probability": 0.87, "part_light": Light.RED}
+    reports = tuple(replace(one, **failed) if one.segment.key == "FEMUR_left" else one for one in result.reports)
+    show_result(panel, replace(result, reports=reports), add_ct(slicer.mrmlScene, volume, "CT hip"))
+    order = panel.review._table.shown
+    assert cell(panel, "FEMUR_left", "light") == "likely wrong" and cell(panel, "FEMUR_right", "light") == "not rated"
+    assert order.index("FEMUR_left") < order.index("TFL_right") < order.index("FEMUR_right")
+    table = panel.ui.resultsTable
+    icons = [table.item(order.index(key), 0).icon().pixmap(16, 16).toImage() for key in ("FEMUR_left", "FEMUR_right", "PI_left")]
+    assert icons[0] != icons[1] != icons[2] != icons[0]
+    assert "1 likely wrong" in panel.ui.summaryLabel.text
+    choose(panel, "FEMUR_left")
+    assert panel.ui.reasonsLabel.text.startswith("Not rated, likely wrong: cut by the field of view")
+    assert "Good from" in panel.ui.valuesLabel.text and "Failed below" in panel.ui.valuesLabel.text
 
 
 def test_headings_sort_and_unknown_numbers_stay_last(panel, case):

@@ -83,7 +83,7 @@ def is_result(folder: Path) -> bool:
 
 
 def list_results(root: Path) -> tuple[ListedResult, ...]:
-    """The results in `root` and directly below it, worst first: most failed, inaccurate, probably wrong and edited, then by name.
+    """The results in `root` and directly below it, worst first: most failed, inaccurate, likely wrong and edited, then by name.
 
     Hidden folders and links that lead out of `root` are passed over.
     """
