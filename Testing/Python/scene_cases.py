@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from MSKSegmentLib.anatomy import segments
-from MSKSegmentLib.case_result import CaseResult, Light, ReviewState, Scores, SegmentReport
+from MSKSegmentLib.case_result import CaseResult, DiceLimits, Light, ReviewState, Scores, SegmentReport
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 
 SHAPE = (14, 30, 40)
@@ -58,6 +58,7 @@ def report_of(segment) -> SegmentReport:
             state=ReviewState.ACCEPTED,
             predicted_dice=0.91,
             dice_interval=(0.85, 0.95),
+            dice_limits=DiceLimits(0.9, 0.8),
             volume_interval_cc=(700.0, 812.5),
             mean_hu_interval=(-3.5, 61.0),
             failure_probability=0.125,

@@ -23,8 +23,8 @@ from MSKSegmentLib.results.segmentation_file import review_status, segment_tags
 from MSKSegmentLib.results.tables import COLUMNS, table_row, write_measurements
 from MSKSegmentLib.review.columns import COLUMN_OF
 from MSKSegmentLib.review.rows import make_rows, worst_first
-from MSKSegmentLib.web.library import list_results
-from MSKSegmentLib.web.table import light_counts, selected_row
+from MSKSegmentLib.web.case.result_list import list_results
+from MSKSegmentLib.web.page.table import light_counts, selected_row
 
 NUMBERS = (
     "predicted_dice", "dice_interval", "dice_limits", "volume_interval_cc", "mean_hu_interval", "failure_probability", "part_light",
