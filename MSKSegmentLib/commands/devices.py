@@ -11,6 +11,7 @@ from ..engine.cancelling import Checkpoint
 from ..errors import InputError
 from ..memory import free_bytes
 from ..packages import require
+from .arguments import add_reading
 
 if TYPE_CHECKING:
     from ..ct.volume import Geometry
@@ -26,7 +27,7 @@ def add_devices(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
     devices.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     devices.add_argument("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's)")
     devices.add_argument("--ct", type=Path, metavar="CT", help="estimate for this scan")
-    devices.add_argument("--series", metavar="N|UID", help="which DICOM series, where there are several")
+    add_reading(devices)
     devices.add_argument("--slices", type=int, default=_USUAL_SIZE[2], metavar="N", help="or for a body of N slices")
     devices.add_argument("--size", type=int, nargs=2, default=_USUAL_SIZE[:2], metavar=("X", "Y"), help="pixels of a slice")
     devices.add_argument("--spacing", type=float, nargs=3, default=_USUAL_SPACING, metavar=("SX", "SY", "SZ"), help="mm")
@@ -80,7 +81,7 @@ def _grids(options: argparse.Namespace) -> tuple[Geometry, Geometry]:
             raise InputError("Sizes are at least 1 voxel and spacings 0.1 to 20 mm; correct --size, --slices or --spacing.")
         grid = Geometry((size[0], size[1], size[2]), (spacing[0], spacing[1], spacing[2]))
         return grid, grid
-    working = to_working_grid(read_ct(options.ct, options.series)).volume
+    working = to_working_grid(read_ct(options.ct, options.series, options.assume_orientation)).volume
     box = body_box(working)
     if box is None:
         raise InputError("No body was found in the image; choose another scan.")

@@ -6,6 +6,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from ..engine.progress import JsonLines, make_reporter
 from ..errors import InputError, MSKSegmentError
 from ..findings import sentences
 from ..packages import FOR_MEASURING, FOR_SCENE, FOR_SEGMENTING, load, require, unusable
+from .arguments import add_reading
 from .devices import add_devices, memory_warnings
 from .evaluation import add_evaluate, add_realism
 from .review import add_review
@@ -109,7 +111,7 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     segment.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     segment.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
     segment.add_argument("--seed", type=int, help="repeat a run exactly")
-    segment.add_argument("--series", metavar="N|UID", help="which DICOM series, where there are several")
+    add_reading(segment)
     segment.add_argument(
         "--roi",
         type=float,
@@ -133,13 +135,13 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[
 def _add_check_and_measure(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     check = commands.add_parser("check", help="say whether a CT can be used, without segmenting it")
     check.add_argument("ct", type=Path, metavar="CT")
-    check.add_argument("--series", metavar="N|UID")
+    add_reading(check)
     check.set_defaults(run=_check)
     measure = commands.add_parser("measure", help="measure an existing segmentation")
     measure.add_argument("segmentation", type=Path, help=".seg.nrrd or a label map with this software's labels")
     measure.add_argument("--ct", type=Path, required=True, help="the CT that was segmented")
     measure.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
-    measure.add_argument("--series", metavar="N|UID")
+    add_reading(measure)
     measure.add_argument("--height-cm", type=float, metavar="CM")
     measure.set_defaults(run=_measure)
 
@@ -189,7 +191,7 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         reporter.step("reading", 0, 1)
         bundle = resolve_bundle(options.bundle)
         loading = load_ahead()
-        volume = read_ct(options.ct, options.series)
+        volume = read_ct(options.ct, options.series, options.assume_orientation)
         loading.join()
         from ..inference.estimate import memory_of_run
 
@@ -202,9 +204,7 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         region = Region(tuple(options.roi)) if options.roi is not None else None
         auto = options.samples == AUTO
         passes = None if auto else options.samples
-        settings = Settings(
-            options.device, passes, options.seed, height, region, options.preview, options.lights, auto
-        )
+        settings = Settings(options.device, passes, options.seed, height, region, options.preview, options.lights, auto)
         result = segment_case(volume, bundle, settings, reporter.step, checkpoint)
         reporter.step("writing", 0, 1)
         source = str(options.ct.absolute()) if options.record_path else None
@@ -231,7 +231,7 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..ct import check_volume, read_ct, refuse, to_working_grid
 
-    volume = read_ct(options.ct, options.series)
+    volume = read_ct(options.ct, options.series, options.assume_orientation)
     checkpoint()
     working = to_working_grid(volume)
     warnings = sentences((*working.volume.findings, *refuse(check_volume(working.volume))))
@@ -243,18 +243,19 @@ def _check(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
 
 def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from ..ct import read_ct, read_labels
+    from ..ct import read_ct, read_label_map
     from ..pipeline import measure_case, usual_reference
     from ..results.result_folder import check_output, write_result
     from .console import print_result
 
     options.output = check_output(options.output)
     require(*FOR_MEASURING, "rich")
-    volume = read_ct(options.ct, options.series)
-    labels, geometry = read_labels(options.segmentation)
+    volume = read_ct(options.ct, options.series, options.assume_orientation)
+    found = read_label_map(options.segmentation, options.assume_orientation)
+    volume = replace(volume, findings=(*volume.findings, *found.findings))
     checkpoint()
     height = options.height_cm / 100 if options.height_cm is not None else None
-    result = measure_case(labels, geometry, volume, height, usual_reference())
+    result = measure_case(found.labels, found.geometry, volume, height, usual_reference())
     write_result(options.output, result)
     print_result(result, options.output)
 

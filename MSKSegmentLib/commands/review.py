@@ -8,6 +8,7 @@ from pathlib import Path
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
 from ..packages import FOR_REVIEW, require
+from .arguments import add_reading
 
 _MOST_PORT = 65535
 _RESULTS = Path("mskseg-results")
@@ -44,7 +45,7 @@ def add_review(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     review.add_argument("--samples", type=int, metavar="T", help="dropout passes for new results")
     review.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     review.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height for a new result")
-    review.add_argument("--series", metavar="N|UID", help="which DICOM series, where the CT holds several")
+    add_reading(review)
     review.add_argument(
         "--author", default="", metavar="NAME", help="who reviews, for the history (default: the user's name)"
     )
@@ -74,6 +75,7 @@ def _review(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
             device=options.device,
             height_cm=options.height_cm,
             series=options.series,
+            assume_orientation=options.assume_orientation,
             author=options.author,
         )
     )

@@ -5,6 +5,7 @@ from .checks import check_volume, refuse
 from .cropping import Box, body_box, body_mask
 from .dicom.series import SeriesInfo, list_series
 from .label_grid import PlacedLabels, match_voxels, place_labels
+from .label_reading import LabelMap, read_label_map
 from .orientation import WorkingGrid, resample_labels, to_working_grid
 from .reading import FORMATS, read_ct, read_labels, read_thin_ct
 from .volume import CTVolume, Geometry
@@ -15,6 +16,7 @@ __all__ = [
     "CTVolume",
     "Finding",
     "Geometry",
+    "LabelMap",
     "PlacedLabels",
     "SeriesInfo",
     "WorkingGrid",
@@ -25,6 +27,7 @@ __all__ = [
     "match_voxels",
     "place_labels",
     "read_ct",
+    "read_label_map",
     "read_labels",
     "read_thin_ct",
     "refuse",

@@ -53,24 +53,23 @@ def read_information(path: Path) -> sitk.ImageFileReader | None:
     return reader
 
 
-def to_hu(array: np.ndarray, name: str) -> np.ndarray:
+def to_hu(array: np.ndarray, name: str, scaling: tuple[float, float] | None = None) -> np.ndarray:
     """Values ``[z, y, x]`` of any real type as int16 HU, rounded, held to the range of int16.
 
-    Works slice by slice, so that no float copy of the volume is made.
+    `scaling` is (slope, intercept) where the values are stored scaled. Works slice by slice, so that no float copy of the volume is
+    made.
 
     Raises:
         InputError: a value is not a finite number; `name` is the file's name for the sentence.
     """
-    if array.dtype == np.int16:
+    if array.dtype == np.int16 and scaling is None:
         return np.array(array)
     hu = np.empty(array.shape, dtype=np.int16)
     limits = np.iinfo(np.int16)
     for k, section in enumerate(array):
-        if array.dtype.kind == "f" and not np.isfinite(section).all():
+        values = section if scaling is None else section * float(scaling[0]) + float(scaling[1])
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise InputError(f"The image {name} has values that are not numbers (NaN or infinity); export it again.")
-        hu[k] = (
-            np.rint(np.clip(section, limits.min, limits.max))
-            if array.dtype.kind == "f"
-            else np.clip(section, limits.min, limits.max)
-        )
+        held = np.clip(values, limits.min, limits.max)
+        hu[k] = np.rint(held) if values.dtype.kind == "f" else held
     return hu

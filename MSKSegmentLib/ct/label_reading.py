@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..anatomy import segment_of_label, segments
 from ..errors import InputError
-from .hounsfield import read_image
-from .nifti_file import check_nifti
+from ..findings import Finding
+from .images.facts import checked_assumption
+from .images.file import read_image_file, read_image_header
 from .volume import Geometry
 
+# How far a value may lie off a whole number: floats of other programs, and whole numbers that are stored scaled.
+WHOLE_WITHIN = 1e-3
 _FIELD = re.compile(r"Segment(\d+)_(ID|Name|Tags|LabelValue|Layer)")
 
 
@@ -28,36 +31,53 @@ class StoredSegment:
     label: int | None
 
 
-def read_labels(path: str | Path) -> tuple[np.ndarray, Geometry]:
-    """Read a label map with sides: uint8 ``[z, y, x]`` (values as in `anatomy`) and its geometry.
+@dataclass(frozen=True)
+class LabelMap:
+    """A label map with sides, uint8 ``[z, y, x]``, its grid, and what reading its file left in doubt."""
+
+    labels: np.ndarray
+    geometry: Geometry
+    findings: tuple[Finding, ...] = ()
+
+
+def read_labels(path: str | Path, background_from: int | None = None) -> tuple[np.ndarray, Geometry]:
+    """The labels and the grid of `read_label_map`."""
+    found = read_label_map(path, background_from=background_from)
+    return found.labels, found.geometry
+
+
+def read_label_map(
+    path: str | Path, assume_orientation: str | None = None, background_from: int | None = None
+) -> LabelMap:
+    """Read a label map with sides (values as in `anatomy`).
 
     Plain images (NIfTI, NRRD, MetaImage) hold those values themselves. In Slicer's ``.seg.nrrd`` (one layer or
     several) segments are recognised by identifier, name or a tag: a key such as ``GMAX_right`` or a name such as
-    ``Gluteus maximus, right``, in any case of letters. Where layers overlap, the later segment wins.
+    ``Gluteus maximus, right``, in any case of letters. Where layers overlap, the later segment wins. `assume_orientation` is as in
+    `reading.read_ct`. Values of `background_from` and more, such as an atlas has for what is not segmented, become background.
 
     Raises:
         InputError: the file cannot be read, is no 3D label map, or holds values or segments that are not in the table.
     """
-    import SimpleITK as sitk
-
     path = Path(path)
+    assume_orientation = checked_assumption(assume_orientation)
     if not path.is_file():
         raise InputError(f"There is no file {path.name}; check the path.")
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        check_nifti(path)
-    image = read_image(path)
-    if image is None:
-        raise InputError(f"The file {path.name} cannot be read as a label map; it is damaged or of another type.")
-    if image.GetDimension() != 3:
-        raise InputError(f"The label map {path.name} has {image.GetDimension()} dimensions; a 3D label map is needed.")
-    array = sitk.GetArrayViewFromImage(image)
-    geometry = Geometry.of_image(image)
-    stored = stored_segments({key: image.GetMetaData(key) for key in image.GetMetaDataKeys()})
-    if stored:
-        return _from_segments(array if array.ndim == 4 else array[..., None], stored, path.name), geometry
-    if array.ndim != 3:
+    header = read_image_header(path)
+    if header.is_complex:
+        raise InputError(f"The image {path.name} has complex values; a label map is needed.")
+    stored = stored_segments(header.keys)
+    if header.values_per_voxel != 1 and not stored:
         raise InputError(f"The image {path.name} has several values per voxel; a label map is needed.")
-    return _from_values(array, path.name), geometry
+    image = read_image_file(header, assume_orientation)
+    if stored:
+        layers = image.voxels if image.voxels.ndim == 4 else image.voxels[..., None]
+        labels = _from_segments(layers, stored, path.name)
+    else:
+        labels = _from_values(image.voxels, image.scaling, path.name, background_from)
+    labels, geometry = image.fit.apply(labels, 0, nearest=True)
+    findings = tuple(replace(found, sentence=f"About the label map: {found.sentence}") for found in image.findings)
+    return LabelMap(labels, geometry, findings)
 
 
 def stored_segments(fields: Mapping[str, str]) -> tuple[StoredSegment, ...]:
@@ -119,18 +139,25 @@ def _ranks_of_values(stored: tuple[StoredSegment, ...], layer: int) -> np.ndarra
     return table
 
 
-def _from_values(array: np.ndarray, name: str) -> np.ndarray:
-    if array.dtype.kind == "c":
-        raise InputError(f"The image {name} has complex values; a label map is needed.")
+def _from_values(
+    array: np.ndarray, scaling: tuple[float, float] | None, name: str, background_from: int | None
+) -> np.ndarray:
     labels = np.empty(array.shape, dtype=np.uint8)
     for k, section in enumerate(array):
-        for value in np.unique(section):
-            if value != 0 and (not np.isfinite(value) or value != int(value) or segment_of_label(int(value)) is None):
+        values, places = np.unique(section, return_inverse=True)
+        table = np.zeros(len(values), np.uint8)
+        for n, stored in enumerate(values):
+            value = float(stored) if scaling is None else float(stored) * scaling[0] + scaling[1]
+            whole = round(value) if np.isfinite(value) else None
+            if background_from is not None and whole is not None and whole >= background_from:
+                whole, value = 0, 0.0
+            if whole is None or abs(value - whole) > WHOLE_WITHIN or (whole and segment_of_label(whole) is None):
                 raise InputError(
                     f"The label map {name} holds the value {value:g}, which stands for no structure; expected are 1 "
                     "to 22 on the right and, paired structures only, 101 to 122 on the left."
                 )
-        labels[k] = section
+            table[n] = whole
+        labels[k] = table[places.reshape(section.shape)]
     return labels
 
 

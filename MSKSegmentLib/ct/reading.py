@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,28 +10,26 @@ from ..errors import InputError
 from .dicom.headers import read_header, scan_headers
 from .dicom.reading import read_series
 from .dicom.series import FEWEST_SLICES, choose_series, list_series
-from .hounsfield import read_image, read_information, to_hu
+from .images.facts import checked_assumption
+from .images.file import FORMATS, ImageHeader, is_image_file, read_image_file, read_image_header
 from .label_reading import read_labels
-from .nifti_file import check_nifti
 from .orientation import axis_order
-from .volume import CTVolume, Geometry
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
+from .volume import CTVolume
 
 __all__ = ["FORMATS", "list_series", "read_ct", "read_labels", "read_thin_ct"]
 
-FORMATS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 FEWEST_PIXELS = 32
 
 
-def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
+def read_ct(path: str | Path, series: str | None = None, assume_orientation: str | None = None) -> CTVolume:
     """Read a CT from a DICOM folder, one of its files, or a NIfTI, NRRD or MetaImage file.
 
     Args:
         path: file or folder; names may hold any characters.
         series: number or UID of the DICOM series, needed when the folder holds several CT series. A single DICOM file
             stands for its own series.
+        assume_orientation: "LPS" or "RAS", how to take the axes of an image file that does not state how they lie in the patient;
+            of no effect where the file does. The scan carries a warning then.
 
     Returns:
         HU int16 ``[z, y, x]`` on the file's own grid (DICOM: slices sorted along their normal), the patient's height
@@ -43,6 +39,7 @@ def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
         InputError: the path cannot be read as one CT volume; the message is a sentence for the user.
     """
     path = Path(path)
+    assume_orientation = checked_assumption(assume_orientation)
     if not path.exists():
         raise InputError(f"There is no file or folder {path.name}; check the path.")
     if path.is_dir():
@@ -50,7 +47,7 @@ def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
         return _checked(volume, "the series")
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
-    if not path.name.lower().endswith(FORMATS):
+    if not is_image_file(path):
         header = read_header(path)
         if header is None:
             raise InputError(
@@ -61,7 +58,7 @@ def read_ct(path: str | Path, series: str | None = None) -> CTVolume:
         return _checked(read_series(choose_series(headers, path.resolve().parent.name, wanted)), "the series")
     if series is not None:
         raise InputError(f"The option --series applies to DICOM folders only; leave it out for {path.name}.")
-    return _read_file(path)
+    return _read_file(path, assume_orientation)
 
 
 def read_thin_ct(path: Path) -> CTVolume | None:
@@ -72,66 +69,37 @@ def read_thin_ct(path: Path) -> CTVolume | None:
     Raises:
         InputError: the file cannot be read, or does not hold HU.
     """
-    import SimpleITK as sitk
-
-    image = read_image(path) if path.is_file() and path.name.lower().endswith(FORMATS) else None
-    if image is None or image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+    if not (path.is_file() and is_image_file(path)):
         return None
-    if image.GetSize()[2] >= FEWEST_SLICES:
+    header = read_image_header(path)
+    if header.values_per_voxel != 1 or header.facts.size[2] >= FEWEST_SLICES:
         return None
-    return CTVolume(to_hu(sitk.GetArrayViewFromImage(image), path.name), Geometry.of_image(image))
+    image = read_image_file(header)
+    return CTVolume(*image.hounsfield(), findings=image.findings)
 
 
-def _read_file(path: Path) -> CTVolume:
-    reader = read_information(path)
-    if reader is None:
-        raise InputError(
-            f"The file {path.name} cannot be read; it is damaged, cut short, or not what its name says, so export it "
-            "again."
-        )
-    _check_information(reader, path.name)
-    image = _checked_image(path) if path.name.lower().endswith((".nii", ".nii.gz")) else read_image(path)
-    if image is None:
-        raise InputError(
-            f"The pixels of the file {path.name} cannot be read; it is damaged or cut short, so export it again."
-        )
-    if image.GetDimension() == 4:
-        image = image[:, :, :, 0]
-    import SimpleITK as sitk
-
-    hu = to_hu(sitk.GetArrayViewFromImage(image), path.name)
-    return _checked(CTVolume(hu, Geometry.of_image(image)), f"the image {path.name}")
+def _read_file(path: Path, assume_orientation: str | None) -> CTVolume:
+    header = read_image_header(path)
+    _check_header(header)
+    image = read_image_file(header, assume_orientation)
+    return _checked(CTVolume(*image.hounsfield(), findings=image.findings), f"the image {path.name}")
 
 
-def _checked_image(path: Path) -> sitk.Image | None:
-    """A NIfTI's image; the file is checked meanwhile, since unpacking takes most of the time of both."""
-    with ThreadPoolExecutor(1) as pool:
-        checked = pool.submit(check_nifti, path)
-        image = read_image(path)
-        checked.result()
-    return image
-
-
-def _check_information(reader: sitk.ImageFileReader, name: str) -> None:
+def _check_header(header: ImageHeader) -> None:
     """Refuse by the header alone what cannot be one grey volume, before its pixels take memory."""
-    import SimpleITK as sitk
-
-    size = reader.GetSize()
-    if any(key.startswith("Segment0_") for key in reader.GetMetaDataKeys()):
+    name, size = header.path.name, header.facts.size
+    if header.is_segmentation:
         raise InputError(f"The file {name} is a segmentation and not a CT; choose the CT that it was made on.")
-    if len(size) < 3 or (len(size) == 3 and size[2] == 1):
+    if size[2] == 1:
         raise InputError(f"The image {name} is a single slice; choose a CT volume of at least {FEWEST_SLICES} slices.")
-    if len(size) > 4 or (len(size) == 4 and size[3] != 1):
-        raise InputError(
-            f"The image {name} has {len(size)} dimensions (a time series, for example); choose a single 3D volume."
-        )
-    kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
-    if "complex" in kind:
+    if header.is_complex:
         raise InputError(f"The image {name} has complex values; choose a CT in Hounsfield units.")
-    if reader.GetNumberOfComponents() != 1:
+    if header.values_per_voxel != 1:
         raise InputError(
-            f"The image {name} has {reader.GetNumberOfComponents()} values per voxel (a colour or vector image); "
-            "choose a CT in Hounsfield units."
+            f"The image {name} has {header.dimensions} dimensions (a time series, for example); choose a single 3D volume."
+            if header.dimensions > 3
+            else f"The image {name} has {header.values_per_voxel} values per voxel (a colour or vector image); choose a CT in "
+            "Hounsfield units."
         )
 
 

@@ -6,44 +6,59 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..findings import Finding, warning
 from .orientation import AIR_HU
 from .volume import Geometry
 
+# Beyond this the positions are wrong rather than the gantry tilted: gantries stop at 30 degrees.
+LARGEST_TILT_DEGREES = 35.0
 
-def straighten(hu: np.ndarray, shifts: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, Geometry]:
+def straighten(
+    slices: np.ndarray, shifts: np.ndarray, geometry: Geometry, outside: int = AIR_HU, nearest: bool = False
+) -> tuple[np.ndarray, Geometry]:
     """Move each slice within its plane to where it lies in the patient, on a grid widened by what that takes.
 
-    In plane the pixels are far smaller than the slice interval, so that interpolating there blurs least. Air fills the
-    rim.
+    In plane the pixels are far smaller than the slice interval, so that interpolating there blurs least.
 
     Args:
-        hu: int16 ``[z, y, x]``, slices as they are stored.
+        slices: integers ``[z, y, x]``, HU or labels, as they are stored.
         shifts: float ``[z, 2]`` in mm: how far each slice's first pixel lies off the first slice's, along the first and
             the second column of the direction.
         geometry: the grid without the shifts; its direction's columns are at right angles, its origin is the first
             slice's first pixel.
+        outside: the value that fills the rim.
+        nearest: take the nearest pixel, as labels need, instead of interpolating linearly.
 
     Returns:
-        The moved slices, int16 ``[z, y', x']``, and their grid.
+        The moved slices ``[z, y', x']`` of the same type, and their grid.
     """
     import SimpleITK as sitk
 
     spacing = np.asarray(geometry.spacing[:2])
-    low = np.floor(shifts.min(axis=0) / spacing).astype(int)
-    high = np.ceil(shifts.max(axis=0) / spacing).astype(int)
+    # Rounding errors of the shifts must not widen the grid.
+    low = np.floor(shifts.min(axis=0) / spacing + 1e-6).astype(int)
+    high = np.ceil(shifts.max(axis=0) / spacing - 1e-6).astype(int)
     width, height = (int(n) for n in np.array(geometry.size[:2]) + high - low)
     origin = low * spacing
-    moved = np.empty((len(hu), height, width), dtype=np.int16)
-    for k, section in enumerate(hu):
+    kind = sitk.sitkNearestNeighbor if nearest else sitk.sitkLinear
+    moved = np.empty((len(slices), height, width), dtype=slices.dtype)
+    for k, section in enumerate(slices):
         image = sitk.GetImageFromArray(section.astype(np.float32))
         image.SetSpacing(spacing.tolist())
         image.SetOrigin(shifts[k].tolist())
         image = sitk.Resample(
-            image, [width, height], sitk.Transform(2, sitk.sitkIdentity), sitk.sitkLinear, origin.tolist(),
-            spacing.tolist(), [1.0, 0.0, 0.0, 1.0], float(AIR_HU),
+            image, [width, height], sitk.Transform(2, sitk.sitkIdentity), kind, origin.tolist(),
+            spacing.tolist(), [1.0, 0.0, 0.0, 1.0], float(outside),
         )  # fmt: skip
         moved[k] = np.rint(sitk.GetArrayViewFromImage(image))
     corner = geometry.to_physical([int(low[0]), int(low[1]), 0])
     return moved, replace(
-        geometry, size=(width, height, len(hu)), origin=(float(corner[0]), float(corner[1]), float(corner[2]))
+        geometry, size=(width, height, len(slices)), origin=(float(corner[0]), float(corner[1]), float(corner[2]))
+    )
+
+
+def tilt_finding(degrees: float) -> Finding:
+    """What is said of a scan that was straightened."""
+    return warning(
+        "gantry_tilt", f"The gantry was tilted by {degrees:.1f} degrees; the slices were shifted back by interpolation."
     )

@@ -15,7 +15,7 @@ class SegmentRequest:
 
     `roi` are bounds ``(x0, x1, y0, y1, z0, z1)`` in mm along the patient's axes (LPS) that limit the run to a part of the scan;
     `keep_ct` puts a copy of the CT into the result folder; `preview` asks for a quick, rough look without lights. `lights` is the
-    rule that gives them, "calibrated" or "paper".
+    rule that gives them, "calibrated" or "paper". `assume_orientation` is "LPS" or "RAS", for a file that does not state its own.
     """
 
     ct: Path
@@ -26,6 +26,7 @@ class SegmentRequest:
     height_cm: float | None = None
     seed: int | None = None
     series: str | None = None
+    assume_orientation: str | None = None
     scene: bool = False
     roi: Bounds | None = None
     keep_ct: bool = False
@@ -41,6 +42,7 @@ class SegmentRequest:
             "--height-cm": self.height_cm,
             "--seed": self.seed,
             "--series": self.series,
+            "--assume-orientation": self.assume_orientation,
             "--lights": self.lights,
         }
         region = [] if self.roi is None else ["--roi", *(f"{bound:.4f}" for bound in self.roi)]

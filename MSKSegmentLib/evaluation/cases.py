@@ -14,19 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, STRUCTURES, segment_of_label
-from ..ct import (
-    FORMATS,
-    CTVolume,
-    Geometry,
-    place_labels,
-    read_ct,
-    read_labels,
-    read_thin_ct,
-    resample_labels,
-)
+from ..anatomy import LEFT_OFFSET, STRUCTURES
+from ..ct import FORMATS, CTVolume, Geometry, place_labels, read_ct, read_labels, read_thin_ct, resample_labels
 from ..ct.dicom.series import FEWEST_SLICES
-from ..ct.hounsfield import read_image
 from ..errors import InputError
 from ..virtual.cases import FACTS_FILE, LABELLED_FILE
 
@@ -103,7 +93,7 @@ def read_pair(ct: Path, labels: Path) -> LabelledCase:
         InputError: a file cannot be read, the label map holds unknown values, or it lies elsewhere than the CT.
     """
     volume, real = _read_thin_ct(ct)
-    stored, geometry = _read_atlas_labels(labels)
+    stored, geometry = read_labels(labels, FIRST_EXTRA_LABEL)
     truth = resample_labels(stored, geometry, volume.geometry)
     covered = resample_labels(np.ones_like(stored), geometry, volume.geometry) > 0
     if not covered.any():
@@ -219,21 +209,3 @@ def _read_thin_ct(path: Path) -> tuple[CTVolume, np.ndarray]:
     own = np.zeros(z + 2 * FEWEST_SLICES, bool)
     own[FEWEST_SLICES : FEWEST_SLICES + z] = True
     return CTVolume(repeated, padded), own
-
-
-def _read_atlas_labels(path: Path) -> tuple[np.ndarray, Geometry]:
-    """Like `read_labels`, but the extras of an atlas are background."""
-    import SimpleITK as sitk
-
-    image = read_image(path) if path.is_file() else None
-    segmented = image is not None and any(key.startswith("Segment0_") for key in image.GetMetaDataKeys())
-    if image is None or segmented or image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        return read_labels(path)
-    array = sitk.GetArrayViewFromImage(image)
-    if array.dtype.kind not in "ui":
-        return read_labels(path)
-    values = np.unique(array)
-    extras = values[values >= FIRST_EXTRA_LABEL]
-    if any(value and value not in extras and segment_of_label(int(value)) is None for value in values):
-        return read_labels(path)
-    return np.where(array >= FIRST_EXTRA_LABEL, 0, array).astype(np.uint8), Geometry.of_image(image)

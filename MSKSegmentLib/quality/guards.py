@@ -34,6 +34,9 @@ SCAN_CAUTIONS = {
     "assumed_rescaling": "the scan's headers do not state its Hounsfield units plainly",
     "pixel_layout": "the scan's headers are wrong about its pixels",
     "padding_in_body": "parts of the body hold no data",
+    "assumed_orientation": "the scan's file does not say which side is which",
+    "contradicting_sides": "the scan's file contradicts itself about its axes",
+    "contradicting_spacing": "the scan's file states two voxel sizes",
 }
 
 

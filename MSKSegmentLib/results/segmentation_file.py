@@ -15,8 +15,10 @@ import numpy as np
 from ..anatomy import segment_of_label
 from ..anatomy.terminology import terminology_entry
 from ..case_result import CaseResult, ReviewState, SegmentReport
+from ..ct.images.nrrd import FINDINGS_KEY
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
+from ..findings import findings_json
 from ..output.files import whole_file
 
 if TYPE_CHECKING:
@@ -157,12 +159,15 @@ def write_uncertainty(path: str | os.PathLike[str], result: CaseResult) -> None:
 
 
 def write_ct(path: str | os.PathLike[str], volume: CTVolume) -> None:
-    """Write the CT as it was segmented (int16 HU) as a gzip NRRD; nothing of a DICOM header goes along.
+    """Write the CT as it was segmented (int16 HU) as a gzip NRRD; nothing of a DICOM header goes along but what reading it found.
 
     Raises:
         InputError: the file cannot be written there.
     """
-    _write_image(path, volume.geometry.image_of(volume.hu), ".nrrd")
+    image = volume.geometry.image_of(volume.hu)
+    if volume.findings:
+        image.SetMetaData(FINDINGS_KEY, json.dumps(findings_json(volume.findings)))
+    _write_image(path, image, ".nrrd")
 
 
 def uncertainty_of(result: CaseResult) -> np.ndarray:

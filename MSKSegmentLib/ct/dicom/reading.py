@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import InputError
 from ...findings import Finding, warning
 from ..interpolated import interpolation_findings
-from ..straightening import straighten
+from ..straightening import straighten, tilt_finding
 from ..volume import CTVolume
 from .foreign import LeftOut, left_out_findings, refusing
 from .headers import SliceHeader
@@ -62,8 +62,7 @@ def read_series(series: Series) -> CTVolume:
     findings += alternation_findings(stack.headers, stack.levels, hu)
     if tilt >= IGNORED_TILT_DEGREES:
         hu, geometry = straighten(hu, stack.shifts, geometry)
-        sentence = f"The gantry was tilted by {tilt:.1f} degrees; the slices were shifted back by interpolation."
-        findings.append(warning("gantry_tilt", sentence))
+        findings.append(tilt_finding(tilt))
     else:
         findings += tilt_findings(stack.headers, stack.frame)
     if grid.moved:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError
+from ..straightening import LARGEST_TILT_DEGREES
 from ..volume import Geometry
 from .foreign import LARGEST_SHIFT_MM, SAME_DIRECTION, LeftOut, refusing, without_strays
 from .headers import SliceHeader
 
-# Beyond this the positions are wrong rather than the gantry tilted: gantries stop at 30 degrees.
-LARGEST_TILT_DEGREES = 35.0
 SAME_LEVEL_MM = 0.01
 
 

@@ -135,15 +135,19 @@ class Opened:
             self._timers.pop().cancel()
 
 
-def open_result(folder: Path, ct: Path | None = None, series: str | None = None, author: str = "") -> Opened:
-    """Open a result folder; takes seconds for a large scan. `ct` and `series` name its CT where the folder does not hold it.
+def open_result(
+    folder: Path, ct: Path | None = None, series: str | None = None, author: str = "", assume_orientation: str | None = None
+) -> Opened:
+    """Open a result folder; takes seconds for a large scan.
+
+    `ct`, `series` and `assume_orientation` say what its CT is and how to read it where the folder does not hold it.
 
     Raises:
         InputError: the result is damaged, or its CT is missing or another one.
     """
     lock = ReviewLock(folder, author)
     try:
-        volume = _read_own_ct(folder, ct, series)
+        volume = _read_own_ct(folder, ct, series, assume_orientation)
         session = open_folder(folder, volume, author or user_name())
     except BaseException:
         lock.release()
@@ -172,7 +176,9 @@ def find_ct(folder: Path, given: Path | None) -> Path:
     )
 
 
-def earlier_result(root: Path, name: str, ct: Path, series: str | None) -> Path | None:
+def earlier_result(
+    root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None
+) -> Path | None:
     """A full result below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
 
     Raises:
@@ -183,7 +189,10 @@ def earlier_result(root: Path, name: str, ct: Path, series: str | None) -> Path 
         for r in list_results(root)
         if re.fullmatch(rf"{re.escape(name)}(-\d+)?", r.name) and not r.problem and not _is_preview(root / r.name)
     ]
-    return {_input_of(folder): folder for folder in named}.get(input_digest(read_ct(ct, series))) if named else None
+    if not named:
+        return None
+    digest = input_digest(read_ct(ct, series, assume_orientation))
+    return {_input_of(folder): folder for folder in named}.get(digest)
 
 
 def _input_of(folder: Path) -> str | None:
@@ -201,10 +210,10 @@ def _is_preview(folder: Path) -> bool:
         return False
 
 
-def _read_own_ct(folder: Path, given: Path | None, series: str | None) -> CTVolume:
+def _read_own_ct(folder: Path, given: Path | None, series: str | None, assume_orientation: str | None) -> CTVolume:
     """The CT that the result was made from, not just one on the same grid."""
     path = find_ct(folder, given)
-    volume = read_ct(path, series if path.is_dir() else None)
+    volume = read_ct(path, series if path.is_dir() else None, assume_orientation)
     expected = _input_of(folder)
     if path != folder / CT and expected is not None and input_digest(volume) != expected:
         raise InputError(

@@ -48,6 +48,7 @@ class ReviewOptions:
     device: str = "auto"
     height_cm: float | None = None
     series: str | None = None
+    assume_orientation: str | None = None
     author: str = ""
 
     @property

@@ -207,8 +207,9 @@ class ReviewService:
 
     async def _open(self, folder: Path) -> None:
         loop = asyncio.get_running_loop()
-        options = self.options
-        self.opened = await loop.run_in_executor(None, open_result, folder, options.ct, options.series, options.author)
+        o = self.options
+        how = folder, o.ct, o.series, o.author, o.assume_orientation
+        self.opened = await loop.run_in_executor(None, open_result, *how)
         self.opened.autosave(self.refuse)
         self.page, self.progress = "case", None
         self._changed()
@@ -218,7 +219,8 @@ class ReviewService:
         made = None
         try:
             if options.reuses_results:
-                made = await loop.run_in_executor(None, earlier_result, options.folder, ct.name, ct.path, ct.series)
+                how = options.folder, ct.name, ct.path, ct.series, options.assume_orientation
+                made = await loop.run_in_executor(None, earlier_result, *how)
             if made is None and self._cancel_asked:
                 self._go_home(None, "The run was cancelled; nothing was written.")
             elif made is None:
@@ -236,13 +238,10 @@ class ReviewService:
         options, folder = self.options, claim_folder(self.options.folder, ct.name)
         self._run = Segmentation(
             SegmentRequest(
-                ct.path,
-                folder,
-                options.bundle,
-                options.passes,
-                options.device,
+                ct.path, folder, options.bundle, options.passes, options.device,
                 height_cm=options.height_cm,
                 series=ct.series,
+                assume_orientation=options.assume_orientation,
                 keep_ct=True,
             ),
             self._show_progress,

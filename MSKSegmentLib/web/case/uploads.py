@@ -5,6 +5,7 @@ A header that names another file as the place of its pixels is refused: it could
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import tempfile
@@ -227,14 +228,10 @@ def _check_series(folder: Path, name: str) -> None:
 
 def _check_voxels(path: Path, name: str) -> None:
     """Refuse by its header what would not fit into memory."""
-    from ...ct.hounsfield import read_information
+    from ...ct.images.file import read_image_header
 
-    reader = read_information(path)
-    if reader is None:
-        raise InputError(f"The file {name} is damaged or cut short; copy or export it again.")
-    voxels = 1
-    for size in reader.GetSize():
-        voxels *= size
+    header = read_image_header(path)
+    voxels = math.prod(header.facts.size) * header.values_per_voxel
     if voxels > MOST_VOXELS:
         raise InputError(
             f"The scan {name} has {voxels / 1e9:.1f} billion voxels, which is too much; crop it to the hip and thigh."

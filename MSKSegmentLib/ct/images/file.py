@@ -1,0 +1,169 @@
+"""Image files of any format: what their headers state, their voxels, and the regular grid that these lie on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ...findings import Finding
+from ..hounsfield import read_image, read_information, to_hu
+from ..orientation import AIR_HU
+from ..volume import Geometry
+from . import nifti_file
+from .facts import ImageFacts, Stated, place
+from .grid import GridFit, fit_grid
+from .metaimage import metaimage_facts, parse_metaimage
+from .nifti_facts import nifti_facts
+from .nifti_header import NiftiHeader
+from .nrrd import nrrd_facts, parse_nrrd
+
+FORMATS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_NRRD, _META, _NIFTI = (".nrrd", ".nhdr"), (".mha", ".mhd"), (".nii", ".nii.gz")
+_NAMES: dict[tuple[str, ...], str] = {_NRRD: "a NRRD image", _META: "a MetaImage", _NIFTI: "a NIfTI image"}
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What is known of an image file before its voxels take memory.
+
+    `values_per_voxel` counts channels and time points, `dimensions` all axes but that of channels; `keys` are the file's further
+    entries, such as Slicer's segments.
+    """
+
+    path: Path
+    facts: ImageFacts
+    values_per_voxel: int
+    dimensions: int = 3
+    is_complex: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    nifti: NiftiHeader | None = None
+
+    @property
+    def is_segmentation(self) -> bool:
+        """Whether it is a segmentation of 3D Slicer."""
+        return any(key.startswith("Segment0_") for key in self.keys)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """Voxels as they are stored, ``[z, y, x]`` or, with several values each, ``[z, y, x, value]``, and how to place them."""
+
+    name: str
+    voxels: np.ndarray
+    scaling: tuple[float, float] | None
+    fit: GridFit
+    findings: tuple[Finding, ...]
+
+    def hounsfield(self) -> tuple[np.ndarray, Geometry]:
+        """HU int16 ``[z, y, x]`` on a regular grid.
+
+        Raises:
+            InputError: a value is not a finite number.
+        """
+        return self.fit.apply(to_hu(self.voxels, self.name, self.scaling), AIR_HU, nearest=False)
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file's name, or for a NIfTI pair its header, says that it is an image file that can be read."""
+    return path.name.lower().endswith(FORMATS) or nifti_file.pair_header(path) is not None
+
+
+def read_image_header(path: Path) -> ImageHeader:
+    """What the header of a NIfTI, NRRD or MetaImage file states.
+
+    Raises:
+        InputError: the file is damaged or of another type, or its header contradicts itself or leaves out the spacing.
+    """
+    import SimpleITK as sitk
+
+    if path.stat().st_size == 0:
+        raise InputError(f"The file {path.name} is empty; copy or export it again.")
+    path = nifti_file.pair_header(path) or path
+    kind = _kind_by_content(path) or _kind_by_name(path)
+    if kind is _NIFTI:
+        nifti = nifti_file.read_header(path)
+        facts = nifti_facts(nifti, path.name)
+        return ImageHeader(path, facts, nifti.values_per_voxel, len(nifti.dims), nifti.voxel_type.kind == "c", nifti=nifti)
+    if kind is not _kind_by_name(path):
+        raise InputError(f"The file {path.name} is {_NAMES[kind]}, unlike what its name says; rename it to end in {kind[0]}.")
+    facts = nrrd_facts(parse_nrrd(path), path.name) if kind is _NRRD else metaimage_facts(parse_metaimage(path), path.name)
+    _check_data_file(path, kind)
+    reader = read_information(path)
+    if reader is None:
+        raise InputError(f"The header of {path.name} cannot be read; it is damaged or cut short, so export it again.")
+    values = reader.GetNumberOfComponents() * int(np.prod(reader.GetSize()[3:]))
+    keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    is_complex = "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID())
+    return ImageHeader(path, facts, values, reader.GetDimension(), is_complex, keys)
+
+
+def read_image_file(header: ImageHeader, assume_orientation: str | None = None) -> ImageFile:
+    """The voxels of a file and where they lie.
+
+    Args:
+        header: as `read_image_header` gave it.
+        assume_orientation: "LPS" or "RAS", the axes of a file that does not state its own.
+
+    Raises:
+        InputError: voxels are missing or damaged, or the header does not say where they lie.
+    """
+    name = header.path.name
+    placement = place(header.facts, name, assume_orientation)
+    fit = fit_grid(header.facts.size, placement, name)
+    findings = placement.findings + fit.findings
+    if header.nifti is not None:
+        voxels, more = nifti_file.read_voxels(header.path, header.nifti)
+        findings += more
+    else:
+        voxels = _voxels(header)
+    scaling: Stated[tuple[float, float]] | None = header.facts.scaling
+    return ImageFile(name, voxels, scaling.value if scaling else None, fit, findings)
+
+
+def _voxels(header: ImageHeader) -> np.ndarray:
+    import SimpleITK as sitk
+
+    image = read_image(header.path)
+    if image is None:
+        raise InputError(
+            f"The pixels of the file {header.path.name} cannot be read; it is damaged or cut short, so export it again."
+        )
+    array = sitk.GetArrayFromImage(image)
+    i, j, k = header.facts.size
+    return array.reshape((k, j, i) if header.values_per_voxel == 1 else (k, j, i, header.values_per_voxel))
+
+
+def _kind_by_name(path: Path) -> tuple[str, ...]:
+    name = path.name.lower()
+    return next((kind for kind in (_NRRD, _META) if name.endswith(kind)), _NIFTI)
+
+
+def _kind_by_content(path: Path) -> tuple[str, ...] | None:
+    with path.open("rb") as file:
+        start = file.read(400)
+    if start.startswith(b"NRRD000"):
+        return _NRRD
+    if re.match(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", start):
+        return _META
+    if start[:2] == b"\x1f\x8b" or any(int.from_bytes(start[:4], order) in (348, 540) for order in ("little", "big")):
+        return _NIFTI
+    return None
+
+
+def _check_data_file(path: Path, kind: tuple[str, ...]) -> None:
+    """Refuse a detached header whose voxels are not beside it."""
+    if kind is _NRRD:
+        named = parse_nrrd(path).fields.get("datafile", "")
+        several = named.upper().startswith("LIST") or len(named.split()) >= 4
+    else:
+        named = parse_metaimage(path).get("ElementDataFile", "")
+        several = named.upper() == "LOCAL" or named.upper().startswith("LIST") or "%" in named
+    if named and not several and not (path.parent / named).is_file():
+        raise InputError(
+            f"The file {Path(named).name}, which holds the voxels of {path.name}, is missing; put both into one folder."
+        )

@@ -1,0 +1,130 @@
+"""NIfTI files: header and voxels, whatever the file's name says about its compression.
+
+The toolkit's reader fills up what is cut short, takes NaN for zero, begins at the wrong byte where vox_offset is 0, adds an
+intercept without a slope, and refuses axes that are not at right angles. The bytes have to be read through to notice that, so
+that they serve as the voxels, too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from ...errors import InputError
+from ...findings import Finding, warning
+from .nifti_header import LONGEST_HEADER, NiftiHeader, parse_header
+
+CHUNK_BYTES = 1 << 23
+# No more than this is unpacked from one byte (the limit of the deflate method): a guard against absurd sizes.
+_MOST_UNPACKED = 1032
+
+
+def read_header(path: Path) -> NiftiHeader:
+    """The header of a ``.nii``, ``.nii.gz`` or ``.hdr`` file.
+
+    Raises:
+        InputError: it is damaged or none.
+    """
+    with _unpacked(path) as stream:
+        return parse_header(stream.read(LONGEST_HEADER), path.name)
+
+
+def read_voxels(path: Path, header: NiftiHeader) -> tuple[np.ndarray, tuple[Finding, ...]]:
+    """The stored values ``[z, y, x]`` of a file whose voxels have one value, and what is odd about them.
+
+    Raises:
+        InputError: the data are damaged or shorter than the header promises.
+    """
+    source = _image_of_pair(path) if header.is_pair else path
+    count = int(np.prod(header.dims))
+    bytes_needed = count * header.voxel_type.itemsize
+    too_short = InputError(
+        f"The file {source.name} is cut short: it ends before the voxels that its header announces; copy or export it again."
+    )
+    if bytes_needed > source.stat().st_size * _MOST_UNPACKED:
+        raise too_short
+    with _unpacked(source) as stream:
+        skipped = 0
+        while skipped < header.begin:
+            chunk = stream.read(min(CHUNK_BYTES, header.begin - skipped))
+            if not chunk:
+                raise too_short
+            skipped += len(chunk)
+        values = np.empty(count, header.voxel_type)
+        buffer = values.view(np.uint8).data
+        filled = 0
+        while filled < bytes_needed:
+            read = stream.readinto(buffer[filled : filled + CHUNK_BYTES])  # type: ignore[attr-defined]
+            if not read:
+                raise too_short
+            filled += read
+        # Reading on to the end also holds a gzip file against its checksum.
+        left = sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""))
+    i, j, k = header.size
+    return values.reshape(k, j, i), () if left == 0 else (_left_over(left),)
+
+
+def pair_header(path: Path) -> Path | None:
+    """The header file of a NIfTI pair, given either of its two files; None for anything else.
+
+    Files called ``.img`` may also be DICOM slices or pictures: only a header beside them makes a pair.
+    """
+    name = path.name.removesuffix(".gz")
+    if not name.lower().endswith((".hdr", ".img")):
+        return None
+    header = _sibling(path, ".hdr")
+    if header is None:
+        return None
+    try:
+        with _unpacked(header) as stream:
+            start = stream.read(4)
+    except InputError:
+        return None
+    return header if any(int.from_bytes(start, order) in (348, 540) for order in ("little", "big")) else None
+
+
+def _image_of_pair(header: Path) -> Path:
+    image = _sibling(header, ".img")
+    if image is None:
+        raise InputError(
+            f"The file {header.name} is the header of an image whose voxels lie in a file {Path(header.name).stem}.img; put both "
+            "into one folder."
+        )
+    return image
+
+
+def _sibling(path: Path, suffix: str) -> Path | None:
+    """The file of the same name with another suffix, in the same case of letters, packed or not."""
+    stem = path.with_suffix("") if path.name.lower().endswith(".gz") else path
+    names = (suffix, suffix.upper())
+    candidates = [stem.with_suffix(s + packed) for s in names for packed in ("", ".gz")]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The file's bytes, unpacked where they begin as a gzip file does."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if packed:
+                with gzip.open(file) as stream:
+                    yield cast(BinaryIO, stream)
+            else:
+                yield file
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"The file {path.name} is damaged or cut short; copy or export it again.") from error
+
+
+def _left_over(count: int) -> Finding:
+    return warning(
+        "bytes_left_over",
+        f"The file holds {count} bytes more than its header announces; look whether the picture is shifted.",
+    )
