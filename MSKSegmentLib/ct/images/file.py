@@ -95,7 +95,10 @@ def read_image_header(path: Path) -> ImageHeader:
     _check_data_file(path, kind)
     reader = read_information(path)
     if reader is None:
-        raise InputError(f"The header of {path.name} cannot be read; it is damaged or cut short, so export it again.")
+        raise InputError(
+            f"The header of {path.name} is damaged, or uses parts of its format that cannot be read; export it again as a plain 3D "
+            "volume."
+        )
     values = reader.GetNumberOfComponents() * int(np.prod(reader.GetSize()[3:]))
     keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
     is_complex = "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID())
