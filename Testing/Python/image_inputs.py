@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,32 @@ def _pair(asked: str) -> Callable[[Path, CTVolume], Path]:
 # --- NRRD and MetaImage ----------------------------------------------------------------------------------------------------------
 
 
+def detached(header: str, data: str, make: Callable[[Path, CTVolume], Path], before: bytes) -> Callable[[Path, CTVolume], Path]:
+    """The file that `make` writes with its voxels in a file of their own, behind bytes that the header does not name."""
+
+    def write(folder: Path, volume: CTVolume) -> Path:
+        whole = make(folder, volume)
+        begin = whole.stat().st_size - volume.hu.nbytes
+        text, voxels = whole.read_bytes()[:begin], whole.read_bytes()[begin:]
+        (folder / data).write_bytes(before + voxels)
+        (folder / header).write_bytes(text.replace(b"= LOCAL", b"= " + data.encode()))
+        return folder / header
+
+    return write
+
+
+def _turned_over(make: Callable[[Path, CTVolume], Path]) -> Callable[[Path, CTVolume], Path]:
+    """The scan stored from its last slice to its first: a left-handed grid."""
+
+    def write(folder: Path, volume: CTVolume) -> Path:
+        geometry = volume.geometry
+        last = geometry.to_physical([0, 0, geometry.size[2] - 1])
+        direction = np.asarray(geometry.direction) @ np.diag([1, 1, -1])
+        return make(folder, CTVolume(volume.hu[::-1].copy(), replace(geometry, origin=tuple(last), direction=direction.tolist())))
+
+    return write
+
+
 def _vector(values: Any) -> str:
     return "(" + ",".join(f"{float(v):.9g}" for v in values) + ")"
 
@@ -312,6 +338,8 @@ NIFTI_INPUTS = [
     _read("plain", nifti()),
     _read("sform only", nifti(qform_code=0)),
     _read("qform only", nifti(sform_code=0)),
+    _read("left-handed", _turned_over(nifti())),
+    _read("left-handed, qform only", _turned_over(nifti(sform_code=0))),
     _read("qform only, sform rows of zeros", nifti(sform_code=0, srow=np.zeros((3, 4)))),
     _read("NIfTI-2", nifti(version=2)),
     _read("big endian", nifti(order=">")),
@@ -370,6 +398,8 @@ NIFTI_INPUTS = [
 
 NRRD_INPUTS = [
     _read("plain", nrrd()),
+    _read("left-handed", _turned_over(nrrd())),
+    _read("detached", detached("scan.nhdr", "scan.raw", nrrd("data file: scan.raw"), b"")),
     _read("LPS in letters", nrrd("space: LPS")),
     _read("RAS", nrrd("space: right-anterior-superior", frame=TO_RAS)),
     _read("ras in small letters", nrrd("space: ras", frame=TO_RAS)),
@@ -406,6 +436,8 @@ NRRD_INPUTS = [
 
 META_INPUTS = [
     _read("plain", meta()),
+    _read("left-handed", _turned_over(meta())),
+    _read("detached", detached("scan.mhd", "scan.raw", meta(), b"")),
     _read("Rotation and Position", meta("Rotation = MATRIX", "Position = ORIGIN", without=("TransformMatrix", "Offset"))),
     _read("Orientation and Origin", meta("Orientation = MATRIX", "Origin = ORIGIN", without=("TransformMatrix", "Offset"))),
     _read("both, the same", meta("Orientation = MATRIX")),

@@ -19,6 +19,7 @@ from image_inputs import (
     SIZES,
     ImageInput,
     Nifti,
+    detached,
     lopsided,
     meta,
     nifti,
@@ -120,6 +121,13 @@ def test_doubts_about_sides_and_sizes_keep_lights_from_green(tmp_path: Path) -> 
         copy = read_ct(tmp_path / "ct.nrrd")
         assert copy.findings == volume.findings
         assert_same_in_the_patient(copy, volume)
+
+
+@pytest.mark.parametrize("kind", ["nrrd", "mhd"])
+def test_voxels_behind_bytes_that_the_header_does_not_name_are_told(kind: str, tmp_path: Path) -> None:
+    plain = nrrd("data file: scan.raw") if kind == "nrrd" else meta()
+    path = detached("scan.nhdr" if kind == "nrrd" else "scan.mhd", "scan.raw", plain, bytes(108))(tmp_path, lopsided())
+    assert [finding.code for finding in read_ct(path).findings] == ["bytes_left_over"]
 
 
 # --- sheared grids ---------------------------------------------------------------------------------------------------------------

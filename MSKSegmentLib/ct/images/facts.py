@@ -116,6 +116,14 @@ def checked_assumption(frame: str | None) -> str | None:
     return frame
 
 
+def left_over(count: int) -> tuple[Finding, ...]:
+    """The doubt about a file that holds `count` bytes beyond the voxels that its header announces."""
+    if count <= 0:
+        return ()
+    sentence = f"The file holds {count} bytes more than its header announces; look whether the picture is shifted."
+    return (warning("bytes_left_over", sentence),)
+
+
 def in_millimetres(lengths: np.ndarray, unit: Stated[float] | None, name: str) -> tuple[Finding, ...]:
     """Hold a unit other than mm to reason: `lengths` are the voxel's edges in the file's own unit.
 

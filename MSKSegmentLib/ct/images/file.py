@@ -15,7 +15,7 @@ from ..hounsfield import read_image, read_information, to_hu
 from ..orientation import AIR_HU
 from ..volume import Geometry
 from . import nifti_file
-from .facts import ImageFacts, Stated, place
+from .facts import ImageFacts, Stated, left_over, place
 from .grid import GridFit, fit_grid
 from .metaimage import metaimage_facts, parse_metaimage
 from .nifti_facts import nifti_facts
@@ -23,6 +23,7 @@ from .nifti_header import NiftiHeader
 from .nrrd import nrrd_facts, parse_nrrd
 
 FORMATS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_LONGEST_HEADER = 1 << 20
 _NRRD, _META, _NIFTI = (".nrrd", ".nhdr"), (".mha", ".mhd"), (".nii", ".nii.gz")
 _NAMES: dict[tuple[str, ...], str] = {_NRRD: "a NRRD image", _META: "a MetaImage", _NIFTI: "a NIfTI image"}
 
@@ -92,7 +93,7 @@ def read_image_header(path: Path) -> ImageHeader:
     if kind is not _kind_by_name(path):
         raise InputError(f"The file {path.name} is {_NAMES[kind]}, unlike what its name says; rename it to end in {kind[0]}.")
     facts = nrrd_facts(parse_nrrd(path), path.name) if kind is _NRRD else metaimage_facts(parse_metaimage(path), path.name)
-    _check_data_file(path, kind)
+    _data_file(path, kind)
     reader = read_information(path)
     if reader is None:
         raise InputError(
@@ -121,14 +122,13 @@ def read_image_file(header: ImageHeader, assume_orientation: str | None = None) 
     findings = placement.findings + fit.findings
     if header.nifti is not None:
         voxels, more = nifti_file.read_voxels(header.path, header.nifti)
-        findings += more
     else:
-        voxels = _voxels(header)
+        voxels, more = _voxels(header)
     scaling: Stated[tuple[float, float]] | None = header.facts.scaling
-    return ImageFile(name, voxels, scaling.value if scaling else None, fit, findings)
+    return ImageFile(name, voxels, scaling.value if scaling else None, fit, findings + more)
 
 
-def _voxels(header: ImageHeader) -> np.ndarray:
+def _voxels(header: ImageHeader) -> tuple[np.ndarray, tuple[Finding, ...]]:
     import SimpleITK as sitk
 
     image = read_image(header.path)
@@ -138,7 +138,9 @@ def _voxels(header: ImageHeader) -> np.ndarray:
         )
     array = sitk.GetArrayFromImage(image)
     i, j, k = header.facts.size
-    return array.reshape((k, j, i) if header.values_per_voxel == 1 else (k, j, i, header.values_per_voxel))
+    source, begin = _data_file(header.path, _kind_by_name(header.path))
+    more = 0 if source is None or begin is None else source.stat().st_size - begin - array.nbytes
+    return array.reshape((k, j, i) if header.values_per_voxel == 1 else (k, j, i, header.values_per_voxel)), left_over(more)
 
 
 def _kind_by_name(path: Path) -> tuple[str, ...]:
@@ -158,15 +160,34 @@ def _kind_by_content(path: Path) -> tuple[str, ...] | None:
     return None
 
 
-def _check_data_file(path: Path, kind: tuple[str, ...]) -> None:
-    """Refuse a detached header whose voxels are not beside it."""
+def _data_file(path: Path, kind: tuple[str, ...]) -> tuple[Path | None, int | None]:
+    """The file that holds the voxels, None where there are several, and the byte that they begin at as they are, None where packed.
+
+    Raises:
+        InputError: it is missing.
+    """
     if kind is _NRRD:
-        named = parse_nrrd(path).fields.get("datafile", "")
+        nrrd = parse_nrrd(path)
+        named = nrrd.fields.get("datafile", "")
         several = named.upper().startswith("LIST") or len(named.split()) >= 4
+        plain = nrrd.fields["encoding"].lower() == "raw" and not {"byteskip", "lineskip"} & set(nrrd.fields)
+        end = rb"\r?\n\r?\n"
     else:
-        named = parse_metaimage(path).get("ElementDataFile", "")
-        several = named.upper() == "LOCAL" or named.upper().startswith("LIST") or "%" in named
-    if named and not several and not (path.parent / named).is_file():
-        raise InputError(
-            f"The file {Path(named).name}, which holds the voxels of {path.name}, is missing; put both into one folder."
-        )
+        fields = parse_metaimage(path)
+        named = fields.get("ElementDataFile", "")
+        several = named.upper().startswith("LIST") or "%" in named
+        plain = fields.get("CompressedData", "False").lower() == "false" and fields.get("HeaderSize", "0") == "0"
+        plain = plain and fields.get("BinaryData", "True").lower() == "true"
+        end = rb"ElementDataFile[^\n]*\n"
+        named = "" if named.upper() == "LOCAL" else named
+    if several:
+        return None, None
+    if named:
+        if not (path.parent / named).is_file():
+            raise InputError(
+                f"The file {Path(named).name}, which holds the voxels of {path.name}, is missing; put both into one folder."
+            )
+        return path.parent / named, 0 if plain else None
+    with path.open("rb") as file:
+        found = re.search(end, file.read(_LONGEST_HEADER))
+    return path, found.end() if found and plain else None

@@ -17,7 +17,8 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from ...errors import InputError
-from ...findings import Finding, warning
+from ...findings import Finding
+from .facts import left_over
 from .nifti_header import LONGEST_HEADER, NiftiHeader, parse_header
 
 CHUNK_BYTES = 1 << 23
@@ -67,7 +68,7 @@ def read_voxels(path: Path, header: NiftiHeader) -> tuple[np.ndarray, tuple[Find
         # Reading on to the end also holds a gzip file against its checksum.
         left = sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""))
     i, j, k = header.size
-    return values.reshape(k, j, i), () if left == 0 else (_left_over(left),)
+    return values.reshape(k, j, i), left_over(left)
 
 
 def pair_header(path: Path) -> Path | None:
@@ -121,10 +122,3 @@ def _unpacked(path: Path) -> Iterator[BinaryIO]:
                 yield file
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"The file {path.name} is damaged or cut short; copy or export it again.") from error
-
-
-def _left_over(count: int) -> Finding:
-    return warning(
-        "bytes_left_over",
-        f"The file holds {count} bytes more than its header announces; look whether the picture is shifted.",
-    )
