@@ -17,10 +17,11 @@ from ..evaluation.tables import CaseScores
 from ..output.files import whole_file
 from ..output.names import fresh_path, with_ending
 from ..output.places import check_place
-from ..quality.calibration import Calibration, calibrate
-from ..quality.observations import Observation, patients_of
-from ..quality.paper_rule import FEWEST_PATIENTS
+from ..quality.calibration import Calibration
+from .fit import calibrate
+from .fit_paper_rule import FEWEST_PATIENTS
 from .judging import Judged, judge_left_out, lights_table, thresholds_of
+from .observations import Observation, patients_of
 from .observing import (
     case_observations,
     evaluated_cases,

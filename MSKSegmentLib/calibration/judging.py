@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..case_result import Light
-from ..quality.calibration import Calibration, Observation, calibrate
-from ..quality.observations import folds, patients_of
-from ..quality.paper_rule import DiceThresholds, dice_thresholds
+from ..quality.calibration import Calibration
+from ..quality.paper_rule import DiceThresholds
 from ..quality.quality_model import Estimate
 from ..quality.traffic_light import failing_scan, rate, rate_by_paper
+from .fit import calibrate
+from .fit_paper_rule import dice_thresholds
+from .observations import Observation, folds, patients_of
 
 # Calibrations that are made to judge the patients left out.
 PARTS = 5

@@ -27,7 +27,7 @@ from ..evaluation.tables import CaseScores
 from ..pipeline import Settings, segment_case
 from ..quality.calibration import Calibration
 from ..quality.guards import scan_cautions
-from ..quality.observations import Observation
+from .observations import Observation
 from .placing import with_deviations
 
 # Virtual patients under stress up to this strength are still what a clinic sees every day.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..anatomy import STRUCTURES
 from ..errors import BundleError
-from .observations import Observation
-from .paper_rule import FEWEST_PATIENTS, StructureCalibration, fit_structure, rule_to_json
-from .quality_model import QualityModel, fit_quality_model
-
-__all__ = ["FEWEST_PATIENTS", "Calibration", "Observation", "StructureCalibration", "calibrate"]
+from .paper_rule import StructureCalibration, rule_to_json
+from .quality_model import QualityModel
 
 FORMAT = 2
 
@@ -78,26 +74,3 @@ class Calibration:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleError("The bundle's calibration.json cannot be read; calibrate the bundle again.") from error
-
-
-def calibrate(
-    observations: Iterable[Observation],
-    date: str,
-    source: str,
-    passes: int,
-    reference: Mapping[str, Any] | None = None,
-    networks: tuple[str, ...] = (),
-) -> Calibration:
-    """Fit both rules for every structure for which the observations suffice; say why for the others."""
-    items = list(observations)
-    structures: dict[str, StructureCalibration] = {}
-    missing: dict[str, str] = {}
-    for structure in STRUCTURES:
-        found = fit_structure([item for item in items if item.abbreviation == structure.abbreviation])
-        if isinstance(found, str):
-            missing[structure.abbreviation] = found
-        else:
-            structures[structure.abbreviation] = found
-    model = fit_quality_model(items)
-    fitted, why = (None, model) if isinstance(model, str) else (model, None)
-    return Calibration(date, source, passes, structures, missing, fitted, why, reference or {}, networks)

@@ -6,19 +6,15 @@ fitted to Dice over uncertainty turns both into uncertainty thresholds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from .observations import Observation, patients_of
-from .wording import counted
-
 INACCURATE_K, FAILED_K = -2.0, -3.0
 # Makes the median absolute deviation comparable to a standard deviation of normal data.
 MAD_TO_SD = 1.4826
-FEWEST_PATIENTS = 10
 RULE = "Soufi et al. 2025: median + 1.4826 k MAD of Dice (k = -2, -3), inverted through a regression line"
 
 
@@ -68,69 +64,6 @@ class DiceThresholds:
     def failed(self) -> float:
         """The Dice coefficient below which a segment needs notable correction."""
         return self.median + MAD_TO_SD * FAILED_K * self.mad
-
-
-def dice_thresholds(observations: Sequence[Observation]) -> DiceThresholds | str:
-    """The Dice thresholds of one structure from its ordinary observations, or the sentence why there are none."""
-    ordinary = [observation for observation in observations if observation.ordinary]
-    patients = len(patients_of(ordinary))
-    if patients < FEWEST_PATIENTS:
-        few = f"only {counted(patients, 'calibration patient shows', 'calibration patients show')}"
-        return f"{few if patients else 'no calibration patient shows'} it, {FEWEST_PATIENTS} are needed"
-    scores = np.array([observation.dice for observation in ordinary])
-    median = float(np.median(scores))
-    return DiceThresholds(patients, median, float(np.median(np.abs(scores - median))))
-
-
-def fit_structure(observations: Sequence[Observation]) -> StructureCalibration | str:
-    """The calibration of one structure, or the sentence why there is none.
-
-    Only ordinary patients count, such as the paper had: a straight line through scans that were made to break the network misses
-    the range in which the thresholds lie.
-    """
-    from scipy import stats
-
-    used = [item for item in observations if item.ordinary and item.uncertainty is not None]
-    limits = dice_thresholds(used)
-    if isinstance(limits, str):
-        return limits
-    scores = np.array([observation.dice for observation in used])
-    uncertainties = np.array([observation.uncertainty for observation in used], dtype=float)
-    if np.ptp(uncertainties) == 0 or np.ptp(scores) == 0:
-        return "its calibration cases do not differ"
-    line = stats.linregress(uncertainties, scores)
-    if line.slope >= 0:
-        return "its uncertainty did not fall with better segmentations in the calibration cases"
-    return StructureCalibration(
-        patients=len(patients_of(used)),
-        segments=len(used),
-        dice_median=limits.median,
-        dice_mad=limits.mad,
-        slope=float(line.slope),
-        intercept=float(line.intercept),
-        pearson_r=float(line.rvalue),
-        dice_inaccurate=limits.inaccurate,
-        dice_failed=limits.failed,
-        uncertainty_inaccurate=float((limits.inaccurate - line.intercept) / line.slope),
-        uncertainty_failed=float((limits.failed - line.intercept) / line.slope),
-        inaccurate=int((scores < limits.inaccurate).sum()),
-        failed=int((scores < limits.failed).sum()),
-        auroc_inaccurate=auroc(uncertainties, scores < limits.inaccurate),
-        auroc_failed=auroc(uncertainties, scores < limits.failed),
-    )
-
-
-def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
-    """Area under the ROC curve of a score ``[n]`` for `positive`, bool ``[n]``, as the Mann-Whitney statistic.
-
-    None without positives or without negatives.
-    """
-    from scipy import stats
-
-    if positive.all() or not positive.any():
-        return None
-    u = stats.mannwhitneyu(score[positive], score[~positive]).statistic
-    return float(u / (positive.sum() * (~positive).sum()))
 
 
 def rule_to_json(structures: Mapping[str, StructureCalibration], missing: Mapping[str, str]) -> dict[str, Any]:

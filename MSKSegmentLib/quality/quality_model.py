@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..case_result import Scores
-from .conformal import COVERAGE, FEWEST_PATIENTS, Reach, Reaches, fit_reaches
-from .dice_model import FOLDS, SMALLEST_ERROR, DiceModel, cross_fitted, dice_of, fit_dice_model, log_error
-from .isotonic import Curve, isotonic_curve
-from .limits import Limits, fit_limits
-from .observations import Observation, folds, patients_of
-from .wording import counted
-
-LEAST_SCATTER = 0.01
+from .conformal import COVERAGE, Reach, Reaches
+from .curve import Curve
+from .dice_model import SMALLEST_ERROR, DiceModel, dice_of, log_error
+from .limits import Limits
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class QualityModel:
         failure = None
         if limits is not None and self.failure is not None:
             failure = float(self.failure.at(float(log_error(limits.inaccurate_below)) - error))
-        at = _spread(np.array(dice))
+        at = error_of(np.array(dice))
         return Estimate(
             dice=dice,
             dice_interval=_dice_interval(error, float(self.scatter.at(error)), self.dice_reach.of(abbreviation)),
@@ -121,76 +117,15 @@ class QualityModel:
         )
 
 
-def fit_quality_model(observations: Sequence[Observation]) -> QualityModel | str:
-    """Fit everything to the observations, or say in a sentence why nothing can be fitted."""
-    patients = len(patients_of(observations))
-    if patients < FEWEST_PATIENTS:
-        return f"the calibration rests on {counted(patients, 'patient', 'patients')}, {FEWEST_PATIENTS} are needed"
-    model = fit_dice_model(observations)
-    if model is None:
-        return "the calibration cases hold no evidence to learn from"
-    errors = cross_fitted(observations)
-    off = log_error(np.array([item.dice for item in observations])) - errors
-    known = np.isfinite(off)
-    scatter = _floored(isotonic_curve(errors[known], np.abs(off[known]), rising=True))
-    residuals = _residuals(observations, errors, scatter)
-    names, people = [item.abbreviation for item in observations], [item.patient for item in observations]
-    reaches = {key: fit_reaches(values, names, people) for key, values in residuals.items()}
-    high = [math.nan if (reach := reaches["dice"].of(name)) is None else reach.high for name in names]
-    limits, missing, failure = fit_limits(observations, errors, errors + np.array(high) * scatter.at(errors), model.features)
-    return QualityModel(
-        dice=model,
-        scatter=scatter,
-        limits=limits,
-        missing=missing,
-        failure=failure,
-        dice_reach=reaches["dice"],
-        volume_reach=reaches["volume"],
-        hu_reach=reaches["mean_hu"],
-        patients=patients,
-        segments=len(observations),
-        covered={key: _covered(values, names, people) for key, values in residuals.items()},
-    )
-
-
-def _residuals(observations: Sequence[Observation], errors: np.ndarray, scatter: Curve) -> dict[str, np.ndarray]:
-    """Truth minus prediction ``[n]``: log errors in units of their scatter, log volume and mean HU in units of the error."""
-    unit = _spread(dice_of(errors))
-    ratio = np.array([math.nan if item.volume_ratio is None else item.volume_ratio for item in observations])
-    shift = np.array([math.nan if item.hu_difference is None else item.hu_difference for item in observations])
-    dice = np.array([item.dice for item in observations])
-    return {"dice": (log_error(dice) - errors) / scatter.at(errors), "volume": np.log(ratio) / unit, "mean_hu": shift / unit}
-
-
-def _spread(dice: np.ndarray) -> np.ndarray:
+def error_of(dice: np.ndarray) -> np.ndarray:
     """How wide volumes and mean HU scatter, up to a factor: by the predicted error, as wrong voxels make both wrong."""
     return 1.0 + SMALLEST_ERROR - dice
-
-
-def _covered(residuals: np.ndarray, names: list[str], patients: list[str]) -> float | None:
-    """The share of residuals inside reaches that were fitted to other patients."""
-    parts = folds(patients, FOLDS)
-    held = []
-    labels, people = np.array(names), np.array(patients)
-    for part in np.unique(parts):
-        others, inside = parts != part, (parts == part) & np.isfinite(residuals)
-        reaches = fit_reaches(residuals[others], labels[others], people[others])
-        for name, residual in zip(labels[inside], residuals[inside], strict=True):
-            reach = reaches.of(str(name))
-            if reach is not None:
-                held.append(reach.low <= residual <= reach.high)
-    return float(np.mean(held)) if held else None
 
 
 def _dice_interval(error: float, unit: float, reach: Reach | None) -> tuple[float, float] | None:
     if reach is None:
         return None
     return float(dice_of(error + reach.high * unit)), float(dice_of(error + reach.low * unit))
-
-
-def _floored(curve: Curve) -> Curve:
-    """Not below the scatter that a few voxels make."""
-    return Curve(tuple((x, max(y, LEAST_SCATTER)) for x, y in curve.knots))
 
 
 def _knots_json(curve: Curve) -> list[list[float]]:

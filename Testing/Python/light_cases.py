@@ -10,8 +10,9 @@ from functools import cache
 from quality_cases import observations
 
 from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.case_result import Measurements, ReviewState, Scores, SegmentReport
-from MSKSegmentLib.quality.calibration import Calibration, calibrate
+from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.traffic_light import RULES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.case_result import Scores
-from MSKSegmentLib.quality.observations import Observation
 
 # Usual errors (1 - Dice) of structures; the others have 0.06.
 USUAL = {"FEMUR": 0.03, "PELVIS": 0.05, "GMAX": 0.025, "OE": 0.13, "OI": 0.15, "PE": 0.13, "TFL": 0.12}

@@ -15,7 +15,8 @@ from MSKSegmentLib.ct.cropping import Box
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.findings import warning
 from MSKSegmentLib.measurement import measure
-from MSKSegmentLib.quality.calibration import Calibration, StructureCalibration
+from MSKSegmentLib.quality.calibration import Calibration
+from MSKSegmentLib.quality.paper_rule import StructureCalibration
 from MSKSegmentLib.quality.reports import asymmetries, make_reports
 from MSKSegmentLib.quality.scores import dice, structure_uncertainty
 from MSKSegmentLib.review import ReviewSession, SegmentMask

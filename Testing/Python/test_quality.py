@@ -9,12 +9,14 @@ import pytest
 from conftest import phantom_hu
 
 from MSKSegmentLib.anatomy import STRUCTURES, segments
+from MSKSegmentLib.calibration.fit import calibrate
+from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.case_result import Light, Measurements, Scores
 from MSKSegmentLib.ct.checks import check_volume, spacing_findings
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import BundleError
 from MSKSegmentLib.findings import warning
-from MSKSegmentLib.quality.calibration import Calibration, Observation, calibrate
+from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.guards import metal_distances, scan_cautions, score_cautions
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.scores import dice, structure_uncertainty

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from quality_cases import observations
 
+from MSKSegmentLib.calibration.fit import calibrate
+from MSKSegmentLib.calibration.fit_dice_model import cross_fitted, fit_dice_model
+from MSKSegmentLib.calibration.fit_limits import green_margin, red_margin
+from MSKSegmentLib.calibration.fit_reaches import fit_reaches, patient_quantile
 from MSKSegmentLib.case_result import Light, Measurements, Scores
 from MSKSegmentLib.errors import BundleError
-from MSKSegmentLib.quality.calibration import Calibration, calibrate
-from MSKSegmentLib.quality.conformal import fit_reaches, patient_quantile
-from MSKSegmentLib.quality.dice_model import cross_fitted, dice_of, fit_dice_model, log_error
+from MSKSegmentLib.quality.calibration import Calibration
+from MSKSegmentLib.quality.dice_model import dice_of, log_error
 from MSKSegmentLib.quality.evidence_features import BY_NAME
-from MSKSegmentLib.quality.limits import green_margin, red_margin
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.traffic_light import rate, rate_by_paper
 

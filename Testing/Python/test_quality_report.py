@@ -15,6 +15,7 @@ from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.calibration import report as quality_report
 from MSKSegmentLib.calibration import report_plots as quality_plots
+from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.judging import (
     OURS,
     PAPER,
@@ -24,6 +25,7 @@ from MSKSegmentLib.calibration.judging import (
     lights_table,
     thresholds_of,
 )
+from MSKSegmentLib.calibration.observations import patients_of
 from MSKSegmentLib.calibration.observing import case_observations, is_ordinary
 from MSKSegmentLib.calibration.ranking import area, aurc, risk_coverage, roc
 from MSKSegmentLib.calibration.report_measures import MEAN, POOLED, WITHIN, measure_quality, risk_of
@@ -34,8 +36,6 @@ from MSKSegmentLib.engine.requests import SegmentRequest
 from MSKSegmentLib.evaluation.folder import scores_json
 from MSKSegmentLib.evaluation.metrics import Outcome, Row
 from MSKSegmentLib.evaluation.tables import CaseScores
-from MSKSegmentLib.quality.calibration import calibrate
-from MSKSegmentLib.quality.observations import patients_of
 
 SOME = ("GMAX", "OE")
 FIGURES = ("dice_uncertainty", "dice_predicted", "roc", "risk_coverage", "calibration", "scores")

@@ -7,13 +7,13 @@ import pytest
 
 from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.calibration.judging import OURS, PAPER, Judged
+from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.calibration.report_review import review_by
 from MSKSegmentLib.calibration.review_plots import plot_review
 from MSKSegmentLib.calibration.review_saving import SHARES, RatedRow, ReviewMinutes, saving_sentences, simulate_review
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.evaluation.metrics import Outcome, Row
 from MSKSegmentLib.evaluation.tables import CaseScores
-from MSKSegmentLib.quality.observations import Observation
 from MSKSegmentLib.quality.quality_model import Estimate
 
 BY_KEY = {segment.key: segment for segment in segments()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..case_result import Scores
-from .guards import score_cautions
+from ..quality.guards import score_cautions
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,6 @@ class Observation:
     def evidence(self) -> Scores:
         """The scores; of older runs, which kept nothing else, the uncertainty alone."""
         return self.scores or Scores(mean_variance=self.uncertainty)
-
 
     @property
     def cautions(self) -> tuple[str, ...]:

@@ -1,0 +1,37 @@
+"""Both rules of a calibration, fitted to observations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..anatomy import STRUCTURES
+from ..quality.calibration import Calibration
+from ..quality.paper_rule import StructureCalibration
+from .fit_paper_rule import fit_structure
+from .fit_quality_model import fit_quality_model
+from .missing import Missing
+from .observations import Observation
+
+
+def calibrate(
+    observations: Iterable[Observation],
+    date: str,
+    source: str,
+    passes: int,
+    reference: Mapping[str, Any] | None = None,
+    networks: tuple[str, ...] = (),
+) -> Calibration:
+    """Fit both rules for every structure for which the observations suffice; say why for the others."""
+    items = list(observations)
+    structures: dict[str, StructureCalibration] = {}
+    missing: dict[str, str] = {}
+    for structure in STRUCTURES:
+        found = fit_structure([item for item in items if item.abbreviation == structure.abbreviation])
+        if isinstance(found, Missing):
+            missing[structure.abbreviation] = found.reason
+        else:
+            structures[structure.abbreviation] = found
+    model = fit_quality_model(items)
+    fitted, why = (None, model.reason) if isinstance(model, Missing) else (model, None)
+    return Calibration(date, source, passes, structures, missing, fitted, why, reference or {}, networks)
