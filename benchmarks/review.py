@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "Testing" / "Pyt
 from measurement import HEIGHT_M, IN_PLANE, case, start_peak, status_mib  # noqa: E402
 from review_cases import PASSES, calibration  # noqa: E402
 
-from MSKSegmentLib.case_result import CaseResult  # noqa: E402
+from MSKSegmentLib.case_result import CaseResult, Scores  # noqa: E402
 from MSKSegmentLib.ct.cropping import Box  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume  # noqa: E402
 from MSKSegmentLib.measurement import measure  # noqa: E402
@@ -49,9 +49,8 @@ def rated_case() -> tuple[CaseResult, CTVolume]:
     uncertainty = np.empty(labels.shape, np.float32)
     for k, plane in enumerate(labels):
         uncertainty[k] = np.where(plane > 0, wave * (1 + 0.5 * np.sin(k / 30)), 0)
-    reports = make_reports(
-        measure(labels, hu, geometry, HEIGHT_M), structure_uncertainty(labels, uncertainty), calibration(), PASSES
-    )
+    evidence = {label: Scores(mean_variance=mean) for label, mean in structure_uncertainty(labels, uncertainty).items()}
+    reports = make_reports(measure(labels, hu, geometry, HEIGHT_M), evidence, calibration(), PASSES)
     facts = RunFacts(height_m=HEIGHT_M, input_digest="benchmark")
     return CaseResult(labels, geometry, reports, uncertainty, (), facts), CTVolume(hu, geometry)
 

@@ -19,7 +19,7 @@ _MEASURED_ONLY = "measured from a given segmentation, whose uncertainty is not k
 
 def make_reports(
     measurements: Mapping[int, Measurements],
-    evidence: Evidence | None,
+    evidence: Mapping[int, Scores] | None,
     calibration: Calibration | None,
     passes: int,
     scan_cautions: Sequence[str] = (),
@@ -27,7 +27,7 @@ def make_reports(
 ) -> tuple[SegmentReport, ...]:
     """One report per segment in table order, absent segments included.
 
-    `measurements` and `evidence` map labels with sides to values; a bare number is the mean variance. `evidence` is None where no
+    `measurements` and `evidence` map labels with sides to values. `evidence` is None where no
     network was run, and every light is then grey. `scan_cautions` are reasons against green for all segments (see `guards`), beside
     those that follow from a segment's scores. `lights` is the rule that gives the light, "calibrated" or "paper"; what the paper's
     rule says is reported with either. One pass has no variance: no uncertainty is reported with it.
@@ -35,7 +35,7 @@ def make_reports(
     if lights not in RULES:
         raise ValueError(f"there is no rule {lights!r} for lights")
     differences = asymmetries(measurements)
-    known = {label: _scores((evidence or {}).get(label)) for label in measurements}
+    known = {label: (evidence or {}).get(label) for label in measurements}
     pairs = [(s.structure.abbreviation, scores) for s in segments() if (scores := known.get(s.label)) is not None]
     failing = failing_scan(pairs, calibration, bool(scan_cautions))
     reports = []
@@ -57,10 +57,6 @@ def make_reports(
 
 def _cut(found: Measurements | None) -> tuple[str, ...]:
     return found.truncated_by if found else ()
-
-
-def _scores(evidence: Scores | float | None) -> Scores | None:
-    return evidence if evidence is None or isinstance(evidence, Scores) else Scores(mean_variance=float(evidence))
 
 
 def _report(

@@ -59,7 +59,8 @@ def make_case(turned: bool = False) -> tuple[CaseResult, CTVolume]:
         grid = Geometry(labels.shape[::-1], (z, y, x), tuple(float(v) for v in top), direction)
     volume = CTVolume(np.rint(hu).astype(np.int16), grid)
     found = measure(labels, volume.hu, grid, HEIGHT_M)
-    reports = make_reports(found, structure_uncertainty(labels, uncertainty), calibration(), PASSES)
+    evidence = {label: Scores(mean_variance=mean) for label, mean in structure_uncertainty(labels, uncertainty).items()}
+    reports = make_reports(found, evidence, calibration(), PASSES)
     reports = tuple(with_evidence(report) for report in reports)
     facts = RunFacts(height_m=HEIGHT_M, input_digest="a1", record={"input": {"size": list(grid.size)}})
     findings = (warning("part", "Only a part of the thigh was scanned."),)

@@ -9,7 +9,7 @@ import pytest
 from review_cases import make_case
 
 from MSKSegmentLib.anatomy import segments
-from MSKSegmentLib.case_result import SCORE_NAMES, CaseResult, Measurements
+from MSKSegmentLib.case_result import SCORE_NAMES, CaseResult, Measurements, Scores
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.findings import warning
@@ -24,7 +24,7 @@ def result():
     labels = np.zeros((4, 5, 6), np.uint8)
     labels[1:3, 1:4, 1:3] = 4
     found = {4: Measurements(12, 123.456789, 45.6, 51.25, 9.5, 52.0, 0.125, 0.25, 0.625, (0, 12), 3.5, -12.5, ("superior",))}
-    reports = make_reports(found, {4: 2.345678e-4}, None, 10)
+    reports = make_reports(found, {4: Scores(mean_variance=2.345678e-4)}, None, 10)
     geometry = Geometry(size=(6, 5, 4), spacing=(1.0, 1.0, 2.0))
     findings = (warning("metal", "Metal was found."),)
     return CaseResult(labels, geometry, reports, np.zeros((4, 5, 6), np.float32), findings, RunFacts(date="today"))

@@ -150,8 +150,8 @@ def _found(cc=100.0, cut=()):
 
 def test_reports_are_43_rows_in_order_with_asymmetry_only_of_whole_pairs():
     measurements = {4: _found(110), 104: _found(90), 5: _found(50), 6: _found(10, ("superior",)), 106: _found(10)}
-    uncertainties = dict.fromkeys(measurements, 2e-4)
-    reports = make_reports(measurements, uncertainties, _old_calibration(), 10)
+    evidence = dict.fromkeys(measurements, Scores(mean_variance=2e-4))
+    reports = make_reports(measurements, evidence, _old_calibration(), 10)
     assert [report.segment for report in reports] == list(segments()) and len(reports) == 43
     by_key = {report.segment.key: report for report in reports}
     assert by_key["GMAX_right"].asymmetry_percent == by_key["GMAX_left"].asymmetry_percent == pytest.approx(20.0)
@@ -200,7 +200,8 @@ def test_guards_tell_what_is_wrong():
     assert "too large" in score_cautions(Scores(volume_deviation=9.0))[0]
     found = [warning("metal", "The image holds no air."), warning("no_air", "Whatever it says.")]
     assert scan_cautions(found) == ("the scan shows no air around the body",)
-    (report,) = [r for r in make_reports({4: _found()}, {4: 1e-4}, _old_calibration(), 10, ("shifted",)) if r.measurements]
+    evidence = {4: Scores(mean_variance=1e-4)}
+    (report,) = [r for r in make_reports({4: _found()}, evidence, _old_calibration(), 10, ("shifted",)) if r.measurements]
     assert report.light is Light.YELLOW and "shifted" in report.reasons
 
 
