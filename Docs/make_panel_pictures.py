@@ -76,7 +76,7 @@ def _edit(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
     """Cut the chosen structure as an annotator might, then accept another one."""
     import numpy as np
 
-    from MSKSegmentLib.ct.cropping import Box
+    from MSKSegmentLib.ct.boxes import Box
     from MSKSegmentLib.review import SegmentMask
     from MSKSegmentLib.scene import put_mask
 

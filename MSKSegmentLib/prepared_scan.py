@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from . import preview
+from .ct.boxes import Box
 from .ct.checks import check_volume, refuse
-from .ct.cropping import Box, box_around
+from .ct.cropping import box_around
 from .ct.orientation import WorkingGrid, to_working_grid
 from .ct.region import Region, covering_box, region_box
 from .ct.volume import CTVolume, Geometry
@@ -81,7 +82,7 @@ def prepare_scan(volume: CTVolume, region: Region | None = None, as_preview: boo
     Raises:
         InputError: the CT cannot be used, or the region holds no part of the body.
     """
-    whole = Box((0, 0, 0), volume.geometry.size)
+    whole = Box.whole(volume.geometry.size)
     inside = whole if region is None else region_box(region, volume.geometry)
     working = to_working_grid(volume)
     findings = (*working.volume.findings, *refuse(check_volume(working.volume, lambda _: working.body)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Bounds = tuple[float, float, float, float, float, float]
+from .ct.bounds import Bounds
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from measurement import HEIGHT_M, IN_PLANE, case, start_peak, status_mib  # noqa
 from review_cases import PASSES, calibration  # noqa: E402
 
 from MSKSegmentLib.case_result import CaseResult, Scores  # noqa: E402
-from MSKSegmentLib.ct.cropping import Box  # noqa: E402
+from MSKSegmentLib.ct.boxes import Box  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume  # noqa: E402
 from MSKSegmentLib.measurement import measure  # noqa: E402
 from MSKSegmentLib.quality.reports import make_reports  # noqa: E402

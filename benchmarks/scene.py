@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.ct.boxes import box_of_labels
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.pipeline import measure_case
 from MSKSegmentLib.review.masks import SegmentMask
@@ -20,15 +21,14 @@ from MSKSegmentLib.scene import (
     HeadlessApplication,
     add_case,
     add_ct,
-    edited_masks,
     ensure_closed_surface,
     put_mask,
     restore_session,
     show_density,
     store_session,
+    take_edit,
     volume_of_node,
 )
-from MSKSegmentLib.scene.label_map import box_of_labels
 
 SAMPLE = Path(__file__).resolve().parents[1] / "MSKSegmentLib" / "Resources" / "SampleCT"
 SIZE, FIELD_OF_VIEW_MM = (512, 512, 400), 600.0
@@ -45,17 +45,18 @@ def main() -> None:
         case, seconds = timed(lambda: add_case(scene, result, ct))
         report("add_case", [seconds])
         report("volume_of_node", [timed(lambda: volume_of_node(ct))[1] for _ in range(REPEATS)])
+        session = restore_session(case, volume)
         nothing, one, put = [], [], []
         whole = mask_of(labels)
         cut = SegmentMask(whole.box, whole.mask.copy())
         cut.mask[:20] = False
         for number in range(4):
             put.append(timed(lambda n=number: put_mask(case.segmentation, KEY, whole if n % 2 else cut))[1])
-            found, seconds = timed(lambda: edited_masks(case.segmentation, labels, volume.geometry))
-            (one if found else nothing).append(seconds)
+            one.append(timed(lambda: take_edit(case.segmentation, session))[1])
+            nothing.append(timed(lambda: take_edit(case.segmentation, session))[1])
         report("put_mask, one muscle", put)
-        report("edited_masks, one muscle changed", one)
-        report("edited_masks, nothing changed", nothing)
+        report("take_edit, one muscle changed", one)
+        report("take_edit, nothing changed", nothing)
         session, seconds = timed(lambda: restore_session(case, volume_of_node(ct)))
         report("restore_session", [seconds])
         changed = {KEY: cut}

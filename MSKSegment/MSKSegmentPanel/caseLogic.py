@@ -92,11 +92,10 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
 
     def remeasure(self, case):
         """Measure again what was edited in the segmentation node; returns the keys whose numbers changed."""
-        from MSKSegmentLib.scene import edited_masks
+        from MSKSegmentLib.scene import take_edit
 
-        session = case.session
-        masks = edited_masks(case.nodes.segmentation, session.result.labels, session.geometry)
-        return session.edit(masks) if masks else ()
+        edit = take_edit(case.nodes.segmentation, case.session)
+        return edit.rows if edit else ()
 
     def prepareEdit(self, case, key):
         """Give the segmentation node an empty segment for a structure that was not found, so that it can be drawn."""

@@ -157,6 +157,20 @@ def structure_of(abbreviation: str) -> Structure:
     return _by_abbreviation()[abbreviation]
 
 
+@cache
+def _by_key() -> dict[str, Segment]:
+    return {segment.key: segment for segment in segments()}
+
+
+def segment_of_key(key: str) -> Segment:
+    """The segment with that key, for example ``GMAX_right``.
+
+    Raises:
+        KeyError: no segment has that key.
+    """
+    return _by_key()[key]
+
+
 def segment_of_label(label: int) -> Segment | None:
     """The segment with that value in a label map with sides, or None for background and foreign values."""
     return _by_label().get(label)

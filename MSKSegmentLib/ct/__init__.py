@@ -1,8 +1,9 @@
 """CT in and out of the method: reading, checks, the working grid, the body. Importing it loads numpy only."""
 
 from ..findings import Finding
+from .boxes import Box
 from .checks import check_volume, refuse
-from .cropping import Box, body_box, body_mask
+from .cropping import body_box, body_mask
 from .dicom.series import SeriesInfo, list_series
 from .label_grid import PlacedLabels, match_voxels, place_labels
 from .label_reading import LabelMap, read_label_map

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from .boxes import Box
 from .volume import CTVolume, Geometry, Vector
 
 BODY_THRESHOLD_HU = -300
@@ -19,39 +19,6 @@ KEPT_SHARE = 0.1
 SMALLEST_BODY_MM3 = 100_000.0
 
 Stride = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box of voxels: first index and number of voxels, both ``(x, y, z)``."""
-
-    start_xyz: tuple[int, int, int]
-    size_xyz: tuple[int, int, int]
-
-    @property
-    def slices(self) -> tuple[slice, slice, slice]:
-        """Slices ``[z, y, x]`` that cut the box out of an array."""
-        z, y, x = (
-            slice(start, start + size) for start, size in zip(self.start_xyz[::-1], self.size_xyz[::-1], strict=True)
-        )
-        return z, y, x
-
-    @staticmethod
-    def between(first: Sequence[int] | np.ndarray, stop: Sequence[int] | np.ndarray) -> Box:
-        """The box from an index ``(x, y, z)`` up to another one, which is not in it any more."""
-        x, y, z = ((int(a), int(b) - int(a)) for a, b in zip(first, stop, strict=True))
-        return Box((x[0], y[0], z[0]), (x[1], y[1], z[1]))
-
-    @property
-    def stop_xyz(self) -> tuple[int, int, int]:
-        """The first index ``(x, y, z)`` after the box along each axis."""
-        x, y, z = (start + size for start, size in zip(self.start_xyz, self.size_xyz, strict=True))
-        return x, y, z
-
-    def shared_with(self, other: Box) -> Box | None:
-        """What two boxes share; None when that is nothing."""
-        first, stop = np.maximum(self.start_xyz, other.start_xyz), np.minimum(self.stop_xyz, other.stop_xyz)
-        return Box.between(first, stop) if (stop > first).all() else None
 
 
 @dataclass(frozen=True)

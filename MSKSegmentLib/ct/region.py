@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from .cropping import Box
+from .bounds import Bounds
+from .boxes import Box
 from .volume import Geometry
 
 # Voxel centres this close to a bound (in voxels) count as inside: bounds often come from voxel positions, rounded.
@@ -19,7 +20,7 @@ _TOLERANCE = 1e-3
 class Region:
     """Bounds in mm along the patient's axes (LPS): ``(x0, x1, y0, y1, z0, z1)``, each pair in either order."""
 
-    bounds_lps: tuple[float, float, float, float, float, float]
+    bounds_lps: Bounds
 
     @property
     def low(self) -> np.ndarray:

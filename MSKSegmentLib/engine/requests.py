@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-Bounds = tuple[float, float, float, float, float, float]
+from ..ct.bounds import Bounds
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ import numpy as np
 
 from ..anatomy import Segment, segments
 from ..case_result import Scores, SegmentReport
+from ..ct.boxes import Box, label_boxes, union_box
 from ..ct.volume import Geometry
 from ..measurement.volume import volume_cc
 from ..quality.plausibility import placements
 from .cases import label_known
-from .surface_distances import Box, joined, label_boxes, surface_distances
+from .surface_distances import surface_distances
 
 # A sliver of a structure at the edge of the field of view says nothing about the network.
 FEWEST_TRUE_VOXELS = 50
@@ -112,8 +113,11 @@ def evaluate_labels(
     scope = scope or Scope.everything(geometry.size[2])
     rows = overlap_rows(truth, predicted, geometry, hu, scope)
     truth, predicted = within(truth, scope), within(predicted, scope)
-    boxes = list(zip(label_boxes(truth), label_boxes(predicted), strict=True))
-    return [_with_distances(row, truth, predicted, geometry, scope.slices, boxes[row.segment.label]) for row in rows]
+    boxes = label_boxes(truth), label_boxes(predicted)
+    around = {label: union_box(both[label] for both in boxes) for label in boxes[0].keys() & boxes[1].keys()}
+    return [
+        _with_distances(row, truth, predicted, geometry, scope.slices, around.get(row.segment.label)) for row in rows
+    ]
 
 
 def overlap_rows(
@@ -232,11 +236,13 @@ def _with_distances(
     predicted: np.ndarray,
     geometry: Geometry,
     slices: np.ndarray,
-    boxes: tuple[Box | None, Box | None],
+    around: Box | None,
 ) -> Row:
-    if boxes[0] is None or boxes[1] is None:
+    """`around` is the box around both segments, None where one of them is empty."""
+    if around is None:
         return row
-    box = joined(boxes[0], boxes[1], geometry.shape)
+    # Where a segment ends inside the scan, a voxel of margin tells that it does.
+    box = around.grown((1, 1, 1), geometry.size).slices
     label = row.segment.label
     spacing = geometry.spacing[::-1]
     distances = surface_distances(truth[box] == label, predicted[box] == label, spacing, slices[box[0]])

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Box = tuple[slice, slice, slice]
-
 
 @dataclass(frozen=True)
 class Distances:
@@ -46,22 +44,6 @@ def surface_distances(
     back = np.asarray(get_surface_distance(second, first, spacing=spacing_mm), dtype=float)
     average = (there.sum() + back.sum()) / (there.size + back.size)
     return Distances(float(average), float(max(np.percentile(there, 95), np.percentile(back, 95))))
-
-
-def label_boxes(labels: np.ndarray) -> list[Box | None]:
-    """The smallest box around each value 0..255 of a label map uint8 ``[z, y, x]``; None for background and absent values."""
-    from scipy.ndimage import find_objects
-
-    return [None, *find_objects(labels, max_label=255)]
-
-
-def joined(one: Box, two: Box, shape: tuple[int, ...]) -> Box:
-    """The smallest box around two, with a margin of one voxel where the array of that shape goes on."""
-    z, y, x = (
-        slice(max(min(a.start, b.start) - 1, 0), min(max(a.stop, b.stop) + 1, size))
-        for a, b, size in zip(one, two, shape, strict=True)
-    )
-    return z, y, x
 
 
 def _surfaces(one: np.ndarray, two: np.ndarray, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ..anatomy import segments
+from ..anatomy import segment_of_key
 from ..case_result import SCORE_NAMES, Scores
 from ..findings import Finding
 from .agreement import MEASURES, Agreement, Spread, Summary, judged, spread
@@ -52,7 +52,7 @@ def row_from_json(data: Mapping[str, Any]) -> Row:
         TypeError: a score is unknown.
         ValueError: the outcome is unknown.
     """
-    segment = {segment.key: segment for segment in segments()}[data["key"]]
+    segment = segment_of_key(data["key"])
     scores = None if data["scores"] is None else Scores(**data["scores"])
     values = {name: data[name] for name in _NUMBERS}
     values |= {name: data[name] and tuple(data[name]) for name in _PLACES}

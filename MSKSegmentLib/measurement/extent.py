@@ -6,11 +6,11 @@ All arrays here are on axes in order (``[z, y, x]`` growing to superior, posteri
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from ..ct.boxes import Box
 from ..ct.volume import Geometry
 
 # First and last plane along z, y, x.
@@ -70,29 +70,6 @@ def _reach(geometry: Geometry) -> tuple[int, int]:
     return x, y
 
 
-@dataclass(frozen=True)
-class Window:
-    """A range of slices and the part of each that is looked at."""
-
-    z: slice
-    y: slice
-    x: slice
-
-    @property
-    def slices(self) -> tuple[slice, slice, slice]:
-        """Slices ``[z, y, x]``."""
-        return self.z, self.y, self.x
-
-    def grown(self, z: int, y: int, x: int, shape: tuple[int, ...]) -> Window:
-        """The window with a margin, inside an array of that shape."""
-        return Window(
-            *(
-                slice(max(0, part.start - margin), min(size, part.stop + margin))
-                for part, margin, size in zip(self.slices, (z, y, x), shape, strict=True)
-            )
-        )
-
-
 class PaddingFinder:
     """Finds label voxels beside the part of the image that the scanner could not see.
 
@@ -108,19 +85,21 @@ class PaddingFinder:
         # Consecutive slices ask for their common neighbours.
         self._padding = lru_cache(maxsize=4)(self._find_padding)
 
-    def count(self, labels: np.ndarray, window: Window) -> np.ndarray:
-        """Voxels of each label beside padding, int64 ``[256]``; `labels` uint8 is the content of `window`."""
+    def count(self, labels: np.ndarray, box: Box) -> np.ndarray:
+        """Voxels of each label beside padding, int64 ``[256]``; `labels` uint8 is the content of `box`."""
         counts = np.zeros(256, dtype=np.int64)
-        x, y = self._reach
-        around = window.grown(1, y, x, self._hu.shape)
+        around = self._around(box)
         low = self._outside(around.slices)
         if not low.any():
             return counts
-        zone = _zone(low, around, window, self._reach)
+        zone = _zone(low, around, box, self._reach)
         for k in self._hits(labels, zone):
-            position = window.z.start + k
-            counts += np.bincount(labels[k][self._zone_of_slice(position, window)], minlength=256)
+            counts += np.bincount(labels[k][self._zone_of_slice(box.start_xyz[2] + k, box)], minlength=256)
         return counts
+
+    def _around(self, box: Box) -> Box:
+        z, y, x = self._hu.shape
+        return box.grown((*self._reach, 1), (x, y, z))
 
     def _outside(self, where: tuple[slice, slice, slice]) -> np.ndarray:
         return self._hu[where] <= PADDING_HU if self._valid is None else ~self._valid[where]
@@ -130,11 +109,11 @@ class PaddingFinder:
         """Slices in which a label is near low values at all; only these are worth the search for connected padding."""
         return (k for k in range(labels.shape[0]) if (labels[k].astype(bool) & zone[k]).any())
 
-    def _zone_of_slice(self, position: int, window: Window) -> np.ndarray:
-        one = Window(slice(position, position + 1), window.y, window.x)
-        x, y = self._reach
-        around = one.grown(1, y, x, self._hu.shape)
-        padding = np.stack([self._padding(k) for k in range(around.z.start, around.z.stop)])[:, around.y, around.x]
+    def _zone_of_slice(self, position: int, box: Box) -> np.ndarray:
+        one = box.slab(position, position + 1)
+        around = self._around(one)
+        z, y, x = around.slices
+        padding = np.stack([self._padding(k) for k in range(z.start, z.stop)])[:, y, x]
         return _zone(padding, around, one, self._reach)[0]
 
     def _find_padding(self, position: int) -> np.ndarray:
@@ -151,10 +130,11 @@ class PaddingFinder:
         return joined[parts]
 
 
-def _zone(outside: np.ndarray, around: Window, window: Window, reach: tuple[int, int]) -> np.ndarray:
-    """Where `outside` (content of `around`) is near: a cross of `reach` voxels in plane and one voxel along z."""
+def _zone(outside: np.ndarray, around: Box, box: Box, reach: tuple[int, int]) -> np.ndarray:
+    """Where in `box` `outside` (content of `around`) is near: a cross of `reach` voxels in plane and one voxel along z."""
     raw = np.ascontiguousarray(outside)
-    z0, z1 = window.z.start - around.z.start, window.z.stop - around.z.start
+    z, y, x = box.relative_to(around).slices
+    z0, z1 = z.start, z.stop
     zone = raw[z0:z1].copy()
     for shift in range(1, reach[0] + 1):
         zone[:, :, shift:] |= raw[z0:z1, :, :-shift]
@@ -165,5 +145,4 @@ def _zone(outside: np.ndarray, around: Window, window: Window, reach: tuple[int,
     below, above = raw[max(0, z0 - 1) : z1 - 1], raw[z0 + 1 : z1 + 1]
     zone[zone.shape[0] - below.shape[0] :] |= below
     zone[: above.shape[0]] |= above
-    y, x = window.y.start - around.y.start, window.x.start - around.x.start
-    return zone[:, y : y + window.y.stop - window.y.start, x : x + window.x.stop - window.x.start]
+    return zone[:, y, x]

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..anatomy import segment_of_label
 from ..case_result import Measurements
-from ..ct.cropping import Box
+from ..ct.boxes import Box, box_of_labels
 from ..ct.orientation import AxisOrder, axis_order
 from ..ct.volume import Geometry
 from .density import HU_VALUES, LOWEST_HU, Density, density_of
-from .extent import PaddingFinder, Window, face_voxels, truncated_by
+from .extent import PaddingFinder, face_voxels, truncated_by
 from .volume import volume_cc, volume_cc_per_m2
 
 # Voxels looked at together: enough to make each numpy call worth while, few enough to stay near the processor.
@@ -70,7 +70,7 @@ def measure(
         ValueError: wrong types, or shapes that are not the grid's.
     """
     scan = _in_order(labels, hu, valid, geometry, axis_order(geometry.direction))
-    whole = Window(*(slice(0, size) for size in scan.labels.shape))
+    whole = Box.whole(scan.geometry.size)
     return _summarise(scan, _tally(scan, whole, None), height_m)
 
 
@@ -93,10 +93,10 @@ def measure_one(
     """
     order = axis_order(geometry.direction)
     scan = _in_order(labels, hu, valid, geometry, order)
-    window = _window_of_label(scan.labels, label) if box is None else _window_of_box(box, geometry, order)
-    if window is None:
+    inside = box_of_labels(scan.labels, (label,)) if box is None else _box_in_order(box, geometry, order)
+    if inside is None:
         return None
-    return _summarise(scan, _tally(scan, window, label), height_m).get(label)
+    return _summarise(scan, _tally(scan, inside, label), height_m).get(label)
 
 
 def _in_order(
@@ -111,32 +111,21 @@ def _in_order(
     )
 
 
-def _window_of_box(box: Box, geometry: Geometry, order: AxisOrder) -> Window:
-    parts = []
-    for axis, sign in zip(order.axes, order.signs, strict=True):
-        start = box.start_xyz[axis] if sign > 0 else geometry.size[axis] - box.start_xyz[axis] - box.size_xyz[axis]
-        parts.append(slice(start, start + box.size_xyz[axis]))
-    return Window(parts[2], parts[1], parts[0])
+def _box_in_order(box: Box, geometry: Geometry, order: AxisOrder) -> Box:
+    starts = [
+        box.start_xyz[axis] if sign > 0 else geometry.size[axis] - box.stop_xyz[axis]
+        for axis, sign in zip(order.axes, order.signs, strict=True)
+    ]
+    return Box.between(starts, [start + box.size_xyz[axis] for start, axis in zip(starts, order.axes, strict=True)])
 
 
-def _window_of_label(labels: np.ndarray, label: int) -> Window | None:
-    z = [k for k in range(labels.shape[0]) if (labels[k] == label).any()]
-    if not z:
-        return None
-    flat = np.zeros(labels.shape[1:], dtype=bool)
-    for k in range(z[0], z[-1] + 1):
-        flat |= labels[k] == label
-    y, x = (np.flatnonzero(flat.any(axis=axis)) for axis in (1, 0))
-    return Window(*(slice(int(found[0]), int(found[-1]) + 1) for found in (z, y, x)))
-
-
-def _tally(scan: _Scan, window: Window, only: int | None) -> _Tally:
+def _tally(scan: _Scan, box: Box, only: int | None) -> _Tally:
     tally = _Tally(np.zeros((256, scan.labels.shape[0]), dtype=np.int64))
     padding = PaddingFinder(scan.hu, scan.geometry, scan.valid)
-    in_slice = max(1, (window.y.stop - window.y.start) * (window.x.stop - window.x.start))
+    in_slice = max(1, box.size_xyz[0] * box.size_xyz[1])
     step = max(1, CHUNK_VOXELS // in_slice)
-    for start in range(window.z.start, window.z.stop, step):
-        part = Window(slice(start, min(start + step, window.z.stop)), window.y, window.x)
+    for start in range(box.start_xyz[2], box.stop_xyz[2], step):
+        part = box.slab(start, min(start + step, box.stop_xyz[2]))
         block = np.ascontiguousarray(scan.labels[part.slices])
         if only is not None:
             block = np.where(block == only, block, np.uint8(0))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import Segment, segments
+from ..anatomy import Segment, segment_of_key, segments
 from ..case_result import (
     COMPOSITION,
     SCORE_NAMES,
@@ -131,7 +131,7 @@ def report_from_json(data: Mapping[str, Any]) -> SegmentReport:
     Raises:
         KeyError, TypeError, ValueError: entries are missing or of the wrong kind.
     """
-    segment = {segment.key: segment for segment in segments()}[data["key"]]
+    segment = segment_of_key(data["key"])
     return SegmentReport(
         segment=segment,
         light=Light(data["light"]),

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from ..ct.boxes import EMPTY_BOX, changed_box
 from ..errors import InputError
 from ..output.files import whole_file
-from .segmentation_file import Box
 
 FORMAT = "mskseg-review"
 FORMAT_VERSION = 1
@@ -29,7 +29,7 @@ def write_review(path: Path, automatic: np.ndarray, labels: np.ndarray, content:
     Raises:
         InputError: the file cannot be written there.
     """
-    box = _changed_box(automatic, labels)
+    box = (changed_box(automatic, labels) or EMPTY_BOX).slices
     changed = automatic[box] != labels[box]
     text = json.dumps({"review_format": FORMAT, "review_version": FORMAT_VERSION, **content}, ensure_ascii=False)
     arrays = {
@@ -76,18 +76,3 @@ def _changed(automatic: np.ndarray, limits: np.ndarray, packed: np.ndarray, valu
     labels = automatic.copy()
     labels[box][changed] = values
     return labels
-
-
-def _changed_box(automatic: np.ndarray, labels: np.ndarray) -> Box:
-    """The box around all differences, empty without any; slice by slice, which needs no second volume."""
-    in_plane = np.zeros(labels.shape[1:], dtype=bool)
-    z = []
-    for k, (before, now) in enumerate(zip(automatic, labels, strict=True)):
-        differs = before != now
-        if differs.any():
-            in_plane |= differs
-            z.append(k)
-    if not z:
-        return slice(0, 0), slice(0, 0), slice(0, 0)
-    y, x = (np.flatnonzero(in_plane.any(axis=axis)) for axis in (1, 0))
-    return slice(z[0], z[-1] + 1), slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)

@@ -3,6 +3,7 @@
 from ..case_result import HistoryEvent
 from .columns import COLUMNS, Column
 from .histogram import Band, Histogram
+from .label_maps import LabelEdit
 from .masks import SegmentMask
 from .redaction import redacted
 from .rows import Row, RowFilter, make_rows, sorted_by, worst_first
@@ -15,6 +16,7 @@ __all__ = [
     "Column",
     "Histogram",
     "HistoryEvent",
+    "LabelEdit",
     "ReviewSession",
     "Row",
     "RowFilter",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ..case_result import HistoryEvent, SegmentReport
+from ..case_result import HistoryEvent, ReviewState, SegmentReport
 
 # A correction of many strokes is one decision; after a pause this long a new entry begins.
 SAME_CORRECTION = timedelta(minutes=10)
@@ -36,6 +36,15 @@ class HistoryLog:
     def add(self, what: str, key: str | None, details: Mapping[str, Any]) -> None:
         """Append an event of now."""
         self._events.append(HistoryEvent(self._now(), self._author, what, key, dict(details)))
+
+    def add_change(self, before: SegmentReport, after: SegmentReport, what: str, by: list[str]) -> None:
+        """An edit of a segment's voxels, "edited" or "reverted"; `by` are the keys of the segments that were drawn."""
+        key = after.segment.key
+        details = change_between(before, after) | ({} if key in by else {"by": by})
+        if what == "reverted" or after.state is ReviewState.AUTOMATIC:
+            self.add("reverted", key, details)
+        else:
+            self.add_edit(key, details)
 
     def add_edit(self, key: str, details: Mapping[str, Any]) -> None:
         """Append an edit of a segment, or let the last event of that segment go on if it is a recent edit by the same person.

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ..anatomy import segment_of_label
+from ..anatomy import segment_of_label, segments
 from ..case_result import Measurements
-from ..ct.cropping import Box
+from ..ct.boxes import EMPTY_BOX, Box, changed_box, tight_box, union_box
 from ..ct.volume import CTVolume
 from ..measurement import measure_one
-from ..results.segmentation_file import label_boxes
-from .masks import SegmentMask, holds, relative_to, tight_box, union_box
+from ..results.segmentation_file import segment_boxes
+from .masks import SegmentMask
+
+
+@dataclass(frozen=True)
+class LabelEdit:
+    """What one edit changed: `before` and `after`, uint8 ``[z, y, x]``, are the labels in the smallest box around it.
+
+    `rows` are the keys of the rows of the table whose numbers it changed, in table order.
+    """
+
+    box: Box
+    before: np.ndarray
+    after: np.ndarray
+    rows: tuple[str, ...] = ()
+
+    @cached_property
+    def changed(self) -> frozenset[int]:
+        """The labels of segments that lost or gained a voxel."""
+        different = self.before != self.after
+        values = np.union1d(self.before[different], self.after[different]).tolist()
+        return frozenset(value for value in values if segment_of_label(value))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the segments that lost or gained a voxel, in table order."""
+        return tuple(segment.key for segment in segments() if segment.label in self.changed)
 
 
 class ReviewedLabels:
@@ -25,8 +52,8 @@ class ReviewedLabels:
         self._owns_current = False
         self._volume = volume
         self._region = region
-        self._automatic_boxes = _boxes(automatic)
-        self._boxes = dict(self._automatic_boxes) if current is automatic else _boxes(current)
+        self._automatic_boxes = segment_boxes(automatic)
+        self._boxes = dict(self._automatic_boxes) if current is automatic else segment_boxes(current)
 
     def mask(self, label: int) -> SegmentMask:
         """The voxels of a label now."""
@@ -36,8 +63,32 @@ class ReviewedLabels:
         """The voxels that the network gave the label."""
         return SegmentMask.of_labels(self.automatic, label, self._automatic_boxes.get(label))
 
-    def put(self, masks: Mapping[int, SegmentMask]) -> set[int]:
-        """Give labels new content; returns the labels that lost or gained a voxel.
+    def change(self, box: Box, labels: np.ndarray) -> LabelEdit | None:
+        """Give the voxels of a box other labels, uint8 ``[z, y, x]``; None when they had these labels already.
+
+        Raises:
+            ValueError: the labels are not those of the box, or the box reaches beyond the grid.
+        """
+        if labels.dtype != np.uint8 or labels.shape != box.shape:
+            raise ValueError(f"labels {labels.dtype} {labels.shape} for a box of uint8 {box.shape}")
+        self._check(box)
+        part = changed_box(self.current[box.slices], labels)
+        if part is None:
+            return None
+        where = Box.between(np.add(part.start_xyz, box.start_xyz), np.add(part.stop_xyz, box.start_xyz))
+        edit = LabelEdit(where, self.current[where.slices].copy(), labels[part.slices].copy())
+        if not self._owns_current:
+            self.current = self.current.copy()
+            self._owns_current = True
+        self.current[where.slices] = edit.after
+        for label in edit.changed:
+            around = union_box([self._boxes.get(label), where])
+            assert around is not None, "a difference has voxels"
+            self._set_box(label, tight_box(self.current[around.slices] == label, around))
+        return edit
+
+    def with_masks(self, masks: Mapping[int, SegmentMask]) -> tuple[Box, np.ndarray]:
+        """A box and the labels in it, uint8 ``[z, y, x]``, when labels get new content; the label map stays as it is.
 
         Voxels that a label loses become background, voxels that it gains are taken from whatever was there. Where masks
         overlap, the later one wins.
@@ -45,36 +96,21 @@ class ReviewedLabels:
         Raises:
             ValueError: a mask reaches beyond the grid.
         """
-        whole = Box((0, 0, 0), self._volume.geometry.size)
         for mask in masks.values():
-            if mask.mask.size and not holds(whole, mask.box):
-                raise ValueError(f"the mask's box {mask.box} reaches beyond the grid of {whole.size_xyz} voxels")
-        touched: set[int] = set()
+            self._check(mask.box)
+        boxes = [box for label, mask in masks.items() for box in (self._boxes.get(label), mask.box)]
+        around = union_box(boxes) or EMPTY_BOX
+        block = self.current[around.slices].copy()
         for label, mask in masks.items():
-            touched |= self._put_one(label, mask)
-        return touched
+            block[block == label] = 0
+            if mask.mask.size:
+                block[mask.box.relative_to(around).slices][mask.mask] = label
+        return around, block
 
-    def _put_one(self, label: int, mask: SegmentMask) -> set[int]:
-        around = union_box([self._boxes.get(label), mask.box])
-        if around is None:
-            return set()
-        block = self.current[around.slices]
-        old = block == label
-        new = np.zeros(block.shape, dtype=bool)
-        if mask.mask.size:
-            new[relative_to(mask.box, around).slices] = mask.mask
-        gained, lost = new & ~old, old & ~new
-        if not gained.any() and not lost.any():
-            return set()
-        if not self._owns_current:
-            self.current = self.current.copy()
-            self._owns_current = True
-            block = self.current[around.slices]
-        overwritten = np.flatnonzero(np.bincount(block[gained], minlength=256))
-        block[lost] = 0
-        block[gained] = label
-        self._set_box(label, tight_box(new, around))
-        return {label, *(int(value) for value in overwritten if segment_of_label(int(value)))}
+    def _check(self, box: Box) -> None:
+        whole = Box.whole(self._volume.geometry.size)
+        if all(box.size_xyz) and not whole.holds(box):
+            raise ValueError(f"the box {box} reaches beyond the grid of {whole.size_xyz} voxels")
 
     def _set_box(self, label: int, box: Box | None) -> None:
         if box is None:
@@ -88,10 +124,10 @@ class ReviewedLabels:
         if box is None:
             return None
         volume, region = self._volume, self._region
-        if region is not None and holds(region, box):
+        if region is not None and region.holds(box):
             geometry = volume.geometry.cropped(region.start_xyz, region.size_xyz)
             labels, hu = self.current[region.slices], volume.hu[region.slices]
-            return measure_one(labels, hu, geometry, label, height_m, box=relative_to(box, region))
+            return measure_one(labels, hu, geometry, label, height_m, box=box.relative_to(region))
         return measure_one(self.current, volume.hu, volume.geometry, label, height_m, box=box)
 
     def voxels(self, label: int) -> int:
@@ -113,10 +149,3 @@ class ReviewedLabels:
             return 0.0
         shared = (self.current[both.slices] == label) & (self.automatic[both.slices] == label)
         return 2 * int(np.count_nonzero(shared)) / total
-
-
-def _boxes(labels: np.ndarray) -> dict[int, Box]:
-    return {
-        label: Box.between((x.start, y.start, z.start), (x.stop, y.stop, z.stop))
-        for label, (z, y, x) in label_boxes(labels).items()
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -132,6 +132,12 @@ def needs_review(report: SegmentReport, priority: Priority) -> bool:
     """Whether somebody should look at it: flagged, perhaps missed, or edited, and not accepted yet."""
     open_ = priority.flagged or report.state is ReviewState.EDITED
     return open_ and report.state is not ReviewState.ACCEPTED
+
+
+def next_flagged(rows: Sequence[Row], after_key: str | None) -> str | None:
+    """The key of the row that needs a look after another one, down the rows and round again; None when there is none left."""
+    start = next((number + 1 for number, row in enumerate(rows) if row.key == after_key), 0)
+    return next((row.key for row in (*rows[start:], *rows[:start]) if row.needs_review), None)
 
 
 def worst_first(rows: Iterable[Row]) -> tuple[Row, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..case_result import CaseResult, HistoryEvent, ReviewState, SegmentReport
+from ..ct.boxes import Box
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 from ..measurement.volume import checked_height
@@ -21,11 +22,11 @@ from ..results.result_folder import result_json
 from ..results.result_reading import StoredCase
 from .corrections import corrected, with_asymmetries, with_height
 from .histogram import Histogram, histogram_of
-from .history import HistoryLog, change_between, utc_now
-from .label_maps import ReviewedLabels
+from .history import HistoryLog, utc_now
+from .label_maps import LabelEdit, ReviewedLabels
 from .masks import SegmentMask, or_none
 from .queue import Candidate, priorities
-from .rows import Row, make_row, make_rows, worst_first
+from .rows import Row, make_row, make_rows, next_flagged, worst_first
 from .stored import case_from_json, check_ct, lost_labels, outdated_labels, region_of
 from .worst_slices import WorstSlice, worst_slices
 
@@ -110,8 +111,7 @@ class ReviewSession:
     @property
     def result(self) -> CaseResult:
         """The case as it stands, corrections included. Its label map is the session's own: read it, do not write to it."""
-        reports = tuple(self._reports.values())
-        uncertainty = self._automatic.uncertainty
+        reports, uncertainty = tuple(self._reports.values()), self._automatic.uncertainty
         return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._findings, self._facts)
 
     @property
@@ -181,22 +181,30 @@ class ReviewSession:
 
     def next_flagged(self, after_key: str | None = None) -> str | None:
         """The key of the next segment that needs a look, down the queue and round again; None when there is none left."""
-        rows = worst_first(self.rows())
-        start = next((number + 1 for number, row in enumerate(rows) if row.key == after_key), 0)
-        return next((row.key for row in (*rows[start:], *rows[:start]) if row.needs_review), None)
+        return next_flagged(worst_first(self.rows()), after_key)
+
+    def edit_labels(self, box: Box, labels: np.ndarray) -> LabelEdit | None:
+        """Give the voxels of a box these labels, measure what changed, and return the difference; None without one.
+
+        `labels` is uint8 ``[z, y, x]`` with sides. Every segment that lost or gained a voxel counts as edited; one that is
+        again as the network drew it is automatic again. Giving `LabelEdit.before` to its box takes the edit back.
+
+        Raises:
+            ValueError: the labels are not uint8 of the box's shape, or the box reaches beyond the CT.
+        """
+        edit = self._labels.change(box, labels)
+        return edit and replace(edit, rows=self._measure_again(edit.changed, "edited", edit.changed))
 
     def edit(self, masks: Mapping[str, SegmentMask]) -> tuple[str, ...]:
-        """Give segments new content and measure what changed; returns the keys of the rows that changed, in table order.
+        """Give segments new content by their keys; returns the keys of the rows that changed, in table order.
 
-        A segment from which voxels were taken counts as edited too. One that is again as the network drew it is automatic
-        again.
+        Voxels that a segment loses become background; others lose those that it gains. Where masks overlap, the later one wins.
 
         Raises:
             KeyError: there is no such segment.
             ValueError: a mask reaches beyond the CT.
         """
-        drawn = {self._label(key): mask for key, mask in masks.items()}
-        return self._measure_again(self._labels.put(drawn), "edited", drawn)
+        return self._draw({self._label(key): mask for key, mask in masks.items()}, "edited")
 
     def revert(self, key: str) -> SegmentMask:
         """Bring back what the network drew, and return it (empty where it drew nothing).
@@ -211,7 +219,7 @@ class ReviewSession:
             name = self._reports[key].segment.name
             raise InputError(f"The automatic version of {name} was not stored; run the segmentation again.")
         mask = self._labels.automatic_mask(label)
-        self._measure_again(self._labels.put({label: mask}), "reverted", (label,))
+        self._draw({label: mask}, "reverted")
         return mask
 
     def accept(self, key: str) -> None:
@@ -246,15 +254,15 @@ class ReviewSession:
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Have `callback` called with the keys of changed rows after every change; returns what ends that."""
         self._callbacks.append(callback)
-
-        def unsubscribe() -> None:
-            self._callbacks = [other for other in self._callbacks if other is not callback]
-
-        return unsubscribe
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the arrays, JSON-ready."""
         return result_json(self.result, history=self.history, automatic=self._automatic.reports)
+
+    def _draw(self, masks: Mapping[int, SegmentMask], what: str) -> tuple[str, ...]:
+        edit = self._labels.change(*self._labels.with_masks(masks))
+        return () if edit is None else self._measure_again(edit.changed, what, masks)
 
     def _label(self, key: str) -> int:
         return self._reports[key].segment.label
@@ -268,11 +276,7 @@ class ReviewSession:
         for key in [key for key in self._reports if self._label(key) in labels]:
             report = self._new_report(key)
             self._slices.pop(key, None)
-            details = change_between(self._reports[key], report) | ({} if self._label(key) in drawn else {"by": by})
-            if report.state is ReviewState.AUTOMATIC or (what != "edited" and key in by):
-                self._history.add("reverted", key, details)
-            else:
-                self._history.add_edit(key, details)
+            self._history.add_change(self._reports[key], report, what if key in by else "edited", by)
             new[key] = report
         return self._set(with_asymmetries(new))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..case_result import CaseResult, SegmentReport
-from ..ct.cropping import Box
+from ..ct.boxes import Box
 from ..ct.region import Region, region_box
 from ..ct.volume import Geometry
 from ..errors import InputError

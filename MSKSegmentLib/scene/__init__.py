@@ -6,7 +6,7 @@ Everything here needs ``slicer`` (desktop Slicer or slicer-core), which is impor
 from .application import HeadlessApplication
 from .case_nodes import CaseNodes, add_case, find_cases, restore_session, store_session
 from .density import hide_density, show_density
-from .edits import edited_masks, ensure_segment, put_mask
+from .edits import ensure_segment, put_edit, put_mask, take_edit
 from .histogram import show_histogram
 from .label_map import segment_labels
 from .navigation import jump_to, look_at, ras_of_lps
@@ -30,13 +30,13 @@ __all__ = [
     "add_segmentation",
     "add_uncertainty",
     "bounds_ras",
-    "edited_masks",
     "ensure_closed_surface",
     "ensure_segment",
     "find_cases",
     "hide_density",
     "jump_to",
     "look_at",
+    "put_edit",
     "put_mask",
     "ras_of_lps",
     "render_3d_png",
@@ -49,6 +49,7 @@ __all__ = [
     "show_histogram",
     "show_only_3d",
     "store_session",
+    "take_edit",
     "uncertainty_range",
     "update_tags",
     "volume_of_node",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..anatomy import segment_of_key
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
 from ..errors import InputError
@@ -20,7 +21,7 @@ from ..review.masks import SegmentMask
 from ..review.session import ReviewSession
 from .edits import put_mask
 from .geometry import array_of_image
-from .label_map import labels_of_keys, segment_labels
+from .label_map import segment_labels
 from .roles import find_nodes, set_role
 from .segmentation import GRID_ATTRIBUTE, add_segmentation, grid_of_node
 from .uncertainty import add_uncertainty
@@ -157,9 +158,8 @@ def _automatic_labels(
     """The label map that the network made: outside the corrected segments it is as now."""
     if not corrected:
         return None
-    known = labels_of_keys()
     keep = np.arange(256, dtype=np.uint8)
-    keep[[known[key] for key in corrected]] = 0
+    keep[[segment_of_key(key).label for key in corrected]] = 0
     automatic = np.stack([keep[plane] for plane in labels])
     if nodes.automatic is not None:
         before = segment_labels(nodes.automatic, volume.geometry)

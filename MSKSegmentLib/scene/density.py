@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..anatomy import segments
+from ..ct.boxes import box_of_labels
 from ..ct.volume import Geometry
 from ..measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
 from ..resources import resource_file
 from ..results.segmentation_file import ras_matrix
 from .density_volume import LOWEST_HU, OUTSIDE_HU, masked_copy
 from .geometry import full_extent, set_scalars, vtk_matrix
-from .label_map import box_of_labels
 from .roles import find_node, set_role
 from .volume_node import volume_of_node
 

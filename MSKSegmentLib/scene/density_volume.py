@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ct.cropping import Box
+from ..ct.boxes import Box
 from ..ct.volume import Geometry
 
 # Values inside a muscle are held to this range, so that calcium and gas inside it are drawn as its ends.

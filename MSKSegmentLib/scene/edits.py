@@ -1,4 +1,4 @@
-"""Between the segmentation that a user paints on and the masks that a review session measures."""
+"""Between the segmentation node that a user paints on and the session that measures: edits go both ways."""
 
 from __future__ import annotations
 
@@ -6,47 +6,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..anatomy import Segment, segments
+from ..anatomy import segment_of_key
 from ..anatomy.terminology import terminology_entry
-from ..ct.volume import Geometry
+from ..ct.boxes import Box
 from ..errors import InputError
 from ..results.segmentation_file import REPRESENTATION
+from ..review import LabelEdit, ReviewSession
 from ..review.masks import SegmentMask
 from .geometry import oriented_image
-from .label_map import box_of_labels, labels_of_keys, segment_labels
+from .label_map import segment_labels
 from .segmentation import grid_of_node, new_segment
 
 if TYPE_CHECKING:
     import slicer
 
 
-def edited_masks(
-    node: slicer.vtkMRMLSegmentationNode, labels: np.ndarray, geometry: Geometry
-) -> dict[str, SegmentMask]:
-    """The segments of the node whose voxels differ from a label map with sides, with all the voxels they have now.
+def take_edit(node: slicer.vtkMRMLSegmentationNode, session: ReviewSession, box: Box | None = None) -> LabelEdit | None:
+    """Have a session measure what was changed in the node; returns the difference, None when nothing was changed.
 
-    A segment that was painted over by another one, erased or deleted counts as well. Segments of other origin than
-    this project's count as background. Overlaps are resolved as `segment_labels` does.
-
-    Args:
-        node: the segmentation as the user left it.
-        labels: uint8 ``[z, y, x]``, as the session knows it.
-        geometry: the grid of `labels` and of the masks.
+    A segment that was painted over by another one, erased or deleted counts as well. Segments of other origin than this
+    project's count as background. Overlaps are resolved as `segment_labels` does. `box` is the part of the CT to look at.
 
     Raises:
         InputError: the node holds surfaces only.
     """
-    current = segment_labels(node, geometry)
-    changed: set[int] = set()
-    for before, after in zip(labels, current, strict=True):
-        different = before != after
-        if different.any():
-            changed.update(np.unique(before[different]).tolist(), np.unique(after[different]).tolist())
-    return {
-        key: SegmentMask.of_labels(current, label, box_of_labels(current, [label]))
-        for key, label in labels_of_keys().items()
-        if label in changed
-    }
+    part = box or Box.whole(session.geometry.size)
+    return session.edit_labels(part, segment_labels(node, session.geometry.cropped(part.start_xyz, part.size_xyz)))
+
+
+def put_edit(node: slicer.vtkMRMLSegmentationNode, session: ReviewSession, edit: LabelEdit) -> None:
+    """Give the segments that an edit changed the voxels that the session holds now, see `put_mask`."""
+    for key in edit.keys:
+        put_mask(node, key, session.mask(key) or SegmentMask.empty())
 
 
 def put_mask(node: slicer.vtkMRMLSegmentationNode, key: str, mask: SegmentMask) -> None:
@@ -89,7 +80,7 @@ def ensure_segment(node: slicer.vtkMRMLSegmentationNode, key: str) -> None:
     segmentation = node.GetSegmentation()
     if segmentation.GetSegment(key) is not None:
         return
-    segment = _table_segment(key)
+    segment = segment_of_key(key)
     created = new_segment(segment)
     created.SetTerminology(terminology_entry(segment))
     layer = _layer_without(node, segment.label)
@@ -106,10 +97,3 @@ def _layer_without(node: slicer.vtkMRMLSegmentationNode, label: int) -> slicer.v
         if label not in [segmentation.GetSegment(key).GetLabelValue() for key in keys]:
             return segmentation.GetLayerDataObject(number, REPRESENTATION)
     return None
-
-
-def _table_segment(key: str) -> Segment:
-    found = next((segment for segment in segments() if segment.key == key), None)
-    if found is None:
-        raise KeyError(key)
-    return found

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..anatomy import segments
-from ..ct.cropping import Box
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..results.segmentation_file import REPRESENTATION, ras_matrix
@@ -31,7 +29,7 @@ def segment_labels(node: slicer.vtkMRMLSegmentationNode, reference_geometry: Geo
     Raises:
         InputError: the node holds segments of this project but no labelmap, only surfaces.
     """
-    labels = labels_of_keys()
+    labels = {segment.key: segment.label for segment in segments()}
     segmentation = node.GetSegmentation()
     known = [key for key in segmentation.GetSegmentIDs() if key in labels]
     if known and not segmentation.ContainsRepresentation(REPRESENTATION):
@@ -53,28 +51,6 @@ def segment_labels(node: slicer.vtkMRMLSegmentationNode, reference_geometry: Geo
     for plane in merged:
         plane[...] = label_of_rank[plane]
     return merged
-
-
-def labels_of_keys() -> dict[str, int]:
-    """Label value with sides of each `Segment.key`."""
-    return {segment.key: segment.label for segment in segments()}
-
-
-def box_of_labels(labels: np.ndarray, wanted: Collection[int]) -> Box | None:
-    """The smallest box around the voxels of these labels in an array ``[z, y, x]``; None when there are none."""
-    first, last = None, 0
-    in_plane = np.zeros(labels.shape[1:], dtype=bool)
-    for k, plane in enumerate(labels):
-        found = np.zeros_like(in_plane)
-        for label in wanted:
-            found |= plane == label
-        if found.any():
-            first, last = k if first is None else first, k
-            in_plane |= found
-    if first is None:
-        return None
-    y, x = (np.flatnonzero(in_plane.any(axis=axis)) for axis in (1, 0))
-    return Box.between((x[0], y[0], first), (x[-1] + 1, y[-1] + 1, last + 1))
 
 
 def _layers(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ct.bounds import Bounds
 from .geometry import array_of_matrix
 from .roles import nodes_of_class
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     import slicer
 
 Point = tuple[float, float, float]
-Bounds = tuple[float, float, float, float, float, float]
 
 # Share of a slice view's width and height around its middle within which a point counts as seen.
 _SEEN_SHARE = 0.9

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..anatomy import Segment
 from ..case_result import CaseResult, SegmentReport
+from ..ct.boxes import Box, union_box
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..output.files import whole_file
@@ -17,7 +18,7 @@ from ..results.segmentation_file import (
     SCORE_TAGS,
     SMOOTHING_FACTOR,
     absent_note,
-    label_boxes,
+    segment_boxes,
     segment_tags,
     serialized_geometry,
 )
@@ -111,13 +112,14 @@ def _fill(node: slicer.vtkMRMLSegmentationNode, result: CaseResult) -> None:
     segmentation.SetConversionParameter("Reference image geometry", serialized_geometry(result.geometry))
     segmentation.SetConversionParameter("Smoothing factor", str(SMOOTHING_FACTOR))
     node.SetAttribute(GRID_ATTRIBUTE, serialized_geometry(result.geometry))
-    boxes = label_boxes(result.labels)
+    boxes = segment_boxes(result.labels)
     node.SetAttribute(ABSENT_ATTRIBUTE, absent_note(result, set(boxes)))
-    if not boxes:
+    around = union_box(boxes.values())
+    if around is None:
         return
     # Pointing every segment at one image makes the shared layer at once, with the label values kept; importing a
     # labelmap node would search the whole volume once per label.
-    image = _cropped_image(result, list(boxes.values()))
+    image = _cropped_image(result, around)
     for report in result.reports:
         if report.segment.label in boxes:
             segment = new_segment(report.segment)
@@ -126,12 +128,10 @@ def _fill(node: slicer.vtkMRMLSegmentationNode, result: CaseResult) -> None:
             segmentation.AddSegment(segment, report.segment.key)
 
 
-def _cropped_image(result: CaseResult, boxes: list[tuple[slice, slice, slice]]) -> slicer.vtkOrientedImageData:
-    starts = [min(box[axis].start for box in boxes) for axis in range(3)]
-    stops = [max(box[axis].stop for box in boxes) for axis in range(3)]
-    z, y, x = (slice(start, stop) for start, stop in zip(starts, stops, strict=True))
-    extent: Extent = (x.start, x.stop - 1, y.start, y.stop - 1, z.start, z.stop - 1)
-    return oriented_image(result.labels[z, y, x], result.geometry, extent)
+def _cropped_image(result: CaseResult, box: Box) -> slicer.vtkOrientedImageData:
+    (x0, y0, z0), (x1, y1, z1) = box.start_xyz, box.stop_xyz
+    extent: Extent = (x0, x1 - 1, y0, y1 - 1, z0, z1 - 1)
+    return oriented_image(result.labels[box.slices], result.geometry, extent)
 
 
 def new_segment(segment: Segment) -> slicer.vtkSegment:

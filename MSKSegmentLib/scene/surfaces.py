@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ct.bounds import Bounds, bounds_of_points, corners_of
+from ..ct.boxes import box_of_labels
 from ..results.segmentation_file import REPRESENTATION
 from .geometry import array_of_image, set_scalars
-from .label_map import box_of_labels
-from .navigation import Bounds, to_world
+from .navigation import to_world
 
 if TYPE_CHECKING:
     import slicer
@@ -72,12 +72,10 @@ def bounds_ras(node: slicer.vtkMRMLSegmentationNode, keys: Iterable[str]) -> Bou
             segment = source.GetSegmentation().GetSegment(key) if source is not None else None
             surface = segment.GetRepresentation(CLOSED_SURFACE) if segment is not None else None
             if surface is not None and surface.GetNumberOfPoints():
-                corners += [[*corner, 1.0] for corner in product(*np.reshape(surface.GetBounds(), (3, 2)).tolist())]
+                corners += [[*corner, 1.0] for corner in corners_of(surface.GetBounds())]
     if not corners:
         return None
-    places = (np.array(corners) @ to_world(node).T)[:, :3]
-    (r0, a0, s0), (r1, a1, s1) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
-    return r0, r1, a0, a1, s0, s1
+    return bounds_of_points((np.array(corners) @ to_world(node).T)[:, :3])
 
 
 def _set_visible_3d(node: slicer.vtkMRMLSegmentationNode, keys: set[str]) -> None:

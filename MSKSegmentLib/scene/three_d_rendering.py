@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ct.bounds import Bounds
 from ..errors import InputError
 from ..output.files import whole_file
-from .navigation import Bounds
 from .offscreen import nodes_removed_afterwards, png_of
 from .slice_legend import Color, add_swatch, add_text
 

@@ -11,7 +11,7 @@ from segmentation_phantom import phantom
 
 from MSKSegmentLib.anatomy import STRUCTURES, segments
 from MSKSegmentLib.case_result import CaseResult, Light, ReviewState, Scores, SegmentReport
-from MSKSegmentLib.ct.cropping import Box
+from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.findings import warning
 from MSKSegmentLib.measurement import measure

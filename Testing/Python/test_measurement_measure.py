@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MSKSegmentLib.case_result import Measurements
-from MSKSegmentLib.ct.cropping import Box
+from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.ct.orientation import AxisOrder
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.measurement import asymmetry_percent, measure, measure_one

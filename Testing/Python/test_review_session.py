@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from review_cases import LABEL, Clock, assert_consistent, grown, make_case, mask_of, protected_case
 
 from MSKSegmentLib.case_result import Light, ReviewState
-from MSKSegmentLib.ct.cropping import Box
+from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.pipeline import measure_case
 from MSKSegmentLib.review import ReviewSession, SegmentMask
@@ -103,6 +103,51 @@ def test_what_changes_nothing_leaves_no_trace(session, case):
     session.subscribe(told.append)
     assert session.edit({"GMAX_right": session.mask("GMAX_right"), "PI_left": SegmentMask.empty()}) == ()
     assert session.history == () and told == [] and session.result.labels is case[0].labels
+
+
+def test_labels_of_a_box_are_measured_as_masks_of_all_that_changed_are(case):
+    """A stroke in the browser, an edit in Slicer and masks from a script end in the same numbers and the same history."""
+    labels = case[0].labels
+    new = labels.copy()
+    new[grown(labels, "GMED_left", 4)] = LABEL["GMED_left"]
+    changed = [key for key, label in LABEL.items() if ((labels == label) != (new == label)).any()]
+    one, two = ReviewSession(*case, clock=Clock()), ReviewSession(*case, clock=Clock())
+    rows = one.edit({key: mask_of(new == LABEL[key]) for key in changed})
+    edit = two.edit_labels(Box.whole(case[0].geometry.size), new)
+    assert edit.rows == rows and set(edit.keys) == set(changed) and len(changed) > 1
+    np.testing.assert_array_equal(two.result.labels, new)
+    assert (one.result.reports, one.history) == (two.result.reports, two.history)
+    assert_consistent(two)
+    # The difference is as small as can be, and takes the edit back.
+    different = np.argwhere(labels != new)
+    assert edit.box.start_xyz == tuple(different.min(axis=0)[::-1]) and edit.box.stop_xyz == tuple(different.max(axis=0)[::-1] + 1)
+    np.testing.assert_array_equal(edit.before, labels[edit.box.slices])
+    two.edit_labels(edit.box, edit.before)
+    np.testing.assert_array_equal(two.result.labels, labels)
+    assert two.result.reports == case[0].reports
+
+
+def test_the_labels_that_are_there_already_are_no_edit(session, case):
+    told = []
+    session.subscribe(told.append)
+    part = Box((3, 4, 5), (20, 10, 9))
+    assert session.edit_labels(part, case[0].labels[part.slices].copy()) is None
+    assert session.history == () and told == [] and session.result.labels is case[0].labels
+
+
+@pytest.mark.parametrize(
+    ("box", "shape", "dtype"),
+    [
+        (Box((-1, 0, 0), (3, 3, 3)), (3, 3, 3), np.uint8),
+        (Box((0, 0, 0), (3, 3, 10_000)), (10_000, 3, 3), np.uint8),
+        (Box((0, 0, 0), (3, 2, 1)), (3, 2, 1), np.uint8),
+        (Box((0, 0, 0), (2, 2, 2)), (2, 2, 2), np.int16),
+    ],
+)
+def test_labels_that_are_not_those_of_a_box_of_the_scan_are_refused(session, case, box, shape, dtype):
+    with pytest.raises(ValueError, match="box"):
+        session.edit_labels(box, np.full(shape, 4, dtype))
+    assert session.result.labels is case[0].labels and session.history == ()
 
 
 def test_a_segment_that_the_network_missed_can_be_drawn(session, case):

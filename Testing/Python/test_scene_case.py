@@ -20,7 +20,6 @@ from MSKSegmentLib.scene import (  # noqa: E402
     HeadlessApplication,
     add_case,
     add_ct,
-    edited_masks,
     find_cases,
     put_mask,
     restore_session,
@@ -29,6 +28,7 @@ from MSKSegmentLib.scene import (  # noqa: E402
     show_density,
     show_only_3d,
     store_session,
+    take_edit,
     volume_of_node,
 )
 from MSKSegmentLib.scene.geometry import array_of_image  # noqa: E402
@@ -61,13 +61,13 @@ def correct(case, session):
         full[where] = True
         put_mask(segmentation, key, SegmentMask.of_labels(full.astype(np.uint8), 1, whole_box(session)))
     put_mask(segmentation, "VM_left", SegmentMask.empty())
-    session.edit(edited_masks(segmentation, session.result.labels, session.geometry))
+    take_edit(segmentation, session)
     session.accept("SACRUM")
     store_session(case, session)
 
 
 def whole_box(session):
-    from MSKSegmentLib.ct.cropping import Box
+    from MSKSegmentLib.ct.boxes import Box
 
     return Box((0, 0, 0), session.geometry.size)
 

@@ -7,7 +7,7 @@ from scene_cases import GEOMETRIES, make_ct, make_labels
 slicer = pytest.importorskip("slicer")
 
 from MSKSegmentLib.anatomy import segments  # noqa: E402
-from MSKSegmentLib.ct.cropping import Box  # noqa: E402
+from MSKSegmentLib.ct.boxes import Box  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume, Geometry  # noqa: E402
 from MSKSegmentLib.measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU  # noqa: E402
 from MSKSegmentLib.scene import add_ct, hide_density, show_density  # noqa: E402

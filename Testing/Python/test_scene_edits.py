@@ -7,20 +7,20 @@ from scene_cases import GEOMETRIES, make_ct, make_labels, make_result
 slicer = pytest.importorskip("slicer")
 
 from MSKSegmentLib.anatomy import segments  # noqa: E402
-from MSKSegmentLib.ct.cropping import Box  # noqa: E402
+from MSKSegmentLib.ct.boxes import Box, box_of_labels  # noqa: E402
 from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
-from MSKSegmentLib.review.masks import SegmentMask  # noqa: E402
+from MSKSegmentLib.review import ReviewSession, SegmentMask  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
     add_ct,
     add_segmentation,
-    edited_masks,
     ensure_segment,
+    put_edit,
     put_mask,
     segment_labels,
+    take_edit,
 )
 from MSKSegmentLib.scene.geometry import oriented_image  # noqa: E402
-from MSKSegmentLib.scene.label_map import box_of_labels  # noqa: E402
 
 pytest_plugins = ("scene_fixtures",)
 
@@ -47,6 +47,18 @@ def whole(mask: SegmentMask, shape) -> np.ndarray:
     return full
 
 
+def session_of(geometry=AXIAL) -> ReviewSession:
+    return ReviewSession(make_result(geometry), make_ct(geometry))
+
+
+def changes(node, labels, geometry) -> dict[str, SegmentMask]:
+    """What a session of these labels takes over from the node: the segments that changed, with all their voxels."""
+    session = session_of(geometry)
+    np.testing.assert_array_equal(session.result.labels, labels)
+    edit = take_edit(node, session)
+    return {key: session.mask(key) or SegmentMask.empty() for key in edit.keys} if edit else {}
+
+
 def mask_of(full: np.ndarray) -> SegmentMask:
     box = box_of_labels(full.astype(np.uint8), [1])
     return SegmentMask.of_labels(full.astype(np.uint8), 1, box)
@@ -54,7 +66,7 @@ def mask_of(full: np.ndarray) -> SegmentMask:
 
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_nothing_is_edited_at_first(scene, name):
-    assert edited_masks(node_of(scene, GEOMETRIES[name]), make_labels(), GEOMETRIES[name]) == {}
+    assert changes(node_of(scene, GEOMETRIES[name]), make_labels(), GEOMETRIES[name]) == {}
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
@@ -65,7 +77,7 @@ def test_a_stroke_gives_the_segment_and_the_one_it_painted_over(scene, name):
     paint(node, "GMAX_right", where, geometry)
     expected = make_labels()
     expected[where] = LABELS["GMAX_right"]
-    found = edited_masks(node, make_labels(), geometry)
+    found = changes(node, make_labels(), geometry)
     assert set(found) == {"GMAX_right", "GMAX_left"}
     for key, mask in found.items():
         np.testing.assert_array_equal(whole(mask, geometry.shape), expected == LABELS[key])
@@ -76,7 +88,7 @@ def test_strokes_outside_the_cropped_layer_and_outside_the_ct(scene):
     node = node_of(scene)
     wide = Geometry((60, 30, 20), AXIAL.spacing, tuple(AXIAL.to_physical((-10, 0, -3)).tolist()), AXIAL.direction)
     paint(node, "SACRUM", np.s_[0:20, 0:2, 0:60], wide)
-    found = edited_masks(node, make_labels(), AXIAL)
+    found = changes(node, make_labels(), AXIAL)
     expected = make_labels()
     expected[:, 0:2, :] = 3
     np.testing.assert_array_equal(whole(found["SACRUM"], AXIAL.shape), expected == 3)
@@ -87,9 +99,9 @@ def test_separate_layers_are_merged_as_slicer_exports_them(scene):
     node = node_of(scene)
     paint(node, "SACRUM", np.s_[4:7, 14:20, 5:10], alone=True)  # overlaps with the right muscle, which comes later
     assert node.GetSegmentation().GetNumberOfLayers() == 2
-    assert edited_masks(node, make_labels(), AXIAL) == {}
+    assert changes(node, make_labels(), AXIAL) == {}
     paint(node, "GMAX_left", np.s_[4:7, 14:20, 5:10], alone=True)  # comes after it
-    found = edited_masks(node, make_labels(), AXIAL)
+    found = changes(node, make_labels(), AXIAL)
     expected = make_labels()
     expected[4:7, 14:20, 5:10] = LABELS["GMAX_left"]
     np.testing.assert_array_equal(segment_labels(node, AXIAL), expected)
@@ -100,7 +112,7 @@ def test_erased_and_deleted_segments_come_as_empty_masks(scene):
     node = node_of(scene)
     put_mask(node, "VM_left", SegmentMask.empty())
     node.GetSegmentation().RemoveSegment("SACRUM")
-    found = edited_masks(node, make_labels(), AXIAL)
+    found = changes(node, make_labels(), AXIAL)
     assert set(found) == {"VM_left", "SACRUM"}
     assert not any(mask.mask.any() for mask in found.values())
 
@@ -109,7 +121,7 @@ def test_segments_of_other_origin_are_background(scene):
     node = node_of(scene)
     node.GetSegmentation().AddEmptySegment("tumour", "tumour")
     paint(node, "tumour", np.s_[4:6, 14:16, 5:8])
-    found = edited_masks(node, make_labels(), AXIAL)
+    found = changes(node, make_labels(), AXIAL)
     assert set(found) == {"GMAX_right"}
     assert found["GMAX_right"].mask.sum() == (make_labels() == 4).sum() - 2 * 2 * 3
 
@@ -141,12 +153,24 @@ def test_put_mask_takes_from_segments_in_other_layers(scene):
 
 
 def test_what_was_edited_can_be_put_back(scene):
-    node, before = node_of(scene), make_labels()
+    node, before, session = node_of(scene), make_labels(), session_of()
     paint(node, "GMAX_right", np.s_[4:7, 14:20, 14:26])
-    for key in edited_masks(node, before, AXIAL):
-        put_mask(node, key, mask_of(before == LABELS[key]))
+    edit = take_edit(node, session)
+    np.testing.assert_array_equal(session.result.labels, segment_labels(node, AXIAL))
+    assert take_edit(node, session) is None
+    put_edit(node, session, session.edit_labels(edit.box, edit.before))
     np.testing.assert_array_equal(segment_labels(node, AXIAL), before)
-    assert edited_masks(node, before, AXIAL) == {}
+    assert changes(node, before, AXIAL) == {}
+
+
+def test_only_the_box_is_looked_at(scene):
+    node, session = node_of(scene), session_of()
+    paint(node, "GMAX_right", np.s_[4:7, 14:20, 14:26])
+    painted = segment_labels(node, AXIAL)
+    edit = take_edit(node, session, Box((0, 0, 4), (AXIAL.size[0], AXIAL.size[1], 2)))
+    assert edit.box.start_xyz[2] == 4 and edit.box.size_xyz[2] == 2
+    np.testing.assert_array_equal(session.result.labels[:6], painted[:6])
+    np.testing.assert_array_equal(session.result.labels[6:], make_labels()[6:])
 
 
 def test_a_structure_that_was_not_found_can_be_painted(scene):
@@ -158,9 +182,9 @@ def test_a_structure_that_was_not_found_can_be_painted(scene):
     assert segment.GetName() == expected.name
     assert tuple(round(channel * 255) for channel in segment.GetColor()) == expected.color
     assert "SCT^7771000^Left" in segment.GetTerminology()
-    assert edited_masks(node, make_labels(), AXIAL) == {}
+    assert changes(node, make_labels(), AXIAL) == {}
     paint(node, "PE_left", np.s_[12:14, 0:3, 0:3])
-    found = edited_masks(node, make_labels(), AXIAL)
+    found = changes(node, make_labels(), AXIAL)
     assert set(found) == {"PE_left"}
     assert found["PE_left"].box == Box((0, 0, 12), (3, 3, 2))
     assert node.GetSegmentation().GetNumberOfLayers() == 1

@@ -6,7 +6,7 @@ from scene_cases import BOXES, GEOMETRIES, make_ct, make_labels, make_result
 
 slicer = pytest.importorskip("slicer")
 
-from MSKSegmentLib.ct.cropping import Box  # noqa: E402
+from MSKSegmentLib.ct.boxes import Box  # noqa: E402
 from MSKSegmentLib.review.masks import SegmentMask  # noqa: E402
 from MSKSegmentLib.scene import (  # noqa: E402
     add_ct,

@@ -150,10 +150,10 @@ def test_an_empty_label_map_gives_no_segments(tmp_path):
 def test_boxes_hold_exactly_the_labels():
     labels = make_labels()
     labels[0, 0, 0] = 99
-    boxes = sf.label_boxes(labels)
+    boxes = sf.segment_boxes(labels)
     assert sorted(boxes) == sorted(segment.label for segment in PRESENT)
     for label, box in boxes.items():
-        assert np.count_nonzero(labels[box] == label) == np.count_nonzero(labels == label)
+        assert np.count_nonzero(labels[box.slices] == label) == np.count_nonzero(labels == label)
 
 
 def test_uncertainty_keeps_every_bit(tmp_path):

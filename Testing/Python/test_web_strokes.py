@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scene_cases import GEOMETRIES
 
-from MSKSegmentLib.ct.cropping import Box
-from MSKSegmentLib.web.views.strokes import box_of_bounds, widened
+from MSKSegmentLib.ct.bounds import lps_and_ras, touched_box
+from MSKSegmentLib.ct.boxes import Box
 
 MIDDLE = (20, 15, 7)
 
@@ -19,7 +19,7 @@ def bounds_around(point_lps, radius_mm):
 def test_the_box_holds_every_voxel_within_the_brush(name):
     geometry = GEOMETRIES[name]
     centre = geometry.to_physical(MIDDLE)
-    box = box_of_bounds(bounds_around(centre, 4.0), geometry)
+    box = touched_box(lps_and_ras(bounds_around(centre, 4.0)), geometry)
     grid = np.stack(np.meshgrid(*(np.arange(size) for size in geometry.size), indexing="ij"), axis=-1)
     near = np.argwhere(np.linalg.norm(geometry.to_physical(grid) - centre, axis=-1) <= 4.0)
     start, end = np.array(box.start_xyz), np.array(box.start_xyz) + box.size_xyz
@@ -32,16 +32,16 @@ def test_the_box_holds_every_voxel_within_the_brush(name):
 def test_a_stroke_beside_the_scan_touches_nothing():
     geometry = GEOMETRIES["axial"]
     far = geometry.to_physical((0, 0, 0)) - 500
-    assert box_of_bounds(bounds_around(far, 5.0), geometry) is None
+    assert touched_box(lps_and_ras(bounds_around(far, 5.0)), geometry) is None
 
 
 def test_a_stroke_over_the_edge_is_cut_at_it():
     geometry = GEOMETRIES["oblique"]
-    box = box_of_bounds(bounds_around(geometry.to_physical((0, 0, 0)), 3.0), geometry)
+    box = touched_box(lps_and_ras(bounds_around(geometry.to_physical((0, 0, 0)), 3.0)), geometry)
     assert box.start_xyz == (0, 0, 0)
 
 
 def test_a_margin_is_in_millimetres_and_stays_in_the_scan():
     geometry = GEOMETRIES["axial"]
-    assert widened(Box((10, 10, 2), (5, 5, 3)), 3.2, geometry) == Box((6, 6, 0), (13, 13, 7))
-    assert widened(Box((0, 0, 0), (1, 1, 1)), 1000.0, geometry) == Box((0, 0, 0), geometry.size)
+    assert Box((10, 10, 2), (5, 5, 3)).grown_by_mm(3.2, geometry) == Box((6, 6, 0), (13, 13, 7))
+    assert Box((0, 0, 0), (1, 1, 1)).grown_by_mm(1000.0, geometry) == Box((0, 0, 0), geometry.size)

@@ -12,7 +12,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from MSKSegmentLib.ct.cropping import Box
+from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.errors import MSKSegmentError
 from MSKSegmentLib.review import SegmentMask
 from MSKSegmentLib.web.case import opening

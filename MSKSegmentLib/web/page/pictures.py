@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...anatomy import segments
+from ...anatomy import segment_of_key
 from ...ct.orientation import axis_order
 from ...review import Histogram, ReviewSession, WorstSlice
 from ..views.four_views import WINDOWS
 
-_COLORS = {segment.key: segment.color for segment in segments()}
-_LABELS = {segment.key: segment.label for segment in segments()}
 _THUMBNAIL_PX = 168
 _LEAST_WIDTH_MM = 90.0
 _MARGIN_MM = 18.0
@@ -37,12 +35,12 @@ def thumbnail(session: ReviewSession, key: str, worst: WorstSlice) -> str:
     hu, labels = (order.apply(array) for array in (session.volume.hu, session.result.labels))
     grid = order.geometry(session.geometry)
     k = worst.index if order.signs[2] > 0 else hu.shape[0] - 1 - worst.index
-    inside = labels[k] == _LABELS[key]
+    inside = labels[k] == segment_of_key(key).label
     window = _window(inside, grid.spacing[0], grid.spacing[1])
     y, x = _samples(window)
     picture = _grey(_sampled(hu[k], y, x))
     mask = _sampled(inside.astype(np.float32), y, x) > 0.5
-    picture[_outline(mask)] = _bright(_COLORS[key])
+    picture[_outline(mask)] = _bright(segment_of_key(key).color)
     return _png_address(picture)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from ...anatomy import segments
+from ...ct.bounds import Bounds, bounds_of_box, lps_and_ras
+from ...ct.boxes import Box, union_box
 from ...review import ReviewSession
-from ...review.masks import union_box
 from ...scene import (
     add_ct,
     add_segmentation,
@@ -17,7 +18,6 @@ from ...scene import (
     show_density,
     show_only_3d,
 )
-from ...scene.navigation import Bounds
 from ...scene.surfaces import surface_node
 from .four_views import Views, set_window
 
@@ -107,7 +107,7 @@ class CaseScene:
         self._look_at([key])
 
     def _look_at(self, keys: list[str]) -> None:
-        look_at(self._views.scene, cast(Bounds, _bounds_ras(self._session, keys)))
+        look_at(self._views.scene, _bounds_ras(self._session, keys))
         # The sphere around a box leaves much room beside what is longer than wide.
         self._views.three_d.zoom(_CLOSER)
 
@@ -131,12 +131,7 @@ class CaseScene:
         return [bone for bone in _BONES if bone != key and self._session.row(bone).found]
 
 
-def _bounds_ras(session: ReviewSession, keys: list[str]) -> tuple[float, ...]:
+def _bounds_ras(session: ReviewSession, keys: list[str]) -> Bounds:
     """A box in mm (RAS) around these segments, with a margin; around the scan when there is none of them."""
-    geometry = session.geometry
     box = union_box(mask.box for key in keys if (mask := session.mask(key)))
-    start, size = (box.start_xyz, box.size_xyz) if box else ((0, 0, 0), geometry.size)
-    ends = [(first, first + count - 1) for first, count in zip(start, size, strict=True)]
-    corners = geometry.to_physical([(i, j, k) for i in ends[0] for j in ends[1] for k in ends[2]]) * (-1, -1, 1)
-    low, high = corners.min(axis=0) - _MARGIN_MM, corners.max(axis=0) + _MARGIN_MM
-    return tuple(float(bound) for pair in zip(low, high, strict=True) for bound in pair)
+    return lps_and_ras(bounds_of_box(box or Box.whole(session.geometry.size), session.geometry, _MARGIN_MM))

@@ -11,25 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ...anatomy import segments
-from ...ct.cropping import Box
-from ...review import ReviewSession, SegmentMask
-from ...review.masks import EMPTY_BOX, relative_to, union_box
-from ...scene.edits import ensure_segment, put_mask
-from ...scene.label_map import segment_labels
+from ...anatomy import segment_of_key
+from ...ct.bounds import lps_and_ras, touched_box
+from ...ct.boxes import Box, union_box
+from ...review import LabelEdit, ReviewSession, SegmentMask
+from ...scene import ensure_segment, put_edit, put_mask, take_edit
 from . import volume_tools
 from .four_views import Views
-from .strokes import box_of_bounds, register_drawing_tools, widened
+from .strokes import register_drawing_tools
 
-_LABELS = {segment.key: segment.label for segment in segments()}
-_KEYS = {label: key for key, label in _LABELS.items()}
 # A stroke keeps a few thousand voxels, a smoothed muscle a few million.
 _UNDO_STEPS = 50
 # Room around a segment for tools that make it larger.
 _MARGIN_MM = 12.0
 _CUT_MARGIN_MM = 60.0
-
-Step = tuple[Box, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -131,7 +126,7 @@ class Editing:
         labels = None if box is None else self._labels(box).copy()
         self._session.revert(key)
         if box is not None and labels is not None:
-            self._push(box, labels, self._labels(box).copy())
+            self._push(LabelEdit(box, labels, self._labels(box).copy()))
             put_mask(self._node, key, mask)
             self._render()
 
@@ -151,15 +146,10 @@ class Editing:
 
     def _stroke(self, bounds: tuple[float, ...]) -> None:
         """The scene has been painted on: tell the session."""
-        geometry = self._session.geometry
-        box = box_of_bounds(bounds, geometry)
-        if box is None:
-            return
-        before = self._labels(box).copy()
-        after = segment_labels(self._node, geometry.cropped(box.start_xyz, box.size_xyz))
-        if not np.array_equal(before, after):
-            self._push(box, before, after)
-            self._tell_session(box, before, after)
+        box = touched_box(lps_and_ras(bounds), self._session.geometry)
+        edit = take_edit(self._node, self._session, box) if box else None
+        if edit is not None:
+            self._push(edit)
 
     def _cut(self, points: Any, view: Any) -> None:
         settings = self.settings
@@ -172,20 +162,20 @@ class Editing:
         mask = self._session.mask(self.key)
         if mask is None:
             return False
-        box = widened(mask.box, margin_mm, self._session.geometry)
-        before, label = self._labels(box).copy(), _LABELS[self.key]
+        box = mask.box.grown_by_mm(margin_mm, self._session.geometry)
+        before, label = self._labels(box), segment_of_key(self.key).label
         self._cropped_editor = self._cropped_editor or volume_tools.CroppedEditor()
         wanted = self._cropped_editor.run(before == label, self._session.volume, box, work)
         after = before.copy()
         after[before == label] = 0
         after[wanted if take else wanted & np.isin(before, (0, label))] = label
-        if np.array_equal(before, after):
-            return False
-        self._push(box, before, after)
-        self._put(box, before, after)
-        return True
+        edit = self._put(box, after)
+        if edit is not None:
+            self._push(edit)
+        return edit is not None
 
-    def _push(self, box: Box, before: np.ndarray, after: np.ndarray) -> None:
+    def _push(self, edit: LabelEdit) -> None:
+        """Keep a step that can be taken back."""
         from undo_stack import UndoCommand
 
         put = self._put
@@ -195,37 +185,21 @@ class Editing:
 
             def undo(self) -> None:
                 """Bring the labels back."""
-                put(box, after, before)
+                put(edit.box, edit.before)
 
             def redo(self) -> None:
                 """Change them again."""
-                put(box, before, after)
+                put(edit.box, edit.after)
 
         self._stack.push(Correction())
 
-    def _put(self, box: Box, before: np.ndarray, after: np.ndarray) -> None:
+    def _put(self, box: Box, labels: np.ndarray) -> LabelEdit | None:
         """Change the labels of a box in session and scene."""
-        masks = self._tell_session(box, before, after)
-        for key, mask in masks.items():
-            put_mask(self._node, key, mask)
-        self._render()
-
-    def _tell_session(self, box: Box, before: np.ndarray, after: np.ndarray) -> dict[str, SegmentMask]:
-        different = before != after
-        changed = {*np.unique(before[different]).tolist(), *np.unique(after[different]).tolist()} & _KEYS.keys()
-        masks = {_KEYS[label]: self._whole(_KEYS[label], box, after == label) for label in sorted(changed)}
-        self._session.edit(masks)
-        return masks
-
-    def _whole(self, key: str, box: Box, content: np.ndarray) -> SegmentMask:
-        """All voxels of a segment when those in a box become `content`, bool ``[z, y, x]``."""
-        old = self._session.mask(key) or SegmentMask.empty()
-        around = union_box([old.box, box]) or EMPTY_BOX
-        mask = np.zeros(around.size_xyz[::-1], dtype=bool)
-        if old.mask.size:
-            mask[relative_to(old.box, around).slices] = old.mask
-        mask[relative_to(box, around).slices] = content
-        return SegmentMask(around, mask)
+        edit = self._session.edit_labels(box, labels)
+        if edit is not None:
+            put_edit(self._node, self._session, edit)
+            self._render()
+        return edit
 
     def _render(self) -> None:
         self._node.Modified()

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ...ct.bounds import Bounds
 from ...ct.volume import Vector
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ WINDOWS: dict[str, tuple[str, float, float]] = {
     "bone": ("Bone", 1800.0, 400.0),
 }
 
-Bounds = tuple[float, ...]
 Size = tuple[float, float]
 
 # What lies at the left, right, top and bottom of each view.

@@ -5,15 +5,9 @@ Their modules need ``slicer``, so the classes are made by a function that is cal
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from ...ct.cropping import Box
-from ...ct.volume import Geometry
 
 if TYPE_CHECKING:
     import vtk
@@ -83,22 +77,3 @@ def register_drawing_tools(editor: Any) -> DrawingTools:
 def stroke_bounds(brush: vtk.vtkPolyData, points: vtk.vtkPoints) -> tuple[float, ...]:
     """Bounds in RAS mm of a brush, given around the origin, moved along the points."""
     return tuple(a + b for a, b in zip(brush.GetBounds(), points.GetBounds(), strict=True))
-
-
-def box_of_bounds(bounds: tuple[float, ...], geometry: Geometry) -> Box | None:
-    """The voxels that bounds in RAS mm touch, with one to spare; None when they lie outside the grid."""
-    x, y, z = bounds[0:2], bounds[2:4], bounds[4:6]
-    corners = geometry.to_index([(-a, -b, c) for a in x for b in y for c in z])
-    first = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0)
-    last = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, np.asarray(geometry.size) - 1)
-    if (last < first).any():
-        return None
-    return Box.between(first, last + 1)
-
-
-def widened(box: Box, margin_mm: float, geometry: Geometry) -> Box:
-    """A box with a margin, cut at the grid."""
-    steps = [math.ceil(margin_mm / spacing) for spacing in geometry.spacing]
-    first = [max(0, start - step) for start, step in zip(box.start_xyz, steps, strict=True)]
-    stop = [min(n, end + step) for end, step, n in zip(box.stop_xyz, steps, geometry.size, strict=True)]
-    return Box.between(first, stop)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...ct.cropping import Box
+from ...ct.boxes import Box
 from ...ct.volume import CTVolume, Geometry
 from ...scene.geometry import add_scalar_volume, array_of_image, oriented_image
 
