@@ -9,7 +9,7 @@ import numpy as np
 
 from . import preview
 from .ct.boxes import Box
-from .ct.checks import check_volume, refuse
+from .ct.checks.volume import check_volume, refuse
 from .ct.cropping import box_around
 from .ct.orientation import WorkingGrid, to_working_grid
 from .ct.region import Region, covering_box, region_box

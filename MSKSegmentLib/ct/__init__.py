@@ -2,13 +2,13 @@
 
 from ..findings import Finding
 from .boxes import Box
-from .checks import check_volume, refuse
+from .checks.volume import check_volume, refuse
 from .cropping import body_box, body_mask
-from .dicom.series import SeriesInfo, list_series
 from .label_grid import PlacedLabels, match_voxels, place_labels
-from .label_reading import LabelMap, read_label_map
 from .orientation import WorkingGrid, resample_labels, to_working_grid
-from .reading import FORMATS, read_ct, read_labels, read_thin_ct
+from .reading.dicom.series import SeriesInfo, list_series
+from .reading.files import FORMATS, read_ct, read_labels, read_thin_ct
+from .reading.label_maps import LabelMap, read_label_map
 from .volume import CTVolume, Geometry
 
 __all__ = [

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..anatomy import LEFT_OFFSET, STRUCTURES
 from ..ct import FORMATS, CTVolume, Geometry, place_labels, read_ct, read_labels, read_thin_ct, resample_labels
-from ..ct.dicom.series import FEWEST_SLICES
+from ..ct.reading.dicom.series import FEWEST_SLICES
 from ..errors import InputError
 from ..virtual.cases import FACTS_FILE, LABELLED_FILE
 

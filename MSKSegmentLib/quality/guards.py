@@ -8,7 +8,7 @@ import numpy as np
 
 from ..anatomy import segments
 from ..case_result import Scores
-from ..ct.checks import METAL_HU
+from ..ct.checks.volume import METAL_HU
 from ..ct.volume import Geometry
 from ..findings import Finding
 

@@ -23,9 +23,9 @@ from ..case_result import (
     Scores,
     SegmentReport,
 )
-from ..ct.hounsfield import read_image
 from ..ct.label_grid import match_voxels, place_labels
-from ..ct.label_reading import read_labels
+from ..ct.reading.hounsfield import read_image
+from ..ct.reading.label_maps import read_labels
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..findings import Finding, findings_from_json, findings_of_sentences

@@ -16,7 +16,7 @@ from ..anatomy import segment_of_label
 from ..anatomy.terminology import terminology_entry
 from ..case_result import CaseResult, ReviewState, SegmentReport
 from ..ct.boxes import Box, label_boxes
-from ..ct.images.nrrd import FINDINGS_KEY
+from ..ct.reading.images.nrrd import FINDINGS_KEY
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 from ..findings import findings_json

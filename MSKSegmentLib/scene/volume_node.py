@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ct.hounsfield import to_hu
+from ..ct.reading.hounsfield import to_hu
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 from .geometry import array_of_image, array_of_matrix, geometry_of_matrix

@@ -11,7 +11,7 @@ import pytest
 from ct_scans import two_thighs
 
 from MSKSegmentLib.ct import CTVolume, Geometry, body_box, body_mask, check_volume, read_ct, refuse, to_working_grid
-from MSKSegmentLib.ct.hu_scale import estimated_shift
+from MSKSegmentLib.ct.checks.hu_scale import estimated_shift
 from MSKSegmentLib.errors import InputError
 
 REAL_CT = Path(__file__).resolve().parents[3] / "shared" / "ct" / "pelvis_3mm.nii.gz"

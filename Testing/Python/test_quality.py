@@ -12,7 +12,7 @@ from MSKSegmentLib.anatomy import STRUCTURES, segments
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.case_result import Light, Measurements, Scores
-from MSKSegmentLib.ct.checks import check_volume, spacing_findings
+from MSKSegmentLib.ct.checks.volume import check_volume, spacing_findings
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import BundleError
 from MSKSegmentLib.findings import warning

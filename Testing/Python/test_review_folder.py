@@ -13,7 +13,7 @@ import pytest
 from review_cases import LABEL, Clock, grown, make_case, mask_of
 
 from MSKSegmentLib.case_result import ReviewState
-from MSKSegmentLib.ct.label_reading import read_labels
+from MSKSegmentLib.ct.reading.label_maps import read_labels
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.results import result_folder

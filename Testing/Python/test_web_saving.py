@@ -13,7 +13,7 @@ import pytest
 from web_cases import make_case
 from web_process import Client, opened, run, soon
 
-from MSKSegmentLib.ct.label_reading import read_labels
+from MSKSegmentLib.ct.reading.label_maps import read_labels
 from MSKSegmentLib.results.result_reading import read_case
 
 pytest.importorskip("trame_slicer")

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from ...ct.dicom.headers import MOST_FILES
+from ...ct.reading.dicom.headers import MOST_FILES
 from ...errors import InputError
 
 _CHUNK_BYTES = 1 << 20

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ...ct.dicom.headers import image_paths, read_header
+from ...ct.reading.dicom.headers import image_paths, read_header
 from ...errors import InputError
 from .opening import find_ct
 from .result_list import is_result, list_results

@@ -228,7 +228,7 @@ def _check_series(folder: Path, name: str) -> None:
 
 def _check_voxels(path: Path, name: str) -> None:
     """Refuse by its header what would not fit into memory."""
-    from ...ct.images.file import read_image_header
+    from ...ct.reading.images.file import read_image_header
 
     header = read_image_header(path)
     voxels = math.prod(header.facts.size) * header.values_per_voxel

@@ -16,8 +16,8 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding
+from ....errors import InputError
+from ....findings import Finding
 from .facts import left_over
 from .nifti_header import LONGEST_HEADER, NiftiHeader, parse_header
 

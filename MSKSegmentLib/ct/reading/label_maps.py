@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..anatomy import segment_of_label, segments
-from ..errors import InputError
-from ..findings import Finding
+from ...anatomy import segment_of_label, segments
+from ...errors import InputError
+from ...findings import Finding
+from ..volume import Geometry
 from .images.facts import checked_assumption
 from .images.file import read_image_file, read_image_header
-from .volume import Geometry
 
 # How far a value may lie off a whole number: floats of other programs, and whole numbers that are stored scaled.
 WHOLE_WITHIN = 1e-3

@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, warning
+from ....errors import InputError
+from ....findings import Finding, warning
 
 T = TypeVar("T")
 

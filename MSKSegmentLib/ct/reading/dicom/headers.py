@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ....errors import InputError
 from .values import number_of, numbers_of, text_of, whole_of, words_of
 
 # A wrong folder (a home folder, a whole archive) should end in a sentence, not in minutes of reading.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...findings import Finding, warning
-from ..orientation import AIR_HU
+from ....findings import Finding, warning
+from ...orientation import AIR_HU
 from .padding import padding_mask, split_padding, unstated_padding
 from .stored import Layout, StoredImage
 

@@ -7,11 +7,11 @@ from itertools import product
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding
-from ..orientation import axis_order
+from ....errors import InputError
+from ....findings import Finding
+from ...orientation import axis_order
+from ...volume import Geometry, Matrix
 from ..straightening import LARGEST_TILT_DEGREES, straighten, tilt_finding
-from ..volume import Geometry, Matrix
 from .facts import Placement
 
 # No voxel may be moved by more than this share of the smallest spacing when angles are evened out.

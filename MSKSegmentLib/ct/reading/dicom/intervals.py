@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, warning
-from ..interpolated import TOLD_SHARE, mostly_interpolated
+from ....errors import InputError
+from ....findings import Finding, warning
+from ...checks.interpolated import TOLD_SHARE, mostly_interpolated
 from .series import FEWEST_SLICES
 
 FINEST_INTERVAL_MM = 1.0

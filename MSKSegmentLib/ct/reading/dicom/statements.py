@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, warning
+from ....errors import InputError
+from ....findings import Finding, warning
 from .headers import SliceHeader
 
 SAME_LENGTH = 0.05

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, warning
-from ..interpolated import interpolation_findings
+from ....errors import InputError
+from ....findings import Finding, warning
+from ...checks.interpolated import interpolation_findings
+from ...volume import CTVolume
 from ..straightening import straighten, tilt_finding
-from ..volume import CTVolume
 from .foreign import LeftOut, left_out_findings, refusing
 from .headers import SliceHeader
 from .intervals import check_missing, interpolate_slices, interval_findings, regular_grid

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, warning
-from ..orientation import axis_order
+from ....errors import InputError
+from ....findings import Finding, warning
+from ...orientation import axis_order
 from .facts import ImageFacts, Stated, by, in_millimetres
 from .nifti_header import NiftiHeader
 

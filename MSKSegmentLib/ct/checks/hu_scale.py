@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..findings import Finding, refusal, warning
-from .cropping import coarse_stride, subsampled
-from .volume import CTVolume
+from ...findings import Finding, refusal, warning
+from ..cropping import coarse_stride, subsampled
+from ..volume import CTVolume
 
 # Where values of a CT lie, in HU: outside air, and fat to muscle.
 AIR_HU = (-1100, -850)

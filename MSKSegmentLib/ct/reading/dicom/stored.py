@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
+from ....errors import InputError
 from ..hounsfield import read_image
 from .headers import CT_STORAGE, SliceHeader, open_dataset
 from .values import bits_of, whole_of

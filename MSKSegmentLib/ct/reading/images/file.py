@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding
+from ....errors import InputError
+from ....findings import Finding
+from ...orientation import AIR_HU
+from ...volume import Geometry
 from ..hounsfield import read_image, read_information, to_hu
-from ..orientation import AIR_HU
-from ..volume import Geometry
 from . import nifti_file
 from .facts import ImageFacts, Stated, left_over, place
 from .grid import GridFit, fit_grid

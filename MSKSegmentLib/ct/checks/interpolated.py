@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..findings import Finding, warning
+from ...findings import Finding, warning
 
 # Every second slice interpolated makes a share of half, less what lies at the ends.
 TOLD_SHARE = 0.4

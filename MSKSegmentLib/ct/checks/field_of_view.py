@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..findings import Finding, warning
-from .cropping import CoarseBody, subsampled
-from .volume import CTVolume
+from ...findings import Finding, warning
+from ..cropping import CoarseBody, subsampled
+from ..volume import CTVolume
 
 BONE_HU = 200
 LUNG_HU = (-950, -500)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, warning
+from ....errors import InputError
+from ....findings import Finding, warning
 from .facts import ImageFacts, Stated, by, in_millimetres
 
 _LONGEST_HEADER = 1 << 16

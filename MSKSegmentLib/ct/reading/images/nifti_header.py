@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import InputError
+from ....errors import InputError
 
 LONGEST_HEADER = 540
 # Data type code -> numpy type of one voxel, and how many values make a voxel (NIfTI-1 definition, section DATA TYPES).

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, warning
+from ....errors import InputError
+from ....findings import Finding, warning
 from .headers import SliceHeader
 
 # More than this share of another kind is a second scan in the series and no stray image.

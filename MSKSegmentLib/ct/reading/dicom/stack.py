@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import InputError
+from ....errors import InputError
+from ...volume import Geometry
 from ..straightening import LARGEST_TILT_DEGREES
-from ..volume import Geometry
 from .foreign import LARGEST_SHIFT_MM, SAME_DIRECTION, LeftOut, refusing, without_strays
 from .headers import SliceHeader
 

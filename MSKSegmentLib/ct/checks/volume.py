@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ..errors import InputError
-from ..findings import Finding, refusal, warning
-from .cropping import CoarseBody, coarse_body
+from ...errors import InputError
+from ...findings import Finding, refusal, warning
+from ..cropping import CoarseBody, coarse_body
+from ..volume import CTVolume
 from .field_of_view import anatomy_findings, edge_findings
 from .hu_scale import scale_findings
 from .interpolated import interpolation_findings
-from .volume import CTVolume
 
 IN_PLANE_REFUSED_MM = (0.1, 6.0)
 IN_PLANE_WARNED_MM = (0.3, 4.0)

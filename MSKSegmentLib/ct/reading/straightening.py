@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..findings import Finding, warning
-from .orientation import AIR_HU
-from .volume import Geometry
+from ...findings import Finding, warning
+from ..orientation import AIR_HU
+from ..volume import Geometry
 
 # Beyond this the positions are wrong rather than the gantry tilted: gantries stop at 30 degrees.
 LARGEST_TILT_DEGREES = 35.0

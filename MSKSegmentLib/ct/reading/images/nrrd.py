@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
-from ...findings import Finding, findings_from_json
+from ....errors import InputError
+from ....findings import Finding, findings_from_json
 from .facts import ImageFacts, Stated, by, in_millimetres
 
 # A key of our own in copies of a CT: what reading the original left in doubt, so that it is not lost with the original.

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import InputError
-from ...findings import Finding, warning
+from ....errors import InputError
+from ....findings import Finding, warning
 from .foreign import LeftOut, completed_findings, is_scout, left_out_findings, without_foreign
 from .headers import SliceHeader, clean, scan_headers
 

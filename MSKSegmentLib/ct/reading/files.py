@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
+from ..orientation import axis_order
+from ..volume import CTVolume
 from .dicom.headers import read_header, scan_headers
 from .dicom.reading import read_series
 from .dicom.series import FEWEST_SLICES, choose_series, list_series
 from .images.facts import checked_assumption
 from .images.file import FORMATS, ImageHeader, is_image_file, read_image_file, read_image_header
-from .label_reading import read_labels
-from .orientation import axis_order
-from .volume import CTVolume
+from .label_maps import read_labels
 
 __all__ = ["FORMATS", "list_series", "read_ct", "read_labels", "read_thin_ct"]
 
