@@ -10,6 +10,8 @@ TORCH ?= torch==2.13.0
 CT ?= MSKSegmentLib/Resources/SampleCT/sample_ct.nii.gz
 OUT ?=
 ARGS ?=
+# Test processes side by side; each needs up to 2.5 GB.
+PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 # Debian packages: offscreen rendering with VTK, which the review needs too; for the tests Qt's offscreen platform, a font for its
@@ -33,7 +35,7 @@ env: $(VENV)/.ready
 test: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --durations 15 $(ARGS)
 
 $(VENV)/.ready: pyproject.toml Tools/prepare.sh
 	sh Tools/prepare.sh environment "$(PYTHON)" "$(VENV)"

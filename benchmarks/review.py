@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "Testing" / "Python")]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "Testing" / "Python"), str(ROOT / "Testing" / "Python" / "helpers")]
 
 from measurement import HEIGHT_M, IN_PLANE, case, start_peak, status_mib  # noqa: E402
 from review_cases import PASSES, calibration  # noqa: E402

@@ -1,0 +1,172 @@
+"""The layering rule of the design, held by reading every import."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+LIBRARY = ROOT / "MSKSegmentLib"
+FRONT = {"slicer", "vtk", "vtkmodules", "qt", "ctk", "PythonQt", "PySide6", "trame", "trame_slicer"}
+MAY = {
+    "scene": {"slicer", "vtk", "vtkmodules"},
+    "web": {"trame", "trame_slicer", "slicer", "vtk", "vtkmodules"},
+}
+TORCH_LAYERS = {"network", "inference", "training", "bundle"}
+# Packages that take long to import or may be missing: only inside functions, or in modules that are imported there.
+HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "slicer", "vtk"}
+# Every layer (package or module of the library) with the ground floor first: a layer may import those before it, and no other.
+ORDER = (
+    "errors",
+    "findings",
+    "packages",
+    "processes",
+    "memory",
+    "output",
+    "resources",
+    "anatomy",
+    "ct",
+    "run_facts",
+    "case_result",
+    "network",
+    "bundle",
+    "segmentation",
+    "measurement",
+    "inference",
+    "quality",
+    "provenance",
+    "preview",
+    "prepared_scan",
+    "pipeline",
+    "results",
+    "engine",
+    "virtual",
+    "review",
+    "evaluation",
+    "calibration",
+    "training",
+    "scene",
+    "web",
+    "commands",
+    "__main__",
+)
+# The rooms of `web`, the lowest first.
+WEB_ROOMS = ("case", "views", "page", "serving")
+MODULES = tuple(path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py")
+
+
+def _layer(path):
+    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+
+
+@cache
+def _imports(path):
+    """(module, is at file scope) of every import, relative ones resolved to ``MSKSegmentLib.<layer>``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = ["MSKSegmentLib", *path.relative_to(LIBRARY).parts[:-1]]
+    skipped = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    top = {id(node) for node in tree.body}
+    found = []
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found += [(name.name, id(node) in top) for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # The names may be modules themselves.
+            names = [f"{module}.{name.name}" for name in node.names]
+            modules = [name for name in names if _is_module(name)] or [module]
+            found += [(one, id(node) in top) for one in modules]
+    return tuple(found)
+
+
+def _is_module(name):
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def _name(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_module_has_a_layer():
+    assert len(MODULES) > 200
+    assert {_layer(path) for path in MODULES} == set(ORDER) and len(set(ORDER)) == len(ORDER)
+
+
+def test_imports_keep_the_layers():
+    wrong = []
+    for path in MODULES:
+        layer = _layer(path)
+        for module, _ in _imports(path):
+            first, *rest = module.split(".")
+            if first in FRONT and first not in MAY.get(layer, set()):
+                wrong.append(f"{_name(path)} imports {module}, which its layer may not know")
+            if first == "torch" and layer not in TORCH_LAYERS:
+                wrong.append(f"{_name(path)} imports torch outside the layers of networks")
+            if first == "MSKSegmentLib" and rest and ORDER.index(rest[0]) > ORDER.index(layer):
+                wrong.append(f"{_name(path)} imports {module} from a layer above its own")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """Also not through imports inside functions; packages are passed through to the modules that they gather."""
+    names = {_name(path): path for path in MODULES}
+    graph = {
+        name: {module for module, _ in _imports(path) if module in names and names[module].name != "__init__.py"}
+        for name, path in names.items()
+    }
+    graph |= {name: set() for name, path in names.items() if path.name == "__init__.py"}
+    TopologicalSorter(graph).prepare()
+
+
+def test_rooms_of_the_browser_keep_their_order():
+    wrong, seen = [], set()
+    for path in MODULES:
+        if _layer(path) != "web" or path.parent == LIBRARY / "web":
+            continue
+        room = path.relative_to(LIBRARY).parts[1]
+        seen.add(room)
+        for module, _ in _imports(path):
+            other = module.removeprefix("MSKSegmentLib.web.").split(".")[0] if module.startswith("MSKSegmentLib.web.") else room
+            if WEB_ROOMS.index(other) > WEB_ROOMS.index(room):
+                wrong.append(f"{_name(path)} imports {module} from a room above its own")
+    assert seen == set(WEB_ROOMS)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_scene_never_touches_the_application():
+    scene = [path for path in MODULES if _layer(path) == "scene"]
+    assert scene
+    for path in scene:
+        attributes = {
+            ast.unparse(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)
+        }
+        bad = {a for a in attributes if a.startswith(("slicer.app", "slicer.modules", "slicer.mrmlScene", "slicer.util.load"))}
+        assert not bad, f"{path.name} uses {sorted(bad)}"
+
+
+def test_importing_the_library_is_cheap():
+    code = "import sys, MSKSegmentLib, MSKSegmentLib.anatomy; print(' '.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not HEAVY & set(loaded)
+
+
+def test_command_line_starts_without_heavy_packages():
+    code = "import sys, MSKSegmentLib.commands.main; print(' '.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not HEAVY & set(loaded)
+
+
+def test_modules_can_be_read_in_one_go():
+    long = {p.name: n for p in MODULES if (n := len(p.read_text(encoding="utf-8").splitlines())) > 300}
+    assert not long, long
