@@ -18,7 +18,8 @@ from statistics import median
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), *(str(ROOT / folder) for folder in ("Testing", "benchmarks", "Testing/Python", "Testing/Python/helpers"))]
+FOLDERS = ("Testing", "benchmarks", "Testing/Python", "Testing/Python/helpers")
+sys.path[:0] = [str(ROOT), *(str(ROOT / folder) for folder in FOLDERS)]
 
 from Host import host  # noqa: E402
 
