@@ -441,6 +441,7 @@ META_INPUTS = [
     _read("Rotation and Position", meta("Rotation = MATRIX", "Position = ORIGIN", without=("TransformMatrix", "Offset"))),
     _read("Orientation and Origin", meta("Orientation = MATRIX", "Origin = ORIGIN", without=("TransformMatrix", "Offset"))),
     _read("both, the same", meta("Orientation = MATRIX")),
+    _read("both, the same in other digits", meta("Orientation = 1.0 0.0 0.0 0 1.00 0 0 0 1e0")),
     _refused("both, different", meta("Orientation = -1 0 0 0 1 0 0 0 1"), "the same twice and differently"),
     _refused("one field twice", meta(twice=("TransformMatrix = -1 0 0 0 1 0 0 0 1",)), "states its TransformMatrix twice"),
     _refused("no TransformMatrix", meta(without=("TransformMatrix",)), UNSTATED),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +133,52 @@ def test_voxels_behind_bytes_that_the_header_does_not_name_are_told(kind: str, t
 
 
 # --- sheared grids ---------------------------------------------------------------------------------------------------------------
+
+
+def _packed_meta(folder: Path, packed: bytes, stated: int | None) -> Path:
+    lines = [] if stated is None else [f"CompressedDataSize = {stated}"]
+    plain = meta("CompressedData = True", *lines)(folder, lopsided())
+    header = plain.read_bytes().partition(b"LOCAL\n")[0] + b"LOCAL\n"
+    plain.write_bytes(header + packed)
+    return plain
+
+
+def test_a_packed_metaimage_is_read_whole_or_refused(tmp_path: Path) -> None:
+    wanted = lopsided()
+    raw = wanted.hu.astype("<i2").tobytes()
+    packed = zlib.compress(raw, 1)
+    assert_same_in_the_patient(read_ct(_packed_meta(tmp_path, packed, len(packed))), wanted)
+    flipped = bytearray(packed)
+    flipped[len(packed) // 2] ^= 255
+    # The toolkit reads all of these without an error, and leaves what is missing as it finds it in memory.
+    spoiled = (packed[:-200], bytes(flipped), packed[:-4] + bytes(4), zlib.compress(raw[: len(raw) // 2], 1), gzip.compress(raw, 1))
+    for content in spoiled:
+        with pytest.raises(InputError, match="packed voxels of scan.mha"):
+            read_ct(_packed_meta(tmp_path, content, len(content)))
+    with pytest.raises(InputError, match="packed voxels of scan.mha"):
+        read_ct(_packed_meta(tmp_path, packed, 1000))
+    with pytest.raises(InputError, match="how many bytes its packed voxels take"):
+        read_ct(_packed_meta(tmp_path, packed, None))
+
+
+@pytest.mark.parametrize("how", ["list", "pattern"])
+@pytest.mark.parametrize(("files", "words"), [(20, ""), (17, "17 files for its 20 slices"), (21, "21 files"), (-1, "is missing")])
+def test_a_metaimage_of_one_file_per_slice_is_read_whole_or_refused(how: str, files: int, words: str, tmp_path: Path) -> None:
+    wanted = lopsided()
+    for k, section in enumerate(wanted.hu):
+        (tmp_path / f"s{k:02d}.raw").write_bytes(section.astype("<i2").tobytes())
+    count = 20 if files < 0 else files
+    if files < 0:
+        (tmp_path / "s07.raw").unlink()
+    names = "\n".join(f"s{k:02d}.raw" for k in range(count))
+    stated = f"LIST\n{names}\n" if how == "list" else f"s%02d.raw 0 {count - 1} 1\n"
+    path = tmp_path / "scan.mhd"
+    path.write_bytes(meta()(tmp_path, wanted).read_bytes().partition(b"LOCAL\n")[0] + stated.encode())
+    if not words:
+        assert_same_in_the_patient(read_ct(path), wanted)
+        return
+    with pytest.raises(InputError, match=words):
+        read_ct(path)
 
 
 def leaning(degrees: float, slices: int = 24) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from . import nifti_file
 from .facts import ImageFacts, Stated, left_over, place
 from .grid import GridFit, fit_grid
 from .metaimage import metaimage_facts, parse_metaimage
+from .metaimage_data import check_voxels
 from .nifti_facts import nifti_facts
 from .nifti_header import NiftiHeader
 from .nrrd import nrrd_facts, parse_nrrd
@@ -131,6 +132,8 @@ def read_image_file(header: ImageHeader, assume_orientation: str | None = None) 
 def _voxels(header: ImageHeader) -> tuple[np.ndarray, tuple[Finding, ...]]:
     import SimpleITK as sitk
 
+    if _kind_by_name(header.path) is _META:
+        check_voxels(header.path, parse_metaimage(header.path))
     image = read_image(header.path)
     if image is None:
         raise InputError(

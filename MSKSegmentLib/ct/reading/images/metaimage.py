@@ -115,9 +115,17 @@ def _spacing(fields: Mapping[str, str], dimensions: int, name: str) -> tuple[np.
 def _one_of(fields: Mapping[str, str], names: tuple[str, ...], name: str) -> str | None:
     """The one of several synonyms that the header uses."""
     given = [field for field in names if field in fields]
-    if len({fields[field] for field in given}) > 1:
+    if len({_as_numbers(fields[field]) for field in given}) > 1:
         raise InputError(f"The header of {name} states the same twice and differently ({', '.join(given)}); delete the wrong line.")
     return given[0] if given else None
+
+
+def _as_numbers(text: str) -> tuple[float | str, ...]:
+    """Words as numbers where they are such: 0 and 0.0 state the same."""
+    try:
+        return tuple(float(word) for word in text.split())
+    except ValueError:
+        return tuple(text.split())
 
 
 def _letters_findings(fields: Mapping[str, str], axes: np.ndarray) -> tuple[Finding, ...]:

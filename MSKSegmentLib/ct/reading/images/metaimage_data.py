@@ -1,0 +1,122 @@
+"""Whether the voxels of a MetaImage are all there: the toolkit leaves what is missing as it finds it in memory.
+
+It does so, without an error, for packed data that are damaged, end early or are of unstated length, and for lists of files that are
+too short.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from ....errors import InputError
+
+_LONGEST_HEADER = 1 << 16
+_CHUNK_BYTES = 1 << 16
+# Bytes of one value, as the format's own library stores them on every machine.
+_BYTES = {"CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "LONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
+_LAST_LINE = re.compile(rb"ElementDataFile[^\n]*\n")
+
+
+def check_voxels(path: Path, fields: Mapping[str, str]) -> None:
+    """Refuse a file with `fields` (of `parse_metaimage`) whose voxels are not all there.
+
+    Raises:
+        InputError: it lists another number of files than it has slices, one of them is missing, or packed data are damaged, of
+        unstated length, or of another length than the header announces.
+    """
+    try:
+        files, per_file = _listed_files(path, fields, [int(float(word)) for word in fields["DimSize"].split()])
+        wanted = _value_bytes(fields) * math.prod(per_file)
+        skipped = max(0, int(fields.get("HeaderSize", "0")))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The header of {path.name} does not say in numbers where its voxels lie; export it again.") from error
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"The file {file.name}, which holds voxels of {path.name}, is missing; put all of them into one folder.")
+    if not wanted or fields.get("CompressedData", "")[:1].lower() not in ("t", "y", "1"):
+        return
+    packed = _packed_bytes(fields)
+    if packed is None and len(files) < 2:
+        raise InputError(
+            f"The header of {path.name} does not state how many bytes its packed voxels take (CompressedDataSize), without which they "
+            "cannot be read; save it unpacked."
+        )
+    for file in files or [path]:
+        with file.open("rb") as stream:
+            stream.seek(_begin(path, fields) if file == path else skipped)
+            if _unpacked_bytes(stream, packed if len(files) < 2 else None) != wanted:
+                raise InputError(
+                    f"The packed voxels of {file.name} are damaged, cut short, or not as many as the header announces; copy or "
+                    "export it again."
+                )
+
+
+def _listed_files(path: Path, fields: Mapping[str, str], sizes: list[int]) -> tuple[list[Path], list[int]]:
+    """The files with voxels other than `path` itself, and the axes (in voxels) that each of them holds."""
+    words = fields.get("ElementDataFile", "").split()
+    if not words or words[0].upper() == "LOCAL":
+        return [], sizes
+    if words[0].upper() == "LIST":
+        axes = int(words[1]) if len(words) > 1 and words[1].isdecimal() else len(sizes) - 1
+        names = _lines_after_header(path)
+    elif "%" in words[0]:
+        axes = len(sizes) - 1
+        first, last, step = (int(word) for word in (*words[1:4], *("1", str(sizes[-1]), "1")[len(words[1:4]) :]))
+        names = [words[0] % number for number in range(first, last + 1, max(1, step))]
+    else:
+        return [path.parent / fields["ElementDataFile"]], sizes
+    wanted = math.prod(sizes[axes:])
+    if len(names) != wanted:
+        raise InputError(
+            f"The file {path.name} names {len(names)} files for its {wanted} slices; correct its list or export it again."
+        )
+    return [path.parent / name for name in names], sizes[:axes]
+
+
+def _value_bytes(fields: Mapping[str, str]) -> int:
+    """Bytes of one voxel; 0 for a type that only the toolkit knows."""
+    kind = re.sub(r"^MET_U?|_ARRAY$", "", fields.get("ElementType", "").upper())
+    return _BYTES.get(kind, 0) * int(fields.get("ElementNumberOfChannels", "1"))
+
+
+def _lines_after_header(path: Path) -> list[str]:
+    text = path.read_bytes()
+    end = _LAST_LINE.search(text)
+    rest = text[end.end() :] if end else b""
+    return [line.strip() for line in rest.decode("utf-8", "replace").splitlines() if line.strip()]
+
+
+def _begin(path: Path, fields: Mapping[str, str]) -> int:
+    with path.open("rb") as stream:
+        end = _LAST_LINE.search(stream.read(_LONGEST_HEADER))
+    return end.end() if end else 0
+
+
+def _packed_bytes(fields: Mapping[str, str]) -> int | None:
+    """How many bytes the packed voxels take, where the header says so: the toolkit reads no more."""
+    text = fields.get("CompressedDataSize", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
+def _unpacked_bytes(stream: BinaryIO, packed: int | None) -> int | None:
+    """The number of bytes that data unpack to, None where they are damaged or do not end."""
+    unpacker, count = zlib.decompressobj(), 0
+    try:
+        for chunk in _chunks(stream, packed):
+            count += len(unpacker.decompress(chunk))
+        count += len(unpacker.flush())
+    except zlib.error:
+        return None
+    return count if unpacker.eof else None
+
+
+def _chunks(stream: BinaryIO, limit: int | None) -> Iterator[bytes]:
+    left = limit
+    while chunk := stream.read(_CHUNK_BYTES if left is None else min(_CHUNK_BYTES, left)):
+        left = None if left is None else left - len(chunk)
+        yield chunk
