@@ -37,13 +37,13 @@ def check_voxels(path: Path, fields: Mapping[str, str]) -> None:
         raise InputError(f"The header of {path.name} does not say in numbers where its voxels lie; export it again.") from error
     for file in files:
         if not file.is_file():
-            raise InputError(f"The file {file.name}, which holds voxels of {path.name}, is missing; put all of them into one folder.")
+            raise InputError(f"The file {file.name}, which holds voxels of {path.name}, is missing; put all into one folder.")
     if not wanted or fields.get("CompressedData", "")[:1].lower() not in ("t", "y", "1"):
         return
     packed = _packed_bytes(fields)
     if packed is None and len(files) < 2:
         raise InputError(
-            f"The header of {path.name} does not state how many bytes its packed voxels take (CompressedDataSize), without which they "
+            f"The header of {path.name} does not state how many bytes its packed voxels take (CompressedDataSize), so that they "
             "cannot be read; save it unpacked."
         )
     for file in files or [path]:
