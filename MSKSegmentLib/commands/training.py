@@ -29,6 +29,7 @@ def add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     virtual.add_argument(
         "--vary-muscles", action="store_true", help="give each muscle a size, length and place of its own, beyond the bodies'"
     )
+    virtual.add_argument("--abdomen", action="store_true", help="model lumbar spine, kidneys, great vessels, liver and ribs")
     virtual.add_argument(
         "--donor", type=Path, metavar="DIR", help="the atlas labels a part of its bodies: fill them up from a whole one of DIR"
     )
@@ -69,12 +70,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
 
 def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..virtual.cases import write_patients
+    from ..virtual.ingredients import Ingredients
     from ..virtual.stress import KINDS
 
     spacing = None if options.clinical else tuple(options.spacing)
     kinds = () if options.stress is None else KINDS if options.stress == "all" else tuple(options.stress.split(","))
+    ingredients = Ingredients(options.vary_muscles, options.abdomen)
     asked = options.output, options.number, options.seed, spacing, options.atlas, not options.parts
-    for line in write_patients(*asked, kinds, tuple(options.strength), options.vary_muscles, options.donor):
+    for line in write_patients(*asked, kinds, tuple(options.strength), ingredients, options.donor):
         checkpoint()
         print(line, flush=True)
 

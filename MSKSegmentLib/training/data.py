@@ -15,6 +15,7 @@ from ..engine.cancelling import Checkpoint
 from ..errors import InputError
 from ..evaluation.cases import CaseFiles, find_cases
 from ..virtual.atlas import load_atlases
+from ..virtual.ingredients import PLAIN, Ingredients
 from .augmentation import NO_AUGMENTATION, Augmentation
 from .folds import Split, patient_of, split_fold, split_off
 from .interruption import ignore_signals
@@ -24,21 +25,19 @@ from .recipes import Recipe
 from .sources import SliceSource
 from .virtual_slices import VirtualSlices, fill_bank
 
-# Patients whose muscles vary lie here in the folder of the others, so that a seed means one patient in each.
-VARIED = "varied"
 # A run that is no part of a cross-validation keeps one patient in so many for its validation.
 WITHOUT_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Virtual patients in a folder: those of `seeds` that are made of one of `bodies` (None: any), with `varied` muscles or not."""
+    """Virtual patients in a folder: those of `seeds` that are made of one of `bodies` (None: any) with such `ingredients`."""
 
     folder: Path
     seeds: range
     bodies: tuple[str, ...] | None = None
     weight: float = 1.0
-    varied: bool = False
+    ingredients: Ingredients = PLAIN
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,11 @@ def prepare_data(
     plan = DataPlan((), (), recipe.preprocessing, recipe.network.in_channels, recipe.crop, recipe.augmentation)
     banks = [
         Bank(
-            bank / VARIED if source.muscle_variation else bank,
+            bank / source.ingredients.folder,
             range(source.first_seed, source.first_seed + source.number),
             split.train_bodies,
             source.weight,
-            source.muscle_variation,
+            source.ingredients,
         )
         for source in recipe.virtual
     ]
@@ -133,19 +132,23 @@ def prepare_data(
         others = replace(banks[0], seeds=range(beyond, beyond + recipe.validation.patients), bodies=None, weight=1.0)
         held_out = [replace(one, bodies=split.held_out_bodies) for one in banks] if split.held_out_bodies else [others]
         judged = replace(judged, banks=tuple(held_out))
-    for varied in (False, True):
-        mine = [one for one in (*training.banks, *judged.banks) if one.varied == varied]
-        if mine:
-            make_patients(mine[0].folder, sorted({seed for one in mine for seed in one.seeds}), recipe, atlas, checkpoint, varied)
+    wanted = [*training.banks, *judged.banks]
+    for ingredients in dict.fromkeys(one.ingredients for one in wanted):
+        mine = [one for one in wanted if one.ingredients == ingredients]
+        own = sorted({seed for one in mine for seed in one.seeds})
+        make_patients(mine[0].folder, own, recipe, atlas, checkpoint, ingredients)
     return training, judged if recipe.validation.every and (judged.banks or judged.cases) else None
 
 
 def make_patients(
-    bank: Path, seeds: Sequence[int], recipe: Recipe, atlas: Path | None, checkpoint: Checkpoint, varied: bool = False
+    bank: Path,
+    seeds: Sequence[int],
+    recipe: Recipe,
+    atlas: Path | None,
+    checkpoint: Checkpoint,
+    ingredients: Ingredients = PLAIN,
 ) -> None:
     """Make the virtual patients of those seeds that a bank lacks, in ``recipe.workers`` processes.
-
-    `varied` is as in `make_specimen`.
 
     Raises:
         InputError: some are missing and there is no atlas.
@@ -159,12 +162,12 @@ def make_patients(
     if recipe.workers < 2:
         for seed in missing:
             checkpoint()
-            fill_bank(bank, atlases, [seed], spacing, varied)
+            fill_bank(bank, atlases, [seed], spacing, ingredients)
         return
     # Forked processes inherit the locks of the imaging library's threads without the threads, and wait for ever.
     with ProcessPoolExecutor(recipe.workers, get_context("spawn"), ignore_signals) as pool:
         try:
-            jobs = [pool.submit(fill_bank, bank, atlases, [seed], spacing, varied) for seed in missing]
+            jobs = [pool.submit(fill_bank, bank, atlases, [seed], spacing, ingredients) for seed in missing]
             for job in as_completed(jobs):
                 checkpoint()
                 job.result()

@@ -11,6 +11,7 @@ from typing import Any
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..errors import InputError
 from ..inference.devices import CHOICES
+from ..virtual.ingredients import Ingredients
 from .augmentation import Augmentation
 
 PRESETS = Path(__file__).with_name("presets")
@@ -22,13 +23,19 @@ SCHEDULES = ("one-cycle", "constant")
 class VirtualData:
     """Simulated patients: `number` seeds from `first_seed` on; `weight` is their share among all sources.
 
-    With `muscle_variation` each muscle of a patient has a size, length and place of its own (see `virtual.muscle_variation`).
+    `muscle_variation` and `abdomen` are the `virtual.ingredients` that they get.
     """
 
     number: int
     first_seed: int = 0
     muscle_variation: bool = False
+    abdomen: bool = False
     weight: float = 1.0
+
+    @property
+    def ingredients(self) -> Ingredients:
+        """What the patients get beyond the ordinary ones."""
+        return Ingredients(self.muscle_variation, self.abdomen)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..virtual.acquisition import METAL_FROM_HU, Acquisition, blur_slices, outsi
 from ..virtual.atlas import Atlas
 from ..virtual.contrast import change_contrast
 from ..virtual.implants import METAL
+from ..virtual.ingredients import PLAIN, Ingredients
 from ..virtual.noise import NoisePool
 from ..virtual.patient import class_table
 from ..virtual.radiodensity import radiodensity, random_composition
@@ -35,17 +36,14 @@ def fill_bank(
     atlases: tuple[Atlas, ...],
     seeds: Sequence[int],
     spacing_mm: tuple[float, float, float],
-    varied: bool = False,
+    ingredients: Ingredients = PLAIN,
 ) -> None:
-    """Make the specimen of each seed on a grid of `spacing_mm` ``(z, y, x)`` and store it in `folder`; existing ones are kept.
-
-    `varied` is as in `make_specimen`.
-    """
+    """Make the specimen of each seed on a grid of `spacing_mm` ``(z, y, x)`` and store it in `folder`; existing ones are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         path = folder / f"{seed}.npy"
         if not path.exists():
-            save_specimen(make_specimen(atlases, seed, spacing_mm, varied=varied), path)
+            save_specimen(make_specimen(atlases, seed, spacing_mm, ingredients=ingredients), path)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .abdomen import ILIAC_MM, add_abdomen, aortic_bifurcation
 from .build import Build
 from .inner_organs import add_genitals, fill_trunk
+from .lumbar import add_lumbar_spine
 from .spine import add_spine, extend_psoas, trace_spine
 from .strands import add_tendons, add_vessels
 from .surroundings import add_arms, add_clothes, add_table
@@ -32,8 +34,16 @@ def complete_body(
     free = labels == 0
     tissue[core & free] = Tissue.FAT
     fill_trunk(tissue, core, frame, build, rng)
-    add_spine(tissue, frame, spine, rng)
-    add_vessels(tissue, frame, build, rng)
+    if build.abdomen:
+        # A stream of its own, so that what is drawn after it is that of the seed without.
+        own = rng.spawn(1)[0]
+        add_lumbar_spine(tissue, frame, spine, own)
+        bifurcation = aortic_bifurcation(frame, own)
+        add_abdomen(tissue, core, frame, spine, build, bifurcation, own)
+        add_vessels(tissue, frame, build, rng, bifurcation - int(ILIAC_MM / spacing[0]))
+    else:
+        add_spine(tissue, frame, spine, rng)
+        add_vessels(tissue, frame, build, rng)
     if build.tendons:
         add_tendons(tissue, frame, rng)
     if build.male:

@@ -12,7 +12,7 @@ class Build:
     """How a body is completed; lengths in mm.
 
     `fat` is the subcutaneous thickness, `belly` how far the abdomen bulges; shares are 0..1; `calcification` is the share
-    of the arteries' levels that carry a plaque.
+    of the arteries' levels that carry a plaque. With `abdomen` spine and organs above the iliac crest are modelled (see `abdomen`).
     """
 
     fat: float
@@ -29,6 +29,7 @@ class Build:
     clothes: bool
     tendons: bool
     standing: bool
+    abdomen: bool = False
 
 
 def random_build(rng: np.random.Generator, standing: bool) -> Build:

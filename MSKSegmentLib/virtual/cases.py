@@ -16,6 +16,7 @@ from ..output.files import whole_file
 from ..output.filling import whole_folder
 from ..output.places import check_no_file, check_place, resolved
 from .atlas import load_atlases
+from .ingredients import PLAIN, Ingredients
 from .partial_atlas import complete_atlas, labelled_structures
 from .patient import make_patient
 from .stress import check_stress, draw_stress, make_stressed_patient
@@ -33,15 +34,14 @@ def write_patients(
     whole: bool = True,
     stress: Sequence[str] = (),
     strengths: tuple[float, float] = (0.0, 1.0),
-    varied: bool = False,
+    ingredients: Ingredients = PLAIN,
     donor: Path | None = None,
 ) -> Iterator[str]:
     """Write `number` patients; yields a line per patient. Existing ones are kept.
 
     `spacing_mm` ``(z, y, x)`` is the grid; None draws a clinical one for each. Unless `whole`, scans may cover a part of the body.
-    `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`. With `varied` each
-    muscle gets a size, length and place of its own. `donor` is a folder of whole bodies, of which the first lends the atlas' bodies
-    the muscles that they do not label (see `partial_atlas`).
+    `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`. `donor` is a folder of
+    whole bodies, of which the first lends the atlas' bodies the muscles that they do not label (see `partial_atlas`).
 
     Raises:
         InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part; the folder
@@ -69,9 +69,9 @@ def write_patients(
         spacing = spacing_mm or clinical_spacing(seed)
         if stress:
             kind, strength = draw_stress(seed, stress, strengths)
-            patient = make_stressed_patient(atlases, seed, kind, strength, spacing, varied)
+            patient = make_stressed_patient(atlases, seed, kind, strength, spacing, ingredients)
         else:
-            patient = make_patient(atlases, seed, spacing, whole=whole, varied=varied)
+            patient = make_patient(atlases, seed, spacing, whole=whole, ingredients=ingredients)
         geometry = patient.volume.geometry
         with whole_folder(target, "patient", FACTS_FILE, (CT_FILE, LABELS_FILE, LABELLED_FILE, FACTS_FILE)) as partial:
             for file, array in ((CT_FILE, patient.volume.hu), (LABELS_FILE, patient.labels)):

@@ -81,6 +81,8 @@ def _add_organs(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.G
             plane[replaceable & frame.ellipse(bladder_y, frame.middle, 0.85 * radius, 1.1 * radius)] = Tissue.FLUID
         over = (k - frame.crest) * dz
         replaceable = np.isin(plane, soft)
+        if build.abdomen:
+            continue
         if over > 35:
             for sign in (-1, 1):
                 x = frame.middle + sign * 70 / frame.spacing[2]

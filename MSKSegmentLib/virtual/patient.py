@@ -12,6 +12,7 @@ from .acquisition import LOWEST_HU, Acquisition, blur_slices, outside_view, rand
 from .atlas import Atlas
 from .coverage import Coverage, cut_to, mix_intervals, random_coverage
 from .implants import METAL
+from .ingredients import PLAIN, Ingredients
 from .radiodensity import Composition, radiodensity, random_composition
 from .resampling import resampled
 from .specimen import Specimen, make_specimen
@@ -37,16 +38,15 @@ def make_patient(
     spacing_mm: tuple[float, float, float] = (3.0, 2.5, 2.5),
     metal: bool | None = None,
     whole: bool = True,
-    varied: bool = False,
+    ingredients: Ingredients = PLAIN,
 ) -> VirtualPatient:
     """Make the virtual patient of that seed, scanned on a grid of `spacing_mm` ``(z, y, x)``.
 
     `metal` forces an implant in or out; None leaves it to chance. Unless `whole`, the scan may cover only the pelvis, the thighs or
-    one leg, its field of view may cut the body, and a part of it may have thicker slices. With `varied` each muscle gets a size,
-    length and place of its own.
+    one leg, its field of view may cut the body, and a part of it may have thicker slices.
     """
     z, y, x = (max(wanted, finest) for wanted, finest in zip(spacing_mm, FINEST_BODY_MM, strict=True))
-    specimen = make_specimen(atlases, seed, (z, y, x), metal, varied=varied)
+    specimen = make_specimen(atlases, seed, (z, y, x), metal, ingredients=ingredients)
     # Streams of their own: the same body can be scanned in other ways, and a change in one step leaves the others as they were.
     rng = np.random.default_rng((seed, 1))
     what, settings = random_composition(rng, specimen.atrophy), random_acquisition(rng)

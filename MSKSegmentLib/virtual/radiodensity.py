@@ -129,6 +129,8 @@ def _table(what: Composition, spacing: tuple[float, float, float], rng: np.rando
         table[Tissue.FLUID] = what.bladder_hu
     table[Tissue.VESSEL], table[Tissue.VEIN] = what.artery_hu, what.vein_hu
     table[Tissue.ORGAN] = what.organ_hu
+    # The kidneys take up contrast most of all.
+    table[Tissue.KIDNEY] = 32.0 if what.artery_hu < 100 else 60.0 + 0.45 * what.artery_hu
     table[Tissue.TABLE] = rng.uniform(-300, 250)
     table[Tissue.FOAM] = rng.uniform(-980, -900)
     table[Tissue.TENDON] = rng.uniform(60, 120)
@@ -189,7 +191,7 @@ def _add_other_texture(hu: np.ndarray, tissue: np.ndarray, what: Composition, te
     hu[fat] += (what.strands * sheets * np.clip(patches + 0.7, 0, 2) + 4 * patches)[fat]
     stool = tissue == Tissue.STOOL
     hu[stool] += np.where(fine[stool] < -0.6, -350, 30 * fine[stool])
-    soft = (tissue == Tissue.ORGAN) | (tissue == Tissue.BOWEL_WALL)
+    soft = (tissue == Tissue.ORGAN) | (tissue == Tissue.BOWEL_WALL) | (tissue == Tissue.KIDNEY)
     hu[soft] += 14 * patches[soft]
     named = (tissue > 0) & (tissue < 120)
     hu[named] += 4 * patches[named]

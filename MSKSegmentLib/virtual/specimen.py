@@ -16,6 +16,7 @@ from .build import Build, random_build
 from .deformation import Shape, deform, random_shape
 from .disease import Disease, random_disease, waste_muscles, wear_joints
 from .implants import METAL, add_implant
+from .ingredients import PLAIN, Ingredients
 from .muscle_variation import varied_atlas
 from .tissue import FEMORA, Tissue
 
@@ -58,19 +59,21 @@ def make_specimen(
     spacing: tuple[float, float, float],
     metal: bool | None = None,
     severity: float = 1.0,
-    varied: bool = False,
+    ingredients: Ingredients = PLAIN,
 ) -> Specimen:
     """The specimen of that seed on a grid of `spacing` ``(z, y, x)`` mm.
 
-    `metal` forces an implant in or out; None leaves it to chance. `severity` scales the wasting of muscles. With `varied` each
-    muscle gets a size, length and place of its own (see `muscle_variation`); pose, build and disease stay those of the seed.
+    `metal` forces an implant in or out; None leaves it to chance. `severity` scales the wasting of muscles.
+    Whatever the `ingredients`, pose, build and disease are those of the seed.
     """
     rng = np.random.default_rng(seed)
     atlas, shape, build, disease, has_metal = random_body(atlases, rng, severity)
     if metal is not None:
         has_metal = metal
     facts: dict[str, Any] = {"seed": seed}
-    if varied:
+    if ingredients.abdomen:
+        build = replace(build, abdomen=True)
+    if ingredients.muscle_variation:
         atlas, facts["muscle_sizes"] = varied_atlas(atlas, seed)
     return build_specimen(atlas, shape, build, disease, spacing, rng, has_metal, facts)
 

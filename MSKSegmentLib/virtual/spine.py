@@ -8,7 +8,7 @@ import numpy as np
 
 from .tissue import PSOAS, Frame, Tissue
 
-_SOFT = (Tissue.FAT, Tissue.WALL_MUSCLE, Tissue.BOWEL_WALL, Tissue.GAS, Tissue.STOOL, Tissue.ORGAN)
+SOFT = (Tissue.FAT, Tissue.WALL_MUSCLE, Tissue.BOWEL_WALL, Tissue.GAS, Tissue.STOOL, Tissue.ORGAN)
 # A psoas that the atlas cuts in two by its slanted top has too small a section there.
 _WHOLE_SECTION = 0.6
 
@@ -70,27 +70,17 @@ def add_spine(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Gen
     """Lumbar vertebrae and discs above the sacrum; erector spinae, multifidus and quadratus lumborum beside them."""
     dz, dy, dx = frame.spacing
     body, disc = rng.uniform(25, 31), rng.uniform(6, 13)
-    radius = spine.radius
     back_radius = rng.uniform(23, 33)
+    radius = spine.radius
     for k in range(max(0, frame.sacrum_top - int(70 / dz)), frame.shape[0]):
         plane = tissue[k]
         above = (k - frame.sacrum_top) * dz
-        available = np.isin(plane, _SOFT)
         y, middle = spine.path[k]
-        grow = np.clip(1 + above / 90, 0.4, 1.0)
-        # Behind the sacrum there is less room than behind the vertebrae.
-        back = y + (42 + 8 * grow) / dy
-        for sign in (-1, 1):
-            x = middle + sign * 30 * grow / dx
-            muscle = frame.ellipse(back, x, back_radius * grow * 0.85, back_radius * grow * 1.45)
-            plane[available & muscle] = Tissue.WALL_MUSCLE
-            if above > 10:
-                lumborum = frame.ellipse(y + 18 / dy, middle + sign * 64 / dx, 10, 20)
-                plane[available & lumborum] = Tissue.WALL_MUSCLE
+        add_back_muscles(plane, frame, spine.path[k], above, back_radius)
         if above <= 0:
             continue
         is_disc = (above % (body + disc)) < disc
-        available = np.isin(plane, _SOFT)
+        available = np.isin(plane, SOFT)
         vertebra = frame.ellipse(y, middle, 0.75 * radius, radius)
         plane[available & vertebra] = Tissue.DISC if is_disc else Tissue.VERTEBRA
         ring = frame.ellipse(y + (6 + 0.75 * radius) / dy, middle, 15, 18)
@@ -100,3 +90,19 @@ def add_spine(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Gen
         posterior = ring | (spinous | transverse if not is_disc else spinous)
         plane[available & posterior & ~vertebra] = Tissue.VERTEBRA
         plane[available & canal & ~vertebra] = Tissue.ORGAN
+
+
+def add_back_muscles(plane: np.ndarray, frame: Frame, middle: np.ndarray, above: float, radius: float) -> None:
+    """Erector spinae and quadratus lumborum in a slice `above` mm over the sacrum; `middle` ``(y, x)`` is the vertebra's."""
+    _, dy, dx = frame.spacing
+    y, x = middle
+    available = np.isin(plane, SOFT)
+    grow = np.clip(1 + above / 90, 0.4, 1.0)
+    # Behind the sacrum there is less room than behind the vertebrae.
+    back = y + (42 + 8 * grow) / dy
+    for sign in (-1, 1):
+        muscle = frame.ellipse(back, x + sign * 30 * grow / dx, radius * grow * 0.85, radius * grow * 1.45)
+        plane[available & muscle] = Tissue.WALL_MUSCLE
+        if above > 10:
+            lumborum = frame.ellipse(y + 18 / dy, x + sign * 64 / dx, 10, 20)
+            plane[available & lumborum] = Tissue.WALL_MUSCLE

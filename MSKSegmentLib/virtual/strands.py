@@ -21,17 +21,28 @@ _TENDONS = (
 _SOFT = (Tissue.FAT, Tissue.BOWEL_WALL, Tissue.ORGAN)
 
 
-def add_vessels(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator) -> None:
-    """Iliac and femoral artery and vein: beside the psoas in the pelvis, behind the sartorius in the thigh."""
+def iliac_start(plane: np.ndarray, psoas: int, medial: int, frame: Frame) -> np.ndarray | None:
+    """Where the iliac artery runs in a slice ``[y, x]``, before and medial of that psoas, in voxels; None without a psoas."""
+    at = np.argwhere(plane == psoas)
+    return at.mean(axis=0) + (-12 / frame.spacing[1], medial * 20 / frame.spacing[2]) if at.size else None
+
+
+def add_vessels(
+    tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator, top: int | None = None
+) -> None:
+    """Iliac and femoral artery and vein: beside the psoas in the pelvis, behind the sartorius in the thigh.
+
+    They end at the slice `top`, or with the psoas.
+    """
     dy, dx = frame.spacing[1:]
     for psoas, sartorius, femur, medial in zip(PSOAS, SARTORIUS, FEMORA, (1, -1), strict=True):
         path = np.full((frame.shape[0], 2), np.nan)
         for k in range(frame.shape[0]):
             plane = tissue[k]
             if k > frame.pubis:
-                at = np.argwhere(plane == psoas)
-                if at.size:
-                    path[k] = at.mean(axis=0) + (-12 / dy, medial * 20 / dx)
+                start = iliac_start(plane, psoas, medial, frame)
+                if start is not None:
+                    path[k] = start
             else:
                 muscle, bone = np.argwhere(plane == sartorius), np.argwhere(plane == femur)
                 if muscle.size and bone.size:
@@ -40,7 +51,7 @@ def add_vessels(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.G
         if known.size < 2:
             continue
         smooth = [np.interp(np.arange(frame.shape[0]), known, path[known, axis]) for axis in (0, 1)]
-        for k in range(known.min(), known.max() + 1):
+        for k in range(known.min(), known.max() + 1 if top is None else min(known.max() + 1, top)):
             for offset, kind in ((0.0, Tissue.VESSEL), (2.2 * build.vessel_radius, Tissue.VEIN)):
                 y, x = smooth[0][k] + 0.3 * offset / dy, smooth[1][k] + medial * offset / dx
                 plane = tissue[k]

@@ -21,6 +21,7 @@ from .build import Build
 from .coverage import Coverage
 from .deformation import Shape
 from .disease import Disease
+from .ingredients import PLAIN, Ingredients
 from .muscle_variation import varied_atlas
 from .patient import FINEST_BODY_MM, VirtualPatient, scan_specimen
 from .pose import LegPose
@@ -48,12 +49,12 @@ def make_stressed_patient(
     kind: str,
     strength: float,
     spacing_mm: tuple[float, float, float] = (3.0, 2.5, 2.5),
-    varied: bool = False,
+    ingredients: Ingredients = PLAIN,
 ) -> VirtualPatient:
     """The virtual patient of that seed with a stress of `kind` (one of `KINDS`), on a grid of `spacing_mm` ``(z, y, x)``.
 
     `strength` 0 is the ordinary patient that `make_patient` makes of the seed, 1 a hopeless one; ``none`` is always ordinary. The
-    facts say ``stress``: ``kind`` and ``strength``. `varied` is as in `make_patient`.
+    facts say ``stress``: ``kind`` and ``strength``.
 
     Raises:
         InputError: an unknown kind, or a strength outside 0..1.
@@ -69,7 +70,9 @@ def make_stressed_patient(
     if strength > 0:
         patient = _PUSHES[kind](patient, strength, np.random.default_rng((seed, 4)))
     facts: dict[str, Any] = {"seed": seed, "stress": {"kind": kind, "strength": strength}}
-    if varied:
+    if ingredients.abdomen:
+        patient = replace(patient, build=replace(patient.build, abdomen=True))
+    if ingredients.muscle_variation:
         atlas, facts["muscle_sizes"] = varied_atlas(atlas, seed)
     specimen = build_specimen(atlas, patient.shape, patient.build, patient.disease, (z, y, x), rng, has_metal, facts)
     if patient.alter is not None:

@@ -28,6 +28,7 @@ class Tissue(IntEnum):
     CLOTH = 234
     CALCIFICATION = 235
     VEIN = 236
+    KIDNEY = 237
 
 
 FEMORA = (2, 102)

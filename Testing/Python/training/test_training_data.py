@@ -23,6 +23,7 @@ from MSKSegmentLib.training.pairs import PairSlices, prepare_case
 from MSKSegmentLib.training.recipes import PairsData, Validation, VirtualData, read_recipe
 from MSKSegmentLib.training.sources import Batch
 from MSKSegmentLib.training.stream import batches
+from MSKSegmentLib.virtual.ingredients import PLAIN
 from MSKSegmentLib.virtual.specimen import Specimen, save_specimen
 
 
@@ -202,7 +203,7 @@ def atlas(tmp_path):
     return folder
 
 
-def made_up_patients(folder, atlases, seeds, spacing, varied=False):
+def made_up_patients(folder, atlases, seeds, spacing, ingredients=PLAIN):
     """Stands for the simulation: even seeds are anna, whose thighs are gracilis, odd ones bert, made of sartorius."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
@@ -228,19 +229,20 @@ def test_no_body_is_learned_from_and_judged_on(tmp_path, atlas, monkeypatch):
 def test_plain_patients_and_those_with_varied_muscles_lie_apart(tmp_path, atlas, monkeypatch):
     asked = []
 
-    def fill(folder, atlases, seeds, spacing, varied=False):
-        asked.append((folder.name, *seeds, varied))
+    def fill(folder, atlases, seeds, spacing, ingredients):
+        asked.append((folder.name, *seeds, ingredients.muscle_variation, ingredients.abdomen))
         made_up_patients(folder, atlases, seeds, spacing)
 
     monkeypatch.setattr(training_data, "fill_bank", fill)
-    sources = (VirtualData(2, 10, muscle_variation=True), VirtualData(1, 11))
+    sources = (VirtualData(2, 10, muscle_variation=True), VirtualData(1, 11), VirtualData(1, 11, abdomen=True))
     recipe = small_recipe(sources=sources, validation=Validation(10, 4, 1))
     split = choose_split(recipe, atlas, None, None)
     training, judged = prepare_data(recipe, tmp_path, split, atlas, tmp_path / "bank", nothing)
     # The same seed is one patient in each, and the validation's are of the first source's kind.
-    assert sorted(asked) == [("bank", 11, False), *(("varied", seed, True) for seed in (10, 11, 12))]
-    assert [bank.folder.name for bank in training.banks] == ["varied", "bank"]
-    assert [(bank.folder.name, *bank.seeds) for bank in judged.banks] == [("varied", 12)]
+    varied = [("muscle_variation", seed, True, False) for seed in (10, 11, 12)]
+    assert sorted(asked) == [("abdomen", 11, False, True), ("bank", 11, False, False), *varied]
+    assert [bank.folder.name for bank in training.banks] == ["muscle_variation", "bank", "abdomen"]
+    assert [(bank.folder.name, *bank.seeds) for bank in judged.banks] == [("muscle_variation", 12)]
     assert read_recipe(_written(recipe, tmp_path)).sources == sources
 
 

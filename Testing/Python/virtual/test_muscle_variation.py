@@ -8,6 +8,7 @@ import pytest
 from virtual_cases import ellipsoid, made_up_atlas
 
 from MSKSegmentLib.virtual.atlas import CARTILAGE, Atlas
+from MSKSegmentLib.virtual.ingredients import Ingredients
 from MSKSegmentLib.virtual.muscle_contest import without_islands
 from MSKSegmentLib.virtual.muscle_fields import anatomy_of
 from MSKSegmentLib.virtual.muscle_variation import (
@@ -173,7 +174,10 @@ def test_islands_go_and_second_bellies_stay():
 
 
 def test_a_specimen_keeps_pose_and_disease_and_notes_its_muscles(atlas):
-    plain, varied = (make_specimen((atlas,), 3, (8.0, 6.0, 6.0), metal=False, varied=varied) for varied in (False, True))
+    plain, varied = (
+        make_specimen((atlas,), 3, (8.0, 6.0, 6.0), metal=False, ingredients=Ingredients(muscle_variation=varied))
+        for varied in (False, True)
+    )
     sizes = varied.facts.pop("muscle_sizes")
     assert plain.facts == varied.facts and plain.tissue.shape == varied.tissue.shape
     assert set(map(int, sizes)) == set(MUSCLES) and max(sizes.values()) > 1.2

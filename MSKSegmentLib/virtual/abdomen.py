@@ -1,0 +1,185 @@
+"""What lies beside and before the lumbar spine: kidneys, aorta and vena cava, liver, spleen, stomach and the lowest ribs.
+
+Above the iliac crest nothing but the psoas is labelled; whatever is missing here, a network calls psoas.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .build import Build
+from .spine import Spine
+from .strands import iliac_start
+from .tissue import PSOAS, Frame, Tissue
+
+_SOFT = (Tissue.FAT, Tissue.BOWEL_WALL, Tissue.GAS, Tissue.STOOL, Tissue.FLUID)
+# Columns grow towards the patient's left.
+_RIGHT, _LEFT = -1, 1
+_TRUNK_RADIUS_MM = 115.0
+# Over this height the common iliac vessels run from where aorta and vena cava divide to the psoas.
+ILIAC_MM = 45.0
+
+
+def aortic_bifurcation(frame: Frame, rng: np.random.Generator) -> int:
+    """The slice in which the aorta divides: near the iliac crests."""
+    return int(np.clip(frame.crest + rng.uniform(-25, 15) / frame.spacing[0], frame.pubis, frame.shape[0] - 1))
+
+
+def add_abdomen(
+    tissue: np.ndarray,
+    core: np.ndarray,
+    frame: Frame,
+    spine: Spine,
+    build: Build,
+    bifurcation: int,
+    rng: np.random.Generator,
+) -> None:
+    """Add them to `tissue` uint8 ``[z, y, x]`` in place, as far as the scan reaches; `core` is what lies inside the fascia."""
+    _add_upper_organs(tissue, frame, spine, rng)
+    for side in (_RIGHT, _LEFT):
+        if rng.random() > 0.04:
+            _add_kidney(tissue, frame, spine, build, side, rng)
+    _add_great_vessels(tissue, frame, spine, bifurcation, rng)
+    _add_ribs(tissue, core, frame, spine, rng)
+
+
+def _over_crest(frame: Frame, first: float) -> range:
+    """The slices from `first` mm above the iliac crest on."""
+    return range(max(0, int(np.ceil(frame.crest + first / frame.spacing[0]))), frame.shape[0])
+
+
+def _paint(plane: np.ndarray, where: np.ndarray, value: int) -> None:
+    plane[where & np.isin(plane, _SOFT)] = value
+
+
+def _add_kidney(
+    tissue: np.ndarray, frame: Frame, spine: Spine, build: Build, side: int, rng: np.random.Generator
+) -> None:
+    """A bean in its own fat on psoas and quadratus lumborum, the lower pole further forwards and outwards; some with a cyst."""
+    dz, dy, dx = frame.spacing
+    size = rng.uniform(0.8, 1.12)
+    half, wide, deep = size * rng.uniform(48, 60), size * rng.uniform(23, 29), size * rng.uniform(20, 26)
+    # The right kidney hangs lower under the liver; some reach the iliac fossa.
+    middle = rng.uniform(28, 85) + half * 0.6 - (10 if side == _RIGHT else 0)
+    fat = rng.uniform(4, 10) + 0.2 * build.fat
+    turn = np.radians(rng.uniform(25, 50))
+    cyst = rng.normal(0, 0.5, 3) if rng.random() < 0.2 else None
+    cyst_radius = rng.uniform(8, 25)
+    for k in _over_crest(frame, middle - half - fat):
+        along = ((k - frame.crest) * dz - middle) / half
+        y, x = spine.path[k]
+        y, x = y + (8 + 6 * along) / dy, x + side * (68 - 9 * along) / dx
+        ys, xs = (np.arange(frame.shape[1])[:, None] - y) * dy, (np.arange(frame.shape[2])[None, :] - x) * dx * side
+        # The hilum looks forwards and towards the middle.
+        across, through = xs * np.cos(turn) + ys * np.sin(turn), ys * np.cos(turn) - xs * np.sin(turn)
+        plane = tissue[k]
+        reach = (along * half / (half + fat)) ** 2
+        if reach < 1:
+            shell = np.sqrt(1 - reach)
+            _paint(plane, (across / (shell * (wide + fat))) ** 2 + (through / (shell * (deep + fat))) ** 2 <= 1, Tissue.FAT)
+        if abs(along) < 1:
+            grown = np.sqrt(1 - along**2)
+            _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, Tissue.KIDNEY)
+        if abs(along) < 0.45:
+            hollow = np.sqrt(1 - (along / 0.45) ** 2)
+            sinus = ((across + 0.55 * wide) / (0.6 * wide * hollow)) ** 2 + (through / (0.36 * deep * hollow)) ** 2 <= 1
+            plane[sinus & (plane == Tissue.KIDNEY)] = Tissue.FAT
+            pelvis = ((across + 0.5 * wide) / (0.22 * wide * hollow)) ** 2 + (through / (0.2 * deep * hollow)) ** 2 <= 1
+            plane[pelvis & (plane == Tissue.FAT)] = Tissue.FLUID
+        if cyst is not None:
+            away = ((along - cyst[0]) * half) ** 2 + (across - cyst[1] * wide - 0.5 * wide) ** 2 + (through - cyst[2] * deep) ** 2
+            plane[(away < cyst_radius**2) & np.isin(plane, (*_SOFT, Tissue.KIDNEY))] = Tissue.FLUID
+
+
+def _add_great_vessels(
+    tissue: np.ndarray, frame: Frame, spine: Spine, bifurcation: int, rng: np.random.Generator
+) -> None:
+    """Aorta and vena cava before the spine, and from where they divide the common iliac vessels down to those beside the psoas."""
+    dz, dy, dx = frame.spacing
+    aorta, cava, flat = rng.uniform(7, 12), rng.uniform(8, 14), rng.uniform(0.45, 1.0)
+    before = 0.75 * spine.radius + 4
+    soft = (*_SOFT, Tissue.ORGAN)
+    for k in range(bifurcation, frame.shape[0]):
+        if np.isnan(spine.path[k, 0]):
+            continue
+        y, x = spine.path[k]
+        plane = tissue[k]
+        for value, offset, radius, height in (
+            (Tissue.VESSEL, 0.9 * aorta, aorta, aorta),
+            (Tissue.VEIN, -1.15 * cava, cava, cava * flat),
+        ):
+            section = frame.ellipse(y - (before + height) / dy, x + offset / dx, height, radius)
+            plane[section & np.isin(plane, soft)] = value
+    fork = np.array([spine.path[bifurcation, 0] - (before + aorta) / dy, frame.middle])
+    low = max(0, bifurcation - int(ILIAC_MM / dz))
+    if np.isnan(fork[0]) or low == bifurcation:
+        return
+    for psoas, medial in zip(PSOAS, (1, -1), strict=True):
+        start = iliac_start(tissue[low], psoas, medial, frame)
+        if start is None:
+            continue
+        for k in range(low, bifurcation):
+            share = (k - low) / (bifurcation - low)
+            y, x = share * fork + (1 - share) * start
+            plane = tissue[k]
+            for value, radius, shift in ((Tissue.VEIN, 0.55 * cava, 1.0), (Tissue.VESSEL, 0.55 * aorta, 0.0)):
+                section = frame.ellipse(y + shift * radius / dy, x + medial * shift * radius / dx, radius, radius)
+                plane[section & np.isin(plane, soft)] = value
+
+
+def _add_upper_organs(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Generator) -> None:
+    """Liver on the right, spleen and stomach on the left, each from its own height on and growing upwards."""
+    _, dy, dx = frame.spacing
+    stomach = rng.choice([Tissue.GAS, Tissue.STOOL, Tissue.FLUID])
+    # Value, lowest point over the crest (mm), place before and beside the spine, half height and half width in plane (mm).
+    for value, inner, lowest, forwards, beside, high, wide in (
+        (Tissue.ORGAN, None, rng.uniform(-25, 80), 38, _RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
+        (Tissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, _LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
+        (Tissue.ORGAN, None, rng.uniform(45, 120), -12, _LEFT * 98, rng.uniform(32, 48), rng.uniform(20, 32)),
+    ):
+        for k in _over_crest(frame, lowest):
+            if np.isnan(spine.path[k, 0]):
+                continue
+            over = (k - frame.crest) * frame.spacing[0] - lowest
+            grown = np.sqrt(np.clip(over / 75, 0.01, 1))
+            y, x = spine.path[k][0] - forwards / dy, frame.middle + beside / dx
+            _paint(tissue[k], frame.ellipse(y, x, high * grown, wide * grown), value)
+            if inner is not None and over > 8:
+                section = frame.ellipse(y, x, high * grown - 4, wide * grown - 4)
+                tissue[k][section & (tissue[k] == value)] = inner
+
+
+def _add_ribs(tissue: np.ndarray, core: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Generator) -> None:
+    """The tenth to twelfth rib: from the spine backwards, outwards and down along the inside of the trunk's wall."""
+    dz, dy, dx = frame.spacing
+    first, apart, fall = rng.uniform(75, 120), rng.uniform(24, 32), rng.uniform(0.45, 0.8)
+    # From the spine to its tip along the wall, in mm.
+    for number, length in enumerate((rng.uniform(60, 130), rng.uniform(150, 210), rng.uniform(210, 280))):
+        head = first + number * apart
+        for side in (_RIGHT, _LEFT):
+            for k in _over_crest(frame, head - fall * length):
+                run = (head - (k - frame.crest) * dz) / fall
+                if run < 0 or np.isnan(spine.path[k, 0]):
+                    break
+                centre = spine.path[k]
+                # Before the back muscles outwards to the wall, and then along it.
+                angle = 0.75 + run / _TRUNK_RADIUS_MM
+                ray = np.array([np.cos(angle) / dy, side * np.sin(angle) / dx])
+                wall = _wall_along(core[k], centre, ray)
+                if wall is None:
+                    continue
+                y, x = centre + min(wall - 7, 30 + run) * ray
+                section = frame.ellipse(y, x, 5.5, 5.5)
+                tissue[k][section & np.isin(tissue[k], (*_SOFT, Tissue.WALL_MUSCLE, Tissue.ORGAN))] = Tissue.VERTEBRA
+
+
+def _wall_along(inside: np.ndarray, centre: np.ndarray, ray: np.ndarray) -> float | None:
+    """How far (mm) a ray runs inside a mask ``[y, x]``; None where it starts outside or never leaves it."""
+    steps = np.arange(0, 250, 2.0)
+    at = np.round(centre[:, None] + steps * ray[:, None]).astype(int)
+    within = ((at >= 0) & (at < np.array(inside.shape)[:, None])).all(axis=0)
+    hit = np.zeros(len(steps), bool)
+    hit[within] = inside[at[0, within], at[1, within]]
+    if not hit[0] or hit.all():
+        return None
+    return float(steps[np.flatnonzero(~hit)[0]])
