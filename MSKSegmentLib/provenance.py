@@ -69,7 +69,8 @@ def input_digest(volume: CTVolume) -> str:
         digest.update(plane.tobytes())
     geometry = volume.geometry
     numbers = (*geometry.size, *geometry.spacing, *geometry.origin, *(v for row in geometry.direction for v in row))
-    digest.update(" ".join(f"{number:.4f}" for number in numbers).encode())
+    # Rounding errors of one format must not make a negative zero of what is zero in another.
+    digest.update(" ".join(f"{round(float(number), 4) + 0.0:.4f}" for number in numbers).encode())
     return digest.hexdigest()
 
 

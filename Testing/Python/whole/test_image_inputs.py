@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct import CTVolume, Geometry, read_ct, read_label_map, read_labels, to_working_grid
 from MSKSegmentLib.engine import SegmentRequest
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.provenance import input_digest
 from MSKSegmentLib.quality.guards import scan_cautions
 from MSKSegmentLib.results.segmentation_file import write_ct
 
@@ -68,6 +70,15 @@ def test_read_as_the_scan_or_refused(entry: ImageInput, tmp_path: Path) -> None:
     # Findings go into results, which hold no names.
     assert not any(path.name in finding.sentence for finding in volume.findings)
     assert_same_in_the_patient(volume, wanted, entry.tolerance, "position_not_stated" not in entry.codes)
+
+
+def test_the_same_scan_has_the_same_digest_in_every_format(tmp_path: Path) -> None:
+    scan = lopsided()
+    wanted = input_digest(scan)
+    for make in (nifti(), nifti(sform_code=0), nrrd(), nrrd("space: RAS", frame=np.diag([-1, -1, 1])), meta()):
+        assert input_digest(read_ct(make(tmp_path, scan))) == wanted
+    noisy = replace(scan.geometry, direction=((1.0, -1e-9, 0.0), (1e-9, 1.0, -0.0), (0.0, 0.0, 1.0)))
+    assert input_digest(CTVolume(scan.hu, noisy)) == wanted
 
 
 @pytest.mark.skipif(not REAL_CT.exists(), reason="the shared real CT is absent")

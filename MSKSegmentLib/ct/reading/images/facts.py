@@ -93,7 +93,8 @@ def place(facts: ImageFacts, name: str, assume_orientation: str | None = None) -
         )
     signs = np.array(TO_LPS[frame])
     origin = np.zeros(3) if facts.origin is None else signs * facts.origin.value
-    return Placement(signs[:, None] * facts.steps.value, origin, tuple(findings))
+    # Adding 0 makes the zeros that a sign has turned negative plain ones again.
+    return Placement(signs[:, None] * facts.steps.value + 0.0, origin + 0.0, tuple(findings))
 
 
 def assumed(frame: str) -> Finding:
