@@ -168,7 +168,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             ensureRequirements()
             # Packages may have been installed since the line was written.
             self.device.askAgain()
-            self.run.watch(self.logic.startSegmentation(self.inputs.ctNode, self.inputs.options))
+            self.run.watch(self.logic.startSegmentation(self.inputs.ctNode, self.inputs.settings, self.inputs.roiNode))
         self._inputsChanged()
 
     def _runEnded(self, run):

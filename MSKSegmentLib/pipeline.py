@@ -13,7 +13,6 @@ from . import preview
 from .bundle import ModelBundle
 from .case_result import CaseResult, Measurements, Scores
 from .ct.label_grid import place_labels
-from .ct.region import Region
 from .ct.volume import CTVolume, Geometry
 from .errors import BundleError, InputError
 from .findings import Finding, warning
@@ -21,7 +20,7 @@ from .measurement.volume import checked_height
 from .prepared_scan import PreparedScan, prepare_scan
 from .provenance import Stopwatch, run_facts
 from .quality.calibration import Calibration
-from .quality.traffic_light import CALIBRATED
+from .settings import Settings
 
 if TYPE_CHECKING:
     from .inference.evidence import SliceEvidence
@@ -30,25 +29,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 MOST_PASSES = 1000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a user may choose. None means: the bundle's passes, a random seed, the height in the CT's header, the whole scan.
-
-    A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
-    `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
-    With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled.
-    """
-
-    device: str = "auto"
-    passes: int | None = None
-    seed: int | None = None
-    height_m: float | None = None
-    region: Region | None = None
-    preview: bool = False
-    lights: str = CALIBRATED
-    auto_passes: bool = False
 
 
 def _silent(stage: str, done: int, total: int) -> None:

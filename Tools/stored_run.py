@@ -26,7 +26,8 @@ sys.path.insert(0, str(ROOT))
 from MSKSegmentLib.bundle import resolve_bundle  # noqa: E402
 from MSKSegmentLib.ct import CTVolume, Geometry, read_ct  # noqa: E402
 from MSKSegmentLib.ct.region import Region  # noqa: E402
-from MSKSegmentLib.pipeline import Settings, segment_case  # noqa: E402
+from MSKSegmentLib.pipeline import segment_case  # noqa: E402
+from MSKSegmentLib.settings import Settings  # noqa: E402
 
 PASSES, SEED = 2, 7
 TILT_DEGREES = 12.0

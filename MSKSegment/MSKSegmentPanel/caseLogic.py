@@ -10,7 +10,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MSKSegmentLib.errors import MSKSegmentError
 
-from .segmentationRun import RunOptions, SegmentationRun
+from .segmentationRun import SegmentationRun, settingsOf
 
 _WAIT_S = 0.1
 
@@ -46,15 +46,16 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         """The cases of the scene, oldest first."""
         return tuple(self._cases)
 
-    def segment(self, ctNode, progress=None, **options):
-        """Segment a volume node and wait for the end; options are those of `RunOptions`.
+    def segment(self, ctNode, progress=None, roiNode=None, **options):
+        """Segment a volume node and wait for the end.
 
-        `progress` is called with each `EngineEvent`.
+        `progress` is called with each `EngineEvent`. `roiNode` is a markups ROI; nothing outside it is segmented. Options are
+        `heightCm`, `samples` (a number or "auto") and all further fields of `MSKSegmentLib.settings.Settings`.
 
         Raises:
             MSKSegmentError: its sentence says what is wrong and what to do.
         """
-        run = self.startSegmentation(ctNode, RunOptions(**options))
+        run = self.startSegmentation(ctNode, settingsOf(**options), roiNode)
         try:
             while not run.ended:
                 for event in run.poll():
@@ -66,9 +67,9 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         finally:
             run.cancel()
 
-    def startSegmentation(self, ctNode, options=None):
-        """Start a run without waiting; poll what is returned until it has ended, then call `finishSegmentation`."""
-        return SegmentationRun(ctNode, options)
+    def startSegmentation(self, ctNode, settings=None, roiNode=None):
+        """Start a run with `Settings` without waiting; poll what is returned until it has ended, then call `finishSegmentation`."""
+        return SegmentationRun(ctNode, settings, roiNode)
 
     def finishSegmentation(self, run):
         """Put the result of a run that has ended into the scene, and return the new case.

@@ -75,10 +75,10 @@ class DeviceLine:
             engine.cancel()
 
     def _request(self):
-        options = self._inputs.options
+        settings = self._inputs.settings
         size, spacing = _bodyGrid(self._inputs.ctNode)
         return DevicesRequest(
-            size=size, spacing=spacing, bundle=options.bundle, passes=options.samples, device=options.device
+            size=size, spacing=spacing, bundle=settings.bundle, passes=settings.passes, device=settings.device
         )
 
 

@@ -6,12 +6,12 @@ from slicer.i18n import tr as _
 
 from MSKSegmentLib.bundle import find_bundles, read_manifest
 from MSKSegmentLib.errors import BundleError
+from MSKSegmentLib.settings import DEVICES, RULES
 
 from .dicomHeight import heightOfVolume
-from .segmentationRun import RunOptions
+from .segmentationRun import settingsOf
 from .widgets import askFolder, signalsBlocked
 
-DEVICES = ("auto", "cpu", "cuda")
 _CT, _ROI = "ct", "roi"
 _FROM_DICOM, _ENTERED = "dicom", "entered"
 
@@ -36,6 +36,8 @@ class InputControl:
         ui.samplesSpinBox.connect("valueChanged(int)", self._changed)
         ui.seedSpinBox.connect("valueChanged(int)", self._changed)
         ui.deviceSelector.connect("currentIndexChanged(int)", self._changed)
+        ui.lightsSelector.connect("currentIndexChanged(int)", self._changed)
+        ui.autoPassesCheckBox.connect("toggled(bool)", self._changed)
         ui.previewCheckBox.connect("toggled(bool)", self._changed)
 
     @property
@@ -49,17 +51,28 @@ class InputControl:
         return self._ui.heightSpinBox.value or None
 
     @property
-    def options(self):
-        """The `RunOptions` that the panel shows."""
-        return RunOptions(
-            bundle=self._bundle,
-            samples=self._ui.samplesSpinBox.value or None,
-            device=DEVICES[self._ui.deviceSelector.currentIndex],
-            heightCm=self.heightCm,
-            seed=self._ui.seedSpinBox.value if self._ui.seedSpinBox.value >= 0 else None,
-            roiNode=self._ui.roiSelector.currentNode(),
-            preview=self._ui.previewCheckBox.checked,
-        )
+    def roiNode(self):
+        """The chosen region of interest, or None for the whole scan."""
+        return self._ui.roiSelector.currentNode()
+
+    @property
+    def settings(self):
+        """The `Settings` that the panel shows."""
+        return settingsOf(bundle=self._bundle, **self._values)
+
+    @property
+    def _values(self):
+        """What is chosen, by the names that the parameter node keeps it under."""
+        ui = self._ui
+        return {
+            "samples": ui.samplesSpinBox.value or None,
+            "auto_passes": ui.autoPassesCheckBox.checked,
+            "device": DEVICES[ui.deviceSelector.currentIndex],
+            "heightCm": self.heightCm,
+            "seed": ui.seedSpinBox.value if ui.seedSpinBox.value >= 0 else None,
+            "lights": RULES[ui.lightsSelector.currentIndex],
+            "preview": ui.previewCheckBox.checked,
+        }
 
     def setParameterNode(self, node):
         """Show what a parameter node keeps, and keep changes in it; None forgets the node."""
@@ -75,6 +88,8 @@ class InputControl:
             ui.seedSpinBox,
             ui.deviceSelector,
             ui.bundleSelector,
+            ui.lightsSelector,
+            ui.autoPassesCheckBox,
             ui.previewCheckBox,
         ):
             ui.ctSelector.setCurrentNode(node.GetNodeReference(_CT))
@@ -85,6 +100,9 @@ class InputControl:
             ui.seedSpinBox.setValue(int(node.GetParameter("seed") or -1))
             device = node.GetParameter("device")
             ui.deviceSelector.setCurrentIndex(DEVICES.index(device) if device in DEVICES else 0)
+            lights = node.GetParameter("lights")
+            ui.lightsSelector.setCurrentIndex(RULES.index(lights) if lights in RULES else 0)
+            ui.autoPassesCheckBox.setChecked(node.GetParameter("auto_passes") == "True")
             ui.previewCheckBox.setChecked(node.GetParameter("preview") == "True")
             names = [Path(folder).name for folder in self._folders]
             bundle = node.GetParameter("bundle")
@@ -152,11 +170,9 @@ class InputControl:
         for role, selector in ((_CT, self._ui.ctSelector), (_ROI, self._ui.roiSelector)):
             chosen = selector.currentNode()
             node.SetNodeReferenceID(role, chosen.GetID() if chosen else None)
-        options = self.options
         # A scene travels: it names the bundle, not its place on this computer.
-        values = {"bundle": Path(options.bundle).name if options.bundle else None}
-        values |= {name: getattr(options, name) for name in ("samples", "device", "heightCm", "seed", "preview")}
-        for name, value in values.items():
+        values = {"bundle": Path(self._bundle).name if self._bundle else None}
+        for name, value in (values | self._values).items():
             node.SetParameter(name, "" if value is None else str(value))
         node.EndModify(modified)
 

@@ -5,59 +5,49 @@ import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import slicer
 import vtk
 
 from MSKSegmentLib import __version__
+from MSKSegmentLib.ct.bounds import bounds_of_points, corners_of, lps_and_ras
+from MSKSegmentLib.ct.region import Region
 from MSKSegmentLib.engine import EngineRun, SegmentRequest
 from MSKSegmentLib.errors import InputError, MSKSegmentError
+from MSKSegmentLib.settings import Settings
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """What a user may choose; None leaves it to the model or to chance. `roiNode` is a markups ROI."""
-
-    bundle: str | None = None
-    samples: int | None = None
-    device: str = "auto"
-    heightCm: float | None = None
-    seed: int | None = None
-    roiNode: object = None
-    preview: bool = False
+def settingsOf(heightCm=None, samples=None, **others):
+    """`Settings` from the user's words for a height, in cm, and for passes, a number or "auto"; others go by their own names."""
+    if heightCm is not None:
+        others["height_m"] = heightCm / 100
+    if samples is not None:
+        others |= {"auto_passes": True} if samples == "auto" else {"passes": samples}
+    return Settings(**others)
 
 
 class SegmentationRun:
     """A run under way; poll it, then take its result. Its temporary files vanish with `close`."""
 
-    def __init__(self, ctNode, options=None):
-        """Write the CT to a temporary file and start the engine on it.
+    def __init__(self, ctNode, settings=None, roiNode=None):
+        """Write the CT to a temporary file and start the engine on it; a markups ROI takes the place of the settings' region.
 
         Raises:
             InputError: the node holds no CT, its file cannot be written, or the region cannot be used.
         """
         from MSKSegmentLib.scene import volume_of_node
 
-        options = options or RunOptions()
+        settings = settings or Settings()
         self.ctNode = ctNode
-        self.options = options
         self.volume = volume_of_node(ctNode)
         self._folder = Path(tempfile.mkdtemp(prefix="msk-"))
         self._output = self._folder / "result"
         try:
-            request = SegmentRequest(
-                ct=_written(self.volume, self._folder / "ct.nrrd"),
-                output=self._output,
-                bundle=options.bundle,
-                passes=options.samples,
-                device=options.device,
-                height_cm=options.heightCm,
-                seed=options.seed,
-                roi=_boundsLps(options.roiNode, ctNode),
-                preview=options.preview,
-            )
+            if roiNode is not None:
+                settings = replace(settings, region=_region(roiNode, ctNode))
+            request = SegmentRequest(_written(self.volume, self._folder / "ct.nrrd"), self._output, settings)
             self._engine = EngineRun.segment(request, pythonProgram(), childEnvironment())
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -137,10 +127,8 @@ def _written(volume, path):
     return path
 
 
-def _boundsLps(roiNode, ctNode):
-    """Bounds of a region along the axes of the CT's own frame, LPS mm; None without a region."""
-    if roiNode is None:
-        return None
+def _region(roiNode, ctNode):
+    """The `Region` of a markups ROI, along the axes of the CT's own frame."""
     bounds = [0.0] * 6
     roiNode.GetRASBounds(bounds)
     if bounds[0] >= bounds[1]:
@@ -150,7 +138,5 @@ def _boundsLps(roiNode, ctNode):
     toLocal = vtk.vtkMatrix4x4()
     if not slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, ctNode.GetParentTransformNode(), toLocal):
         raise InputError("The CT is under a warping transform; harden or remove it to use a region of interest.")
-    corners = [toLocal.MultiplyPoint([x, y, z, 1.0])[:3] for x in bounds[0:2] for y in bounds[2:4] for z in bounds[4:6]]
-    low, high = ([limit(corner[axis] for corner in corners) for axis in range(3)] for limit in (min, max))
-    # From right-anterior-superior to left-posterior-superior the first two axes turn round.
-    return -high[0], -low[0], -high[1], -low[1], low[2], high[2]
+    corners = [toLocal.MultiplyPoint([*corner, 1.0])[:3] for corner in corners_of(bounds)]
+    return Region(lps_and_ras(bounds_of_points(corners)))

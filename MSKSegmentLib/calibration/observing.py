@@ -24,9 +24,10 @@ from ..evaluation.metrics import (
     within,
 )
 from ..evaluation.tables import CaseScores
-from ..pipeline import Settings, segment_case
+from ..pipeline import segment_case
 from ..quality.calibration import Calibration
 from ..quality.guards import scan_cautions
+from ..settings import Settings
 from .observations import Observation
 from .placing import with_deviations
 

@@ -16,14 +16,13 @@ from ..engine.progress import JsonLines, make_reporter
 from ..errors import InputError, MSKSegmentError
 from ..findings import sentences
 from ..packages import FOR_MEASURING, FOR_SCENE, FOR_SEGMENTING, load, require, unusable
-from .arguments import add_reading
+from .arguments import add_reading, add_settings, in_metres, settings_of
 from .devices import add_devices, memory_warnings
 from .evaluation import add_evaluate, add_realism
 from .review import add_review
 from .training import add_training
 
 # In place of a number of samples.
-AUTO = "auto"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,41 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _samples(text: str) -> int | str:
-    try:
-        return AUTO if text == AUTO else int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor {AUTO!r}") from error
-
-
 def _add_segment(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     segment = commands.add_parser("segment", help="segment a CT, measure it and say what can be trusted")
     segment.add_argument("ct", type=Path, metavar="CT", help="DICOM folder, NIfTI, NRRD or MHA file")
     segment.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="result folder")
-    segment.add_argument("--bundle", metavar="NAME|DIR", help="model bundle (default: the one that comes along)")
-    segment.add_argument(
-        "--samples",
-        type=_samples,
-        metavar="T|auto",
-        help="dropout passes (default: the bundle's, usually 10); auto: at most those, fewer where a slice has settled",
-    )
-    segment.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    segment.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
-    segment.add_argument("--seed", type=int, help="repeat a run exactly")
-    add_reading(segment)
-    segment.add_argument(
-        "--roi",
-        type=float,
-        nargs=6,
-        metavar=("X0", "X1", "Y0", "Y1", "Z0", "Z1"),
-        help="only this part of the scan: bounds in mm along the patient's axes (LPS)",
-    )
-    segment.add_argument(
-        "--preview", action="store_true", help="a quick, rough look: every n-th slice, few passes, nothing rated"
-    )
-    segment.add_argument(
-        "--lights", default="calibrated", choices=("calibrated", "paper"), help="rule of the lights (default: from all evidence)"
-    )
+    add_settings(segment)
     segment.add_argument("--progress", default="bar", choices=("bar", "json", "none"))
     segment.add_argument("--scene", action="store_true", help="also write scene.mrb for 3D Slicer (needs slicer-core)")
     segment.add_argument("--keep-ct", action="store_true", help="also put a copy of the CT into the folder, as ct.nrrd")
@@ -173,10 +142,9 @@ def _add_bundle(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
 def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     from ..bundle import resolve_bundle
     from ..ct import read_ct
-    from ..ct.region import Region
     from ..inference.devices import load_ahead, wait_without_spinning
     from ..output.places import check_space
-    from ..pipeline import Settings, segment_case
+    from ..pipeline import segment_case
     from ..results.result_folder import CT, SCENE, bytes_of_result, check_output, write_result
     from ..results.segmentation_file import write_ct
     from .console import print_result
@@ -189,9 +157,10 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     reporter = make_reporter(options.progress)
     try:
         reporter.step("reading", 0, 1)
-        bundle = resolve_bundle(options.bundle)
+        settings = settings_of(options)
+        bundle = resolve_bundle(settings.bundle)
         loading = load_ahead()
-        volume = read_ct(options.ct, options.series, options.assume_orientation)
+        volume = read_ct(options.ct, settings.series, settings.assume_orientation)
         loading.join()
         from ..inference.estimate import memory_of_run
 
@@ -200,11 +169,6 @@ def _segment(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         for warning in memory_warnings(memory_of_run(volume.hu.size)):
             print(f"Warning: {warning}", file=sys.stderr)
         checkpoint()
-        height = options.height_cm / 100 if options.height_cm is not None else None
-        region = Region(tuple(options.roi)) if options.roi is not None else None
-        auto = options.samples == AUTO
-        passes = None if auto else options.samples
-        settings = Settings(options.device, passes, options.seed, height, region, options.preview, options.lights, auto)
         result = segment_case(volume, bundle, settings, reporter.step, checkpoint)
         reporter.step("writing", 0, 1)
         source = str(options.ct.absolute()) if options.record_path else None
@@ -254,8 +218,7 @@ def _measure(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     found = read_label_map(options.segmentation, options.assume_orientation)
     volume = replace(volume, findings=(*volume.findings, *found.findings))
     checkpoint()
-    height = options.height_cm / 100 if options.height_cm is not None else None
-    result = measure_case(found.labels, found.geometry, volume, height, usual_reference())
+    result = measure_case(found.labels, found.geometry, volume, in_metres(options.height_cm), usual_reference())
     write_result(options.output, result)
     print_result(result, options.output)
 

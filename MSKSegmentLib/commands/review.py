@@ -8,7 +8,7 @@ from pathlib import Path
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
 from ..packages import FOR_REVIEW, require
-from .arguments import add_reading
+from .arguments import add_settings, settings_of
 
 _MOST_PORT = 65535
 _RESULTS = Path("mskseg-results")
@@ -41,11 +41,7 @@ def add_review(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     review.add_argument(
         "--max-upload-mb", type=int, default=2048, metavar="N", help="the largest file to accept (default: 2048)"
     )
-    review.add_argument("--bundle", metavar="NAME|DIR", help="model bundle for new results")
-    review.add_argument("--samples", type=int, metavar="T", help="dropout passes for new results")
-    review.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    review.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height for a new result")
-    add_reading(review)
+    add_settings(review)
     review.add_argument(
         "--author", default="", metavar="NAME", help="who reviews, for the history (default: the user's name)"
     )
@@ -70,12 +66,7 @@ def _review(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
             port=options.port,
             open_browser=not options.no_browser,
             max_upload_mb=options.max_upload_mb,
-            bundle=options.bundle,
-            passes=options.samples,
-            device=options.device,
-            height_cm=options.height_cm,
-            series=options.series,
-            assume_orientation=options.assume_orientation,
+            settings=settings_of(options),
             author=options.author,
         )
     )

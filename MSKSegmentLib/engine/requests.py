@@ -6,51 +6,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..ct.bounds import Bounds
+from ..settings import Settings
+
+# The user's words for passes that end where a slice has settled: this, or this and at most so many.
+AUTO, AUTO_UP_TO = "auto", "auto:"
 
 
 @dataclass(frozen=True)
 class SegmentRequest:
-    """What to segment and how; None leaves the choice to the bundle or the CT's header.
-
-    `roi` are bounds ``(x0, x1, y0, y1, z0, z1)`` in mm along the patient's axes (LPS) that limit the run to a part of the scan;
-    `keep_ct` puts a copy of the CT into the result folder; `preview` asks for a quick, rough look without lights. `lights` is the
-    rule that gives them, "calibrated" or "paper". `assume_orientation` is "LPS" or "RAS", for a file that does not state its own.
-    """
+    """What to segment, how, and what to write beside the result: a `scene` for 3D Slicer, a copy of the CT, the CT's path."""
 
     ct: Path
     output: Path
-    bundle: str | None = None
-    passes: int | None = None
-    device: str = "auto"
-    height_cm: float | None = None
-    seed: int | None = None
-    series: str | None = None
-    assume_orientation: str | None = None
+    settings: Settings = Settings()
     scene: bool = False
-    roi: Bounds | None = None
     keep_ct: bool = False
-    preview: bool = False
-    lights: str | None = None
+    record_path: bool = False
 
     def arguments(self) -> list[str]:
         """The command line after ``mskseg``."""
-        options = {
-            "--bundle": self.bundle,
-            "--samples": self.passes,
-            "--device": self.device,
-            "--height-cm": self.height_cm,
-            "--seed": self.seed,
-            "--series": self.series,
-            "--assume-orientation": self.assume_orientation,
-            "--lights": self.lights,
-        }
-        region = [] if self.roi is None else ["--roi", *(f"{bound:.4f}" for bound in self.roi)]
-        choices = (("--scene", self.scene), ("--keep-ct", self.keep_ct), ("--preview", self.preview))
-        switches = [name for name, on in choices if on]
-        return [
-            "segment", str(self.ct), "-o", str(self.output), *_given(options), *region, *switches, "--progress", "json",
-        ]  # fmt: skip
+        choices = {"--scene": self.scene, "--keep-ct": self.keep_ct, "--record-path": self.record_path}
+        place = ["segment", str(self.ct), "-o", str(self.output)]
+        return [*place, *arguments_of(self.settings), *(name for name, on in choices.items() if on), "--progress", "json"]
+
+
+def arguments_of(settings: Settings) -> list[str]:
+    """The options of the command line that mean these settings; `commands.arguments.settings_of` reads them again."""
+    height, region = settings.height_m, settings.region
+    options = {
+        "--bundle": settings.bundle,
+        "--samples": _samples(settings),
+        "--device": settings.device,
+        # Rounded, because 1.15 m are 114.99999999999999 cm.
+        "--height-cm": None if height is None else f"{100 * height:.10g}",
+        "--seed": settings.seed,
+        "--series": settings.series,
+        "--assume-orientation": settings.assume_orientation,
+        "--lights": settings.lights,
+    }
+    bounds = [] if region is None else ["--roi", *(f"{bound:.4f}" for bound in region.bounds_lps)]
+    return [*_given(options), *bounds, *(["--preview"] if settings.preview else [])]
+
+
+def _samples(settings: Settings) -> str | None:
+    if not settings.auto_passes:
+        return None if settings.passes is None else str(settings.passes)
+    return AUTO if settings.passes is None else f"{AUTO_UP_TO}{settings.passes}"
 
 
 @dataclass(frozen=True)

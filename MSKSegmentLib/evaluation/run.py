@@ -22,9 +22,10 @@ from ..findings import Finding
 from ..output.files import whole_file
 from ..output.places import check_no_file, check_place, foreign_files, resolved
 from ..packages import FOR_TRAINING, require
-from ..pipeline import Settings, segment_case
+from ..pipeline import segment_case
 from ..results.result_folder import RESULT, SEGMENTATION
 from ..results.result_reading import report_from_json, stored_findings
+from ..settings import Settings
 from .agreement import Summary, judged, spread, summarise
 from .cases import (
     LabelledCase,

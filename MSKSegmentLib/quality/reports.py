@@ -8,10 +8,11 @@ from dataclasses import replace
 from ..anatomy import STRUCTURES, Segment, Side, segments
 from ..case_result import DiceLimits, Light, Measurements, Scores, SegmentReport
 from ..measurement import asymmetry_percent
+from ..settings import CALIBRATED, RULES
 from .calibration import Calibration
 from .guards import score_cautions
 from .quality_model import Estimate
-from .traffic_light import CALIBRATED, RULES, Rating, failing_scan, rate, rate_by_paper
+from .traffic_light import Rating, failing_scan, rate, rate_by_paper
 
 Evidence = Mapping[int, Scores | float]
 _MEASURED_ONLY = "measured from a given segmentation, whose uncertainty is not known"

@@ -16,8 +16,6 @@ from .quality_model import Estimate, QualityModel
 from .wording import counted, dice_texts, uncertainty_texts
 
 # Which rule gives the light: that from all evidence, or the single score of Soufi et al. 2025.
-CALIBRATED, PAPER = "calibrated", "paper"
-RULES = (CALIBRATED, PAPER)
 # Evidence is told where it alone raises the expected error by a quarter.
 TOLD_STEP = math.log(1.25)
 MOST_TOLD = 2

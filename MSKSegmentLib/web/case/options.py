@@ -10,6 +10,7 @@ from typing import Any
 
 from ...ct.reading.dicom.headers import image_paths, read_header
 from ...errors import InputError
+from ...settings import Settings
 from .opening import find_ct
 from .result_list import is_result, list_results
 
@@ -32,7 +33,7 @@ class ReviewOptions:
     """The settings of one server. `folder` is the only place that results are read from and written to.
 
     `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of
-    that result when it holds none.
+    that result when it holds none; new results are made with `settings`, which also say how a CT is read.
     """
 
     folder: Path
@@ -43,12 +44,7 @@ class ReviewOptions:
     port: int = 0
     open_browser: bool = False
     max_upload_mb: int = 2048
-    bundle: str | None = None
-    passes: int | None = None
-    device: str = "auto"
-    height_cm: float | None = None
-    series: str | None = None
-    assume_orientation: str | None = None
+    settings: Settings = Settings()
     author: str = ""
 
     @property
@@ -59,11 +55,11 @@ class ReviewOptions:
     @property
     def reuses_results(self) -> bool:
         """Whether a scan that was segmented before is opened instead of segmented again: not when settings are asked for."""
-        return self.bundle is None and self.passes is None and self.height_cm is None
+        return self.settings.are_usual
 
 
-def choose(target: Path | None, ct: Path | None, results: Path, **settings: Any) -> ReviewOptions:
-    """The options for a path given on the command line; `settings` are further fields of `ReviewOptions`.
+def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) -> ReviewOptions:
+    """The options for a path given on the command line; `options` are further fields of `ReviewOptions`.
 
     Raises:
         InputError: the path is nothing that can be reviewed, or a result's CT is missing.
@@ -76,7 +72,7 @@ def choose(target: Path | None, ct: Path | None, results: Path, **settings: Any)
     folder = target if kind in (Target.RESULT, Target.LIST) and target is not None else results
     if folder.exists() and not folder.is_dir():
         raise InputError(f"The results cannot go to the file {folder.name!r}; name a folder with --results.")
-    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, **settings)
+    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, **options)
 
 
 def kind_of_target(target: Path | None) -> Target:

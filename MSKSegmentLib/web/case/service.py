@@ -11,7 +11,7 @@ import contextlib
 import logging
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ class ReviewService:
         elif kind is Target.CT:
             assert options.target is not None
             self._home = "start"
-            ct = ArrivedCT(options.target, safe_name(options.target.resolve().name), series=options.series)
+            ct = ArrivedCT(options.target, safe_name(options.target.resolve().name), series=options.settings.series)
             self._begin(self._segment(ct), "running")
 
     def open(self, name: str) -> None:
@@ -208,7 +208,7 @@ class ReviewService:
     async def _open(self, folder: Path) -> None:
         loop = asyncio.get_running_loop()
         o = self.options
-        how = folder, o.ct, o.series, o.author, o.assume_orientation
+        how = folder, o.ct, o.settings.series, o.author, o.settings.assume_orientation
         self.opened = await loop.run_in_executor(None, open_result, *how)
         self.opened.autosave(self.refuse)
         self.page, self.progress = "case", None
@@ -219,7 +219,7 @@ class ReviewService:
         made = None
         try:
             if options.reuses_results:
-                how = options.folder, ct.name, ct.path, ct.series, options.assume_orientation
+                how = options.folder, ct.name, ct.path, ct.series, options.settings.assume_orientation
                 made = await loop.run_in_executor(None, earlier_result, *how)
             if made is None and self._cancel_asked:
                 self._go_home(None, "The run was cancelled; nothing was written.")
@@ -237,13 +237,7 @@ class ReviewService:
         """The result folder that a run has made; None when it did not."""
         options, folder = self.options, claim_folder(self.options.folder, ct.name)
         self._run = Segmentation(
-            SegmentRequest(
-                ct.path, folder, options.bundle, options.passes, options.device,
-                height_cm=options.height_cm,
-                series=ct.series,
-                assume_orientation=options.assume_orientation,
-                keep_ct=True,
-            ),
+            SegmentRequest(ct.path, folder, replace(options.settings, series=ct.series), keep_ct=True),
             self._show_progress,
         )
         try:

@@ -36,6 +36,7 @@ from MSKSegmentLib.engine.requests import SegmentRequest
 from MSKSegmentLib.evaluation.folder import scores_json
 from MSKSegmentLib.evaluation.metrics import Outcome, Row
 from MSKSegmentLib.evaluation.tables import CaseScores
+from MSKSegmentLib.settings import Settings
 
 SOME = ("GMAX", "OE")
 FIGURES = ("dice_uncertainty", "dice_predicted", "roc", "risk_coverage", "calibration", "scores")
@@ -254,8 +255,8 @@ def test_calibrate_and_judge_from_evaluations(tiny_bundle, tmp_path, capsys, mon
 
 
 def test_the_rule_of_the_lights_reaches_the_command_line():
-    for chosen, expected in (("paper", "paper"), (None, "calibrated")):
-        arguments = SegmentRequest(Path("ct"), Path("out"), lights=chosen).arguments()
+    for settings, expected in ((Settings(lights="paper"), "paper"), (Settings(), "calibrated")):
+        arguments = SegmentRequest(Path("ct"), Path("out"), settings).arguments()
         assert cli._parser().parse_args(arguments).lights == expected
 
 

@@ -14,15 +14,18 @@ from pathlib import Path
 import psutil
 import pytest
 
+from MSKSegmentLib.ct.region import Region
 from MSKSegmentLib.engine import DevicesRequest, EngineRun, SegmentRequest, process
 from MSKSegmentLib.engine.process import _Tail
 from MSKSegmentLib.engine.progress import STAGES, JsonLines
+from MSKSegmentLib.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def _request(phantom_file, tiny_bundle, output, **options):
-    return SegmentRequest(ct=phantom_file, output=output, bundle=str(tiny_bundle), seed=1, device="cpu", **options)
+    files = {name: options.pop(name) for name in ("scene", "keep_ct") if name in options}
+    return SegmentRequest(phantom_file, output, Settings("cpu", seed=1, bundle=str(tiny_bundle), **options), **files)
 
 
 def _finish(run, timeout=120):
@@ -39,7 +42,7 @@ def _nothing_but(folder, *names):
 
 
 def test_a_run_reports_every_slice_and_leaves_a_whole_folder(phantom_file, tiny_bundle, tmp_path):
-    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", height_cm=170.0))
+    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", height_m=1.7))
     events = _finish(run)
     assert run.exit_code == 0, run.details
     assert run.message.endswith("segments found.")
@@ -135,8 +138,9 @@ def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path
         "import sys, time\n"
         "from pathlib import Path\n"
         "from MSKSegmentLib.engine import EngineRun, SegmentRequest\n"
+        "from MSKSegmentLib.settings import Settings\n"
         f"run = EngineRun.segment(SegmentRequest(Path({str(phantom_file)!r}), Path({str(tmp_path / 'out')!r}),"
-        f" bundle={str(tiny_bundle)!r}, passes=1000, device='cpu'))\n"
+        f" Settings('cpu', passes=1000, bundle={str(tiny_bundle)!r})))\n"
         "while not any(e.stage == 'inference' for e in run.poll()): time.sleep(0.02)\n"
         "print(run._process.pid, flush=True)\n"
         "import os; os._exit(0)\n"
@@ -156,7 +160,7 @@ def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path
 
 def test_a_request_carries_region_and_ct(phantom_file, tiny_bundle, tmp_path):
     roi = (-151.00004, -10.0, -121.0, 140.0, 60.0, 120.0)
-    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", roi=roi, keep_ct=True))
+    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", region=Region(roi), keep_ct=True))
     _finish(run)
     assert run.exit_code == 0, run.details
     assert (tmp_path / "out" / "ct.nrrd").exists()

@@ -15,8 +15,8 @@ from MSKSegmentLib.case_result import Measurements, ReviewState, Scores, Segment
 from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
 from MSKSegmentLib.quality.reports import make_reports
-from MSKSegmentLib.quality.traffic_light import RULES
 from MSKSegmentLib.review.corrections import corrected
+from MSKSegmentLib.settings import RULES
 
 PASSES = 10
 SOME = ("GMAX", "OE", "FEMUR", "SACRUM")

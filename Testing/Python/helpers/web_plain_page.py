@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.errors import MSKSegmentError
 from MSKSegmentLib.review import SegmentMask
+from MSKSegmentLib.settings import Settings
 from MSKSegmentLib.web.case import opening
 from MSKSegmentLib.web.case.options import choose
 from MSKSegmentLib.web.serving import active_browser
@@ -114,6 +115,7 @@ def main():
     parser.add_argument("--quiet-s", type=float, default=60.0)
     options = vars(parser.parse_args())
     opening.QUIET_S = options.pop("quiet_s")
+    options["settings"] = Settings(bundle=options.pop("bundle"))
     try:
         serve(choose(options.pop("target"), options.pop("ct"), options.pop("results"), **options), PlainPage)
     except MSKSegmentError as error:

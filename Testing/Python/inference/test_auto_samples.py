@@ -15,8 +15,9 @@ from MSKSegmentLib.inference.evidence import PassVotes
 from MSKSegmentLib.inference.running_sums import RunningSums, SampledSlice
 from MSKSegmentLib.inference.sampler import Sampler
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
-from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.quality.calibration import Calibration
+from MSKSegmentLib.settings import Settings
 
 CLASSES, SIDE = 5, 20
 

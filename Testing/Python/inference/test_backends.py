@@ -16,8 +16,9 @@ from MSKSegmentLib.inference.backends import BACKENDS, REFERENCE, available_back
 from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
-from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.quality.scores import structure_uncertainty
+from MSKSegmentLib.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 

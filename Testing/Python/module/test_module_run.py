@@ -15,9 +15,12 @@ import slicer
 from conftest import ROOT
 from Host import host, packages
 from module_cases import add_phantom, open_module, wait
+from run_settings import OTHERS
 
+from MSKSegmentLib.ct.region import Region
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.processes import lives
+from MSKSegmentLib.settings import Settings
 
 
 @pytest.fixture
@@ -189,13 +192,17 @@ def test_the_inputs_are_kept_in_the_scene(panel, ct):
     ui.seedSpinBox.setValue(0)
     ui.deviceSelector.setCurrentIndex(1)
     ui.previewCheckBox.setChecked(True)
-    before = panel.inputs.options
+    ui.lightsSelector.setCurrentIndex(1)
+    ui.autoPassesCheckBox.setChecked(True)
+    before = panel.inputs.settings
+    chosen = {"device": "cpu", "passes": 7, "seed": 0, "height_m": 1.71, "preview": True, "lights": "paper", "auto_passes": True}
+    assert before == Settings(**chosen, bundle=before.bundle)
     ui.previewCheckBox.setChecked(False)
     assert panel.logic.getParameterNode().GetParameter("preview") == "False"
     ui.previewCheckBox.setChecked(True)
     slicer.util.selectModule("Data")
     slicer.util.selectModule("MSKSegment")
-    assert panel.inputs.options == before and panel.inputs.ctNode is ct and before.seed == 0
+    assert panel.inputs.settings == before and panel.inputs.ctNode is ct and before.seed == 0
     assert before.preview and ui.previewCheckBox.checked
     node = panel.logic.getParameterNode()
     assert node.GetNodeReference("ct") is ct and "/" not in node.GetParameter("bundle")
@@ -345,6 +352,35 @@ def test_a_script_segments_without_panel_and_window(tiny_bundle, phantom, tmp_pa
         assert "accepted" in (tmp_path / "table.csv").read_text(encoding="utf-8")
         with pytest.raises(Exception, match="bundle"):
             logic.segment(case.nodes.ct, bundle="no such bundle")
+    finally:
+        sys.path.remove(folder)
+        host.close()
+
+
+def test_whatever_may_be_chosen_for_a_run_reaches_the_engine(phantom, monkeypatch):
+    host.start()
+    try:
+        folder = str(ROOT / "MSKSegment")
+        sys.path.insert(0, folder)
+        from MSKSegmentPanel import segmentationRun
+
+        from MSKSegment import MSKSegmentLogic
+
+        requests = []
+        monkeypatch.setattr(segmentationRun.EngineRun, "segment", lambda request, *others: requests.append(request))
+        logic, node = MSKSegmentLogic(), add_phantom(phantom)
+        roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "part")
+        roi.SetXYZ(-10, 20, 30)
+        roi.SetRadiusXYZ(1, 2, 3)
+        for given, expected in (
+            ({"settings": Settings(**OTHERS)}, Settings(**OTHERS)),
+            ({}, Settings()),
+            ({"settings": Settings(seed=4), "roiNode": roi}, Settings(seed=4, region=Region((9, 11, -22, -18, 27, 33)))),
+        ):
+            logic.startSegmentation(node, **given).close()
+            assert requests.pop().settings == expected
+        assert segmentationRun.settingsOf(heightCm=168, samples=9, seed=1) == Settings(passes=9, seed=1, height_m=1.68)
+        assert segmentationRun.settingsOf(samples="auto", lights="paper") == Settings(auto_passes=True, lights="paper")
     finally:
         sys.path.remove(folder)
         host.close()

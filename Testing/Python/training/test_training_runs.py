@@ -12,7 +12,8 @@ from training_cases import PREPROCESSING, SPEC, small_recipe, write_case
 from MSKSegmentLib.bundle import load_bundle, verify_bundle
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.pipeline import segment_case
+from MSKSegmentLib.settings import Settings
 from MSKSegmentLib.training import loop
 from MSKSegmentLib.training.recipes import find_recipe, presets, read_recipe
 

@@ -9,9 +9,10 @@ from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.bundle import resolve_bundle, verify_bundle
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.ct import read_ct, read_labels
-from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.scores import dice
+from MSKSegmentLib.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.provenance import input_digest
 from MSKSegmentLib.quality.guards import scan_cautions
 from MSKSegmentLib.results.segmentation_file import write_ct
+from MSKSegmentLib.settings import Settings
 
 REAL_CT = Path(__file__).resolve().parents[4] / "shared" / "ct" / "pelvis_3mm.nii.gz"
 TABLES = {"nifti": NIFTI_INPUTS, "nrrd": NRRD_INPUTS, "meta": META_INPUTS}
@@ -331,7 +332,8 @@ def test_numbers_per_side_are_those_of_the_plain_file(tmp_path: Path, capsys: py
 
 def test_an_assumed_orientation_lasts_in_the_result(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = nifti(qform_code=0, sform_code=0)(tmp_path, lopsided())
-    request = SegmentRequest(path, tmp_path / "out", bundle=str(tiny_bundle), seed=3, keep_ct=True, assume_orientation="LPS")
+    settings = Settings(bundle=str(tiny_bundle), seed=3, assume_orientation="LPS")
+    request = SegmentRequest(path, tmp_path / "out", settings, keep_ct=True)
     assert main([*request.arguments(), "--samples", "2"]) == 0
     content = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
     assert any("LPS was assumed" in sentence for sentence in content["warnings"])

@@ -29,6 +29,7 @@ ORDER = (
     "anatomy",
     "ct",
     "run_facts",
+    "settings",
     "case_result",
     "network",
     "bundle",

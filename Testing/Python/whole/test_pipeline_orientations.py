@@ -13,7 +13,8 @@ from MSKSegmentLib.anatomy import Side, segments
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.inference import sampler
-from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.pipeline import segment_case
+from MSKSegmentLib.settings import Settings
 
 SETTINGS = Settings(device="cpu", passes=2, seed=11)
 ORDERS = [(axes, flips) for axes in permutations(range(3)) for flips in product((False, True), repeat=3)]

@@ -12,8 +12,9 @@ from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.engine import SegmentRequest
-from MSKSegmentLib.pipeline import Settings, segment_case
+from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.results.result_reading import read_result
+from MSKSegmentLib.settings import Settings
 
 
 def test_every_nth_slice_is_chosen_by_its_distance_and_stands_for_its_neighbours():
@@ -90,4 +91,4 @@ def test_a_preview_is_marked_everywhere_and_rates_nothing(thin, tiny_bundle, tmp
 def test_front_ends_ask_for_it_by_the_command_line(tmp_path):
     request = SegmentRequest(tmp_path / "ct.nrrd", tmp_path / "out")
     assert "--preview" not in request.arguments()
-    assert "--preview" in replace(request, preview=True).arguments()
+    assert "--preview" in replace(request, settings=Settings(preview=True)).arguments()

@@ -1,0 +1,48 @@
+"""What whoever asks for a run may choose: one record for the command line, 3D Slicer, the browser and Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .ct.region import Region
+
+DEVICES = ("auto", "cpu", "cuda")
+# The frames that a file's axes may be taken to be in.
+ORIENTATIONS = ("LPS", "RAS")
+# The rules that give the lights.
+CALIBRATED, PAPER = "calibrated", "paper"
+RULES = (CALIBRATED, PAPER)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose.
+
+    None means: the bundle's passes, a random seed, the height in the CT's header, the whole scan, the bundle that comes along.
+
+    `height_m` is the patient's height in metres, `region` the part of the scan to segment.
+    A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
+    `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
+    With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled.
+
+    The last three say what is read: the name or folder of a model `bundle`, the `series` (number or UID) of a folder of several,
+    and the frame, "LPS" or "RAS", that `assume_orientation` gives to the axes of a file that does not state its own.
+    """
+
+    device: str = "auto"
+    passes: int | None = None
+    seed: int | None = None
+    height_m: float | None = None
+    region: Region | None = None
+    preview: bool = False
+    lights: str = CALIBRATED
+    auto_passes: bool = False
+    bundle: str | None = None
+    series: str | None = None
+    assume_orientation: str | None = None
+
+    @property
+    def are_usual(self) -> bool:
+        """Whether nothing is asked for that changes the result of a scan: then an earlier result of it will do."""
+        usual = Settings(self.device, series=self.series, assume_orientation=self.assume_orientation)
+        return self == usual
