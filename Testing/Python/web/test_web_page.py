@@ -151,6 +151,41 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page):
     page.wait_for_selector(".keys", state="detached")
 
 
+# Kinds of fields that take letters themselves, whoever adds them to the page.
+FIELDS = {
+    "number": "<input type='number' id='field'>",
+    "search": "<input type='search' id='field'>",
+    "choice": "<select id='field'><option>bone</option><option>all</option></select>",
+    "text": "<textarea id='field'></textarea>",
+    "free text": "<div id='field' contenteditable='true'>notes</div>",
+    "combo box": "<div id='field' role='combobox' tabindex='0'>all</div>",
+}
+
+
+def test_single_keys_are_left_to_fields_that_have_the_focus(page):
+    row(page, "FEMUR_left").click()
+    for kind, field in FIELDS.items():
+        page.evaluate("field => document.body.insertAdjacentHTML('afterbegin', field)", field)
+        page.locator("#field").focus()
+        page.keyboard.press("a")
+        page.wait_for_timeout(150)
+        assert state(page, "FEMUR_left") == "automatic", kind
+        page.evaluate("document.querySelector('#field').remove()")
+    # A component with a shadow tree of its own is seen from outside as one element.
+    page.evaluate(
+        "const host = document.createElement('div'); host.id = 'field'; document.body.prepend(host);"
+        "host.attachShadow({mode: 'open'}).innerHTML = '<input>'; host.shadowRoot.firstChild.focus()"
+    )
+    page.keyboard.press("a")
+    page.wait_for_timeout(150)
+    assert page.evaluate("document.querySelector('#field').shadowRoot.firstChild.value") == "a"
+    assert state(page, "FEMUR_left") == "automatic"
+    page.evaluate("document.querySelector('#field').remove()")
+    row(page, "FEMUR_left").focus()
+    page.keyboard.press("a")
+    wait_for_state(page, "FEMUR_left", "accepted")
+
+
 @pytest.mark.parametrize("size", [(1366, 768), (3840, 2160)], ids=["laptop", "4K"])
 def test_everything_is_in_sight_in_both_colours(start, visit, case, size):
     page = opened(visit(start(case).address, viewport={"width": size[0], "height": size[1]}))
