@@ -30,14 +30,12 @@ from torch.nn import functional
 
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.ct import read_ct
-from MSKSegmentLib.ct.cropping import body_box
-from MSKSegmentLib.ct.orientation import to_working_grid
 from MSKSegmentLib.inference.backends import BACKENDS, Backend, make_backend
 from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.network.mc_dropout import MCDropout
-from MSKSegmentLib.pipeline import _cropped
+from MSKSegmentLib.prepared_scan import prepare_scan
 
 PLAIN = "plain torch"
 SLICES = 500
@@ -67,10 +65,7 @@ def bundled() -> Subject:
     """The bundle that comes along, on the middle of the sample CT, cropped to the body."""
     bundle = resolve_bundle(None)
     manifest = bundle.manifest
-    scan = to_working_grid(read_ct(ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz")).volume
-    box = body_box(scan)
-    assert box is not None
-    body = _cropped(scan, box)
+    body = prepare_scan(read_ct(ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz")).body
     plan = plan_slices(body, manifest.preprocessing, manifest.network)
     reader = SliceReader(body, plan, manifest.preprocessing, manifest.network.in_channels)
     image = reader.read(float(plan.levels[len(plan.levels) // 2]))
