@@ -143,7 +143,7 @@ def test_review(program, result, tmp_path):
         assert server.request("/index.html", cookie=cookie)[0] == 200
         # What the page consists of comes out of the wheel too.
         script = server.request("/__mskseg/transfer.js", cookie=cookie)
-        assert script[0] == 200 and script[2] == (LIBRARY / "web" / "static" / "transfer.js").read_bytes()
+        assert script[0] == 200 and script[2] == (LIBRARY / "web" / "page" / "static" / "transfer.js").read_bytes()
         assert server.stop() == 0, server.text
     finally:
         server.close()
