@@ -177,8 +177,8 @@ def measure_case(
     """Measure a given label map with sides, uint8 ``[z, y, x]`` on `geometry`.
 
     It must lie on the CT's voxels, but may have another order of axes, cover a part of the CT only (3D Slicer saves
-    segmentations cropped to their segments) or reach beyond it; then what does counts as cut. No light is green: grey, or yellow
-    and red where volume, density, place or side of a structure are implausible (`quality.given_labels`). `reference` is what a
+    segmentations cropped to their segments) or reach beyond it; then what does counts as cut, and so does what its own edge cuts
+    inside the CT. No light is green: grey, or yellow and red where volume, density, place or side of a structure are implausible (`quality.given_labels`). `reference` is what a
     calibration knows of volumes and places among the bones.
 
     Raises:
@@ -196,7 +196,7 @@ def measure_case(
     watch = Stopwatch()
     with watch.stage("measurement"):
         measured = measure(labels, volume.hu, volume.geometry, height)
-        measurements, shares = with_lost_parts(measured, placed.outside), outside_shares(measured, placed.outside)
+        measurements, shares = with_lost_parts(measured, placed), outside_shares(measured, placed.outside)
         verdict = judge(labels, volume.geometry, measurements, reference)
     reports = judged_reports(make_reports(measurements, None, None, 0), verdict, shares)
     facts = run_facts(volume, watch, height_m=height)

@@ -15,6 +15,10 @@ from .volume import Geometry
 # nothing else can be meant, up to less than the half voxel of another convention for the origin.
 TOLERANCE = 0.1
 TOLERANCE_OF_SAME_GRID = 0.3
+# A structure goes on beyond the last plane of a label map where it is as wide there as in the plane before, but for some taper. One
+# that ends in its last plane by itself, as in a map cropped to its structures, shows a cap there of half that area at most.
+LEAST_SHARE_OF_NEXT_PLANE = 0.75
+SMALLEST_CUT_MM2 = 20.0
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,12 @@ class VoxelMatch:
 @dataclass(frozen=True)
 class PlacedLabels:
     """A label map uint8 ``[z, y, x]`` on the CT's grid; `outside` counts the voxels of each structure beyond it,
-    int64 ``[256]``, 0 for background.
+    int64 ``[256]``, 0 for background. `cut_at_edge` is bool ``[256]``, True for structures that the map's own edge cuts inside the CT.
     """
 
     labels: np.ndarray
     outside: np.ndarray
+    cut_at_edge: np.ndarray
 
 
 def match_voxels(source: Geometry, target: Geometry) -> VoxelMatch | None:
@@ -75,7 +80,7 @@ def place_labels(labels: np.ndarray, source: Geometry, target: Geometry, what: s
             "neighbour (in 3D Slicer: export them as a label map with the CT as reference volume)."
         )
     if match.is_identity and source.size == target.size:
-        return PlacedLabels(labels, np.zeros(256, np.int64))
+        return PlacedLabels(labels, np.zeros(256, np.int64), np.zeros(256, bool))
     ordered = match.order.apply(labels)
     placed = np.zeros(target.shape, np.uint8)
     here, there = [], []
@@ -83,16 +88,40 @@ def place_labels(labels: np.ndarray, source: Geometry, target: Geometry, what: s
         first, last = max(0, start), min(limit, start + size)
         here.append(slice(first, max(first, last)))
         there.append(slice(first - start, max(first, last) - start))
-    placed[tuple(here)] = ordered[tuple(there)]
+    shown = ordered[tuple(there)]
+    placed[tuple(here)] = shown
     outside = _counts(labels) - _counts(placed)
     outside[0] = 0
-    return PlacedLabels(placed, outside)
+    return PlacedLabels(placed, outside, _cut_at_edge(shown, here, target))
 
 
 def grid_words(geometry: Geometry) -> str:
     """Size and spacing of a grid in words."""
     size, spacing = geometry.size, geometry.spacing
     return f"{size[0]} x {size[1]} x {size[2]} voxels of " + " x ".join(f"{step:.4g}" for step in spacing) + " mm"
+
+
+def _cut_at_edge(shown: np.ndarray, here: list[slice], target: Geometry) -> np.ndarray:
+    """Which labels go on where a label map ends, bool ``[256]``; `shown` is what of it lies in the CT, at `here` ``[z, y, x]``.
+
+    Only faces inside the CT count: where the CT itself ends, measuring sees the cut.
+    """
+    cut = np.zeros(256, bool)
+    if not shown.size:
+        return cut
+    x, y, z = target.spacing
+    for axis, area in enumerate((x * y, x * z, y * z)):
+        planes = np.moveaxis(shown, axis, 0)
+        for inside_ct, outermost, next_one in (
+            (here[axis].start > 0, planes[0], planes[1:2]),
+            (here[axis].stop < target.shape[axis], planes[-1], planes[:-1][-1:]),
+        ):
+            if inside_ct:
+                edge = np.bincount(outermost.ravel(), minlength=256)
+                inwards = np.bincount(next_one.ravel(), minlength=256)
+                cut |= (edge * area >= SMALLEST_CUT_MM2) & (edge >= LEAST_SHARE_OF_NEXT_PLANE * inwards)
+    cut[0] = False
+    return cut
 
 
 def _difference(source: Geometry, target: Geometry) -> str:
@@ -106,8 +135,27 @@ def _difference(source: Geometry, target: Geometry) -> str:
     extent = np.asarray(ordered.size) * np.abs(np.asarray(ordered.spacing) / np.asarray(target.spacing) - 1)
     if extent.max() > TOLERANCE:
         return "their voxels differ in size"
-    x, y, z = ordered.to_physical((0, 0, 0)) - target.to_physical(np.rint(target.to_index(ordered.to_physical((0, 0, 0)))))
-    return f"they are shifted against each other by a part of a voxel ({x:.2f}, {y:.2f}, {z:.2f} mm)"
+    first = ordered.to_physical((0, 0, 0))
+    start = target.to_index(first)
+    if ordered.size == target.size and np.abs(start).max() >= 1:
+        # The same grid elsewhere: what its rounding leaves over says nothing.
+        return f"they lie {_mm(first - target.origin)} apart{_lost(source, target)}"
+    stop = start + np.asarray(ordered.size)
+    if (stop <= 0).any() or (start >= np.asarray(target.size)).any():
+        middles = [grid.to_physical((np.asarray(grid.size) - 1) / 2) for grid in (ordered, target)]
+        return f"they lie beside each other, their middles {_mm(middles[0] - middles[1])} apart{_lost(source, target)}"
+    return f"they are shifted against each other by a part of a voxel ({_mm(first - target.to_physical(np.rint(start)))})"
+
+
+def _mm(shift: np.ndarray) -> str:
+    """A shift in x, y, z for a sentence."""
+    return ", ".join(f"{step:.2f}" for step in shift) + " mm"
+
+
+def _lost(source: Geometry, target: Geometry) -> str:
+    """The usual cause of a shift, where one of the grids shows it."""
+    found = [what for what, grid in (("segmentation", source), ("CT", target)) if not np.any(grid.origin)]
+    return f" (the {found[0]} begins at 0, 0, 0, as where a program has lost its origin)" if len(found) == 1 else ""
 
 
 def _counts(labels: np.ndarray) -> np.ndarray:

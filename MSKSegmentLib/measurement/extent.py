@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..ct.boxes import Box
+from ..ct.label_grid import SMALLEST_CUT_MM2
 from ..ct.volume import Geometry
 
 # First and last plane along z, y, x.
@@ -18,10 +19,11 @@ FACES = ("inferior", "superior", "anterior", "posterior", "right", "left")
 FIELD_OF_VIEW = "field of view"
 # Of a given label map: the structure goes on where the CT shows nothing.
 BEYOND_THE_CT = "beyond the CT"
+# Of a given label map: its own grid ends inside the CT, and the structure goes on there.
+EDGE_OF_LABELS = "edge of the segmentation"
 
 # A structure that ends by itself near the last slice may touch it with its tip; one that goes on shows a real
-# cross-section.
-SMALLEST_CUT_MM2 = 20.0
+# cross-section, of `SMALLEST_CUT_MM2` at least.
 SMALLEST_CUT_SHARE = 0.05
 # Scanners fill the corners outside their round field of view with air or with values below it.
 PADDING_HU = -1024

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..anatomy import Segment, segment_of_label, segments
 from ..case_result import Light, Measurements, Scores, SegmentReport
+from ..ct.label_grid import PlacedLabels
 from ..ct.volume import Geometry
 from ..findings import Finding, warning
 from ..measurement.density import HISTOGRAM_BIN_HU, HISTOGRAM_FIRST_HU
-from ..measurement.extent import BEYOND_THE_CT
+from ..measurement.extent import BEYOND_THE_CT, EDGE_OF_LABELS
 from .guards import score_cautions
 from .plausibility import deviations, placements
 from .traffic_light import cut_reason
@@ -66,10 +67,11 @@ class Verdict:
         return [label for label, found in self.doubts.items() if any(doubt.grave for doubt in found)]
 
 
-def with_lost_parts(measurements: Mapping[int, Measurements], outside: np.ndarray) -> dict[int, Measurements]:
-    """Measurements in which structures with voxels beyond the CT (`outside`, int ``[256]``) count as cut."""
+def with_lost_parts(measurements: Mapping[int, Measurements], placed: PlacedLabels) -> dict[int, Measurements]:
+    """Measurements in which structures with voxels beyond the CT, and those that the label map's own edge cuts, count as cut."""
+    lost = ((BEYOND_THE_CT, placed.outside), (EDGE_OF_LABELS, placed.cut_at_edge))
     return {
-        label: replace(found, truncated_by=(*found.truncated_by, BEYOND_THE_CT)) if outside[label] else found
+        label: replace(found, truncated_by=(*found.truncated_by, *(name for name, of_label in lost if of_label[label])))
         for label, found in measurements.items()
     }
 
@@ -120,8 +122,10 @@ def judged_reports(
 def given_findings(
     measurements: Mapping[int, Measurements], verdict: Verdict, shares: Mapping[int, float]
 ) -> tuple[Finding, ...]:
-    """What is told of the label map as a whole: what of it lies beyond the CT, and which structures are implausible."""
-    return (*_beyond(shares), *_implausible(measurements, verdict))
+    """What is told of the label map as a whole: what of it lies beyond the CT, what its own edge cuts, and which structures are
+    implausible.
+    """
+    return (*_beyond(shares), *_cut_by_edge(measurements), *_implausible(measurements, verdict))
 
 
 def _judged(report: SegmentReport, verdict: Verdict, share: float | None) -> SegmentReport:
@@ -136,8 +140,9 @@ def _judged(report: SegmentReport, verdict: Verdict, share: float | None) -> Seg
         reasons.append(f"the segmentation as a whole does not fit this CT: {verdict.misfit}")
     if share is not None:
         reasons.append(f"{_percent(share)} of it lies outside the CT, and only the rest was measured")
-    elif found.truncated_by:
-        reasons.append(cut_reason(found.truncated_by))
+    cut = tuple(name for name in found.truncated_by if share is None or name == EDGE_OF_LABELS)
+    if cut:
+        reasons.append(cut_reason(cut))
     return replace(report, light=light, reasons=(*reasons, *report.reasons))
 
 
@@ -196,6 +201,18 @@ def _beyond(shares: Mapping[int, float]) -> tuple[Finding, ...]:
             "whole numbers give the CT that was segmented.",
         ),
     )
+
+
+def _cut_by_edge(measurements: Mapping[int, Measurements]) -> tuple[Finding, ...]:
+    names = [_name(label) for label, found in measurements.items() if EDGE_OF_LABELS in found.truncated_by]
+    if not names:
+        return ()
+    one = len(names) == 1
+    sentence = (
+        f"The segmentation's own grid ends inside the CT and cuts {len(names)} structure{'' if one else 's'} ({', '.join(names)}), "
+        f"which {'counts' if one else 'count'} as cut; for whole numbers give the segmentation as it was before it was cropped."
+    )
+    return (warning("labels_cropped", sentence),)
 
 
 def _implausible(measurements: Mapping[int, Measurements], verdict: Verdict) -> tuple[Finding, ...]:

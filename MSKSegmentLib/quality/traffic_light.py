@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..anatomy import structure_of
 from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores
+from ..measurement.extent import EDGE_OF_LABELS
 from .calibration import Calibration
 from .evidence_features import BY_NAME, SCAN_WARNING
 from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits, is_failing, needed_dice
@@ -135,8 +136,12 @@ def rate_by_paper(
 
 
 def cut_reason(truncated_by: tuple[str, ...]) -> str:
-    """That the limits of the scan cut a segment, in words; `truncated_by` names them."""
-    return "cut by the field of view (" + ", ".join(truncated_by) + ")"
+    """That the limits of the scan or of a given label map cut a segment, in words; `truncated_by` names them."""
+    scan = [name for name in truncated_by if name != EDGE_OF_LABELS]
+    causes = ["the field of view (" + ", ".join(scan) + ")"] if scan else []
+    if EDGE_OF_LABELS in truncated_by:
+        causes.append(f"the {EDGE_OF_LABELS}, which ends inside the CT")
+    return "cut by " + " and by ".join(causes)
 
 
 def _guarded(rating: Rating, truncated_by: tuple[str, ...], cautions: Sequence[str]) -> Rating:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..case_result import SUSPECT_WORD, Light, Measurements, ReviewState, SegmentReport
-from ..measurement.extent import BEYOND_THE_CT
+from ..measurement.extent import BEYOND_THE_CT, EDGE_OF_LABELS
 from ..measurement.volume import volume_cc_per_m2
 from ..quality.reports import asymmetries
 from ..quality.traffic_light import cut_reason
@@ -18,9 +18,10 @@ def corrected(automatic: SegmentReport, measurements: Measurements | None, dice:
     Uncertainty, predicted Dice and light describe what the network drew, so they do not outlive an edit.
     """
     before = automatic.measurements
-    if measurements and before and BEYOND_THE_CT in before.truncated_by:
-        # A structure that went on beyond the CT still does.
-        measurements = replace(measurements, truncated_by=(*measurements.truncated_by, BEYOND_THE_CT))
+    if measurements and before:
+        # A structure that went on beyond the CT, or beyond the label map that was given, still does.
+        kept = [name for name in before.truncated_by if name in (BEYOND_THE_CT, EDGE_OF_LABELS)]
+        measurements = replace(measurements, truncated_by=(*measurements.truncated_by, *kept))
     cut = measurements.truncated_by if measurements else ()
     return SegmentReport(
         segment=automatic.segment,

@@ -99,3 +99,20 @@ def test_another_grid_is_refused_with_both_stated(change, why):
     text = str(told.value)
     assert "40 x 30 x 14 voxels of 0.8 x 0.9 x 3.1 mm" in text and "resample the labels" in text
     assert " x ".join(f"{step:.4g}" for step in other.spacing) in text
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"origin": (0.0, 0.0, 0.0)}, r"they lie 71.50, -33.25, 410.00 mm apart \(the segmentation begins at 0, 0, 0"),
+        ({"origin": (928.9, 33.25, -410.0)}, r"they lie 1000.40, 0.00, 0.00 mm apart;"),
+        ({"origin": (928.9, 33.25, -410.0), "size": (20, 30, 14)}, "they lie beside each other, their middles 992.40, 0.00, 0.00 mm"),
+        ({"origin": (-71.1, 33.25, -410.0), "size": (20, 30, 14)}, r"a part of a voxel \(-0.40, 0.00, 0.00 mm\)"),
+    ],
+)
+def test_a_shift_is_told_whole(change, why):
+    grid = GEOMETRIES["axial"]
+    assert grid.origin == (-71.5, 33.25, -410.0)
+    other = replace(grid, **change)
+    with pytest.raises(InputError, match=why):
+        place_labels(np.zeros(other.shape, np.uint8), other, grid)
