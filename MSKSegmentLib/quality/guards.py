@@ -36,6 +36,7 @@ SCAN_CAUTIONS = {
     "padding_in_body": "parts of the body hold no data",
     "assumed_orientation": "the scan's file does not say which side is which",
     "contradicting_sides": "the scan's file contradicts itself about its axes",
+    "in_template_space": "the scan's file says that it lies in a template's space",
     "contradicting_spacing": "the scan's file states two voxel sizes",
 }
 

@@ -169,11 +169,17 @@ def _listed(left: tuple[LeftOut, ...]) -> str:
     for image in left:
         number = image.header.instance_number
         reasons.setdefault(image.reason, []).append("without number" if number is None else f"number {number}")
-    told = [
-        f"image {', '.join(numbers[:4])}{' and more' if len(numbers) > 4 else ''} {reason}"
-        for reason, numbers in reasons.items()
-    ]
+    told = [f"{_images(numbers)} {reason}" for reason, numbers in reasons.items()]
     return "; ".join(told[:4])
+
+
+def _images(numbers: list[str]) -> str:
+    """Images as a singular subject, since a reason is told of one: "image number 5", "each of the images number 5 and number 6"."""
+    if len(numbers) == 1:
+        return f"image {numbers[0]}"
+    named, more = numbers[:4], len(numbers) - 4
+    last = f"{more} more" if more > 0 else named.pop()
+    return f"each of the images {', '.join(named)} and {last}"
 
 
 def refusing(sentence: str, left: tuple[LeftOut, ...]) -> InputError:

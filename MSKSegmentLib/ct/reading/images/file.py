@@ -18,10 +18,11 @@ from . import nifti_file
 from .facts import ImageFacts, Stated, left_over, place
 from .grid import GridFit, fit_grid
 from .metaimage import metaimage_facts, parse_metaimage
-from .metaimage_data import check_voxels
+from .metaimage_data import check_voxels, read_unended_text
 from .nifti_facts import nifti_facts
 from .nifti_header import NiftiHeader
 from .nrrd import nrrd_facts, parse_nrrd
+from .nrrd_data import check_files, names_several
 
 FORMATS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _LONGEST_HEADER = 1 << 20
@@ -134,7 +135,7 @@ def _voxels(header: ImageHeader) -> tuple[np.ndarray, tuple[Finding, ...]]:
 
     if _kind_by_name(header.path) is _META:
         check_voxels(header.path, parse_metaimage(header.path))
-    image = read_image(header.path)
+    image = read_image(header.path) or read_unended_text(header.path)
     if image is None:
         raise InputError(
             f"The pixels of the file {header.path.name} cannot be read; it is damaged or cut short, so export it again."
@@ -156,7 +157,7 @@ def _kind_by_content(path: Path) -> tuple[str, ...] | None:
         start = file.read(400)
     if start.startswith(b"NRRD000"):
         return _NRRD
-    if re.match(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", start):
+    if re.match(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*[=:]", start):
         return _META
     if start[:2] == b"\x1f\x8b" or any(int.from_bytes(start[:4], order) in (348, 540) for order in ("little", "big")):
         return _NIFTI
@@ -172,7 +173,9 @@ def _data_file(path: Path, kind: tuple[str, ...]) -> tuple[Path | None, int | No
     if kind is _NRRD:
         nrrd = parse_nrrd(path)
         named = nrrd.fields.get("datafile", "")
-        several = named.upper().startswith("LIST") or len(named.split()) >= 4
+        several = names_several(named)
+        if several:
+            check_files(path, nrrd)
         plain = nrrd.fields["encoding"].lower() == "raw" and not {"byteskip", "lineskip"} & set(nrrd.fields)
         end = rb"\r?\n\r?\n"
     else:

@@ -6,6 +6,7 @@ Source: MetaIO, https://itk.org/Wiki/MetaIO/Documentation. Voxels are read by th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,10 +39,11 @@ def parse_metaimage(path: Path) -> Mapping[str, str]:
         data = file.read(_LONGEST_HEADER)
     fields: dict[str, str] = {}
     for line in data.split(b"\n"):
-        key, found, value = line.decode("utf-8", "replace").partition("=")
-        if not found:
+        # The format's own library takes either sign.
+        parts = re.split("[=:]", line.decode("utf-8", "replace"), maxsplit=1)
+        if len(parts) < 2:
             break
-        key, value = key.strip(), value.strip()
+        key, value = (part.strip() for part in parts)
         if key in fields and fields[key] != value:
             raise InputError(f"The header of {path.name} states its {key} twice; delete the wrong line.")
         fields[key] = value

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 import re
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ....errors import InputError
+from ..hounsfield import read_image
+from .metaimage import parse_metaimage
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 _LONGEST_HEADER = 1 << 16
 _CHUNK_BYTES = 1 << 16
@@ -54,6 +60,25 @@ def check_voxels(path: Path, fields: Mapping[str, str]) -> None:
                     f"The packed voxels of {file.name} are damaged, cut short, or not as many as the header announces; copy or "
                     "export it again."
                 )
+
+
+def read_unended_text(path: Path) -> sitk.Image | None:
+    """A MetaImage whose voxels are written as text without a line break at the end, which the toolkit cannot read; None for others."""
+    if not path.name.lower().endswith((".mha", ".mhd")):
+        return None
+    fields = parse_metaimage(path)
+    if fields.get("BinaryData", "True")[:1].lower() in ("t", "y", "1"):
+        return None
+    named = fields["ElementDataFile"]
+    source = path if named.upper() == "LOCAL" else path.parent / named
+    if not source.is_file():
+        return None
+    text = source.read_bytes()[_begin(path, fields) if source == path else 0 :]
+    header = "".join(f"{key} = {value}\n" for key, value in fields.items() if key != "ElementDataFile")
+    with tempfile.TemporaryDirectory() as folder:
+        ended = Path(folder) / "ended.mha"
+        ended.write_bytes(header.encode() + b"ElementDataFile = LOCAL\n" + text + b"\n")
+        return read_image(ended)
 
 
 def _listed_files(path: Path, fields: Mapping[str, str], sizes: list[int]) -> tuple[list[Path], list[int]]:

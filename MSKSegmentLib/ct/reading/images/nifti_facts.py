@@ -73,6 +73,14 @@ def nifti_facts(header: NiftiHeader, name: str) -> ImageFacts:
         steps = Stated(np.diag(pixdim), "pixdim")
         return ImageFacts(size, steps, None, None, "its qform_code and sform_code are 0", scaling, unit, found)
     form, findings = _chosen(qform, sform, pixdim if stated else None, header, name)
+    if (header.sform_code if form.name == "sform" else header.qform_code) >= FIRST_TEMPLATE_CODE:
+        findings += (
+            warning(
+                "in_template_space",
+                f"The {form.name}, which says where the voxels of the file lie, is that of a template and not of the scanner: if the "
+                "scan was fitted to a template, its volumes and distances are not the patient's.",
+            ),
+        )
     assert form.steps is not None and form.origin is not None
     findings += in_millimetres(form.lengths / scale, unit, name)
     return ImageFacts(

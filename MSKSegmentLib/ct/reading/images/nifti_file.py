@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from ....errors import InputError
-from ....findings import Finding
+from ....findings import Finding, warning
 from .facts import left_over
 from .nifti_header import LONGEST_HEADER, NiftiHeader, parse_header
 
@@ -65,10 +65,52 @@ def read_voxels(path: Path, header: NiftiHeader) -> tuple[np.ndarray, tuple[Find
             if not read:
                 raise too_short
             filled += read
-        # Reading on to the end also holds a gzip file against its checksum.
-        left = sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""))
+        findings = _after_voxels(stream, source, header.begin + bytes_needed)
     i, j, k = header.size
-    return values.reshape(k, j, i), left_over(left)
+    return values.reshape(k, j, i), findings
+
+
+def _after_voxels(stream: BinaryIO, source: Path, end: int) -> tuple[Finding, ...]:
+    """What is odd about the rest of a file beyond byte `end`; reading on to its end also holds a gzip file against its checksum.
+
+    Raises:
+        OSError: the packed data are damaged.
+    """
+    try:
+        return left_over(sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK_BYTES), b"")))
+    except gzip.BadGzipFile:
+        unpacked, behind = _packed_part(source)
+        if not behind:
+            raise
+        return (
+            *left_over(unpacked - end),
+            warning(
+                "bytes_left_over",
+                f"The file holds {behind} bytes behind its packed data, which are whole; the bytes were left out.",
+            ),
+        )
+
+
+def _packed_part(path: Path) -> tuple[int, int]:
+    """The bytes that the whole members of a gzip file unpack to, and how many bytes of another kind follow them; 0 if a member is
+    damaged.
+    """
+    unpacked = 0
+    with path.open("rb") as file:
+        chunk = file.read(CHUNK_BYTES)
+        while chunk.startswith(b"\x1f\x8b"):
+            member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+            try:
+                while chunk and not member.eof:
+                    unpacked += len(member.decompress(chunk))
+                    chunk = member.unused_data if member.eof else file.read(CHUNK_BYTES)
+            except zlib.error:
+                return unpacked, 0
+            if not member.eof:
+                return unpacked, 0
+            # Members may be padded with zeros; a next one is known by its first bytes.
+            chunk = (chunk + file.read(CHUNK_BYTES)).lstrip(b"\0")
+        return unpacked, len(chunk) + path.stat().st_size - file.tell()
 
 
 def pair_header(path: Path) -> Path | None:

@@ -25,6 +25,10 @@ _FRAMES = {
     "left-posterior-superior": "LPS", "right-anterior-superior": "RAS", "left-anterior-superior": "LAS",
     "lps": "LPS", "ras": "RAS", "las": "LAS",
 }  # fmt: skip
+_SPACES = {
+    *_FRAMES, *(f"{frame}-time" for frame in _FRAMES if "-" in frame), "rast", "last", "lpst", "scanner-xyz", "scanner-xyz-time",
+    "3d-right-handed", "3d-right-handed-time", "3d-left-handed", "3d-left-handed-time",
+}  # fmt: skip
 _UNITS_MM = {
     "mm": 1.0, "millimeter": 1.0, "millimetre": 1.0, "m": 1000.0, "meter": 1000.0, "metre": 1000.0, "cm": 10.0, "centimeter": 10.0,
     "centimetre": 10.0, "um": 0.001, "\u00b5m": 0.001, "\u03bcm": 0.001, "micron": 0.001, "micrometer": 0.001, "micrometre": 0.001,
@@ -95,6 +99,7 @@ def nrrd_facts(header: NrrdHeader, name: str) -> ImageFacts:
             size, Stated(np.diag(lengths * factor), "spacings"), None, None, "it has spacings but no space directions", None, unit,
             in_millimetres(lengths, unit, name),
         )  # fmt: skip
+    _check_space(header, name)
     steps = np.column_stack([_vector(directions[axis], name) for axis in axes])
     _check_stated_once(header, steps, axes, name)
     factor, unit = _one_unit(header.items("spaceunits")[:3], "space units", name)
@@ -127,6 +132,23 @@ def _check_storage(header: NrrdHeader, name: str) -> None:
     one_byte = re.fullmatch(r"(un)?signed char|u?char|u?int8(_t)?", header.fields["type"].lower())
     if encoding in ("raw", "gzip", "gz") and "endian" not in header.fields and not one_byte:
         raise InputError(f"The header of {name} does not state the byte order of its voxels (endian); export it again.")
+
+
+def _check_space(header: NrrdHeader, name: str) -> None:
+    """Refuse directions whose space the header does not state in the format's own way; the toolkit would not say why."""
+    space, dimension = header.fields.get("space", ""), header.fields.get("spacedimension", "")
+    if not space and not dimension:
+        raise InputError(
+            f"The image {name} gives space directions without the space that they lie in; export it again, or add a line such as "
+            "'space: left-posterior-superior' to its header if you know it."
+        )
+    if space and space.lower() not in _SPACES:
+        raise InputError(
+            f"The image {name} gives its space as {space!r}, which the format does not know; write for example "
+            "left-posterior-superior."
+        )
+    if space and dimension:
+        raise InputError(f"The header of {name} states both a space and its space dimension, which the format forbids; delete one.")
 
 
 def _spatial_axes(header: NrrdHeader, name: str) -> tuple[int, int, int]:
