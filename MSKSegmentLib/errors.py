@@ -1,5 +1,17 @@
 """Errors a user can act on. The message of each is one sentence that says what is wrong and what to do."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def shown(path: Path) -> str:
+    """What a sentence calls a file or folder: its name, without the folders above it, which may be named after patients.
+
+    The root of a drive and the current folder have no name and are called as they are written.
+    """
+    return path.name or str(path)
+
 
 class MSKSegmentError(Exception):
     """Base of all errors that carry a sentence for the user; the command line exits with `exit_code`."""

@@ -178,8 +178,8 @@ def measure_case(
 
     It must lie on the CT's voxels, but may have another order of axes, cover a part of the CT only (3D Slicer saves
     segmentations cropped to their segments) or reach beyond it; then what does counts as cut, and so does what its own edge cuts
-    inside the CT. No light is green: grey, or yellow and red where volume, density, place or side of a structure are implausible (`quality.given_labels`). `reference` is what a
-    calibration knows of volumes and places among the bones.
+    inside the CT. No light is green: grey, or yellow and red where volume, density, place or side of a structure are implausible
+    (`quality.given_labels`). `reference` is what a calibration knows of volumes and places among the bones.
 
     Raises:
         InputError: the label map does not lie on the CT's voxels, holds no structure there, or the height is impossible.

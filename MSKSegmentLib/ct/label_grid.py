@@ -39,7 +39,8 @@ class VoxelMatch:
 @dataclass(frozen=True)
 class PlacedLabels:
     """A label map uint8 ``[z, y, x]`` on the CT's grid; `outside` counts the voxels of each structure beyond it,
-    int64 ``[256]``, 0 for background. `cut_at_edge` is bool ``[256]``, True for structures that the map's own edge cuts inside the CT.
+    int64 ``[256]``, 0 for background. `cut_at_edge` is bool ``[256]``, True for structures that the map's own edge cuts inside
+    the CT.
     """
 
     labels: np.ndarray

@@ -17,7 +17,7 @@ import numpy as np
 from ..anatomy import LEFT_OFFSET, STRUCTURES
 from ..ct import FORMATS, CTVolume, Geometry, place_labels, read_ct, read_labels, read_thin_ct, resample_labels
 from ..ct.reading.dicom.series import FEWEST_SLICES
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..virtual.cases import FACTS_FILE, LABELLED_FILE
 
 FIRST_EXTRA_LABEL = 200
@@ -61,12 +61,12 @@ def find_cases(data: Path) -> list[CaseFiles]:
         InputError: there is no such folder, or no case in it.
     """
     if not data.is_dir():
-        raise InputError(f"There is no folder {data.name!r}; name a folder of cases with ct.* and labels.* in each.")
+        raise InputError(f"There is no folder {shown(data)!r}; name a folder of cases with ct.* and labels.* in each.")
     cases = [_files_of(folder) for folder in sorted(data.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
     found = [case for case in cases if case is not None]
     if not found:
         raise InputError(
-            f"The folder {data.name!r} holds no case; each needs a folder with ct.nii.gz and labels.nii.gz (or .nrrd, .mha)."
+            f"The folder {shown(data)!r} holds no case; each needs a folder with ct.nii.gz and labels.nii.gz (or .nrrd, .mha)."
         )
     return found
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..findings import findings_from_json, findings_json, findings_of_sentences
 from ..output.places import check_no_file, check_place, foreign_files, resolved
 from .tables import CaseScores, row_from_json, row_json
@@ -59,7 +59,7 @@ def check_report_folder(folder: Path) -> Path:
     real = resolved(folder)
     check_no_file(real)
     if foreign_files(real) and not (is_evaluation(real) or (real / REPORT).is_file()):
-        raise InputError(f"The folder {real.name!r} holds other files; name a new or empty folder for the report.")
+        raise InputError(f"The folder {shown(real)!r} holds other files; name a new or empty folder for the report.")
     check_place(real, (REPORT,))
     return real
 
@@ -81,5 +81,5 @@ def read_evaluation(folder: Path) -> list[tuple[dict[str, Any], CaseScores]]:
             raise InputError(f"The evaluation's file {path.name!r} cannot be read; run 'mskseg evaluate' again.")
         found.append((key, scores))
     if not found:
-        raise InputError(f"The evaluation {folder.name!r} holds no finished case; run 'mskseg evaluate' again.")
+        raise InputError(f"The evaluation {shown(folder)!r} holds no finished case; run 'mskseg evaluate' again.")
     return found

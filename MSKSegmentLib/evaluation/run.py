@@ -17,7 +17,7 @@ from .. import RESEARCH_USE_ONLY, __version__
 from ..bundle import ModelBundle
 from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, InputError, shown
 from ..findings import Finding
 from ..output.files import whole_file
 from ..output.places import check_no_file, check_place, foreign_files, resolved
@@ -123,7 +123,7 @@ def stored_segmenter(folder: Path) -> Segmenter:
         InputError: there is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"There is no folder {folder.name!r}; name the folder that holds a segmentation of each case.")
+        raise InputError(f"There is no folder {shown(folder)!r}; name the folder that holds a segmentation of each case.")
 
     def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[Finding, ...]]:
         path = _stored(folder, case.name)
@@ -132,7 +132,7 @@ def stored_segmenter(folder: Path) -> Segmenter:
         return on_grid(labels, geometry, case.volume.geometry, what), *_stored_reports(path.parent / RESULT)
 
     return Segmenter(
-        f"the segmentations in the folder {folder.resolve().name}", lambda name: {"file": _state(_stored(folder, name))}, segment
+        f"the segmentations in the folder {shown(folder.resolve())}", lambda name: {"file": _state(_stored(folder, name))}, segment
     )
 
 
@@ -221,7 +221,7 @@ def _prepare(folder: Path, what: str) -> None:
     """Make the folder, or accept an earlier evaluation; anything else might hold somebody's data."""
     check_no_file(folder)
     if foreign_files(folder) and not (folder / MARKER).is_file():
-        raise InputError(f"The folder {folder.name!r} holds other files; name a new or empty folder with -o.")
+        raise InputError(f"The folder {shown(folder)!r} holds other files; name a new or empty folder with -o.")
     check_place(folder, (ROWS_FILE, SUMMARY_FILE, CARD_FILE))
     (folder / CASES).mkdir(parents=True, exist_ok=True)
     _write(folder / MARKER, json.dumps({"format": FORMAT, "version": __version__, "segmentations": what}, indent=1))
@@ -238,7 +238,7 @@ def _state(path: Path) -> list[Any]:
         files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
         states = [os.stat(file) for file in files]
     except OSError as error:
-        raise InputError(f"There is no file or folder {path.name}; check the path.") from error
+        raise InputError(f"There is no file or folder {shown(path)}; check the path.") from error
     return [path.name, sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=0)]
 
 
@@ -248,7 +248,7 @@ def _stored(folder: Path, name: str) -> Path:
     found = result if result.is_file() else first_file(folder, name, suffixes) or first_file(folder / name, "labels", suffixes)
     if found is None:
         raise InputError(
-            f"The folder {folder.name!r} holds no segmentation of the case {name!r}; add {name}.seg.nrrd or {name}.nii.gz."
+            f"The folder {shown(folder)!r} holds no segmentation of the case {name!r}; add {name}.seg.nrrd or {name}.nii.gz."
         )
     return found
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import Cancelled, InputError, MSKSegmentError
+from ..errors import Cancelled, InputError, MSKSegmentError, shown
 from .names import advice, cause, fresh_path, with_ending
 from .places import check_replaceable, make_missing, nearest_existing, remove_empty, resolved
 from .staging import PARTIAL, READY, hidden_name, ready_folders, remove_leftovers, remove_run
@@ -54,7 +54,7 @@ def whole_folder(
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise InputError(
-            f"The {what} could not be written to {real.name!r} ({cause(error)}); {advice(error)}, or name another folder with -o."
+            f"The {what} could not be written to {shown(real)!r} ({cause(error)}); {advice(error)}, or name another folder with -o."
         ) from error
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
@@ -74,7 +74,7 @@ def recover(folder: Path) -> bool:
             _put_in_place(ready)
         except OSError as error:
             raise InputError(
-                f"The folder {folder.resolve().name!r} was being filled when its run was stopped, and this cannot be ended "
+                f"The folder {shown(folder.resolve())!r} was being filled when its run was stopped, and this cannot be ended "
                 f"({cause(error)}); allow writing to it, or copy it to where you may write."
             ) from error
     return bool(interrupted)
@@ -95,7 +95,7 @@ def _deliver(staging: Path, real: Path, what: str, marker: str, owned: Collectio
     except (OSError, InputError) as error:
         if not staging.exists():
             raise InputError(
-                f"The {what} is written, but not all of it could be put into {real.name!r} ({_why(error)}); it is put there when "
+                f"The {what} is written, but not all of it could be put into {shown(real)!r} ({_why(error)}); it is put there when "
                 "the folder is used again."
             ) from error
         kept = _set_aside(staging, real)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from .names import advice, cause
 from .staging import hidden_name, is_hidden
 
@@ -28,7 +28,7 @@ def resolved(folder: Path) -> Path:
     """
     real = Path(os.path.realpath(folder))
     if os.path.islink(real):
-        raise InputError(f"The link {folder.name!r} leads in a circle; name a folder with -o.")
+        raise InputError(f"The link {shown(folder)!r} leads in a circle; name a folder with -o.")
     return real
 
 
@@ -43,7 +43,7 @@ def foreign_files(folder: Path, owned: Collection[str] = ()) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise InputError(f"The folder {folder.name!r} cannot be looked into ({cause(error)}); {advice(error)}.") from error
+        raise InputError(f"The folder {shown(folder)!r} cannot be looked into ({cause(error)}); {advice(error)}.") from error
     return [
         name
         for name in names
@@ -60,7 +60,7 @@ def check_new_folder(folder: Path, owned: Collection[str] = ()) -> Path:
     real = resolved(folder)
     check_no_file(real)
     if foreign_files(real):
-        raise InputError(f"The folder {real.name!r} exists already and holds files; name a new or empty folder with -o.")
+        raise InputError(f"The folder {shown(real)!r} exists already and holds files; name a new or empty folder with -o.")
     check_place(real, owned)
     return real
 
@@ -75,7 +75,7 @@ def check_no_file(real: Path) -> None:
         if os.path.isdir(place):
             return
         if os.path.lexists(place):
-            what = f"The output {real.name!r} is a file" if place == real else f"{place.name!r} on the way to it is a file"
+            what = f"The output {shown(real)!r} is a file" if place == real else f"{shown(place)!r} on the way to it is a file"
             raise InputError(f"{what}; name a folder with -o.")
 
 
@@ -96,7 +96,7 @@ def check_place(real: Path, owned: Collection[str] = ()) -> None:
             remove_empty(made)
     except OSError as error:
         raise InputError(
-            f"Nothing can be written to the folder {real.name!r} ({cause(error)}); {advice(error)}: name another folder with -o."
+            f"Nothing can be written to the folder {shown(real)!r} ({cause(error)}); {advice(error)}: name another folder with -o."
         ) from error
 
 
@@ -110,7 +110,7 @@ def check_space(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(nearest_existing(real)).free
     if free < needed_bytes:
         raise InputError(
-            f"The drive of {real.name!r} has {free / 2**20:.0f} MB left and the result may need {needed_bytes / 2**20:.0f} MB; "
+            f"The drive of {shown(real)!r} has {free / 2**20:.0f} MB left and the result may need {needed_bytes / 2**20:.0f} MB; "
             "free space or name a folder on another drive with -o."
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import RESEARCH_USE_ONLY
 from ..case_result import CaseResult, HistoryEvent, SegmentReport
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..findings import findings_json
 from ..output.filling import recover, whole_folder
 from ..output.places import check_no_file, check_place, check_space, foreign_files, resolved
@@ -171,13 +171,13 @@ def _check_content(real: Path) -> None:
         InputError: it holds other files, or somebody's work.
     """
     if foreign_files(real) and not _is_result(real):
-        raise InputError(f"The folder {real.name!r} holds other files; name a new or empty folder with -o.")
+        raise InputError(f"The folder {shown(real)!r} holds other files; name a new or empty folder with -o.")
     if (real / REVIEW).exists():
-        raise InputError(f"The result in {real.name!r} has been reviewed; name another folder with -o, or remove this one.")
+        raise InputError(f"The result in {shown(real)!r} has been reviewed; name another folder with -o, or remove this one.")
     changed = _changed_since(real)
     if changed:
         raise InputError(
-            f"{changed[0]} in {real.name!r} has been changed since the run that wrote it; name another folder with -o, or move "
+            f"{changed[0]} in {shown(real)!r} has been changed since the run that wrote it; name another folder with -o, or move "
             "that file away."
         )
 

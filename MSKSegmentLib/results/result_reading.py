@@ -27,7 +27,7 @@ from ..ct.label_grid import match_voxels, place_labels
 from ..ct.reading.hounsfield import read_image
 from ..ct.reading.label_maps import read_labels
 from ..ct.volume import Geometry
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..findings import Finding, findings_from_json, findings_of_sentences
 from ..output.filling import recover
 from ..run_facts import RunFacts, facts_from_json
@@ -197,11 +197,11 @@ def read_content(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"There is no result in the folder {folder.name!r}; choose a folder that a run has written.") from error
+        raise InputError(f"There is no result in the folder {shown(folder)!r}; choose a folder that a run has written.") from error
     except ValueError as error:
-        raise InputError(f"The {RESULT} in {folder.name!r} is damaged; run the segmentation again.") from error
+        raise InputError(f"The {RESULT} in {shown(folder)!r} is damaged; run the segmentation again.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"The folder {folder.name!r} holds no result of this program; choose a folder that a run has written.")
+        raise InputError(f"The folder {shown(folder)!r} holds no result of this program; choose a folder that a run has written.")
     return content
 
 
@@ -213,7 +213,7 @@ def _read_uncertainty(path: Path) -> tuple[np.ndarray | None, Geometry | None]:
         return None, None
     image = read_image(path)
     if image is None or image.GetDimension() != 3:
-        raise InputError(f"The file {path.name} of this result is damaged; run the segmentation again.")
+        raise InputError(f"The file {shown(path)} of this result is damaged; run the segmentation again.")
     return sitk.GetArrayFromImage(image).astype(np.float32, copy=False), Geometry.of_image(image)
 
 

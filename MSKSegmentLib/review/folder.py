@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from ..ct.volume import CTVolume
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..output.files import whole_file
 from ..results.result_folder import AUTOMATIC, MEASUREMENTS, RESULT, REVIEW, SEGMENTATION, write_content
 from ..results.result_reading import read_case, read_content, stored_facts
@@ -39,7 +39,7 @@ def save(session: ReviewSession, folder: Path) -> None:
     """
     result, content = session.result, session.to_json()
     if stored_facts(read_content(folder)).input_digest != result.facts.input_digest:
-        raise InputError(f"The folder {folder.name!r} holds the result of another scan; choose the folder of this one.")
+        raise InputError(f"The folder {shown(folder)!r} holds the result of another scan; choose the folder of this one.")
     if not (folder / AUTOMATIC).is_file():
         # Until the first save the segmentation is what the network drew.
         with whole_file(folder / AUTOMATIC, ".seg.nrrd") as temporary:

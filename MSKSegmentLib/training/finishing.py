@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
 from ..bundle import Manifest, ModelBundle, save_bundle
-from ..errors import InputError
+from ..errors import InputError, shown
 from .checkpoints import CHECKPOINT, averaged_state
 from .curves import VALIDATION, read_points
 from .folds import Split
@@ -26,7 +26,7 @@ def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
     """
     checkpoint = folder / CHECKPOINT
     if not checkpoint.is_file():
-        raise InputError(f"The folder {folder.name!r} holds no training that could be finished; train there first.")
+        raise InputError(f"The folder {shown(folder)!r} holds no training that could be finished; train there first.")
     manifest = Manifest(
         name=recipe.name,
         version=recipe.version,

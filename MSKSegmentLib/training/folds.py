@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 SPLIT_FILE = "split.json"
 
@@ -83,7 +83,7 @@ def write_split(folder: Path, split: Split) -> None:
     content = json.dumps(asdict(split), indent=1) + "\n"
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(content):
         raise InputError(
-            f"The folder {folder.name!r} holds a run that learns from other patients; name a new folder, or delete that one."
+            f"The folder {shown(folder)!r} holds a run that learns from other patients; name a new folder, or delete that one."
         )
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..bundle import ModelBundle
 from ..bundle.store import BUNDLE_FILES
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..output.places import check_no_file, check_place, foreign_files, resolved
 from .checkpoints import CHECKPOINT
 from .data import choose_split, prepare_data
@@ -81,7 +81,7 @@ def _checked(folder: Path) -> Path:
     real = resolved(folder)
     check_no_file(real)
     if foreign_files(real) and not any((real / name).is_file() for name in (SPLIT_FILE, CHECKPOINT)):
-        raise InputError(f"The folder {real.name!r} holds other files than a training's; name a new or empty folder with -o.")
+        raise InputError(f"The folder {shown(real)!r} holds other files than a training's; name a new or empty folder with -o.")
     check_place(real)
     others = foreign_files(real / BUNDLE, BUNDLE_FILES)
     if others:

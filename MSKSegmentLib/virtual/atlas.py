@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 # Extra labels of an atlas: tissue that a CT shows but that no structure of ours covers (right, left or unpaired).
 COCCYX = 200
@@ -43,7 +43,7 @@ def atlas_folder(folder: str | os.PathLike[str] | None = None) -> Path:
         raise InputError("No atlas folder is known; name one with --atlas or in the environment variable MSKSEG_ATLAS.")
     path = Path(chosen)
     if not path.is_dir():
-        raise InputError(f"The atlas folder {path.name!r} does not exist; name a folder with *_labels.nrrd files.")
+        raise InputError(f"The atlas folder {shown(path)!r} does not exist; name a folder with *_labels.nrrd files.")
     return path
 
 
@@ -66,7 +66,7 @@ def load_atlases(folder: str | os.PathLike[str] | None = None) -> tuple[Atlas, .
         x, y, z = image.GetSpacing()
         atlases.append(Atlas(file.name.removesuffix("_labels.nrrd"), labels, (z, y, x)))
     if not atlases:
-        raise InputError(f"The folder {path.name!r} holds no *_labels.nrrd file; see the atlas format in the documentation.")
+        raise InputError(f"The folder {shown(path)!r} holds no *_labels.nrrd file; see the atlas format in the documentation.")
     return tuple(atlases)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, shown
 from ..orientation import axis_order
 from ..volume import CTVolume
 from .dicom.headers import read_header, scan_headers
@@ -41,9 +41,9 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
     path = Path(path)
     assume_orientation = checked_assumption(assume_orientation)
     if not path.exists():
-        raise InputError(f"There is no file or folder {path.name}; check the path.")
+        raise InputError(f"There is no file or folder {shown(path)}; check the path.")
     if path.is_dir():
-        volume = read_series(choose_series(scan_headers(path), path.resolve().name, series))
+        volume = read_series(choose_series(scan_headers(path), shown(path.resolve()), series))
         return _checked(volume, "the series")
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
@@ -51,13 +51,13 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
         header = read_header(path)
         if header is None:
             raise InputError(
-                f"The file {path.name} is not a CT volume; give a DICOM folder or a file of type {', '.join(FORMATS)}."
+                f"The file {shown(path)} is not a CT volume; give a DICOM folder or a file of type {', '.join(FORMATS)}."
             )
         headers = [h for h in scan_headers(path.parent) if h.path.parent == path.parent]
         wanted = series if series is not None else header.series_uid
-        return _checked(read_series(choose_series(headers, path.resolve().parent.name, wanted)), "the series")
+        return _checked(read_series(choose_series(headers, shown(path.resolve().parent), wanted)), "the series")
     if series is not None:
-        raise InputError(f"The option --series applies to DICOM folders only; leave it out for {path.name}.")
+        raise InputError(f"The option --series applies to DICOM folders only; leave it out for {shown(path)}.")
     return _read_file(path, assume_orientation)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...ct import CTVolume
-from ...errors import InputError
+from ...errors import InputError, shown
 from ..atlas import load_atlases
 from ..cases import CT_FILE
 from ..patient import make_patient
@@ -105,7 +105,7 @@ def stored_patients(folder: Path) -> Patients:
     found = sorted(folder.glob(f"*/{CT_FILE}"))
     if len(found) < FEWEST_PATIENTS:
         raise InputError(
-            f"The folder {folder.name!r} holds fewer than {FEWEST_PATIENTS} virtual patients; make some with 'mskseg virtual'."
+            f"The folder {shown(folder)!r} holds fewer than {FEWEST_PATIENTS} virtual patients; make some with 'mskseg virtual'."
         )
 
     def volumes(spacing: Spacing) -> Iterator[tuple[str, CTVolume]]:

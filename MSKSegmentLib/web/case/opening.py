@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...ct import read_ct
 from ...ct.volume import CTVolume
-from ...errors import InputError, MSKSegmentError
+from ...errors import InputError, MSKSegmentError, shown
 from ...provenance import input_digest
 from ...results.result_folder import CT, REVIEW, SEGMENTATION
 from ...results.result_reading import read_content, stored_facts
@@ -89,7 +89,7 @@ class Opened:
         """
         if not self.save_now():
             raise InputError(
-                f"The last changes could not be saved to {self.folder.name!r}; free space on its drive and try again."
+                f"The last changes could not be saved to {shown(self.folder)!r}; free space on its drive and try again."
             )
         self._end_timers()
         async with self._writing:
@@ -163,7 +163,7 @@ def find_ct(folder: Path, given: Path | None) -> Path:
     """
     if given is not None:
         if not given.exists():
-            raise InputError(f"There is no file or folder {given.name}; check the path after --ct.")
+            raise InputError(f"There is no file or folder {shown(given)}; check the path after --ct.")
         return given
     if (folder / CT).is_file():
         return folder / CT
@@ -171,7 +171,7 @@ def find_ct(folder: Path, given: Path | None) -> Path:
     if recorded is not None and Path(recorded).exists():
         return Path(recorded)
     raise InputError(
-        f"The result {folder.resolve().name!r} holds no CT; name the scan that was segmented with --ct, or segment it again with "
+        f"The result {shown(folder.resolve())!r} holds no CT; name the scan that was segmented with --ct, or segment it again with "
         "--keep-ct."
     )
 
@@ -217,6 +217,7 @@ def _read_own_ct(folder: Path, given: Path | None, series: str | None, assume_or
     expected = _input_of(folder)
     if path != folder / CT and expected is not None and input_digest(volume) != expected:
         raise InputError(
-            f"The CT {path.name} is not the one that {folder.resolve().name!r} was made from; choose the scan that was segmented."
+            f"The CT {shown(path)} is not the one that {shown(folder.resolve())!r} was made from; choose the scan that was "
+            "segmented."
         )
     return volume

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...ct.reading.dicom.headers import image_paths, read_header
-from ...errors import InputError
+from ...errors import InputError, shown
 from ...settings import Settings
 from .opening import find_ct
 from .result_list import is_result, list_results
@@ -71,7 +71,7 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
         find_ct(target, ct)
     folder = target if kind in (Target.RESULT, Target.LIST) and target is not None else results
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"The results cannot go to the file {folder.name!r}; name a folder with --results.")
+        raise InputError(f"The results cannot go to the file {shown(folder)!r}; name a folder with --results.")
     return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, **options)
 
 
@@ -84,7 +84,7 @@ def kind_of_target(target: Path | None) -> Target:
     if target is None:
         return Target.NOTHING
     if not target.exists():
-        raise InputError(f"There is no file or folder {target.name}; check the path.")
+        raise InputError(f"There is no file or folder {shown(target)}; check the path.")
     if target.is_file():
         return Target.CT
     if is_result(target):
@@ -94,7 +94,7 @@ def kind_of_target(target: Path | None) -> Target:
     if _holds_dicom(target):
         return Target.CT
     raise InputError(
-        f"The folder {target.name} holds neither results nor a DICOM series; choose a result folder or a CT."
+        f"The folder {shown(target)} holds neither results nor a DICOM series; choose a result folder or a CT."
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...case_result import SUSPECT_WORD, Light, ReviewState, is_suspect
-from ...errors import InputError
+from ...errors import InputError, shown
 from ...output.filling import recover
 from ...output.names import safe_name
 from ...results.result_folder import FORMAT, RESULT
@@ -121,9 +121,9 @@ def writable_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"The folder {folder.name!r} cannot be made; choose another place with --results.") from error
+        raise InputError(f"The folder {shown(folder)!r} cannot be made; choose another place with --results.") from error
     if not os.access(folder, os.W_OK):
-        raise InputError(f"Nothing can be written to the folder {folder.name!r}; choose another place with --results.")
+        raise InputError(f"Nothing can be written to the folder {shown(folder)!r}; choose another place with --results.")
     return folder
 
 

@@ -234,6 +234,22 @@ def test_what_was_left_out_is_named_by_its_number(tmp_path: Path) -> None:
     assert "DOE" not in finding.sentence
 
 
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (2, "each of the images number 500 and number 501 is a localizer"),
+        (6, "each of the images number 500, number 501, number 502, number 503 and 2 more is a localizer"),
+    ],
+)
+def test_several_that_were_left_out_are_one_sentence(tmp_path: Path, count: int, words: str) -> None:
+    series = plain(tmp_path)
+    scout = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "SeriesInstanceUID": _uid(series)}
+    for n in range(count):
+        write_dicom(series, SCAN[:1], prefix=f"scout{n}", edit=each(**scout, InstanceNumber=500 + n))
+    (finding,) = read_ct(series).findings
+    assert f"{count} images of the series were left out: {words} (scout view)." in finding.sentence
+
+
 def _uid(series: Path) -> str:
     import pydicom
 

@@ -106,7 +106,7 @@ def test_another_grid_is_refused_with_both_stated(change, why):
     [
         ({"origin": (0.0, 0.0, 0.0)}, r"they lie 71.50, -33.25, 410.00 mm apart \(the segmentation begins at 0, 0, 0"),
         ({"origin": (928.9, 33.25, -410.0)}, r"they lie 1000.40, 0.00, 0.00 mm apart;"),
-        ({"origin": (928.9, 33.25, -410.0), "size": (20, 30, 14)}, "they lie beside each other, their middles 992.40, 0.00, 0.00 mm"),
+        ({"origin": (928.9, 33.25, -410.0), "size": (20, 30, 14)}, "beside each other, their middles 992.40, 0.00, 0.00 mm"),
         ({"origin": (-71.1, 33.25, -410.0), "size": (20, 30, 14)}, r"a part of a voxel \(-0.40, 0.00, 0.00 mm\)"),
     ],
 )

@@ -302,6 +302,64 @@ def _stored_half(make: Callable[..., Any], **fields: Any) -> Callable[[Path, CTV
     return write
 
 
+def _behind_gzip(tail: bytes, inside: bytes = b"") -> Callable[[Path, CTVolume], Path]:
+    """A gzipped NIfTI file in two members, `inside` at the end of what they unpack to, and `tail` behind them."""
+
+    def make(folder: Path, volume: CTVolume) -> Path:
+        raw = Nifti.of(volume).bytes() + inside
+        (folder / "scan.nii.gz").write_bytes(gzip.compress(raw[:5000], 1) + gzip.compress(raw[5000:], 1) + tail)
+        return folder / "scan.nii.gz"
+
+    return make
+
+
+def _listed(
+    data_file: str, numbers: list[int], missing: int | None = None, gap: str = ""
+) -> Callable[[Path, CTVolume], Path]:
+    """A NRRD header with a file for each slice, that of slice `missing` left out; a list names those of `numbers`."""
+
+    def make(folder: Path, volume: CTVolume) -> Path:
+        path = nrrd(name="scan.nhdr")(folder, volume)
+        lines = path.read_bytes().split(b"\n\n")[0].decode() + f"\ndata file: {data_file}\n{gap}"
+        path.write_text(lines + "".join(f"slice{k:02d}.raw\n" for k in numbers), encoding="utf-8")
+        for k, section in enumerate(volume.hu):
+            if k != missing:
+                (folder / f"slice{k:02d}.raw").write_bytes(section.astype("<i2").tobytes())
+        return path
+
+    return make
+
+
+def _colons(between: str) -> Callable[[Path, CTVolume], Path]:
+    def make(folder: Path, volume: CTVolume) -> Path:
+        path = meta()(folder, volume)
+        begin = path.stat().st_size - volume.hu.nbytes
+        data = path.read_bytes()
+        path.write_bytes(data[:begin].replace(b" = ", between.encode()) + data[begin:])
+        return path
+
+    return make
+
+
+def _as_text(end: str, less: int = 0, data: str = "") -> Callable[[Path, CTVolume], Path]:
+    """A MetaImage with its voxels as text that ends in `end`, the last `less` signs cut off, in a file `data` if one is named."""
+
+    def make(folder: Path, volume: CTVolume) -> Path:
+        path = meta("BinaryData = False")(folder, volume)
+        header = path.read_bytes()[: path.stat().st_size - volume.hu.nbytes]
+        text = " ".join(map(str, volume.hu.ravel()))
+        text = (text[: len(text) - less] + end).encode()
+        if not data:
+            path.write_bytes(header + text)
+            return path
+        path.unlink()
+        (folder / data).write_bytes(text)
+        (folder / "scan.mhd").write_bytes(header.replace(b"LOCAL", data.encode()))
+        return folder / "scan.mhd"
+
+    return make
+
+
 # --- the tables ------------------------------------------------------------------------------------------------------------------
 
 
@@ -328,7 +386,7 @@ def _refused(name: str, make: Any, words: str, **options: Any) -> ImageInput:
 
 
 SIDES, SIZES, PLACE = "contradicting_sides", "contradicting_spacing", "contradicting_position"
-ASSUMED = "assumed_orientation"
+ASSUMED, TEMPLATE = "assumed_orientation", "in_template_space"
 TO_RAS, TO_LAS = np.diag([-1.0, -1.0, 1.0]), np.diag([1.0, -1.0, 1.0])
 UNSTATED = "does not state how its axes lie"
 NO_SPACING = "does not state its voxel spacing"
@@ -384,6 +442,13 @@ NIFTI_INPUTS = [
     _read("qform 5 degrees off", nifti(quaternion=[0.0, 0.0, float(np.cos(np.radians(2.5)))]), PLACE),
     _read("qform 50 mm off", nifti(qoffset=lambda n: list(n.matrix[:3, 3] + [50, 0, 0])), PLACE),
     _read("sform of a template", nifti(sform_code=4, srow=lambda n: 1.2 * n.matrix[:3]), "template_space"),
+    _read("a template's sform alone", nifti(qform_code=0, sform_code=4), TEMPLATE),
+    _read("Talairach's sform alone", nifti(qform_code=0, sform_code=3), TEMPLATE),
+    _read("a template's qform alone", nifti(qform_code=3, sform_code=0), TEMPLATE),
+    _read("both of a template", nifti(qform_code=4, sform_code=4), TEMPLATE),
+    _read("another template's sform alone", nifti(qform_code=0, sform_code=5), TEMPLATE),
+    _read("aligned to another scan", nifti(qform_code=0, sform_code=2)),
+    _read("a template's qform beside the scanner's sform", nifti(qform_code=4, sform_code=1)),
     _read("axes 0.05 degrees off right angles", nifti(qform_code=0, matrix=_rounded_axes), tolerance=0),
     _refused("axes 20 degrees off in plane", nifti(qform_code=0, srow=lambda n: n.matrix[:3] @ np.array(
         [[1, 0.36, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])), "right angles"),
@@ -394,6 +459,12 @@ NIFTI_INPUTS = [
     _refused("voxels begin nowhere", nifti(offset=np.nan), "where its voxels begin"),
     _refused("voxels begin beyond the end", nifti(offset=1e9), "cut short"),
     _read("bytes left over", nifti(tail=bytes(16)), "bytes_left_over"),
+    _read("something behind the packed data", _behind_gzip(b"more"), "bytes_left_over"),
+    _read("one byte behind the packed data", _behind_gzip(b"x"), "bytes_left_over"),
+    _read("zeros behind the packed data", _behind_gzip(bytes(600))),
+    _read("zeros and more behind the packed data", _behind_gzip(bytes(600) + b"more"), "bytes_left_over"),
+    _read("bytes left over in the packed data and behind", _behind_gzip(b"more", inside=b"1234"), "bytes_left_over"),
+    _refused("half a member behind the packed data", _behind_gzip(gzip.compress(b"more")[:-9]), "damaged or cut short"),
 ]  # fmt: skip
 
 NRRD_INPUTS = [
@@ -424,6 +495,16 @@ NRRD_INPUTS = [
     _refused("no spacing", nrrd(without=("space", "space directions", "space origin")), NO_SPACING),
     _refused("a space and no spacing", nrrd(without=("space directions",)), NO_SPACING),
     _refused("spacings only", nrrd("spacings: SPACING", without=("space directions", *_XYZ)), UNSTATED),
+    _read("list of files", _listed("LIST", list(range(20)))),
+    _read("numbered files", _listed("slice%02d.raw 0 19 1", [])),
+    _refused("list with a missing file", _listed("LIST", list(range(20)), missing=7), "slice07.raw, which"),
+    _refused("numbered files, one missing", _listed("slice%02d.raw 0 19 1", [], missing=7), "slice07.raw, which"),
+    _refused("list too short", _listed("LIST", list(range(19))), "lists 19 files with voxels where it needs 20"),
+    _refused("numbered files, too few", _listed("slice%02d.raw 1 19 1", []), "lists 19 files with voxels where it needs 20"),
+    _refused("list with an empty line", _listed("LIST", list(range(20)), gap="\n"), "empty line"),
+    _refused("directions and no word on space", nrrd(without=("space",)), "without the space that they lie in"),
+    _refused("an unknown space", nrrd("space: left-up"), "'left-up', which the format does not know"),
+    _refused("space and its dimension", nrrd("space: LPS\nspace dimension: 3"), "a space and its space dimension"),
     _refused("directions without space", nrrd("dimension: 3\nspace dimension: 3", without=("space",)), UNSTATED),
     _refused("scanner-xyz", nrrd("space: scanner-xyz"), UNSTATED),
     _refused("3D-right-handed", nrrd("space: 3D-right-handed"), UNSTATED),
@@ -460,6 +541,14 @@ META_INPUTS = [
     _refused("unknown unit", meta("DistanceUnits = ft"), "'ft'"),
     _read("stored scaled", _stored_half(meta("ElementToIntensityFunctionSlope = 2", "ElementToIntensityFunctionOffset = -1024")),
           tolerance=1),
+    _read("colons", _colons(": ")),
+    _read("colons alone", _colons(":")),
+    _read("text", _as_text("\n")),
+    _read("text without a line break at its end", _as_text("")),
+    _read("text without a line break in a file of its own", _as_text("", data="scan.txt")),
+    _refused("text cut short", _as_text("", less=2000), "cut short"),
+    _refused("text cut short before a line break", _as_text("\n", less=2000), "cut short"),
+    _refused("text with words", _as_text(" and more"), "not all of it is numbers"),
     _refused("too few numbers", meta("ElementSpacing = 4 4"), "2 numbers in place of 3"),
 ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Folders for results: filled and never replaced, tried out before the work, whole after a crash, and nobody's data lost."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from MSKSegmentLib.output import filling, staging
 from MSKSegmentLib.output.filling import clean_up, recover, whole_folder
 from MSKSegmentLib.output.names import fresh_path, safe_name, with_ending
 from MSKSegmentLib.output.places import check_new_folder, check_no_file, check_place, check_space, resolved
+from MSKSegmentLib.results.result_folder import check_output
 
 ROOT = Path(__file__).resolve().parents[3]
 OWNED = ("a.txt", "b.txt", "old.txt", "marker.json")
@@ -56,6 +58,7 @@ from pathlib import Path
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.output.filling import whole_folder
 from MSKSegmentLib.output.places import check_place, resolved
+from MSKSegmentLib.results.result_folder import check_output
 folder = Path(sys.argv[1])
 try:
     check_place(resolved(folder), ("a.txt", "marker.json"))
@@ -235,6 +238,13 @@ def test_a_new_folder_may_hold_what_systems_leave_and_nothing_else(tmp_path):
     (tmp_path / "out" / ".hidden").write_text("mine")
     with pytest.raises(InputError, match="exists already"):
         check_new_folder(tmp_path / "out")
+
+
+def test_the_root_of_a_drive_is_named():
+    root = Path(Path.cwd().anchor)
+    for check in (check_new_folder, check_output):
+        with pytest.raises(InputError, match=re.escape(f"The folder {str(root)!r}")):
+            check(root)
 
 
 def test_too_little_space_is_said(tmp_path):

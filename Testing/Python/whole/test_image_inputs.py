@@ -100,6 +100,11 @@ def test_a_real_ct_is_read_as_it_was(name: str, tmp_path: Path) -> None:
         assert_same_in_the_patient(read_ct(path), wanted)
 
 
+def test_no_light_is_green_in_a_templates_space(tmp_path: Path) -> None:
+    volume = read_ct(nifti(qform_code=0, sform_code=4)(tmp_path, lopsided()))
+    assert scan_cautions(volume.findings) == ("the scan's file says that it lies in a template's space",)
+
+
 @pytest.mark.parametrize("entry", ASSUMED_INPUTS, ids=lambda entry: entry.name)
 def test_axes_that_the_user_states(entry: ImageInput, tmp_path: Path) -> None:
     scan = lopsided()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ....errors import InputError
+from ....errors import InputError, shown
 from .values import number_of, numbers_of, text_of, whole_of, words_of
 
 # A wrong folder (a home folder, a whole archive) should end in a sentence, not in minutes of reading.
@@ -73,7 +73,7 @@ def scan_headers(folder: Path) -> list[SliceHeader]:
         InputError: the folder is missing or holds more files than a scan does.
     """
     if not folder.is_dir():
-        raise InputError(f"There is no folder {folder.name}; check the path.")
+        raise InputError(f"There is no folder {shown(folder)}; check the path.")
     headers = (read_header(path) for path in image_paths(folder))
     return [header for header in headers if header is not None]
 
@@ -96,7 +96,7 @@ def image_paths(folder: Path) -> Iterator[Path]:
             files += 1
             if files > MOST_FILES:
                 raise InputError(
-                    f"The folder {folder.name} holds more than {MOST_FILES} files; choose the folder of the one scan."
+                    f"The folder {shown(folder)} holds more than {MOST_FILES} files; choose the folder of the one scan."
                 )
             if _first_visit(Path(root, name), met, stat.S_ISREG):
                 yield Path(root, name)

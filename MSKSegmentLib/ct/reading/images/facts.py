@@ -121,7 +121,8 @@ def left_over(count: int) -> tuple[Finding, ...]:
     """The doubt about a file that holds `count` bytes beyond the voxels that its header announces."""
     if count <= 0:
         return ()
-    sentence = f"The file holds {count} bytes more than its header announces; look whether the picture is shifted."
+    what = "1 byte" if count == 1 else f"{count} bytes"
+    sentence = f"The file holds {what} more than its header announces; look whether the picture is shifted."
     return (warning("bytes_left_over", sentence),)
 
 

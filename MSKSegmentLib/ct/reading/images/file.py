@@ -18,7 +18,7 @@ from . import nifti_file
 from .facts import ImageFacts, Stated, left_over, place
 from .grid import GridFit, fit_grid
 from .metaimage import metaimage_facts, parse_metaimage
-from .metaimage_data import check_voxels, read_unended_text
+from .metaimage_data import check_voxels, is_text, read_text
 from .nifti_facts import nifti_facts
 from .nifti_header import NiftiHeader
 from .nrrd import nrrd_facts, parse_nrrd
@@ -133,9 +133,10 @@ def read_image_file(header: ImageHeader, assume_orientation: str | None = None) 
 def _voxels(header: ImageHeader) -> tuple[np.ndarray, tuple[Finding, ...]]:
     import SimpleITK as sitk
 
-    if _kind_by_name(header.path) is _META:
-        check_voxels(header.path, parse_metaimage(header.path))
-    image = read_image(header.path) or read_unended_text(header.path)
+    fields = parse_metaimage(header.path) if _kind_by_name(header.path) is _META else None
+    if fields:
+        check_voxels(header.path, fields)
+    image = read_text(header.path, fields) if fields and is_text(fields) else read_image(header.path)
     if image is None:
         raise InputError(
             f"The pixels of the file {header.path.name} cannot be read; it is damaged or cut short, so export it again."

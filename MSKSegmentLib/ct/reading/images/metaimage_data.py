@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from ....errors import InputError
 from ..hounsfield import read_image
-from .metaimage import parse_metaimage
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -25,6 +26,8 @@ _LONGEST_HEADER = 1 << 16
 _CHUNK_BYTES = 1 << 16
 # Bytes of one value, as the format's own library stores them on every machine.
 _BYTES = {"CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "LONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
+# Signs, by their code, that numbers in text are made of.
+_OF_NUMBERS = np.isin(np.arange(256), np.frombuffer(b"0123456789+-.eEnaifNAIF \t\r\n\v\f", np.uint8))
 _LAST_LINE = re.compile(rb"ElementDataFile[^\n]*\n")
 
 
@@ -62,18 +65,37 @@ def check_voxels(path: Path, fields: Mapping[str, str]) -> None:
                 )
 
 
-def read_unended_text(path: Path) -> sitk.Image | None:
-    """A MetaImage whose voxels are written as text without a line break at the end, which the toolkit cannot read; None for others."""
-    if not path.name.lower().endswith((".mha", ".mhd")):
-        return None
-    fields = parse_metaimage(path)
-    if fields.get("BinaryData", "True")[:1].lower() in ("t", "y", "1"):
-        return None
+def is_text(fields: Mapping[str, str]) -> bool:
+    """Whether the voxels are written as numbers in text, in the file itself or in one other."""
+    named = fields.get("ElementDataFile", "")
+    several = named.split()[:1] == ["LIST"] or "%" in named
+    return fields.get("BinaryData", "True")[:1].lower() not in ("t", "y", "1") and not several
+
+
+def read_text(path: Path, fields: Mapping[str, str]) -> sitk.Image | None:
+    """A MetaImage whose voxels are text (`is_text`), or None when it cannot be read.
+
+    The toolkit wants a line break behind the last number, so it gets a copy where there is none.
+
+    Raises:
+        InputError: there are fewer numbers than voxels, or something else than numbers.
+    """
     named = fields["ElementDataFile"]
-    source = path if named.upper() == "LOCAL" else path.parent / named
-    if not source.is_file():
-        return None
-    text = source.read_bytes()[_begin(path, fields) if source == path else 0 :]
+    inside = named.upper() == "LOCAL"
+    text = path.read_bytes()[_begin(path, fields) :] if inside else (path.parent / named).read_bytes()
+    signs = np.frombuffer(text, np.uint8)
+    blank = signs <= ord(" ")
+    found = int(np.count_nonzero(~blank[1:] & blank[:-1])) + int(bool(signs.size) and not blank[0])
+    wanted = math.prod(int(float(word)) for word in fields["DimSize"].split()) * int(fields.get("ElementNumberOfChannels", "1"))
+    if found < wanted:
+        raise InputError(
+            f"The file {path.name} is cut short: it has {found:,} numbers for the {wanted:,} voxels that its header announces; "
+            "copy or export it again."
+        )
+    if not _OF_NUMBERS[signs].all():
+        raise InputError(f"The voxels of {path.name} are to be text, but not all of it is numbers; copy or export it again.")
+    if blank[-1]:
+        return read_image(path)
     header = "".join(f"{key} = {value}\n" for key, value in fields.items() if key != "ElementDataFile")
     with tempfile.TemporaryDirectory() as folder:
         ended = Path(folder) / "ended.mha"

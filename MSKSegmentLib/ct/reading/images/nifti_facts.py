@@ -77,8 +77,8 @@ def nifti_facts(header: NiftiHeader, name: str) -> ImageFacts:
         findings += (
             warning(
                 "in_template_space",
-                f"The {form.name}, which says where the voxels of the file lie, is that of a template and not of the scanner: if the "
-                "scan was fitted to a template, its volumes and distances are not the patient's.",
+                f"The {form.name}, which says where the voxels of the file lie, is that of a template and not of the scanner: if "
+                "the scan was fitted to a template, its volumes and distances are not the patient's.",
             ),
         )
     assert form.steps is not None and form.origin is not None

@@ -86,7 +86,8 @@ def _after_voxels(stream: BinaryIO, source: Path, end: int) -> tuple[Finding, ..
             *left_over(unpacked - end),
             warning(
                 "bytes_left_over",
-                f"The file holds {behind} bytes behind its packed data, which are whole; the bytes were left out.",
+                "Something follows the packed data of the file, which are whole; it was left out "
+                f"({behind} byte{'' if behind == 1 else 's'}).",
             ),
         )
 

@@ -33,8 +33,8 @@ def check_files(path: Path, header: NrrdHeader) -> None:
     wanted = math.prod(sizes[len(sizes) - 1 if axes is None else axes :])
     if len(names) != wanted:
         raise InputError(
-            f"The header of {path.name} lists {len(names)} files with voxels where it needs {wanted}; correct its list or export it "
-            "again."
+            f"The header of {path.name} lists {len(names)} files with voxels where it needs {wanted}; correct its list or export "
+            "it again."
         )
     missing = [name for name in names if not (path.parent / name).is_file()]
     if missing:
@@ -50,8 +50,10 @@ def _of_list(path: Path, words: list[str]) -> tuple[list[str], int | None]:
     data = path.read_bytes()
     found = _LIST.search(data.replace(b"\r\n", b"\n"))
     rest = data.replace(b"\r\n", b"\n")[found.end() :] if found else b""
-    names = [line.strip() for line in rest.decode("utf-8", "replace").splitlines()]
-    return [name for name in names if name], int(words[0]) if words else None
+    names = [line.strip() for line in rest.decode("utf-8", "replace").rstrip().splitlines()]
+    if "" in names:
+        raise InputError(f"The list of files with voxels in {path.name} has an empty line; delete it.")
+    return names, int(words[0]) if words else None
 
 
 def _of_pattern(words: list[str]) -> tuple[list[str], int | None]:
