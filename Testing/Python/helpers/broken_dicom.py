@@ -128,6 +128,11 @@ def _shuffled(folder: Path) -> Path:
     return write_dicom(folder / "series", hu, levels=3.0 * np.random.default_rng(3).permutation(20))
 
 
+def _rescaled_two_ways(k: int, data: Dataset) -> None:
+    if k < 8:
+        data.RescaleIntercept = 0
+
+
 _LEVELS = np.arange(16) * 5.0
 _SHIFTED = [(-150.0 + 12.0 * (k % 2), -100.0, 5.0 * k) for k in range(16)]
 _SKEWED = [(-150.0, -100.0 + 6.0 * k, 5.0 * k) for k in range(16)]
@@ -162,6 +167,7 @@ BROKEN_DICOM: list[BrokenInput] = [
     BrokenInput("DICOM with detector spacing alone", _dicom(edit=_detector_spacing)),
     BrokenInput("DICOM with shuffled positions", _shuffled),
     BrokenInput("DICOM rescaled in part", _dicom(rescale=lambda k: (1.0, -1024.0 + k), edit=_some_not_rescaled)),
+    BrokenInput("DICOM rescaled two ways", _dicom(edit=_rescaled_two_ways)),
     BrokenInput("DICOM headers without pixels", _dicom(edit=_without("PixelData"))),
     BrokenInput("DICOM with packed pixels", _dicom(edit=_each(BitsAllocated=12, BitsStored=12, HighBit=11))),
     BrokenInput("DICOM multi-frame", _dicom(edit=_each(NumberOfFrames=16))),

@@ -16,6 +16,7 @@ from dicom_inputs import (
     Edit,
     X,
     Y,
+    both,
     case,
     each,
     only_some,
@@ -103,7 +104,65 @@ def _raw_hu(k: int, data: Dataset) -> None:
     without("RescaleSlope", "RescaleIntercept", "RescaleType")(k, data)
 
 
+def _specks(value: int) -> Callable[[int, np.ndarray], np.ndarray]:
+    """Single pixels and a pair in the air, in every second slice."""
+    return lambda k, values: np.where(_SPECKS & (k % 2 == 0), value, values)
+
+
+def _speckled(hu: int, scan: np.ndarray = SCAN) -> np.ndarray:
+    speckled = scan.copy()
+    speckled[::2, _SPECKS] = hu
+    return speckled
+
+
+_SPECKS = np.zeros_like(OUTSIDE)
+_SPECKS[[2, 3, 60, 30], [40, 41, 61, 60]] = True
+_AS_HU = stored_as("i2", stated_signed=True, change=lambda k, v: v - 1024, RescaleIntercept=0)
+_CLIP = np.where((np.hypot(X - 27, Y - 32) < 4)[None], 18_000, SCAN).astype(np.int16)
+
+
 PIXELS = [
+    case("another intercept in one slice", "contradicting_rescaling", edit=only_some(each(RescaleIntercept=0), 7)),
+    case(
+        "another intercept in a few slices stored as HU",
+        "contradicting_rescaling",
+        edit=both(_AS_HU, only_some(each(RescaleIntercept=-1024), 0, 7, 8, 23)),
+    ),
+    case("twice the slope in one slice", "contradicting_rescaling", edit=only_some(each(RescaleSlope=2), 11)),
+    case("half the slope at the end", "contradicting_rescaling", edit=only_some(each(RescaleSlope=0.5), 22, 23)),
+    case(
+        "twice the slope in a slice stored as HU",
+        "contradicting_rescaling",
+        edit=both(_AS_HU, only_some(each(RescaleSlope=2), 5)),
+    ),
+    case("another intercept that fits in one slice", rescale=lambda k: (1.0, 0.0 if k == 7 else -1024.0)),
+    case("another slope that fits in a few", rescale=lambda k: (2.0 if k in (0, 9) else 1.0, -1024.0), tolerance=1),
+    case("intercepts in two parts that fit", rescale=lambda k: (1.0, 0.0 if k < 12 else -1024.0)),
+    case("wrapped 16 bits", "wrapped_values", edit=stored_as(change=_specks(65531)), expected=_speckled(-1029)),
+    case(
+        "wrapped 15 bits", "wrapped_values", edit=stored_as(bits=15, change=_specks(32767)), expected=_speckled(-1025)
+    ),
+    case(
+        "wrapped beyond 12 bits",
+        "wrapped_values",
+        edit=stored_as(bits=12, change=_specks(65531)),
+        expected=_speckled(-1029),
+    ),
+    case("specks of metal in 12 bits", edit=stored_as(bits=12, change=_specks(4095)), expected=_speckled(3071)),
+    case(
+        "specks on an extended scale",
+        rescale=lambda k: (10.0, -10240.0),
+        edit=stored_as(bits=12, change=_specks(4095)),
+        expected=_speckled(30710),
+        tolerance=5,
+    ),
+    case(
+        "clipped metal in 16 bits and wrapped air",
+        "wrapped_values",
+        edit=stored_as(change=lambda k, v: _specks(65535)(k, np.where(_CLIP[k] == 18_000, 19_024, v))),
+        expected=_speckled(-1025, _CLIP),
+    ),
+    case("clipped metal in 16 bits", edit=stored_as(change=lambda k, v: _CLIP[k] + 1024), expected=_CLIP),
     case("padding unsigned", edit=stored_as(change=_padded(63536), **{_TAG: ("US", 63536)}), expected=PADDED),
     case(
         "padding stated signed, pixels unsigned",

@@ -11,6 +11,7 @@ from ....findings import Finding, warning
 from ...orientation import AIR_HU
 from .padding import padding_mask, split_padding, unstated_padding
 from .stored import Layout, StoredImage
+from .wrapped import unwrapped
 
 # Values beyond these are none that a CT of a body holds, however its scale was extended.
 PLAUSIBLE_HU = (-1200.0, 20_000.0)
@@ -48,6 +49,10 @@ def slice_pixels(image: StoredImage) -> tuple[np.ndarray, PixelNotes]:
     if unstated.any():
         codes.add("unstated_padding")
         padding, certain = padding | unstated, certain | unstated
+    wrapped, below = unwrapped(image, layout, hu, padding)
+    if wrapped.any():
+        codes.add("wrapped_values")
+        hu[wrapped] = below
     inner = 0
     if padding.any():
         air, inside = split_padding(hu, padding, certain)
@@ -98,6 +103,10 @@ _SENTENCES = {
     "unstated_padding": (
         "The corners of {n} of {all} slices hold a value beyond all tissue that the header does not call padding; it was taken "
         "for air."
+    ),
+    "wrapped_values": (
+        "Single pixels in {n} of {all} slices lay below zero and had wrapped round to the top of the stored range; they were "
+        "taken for the air that they are."
     ),
     "padding_range": (
         "The header's range of padding values covers fat and muscle and cannot be meant; only the padding value itself was "

@@ -15,6 +15,7 @@ from .foreign import LeftOut, left_out_findings, refusing
 from .headers import SliceHeader
 from .intervals import check_missing, interpolate_slices, interval_findings, regular_grid
 from .pixels import PixelNotes, pixel_findings, slice_pixels
+from .rescaling import mend_rescaling
 from .series import Series
 from .stack import Stack, sorted_stack, stack_tilt_degrees, without_copies
 from .statements import (
@@ -24,6 +25,7 @@ from .statements import (
     check_order,
     frame_findings,
     interval_contradictions,
+    skipped_findings,
     tilt_findings,
 )
 from .stored import LOOSE_TYPES, read_stored, rescaling
@@ -58,6 +60,7 @@ def read_series(series: Series) -> CTVolume:
     findings += rescaled
     findings += pixel_findings(notes, geometry.spacing[0] * geometry.spacing[1], grid.interval)
     findings += frame_findings(stack.headers)
+    findings += skipped_findings(stack.headers, stack.levels)
     findings += interval_contradictions(stack.headers, stack.levels, tilt)
     findings += alternation_findings(stack.headers, stack.levels, hu)
     if tilt >= IGNORED_TILT_DEGREES:
@@ -84,8 +87,12 @@ def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, 
     for k, (header, pair) in enumerate(zip(stack.headers, pairs, strict=True)):
         hu[k], note = slice_pixels(read_stored(header, *pair))
         notes.append(note)
+    # Slices that lack theirs get the others', which then are all alike.
+    mended = mend_rescaling(
+        stack.headers, pairs, hu, notes, lambda k, pair: slice_pixels(read_stored(stack.headers[k], *pair))
+    )
     if not lacking:
-        return hu, notes, _type_findings(stack.headers)
+        return hu, notes, (*mended, *_type_findings(stack.headers))
     if lacking == len(pairs):
         sentence = (
             "The series states no rescale slope and intercept; its stored values were taken for Hounsfield units, so check that "

@@ -21,6 +21,8 @@ ALTERNATING = 0.5
 JAGGED = 1.15
 FITS_BETTER = 0.8
 IGNORED_TILT_DEGREES = 0.5
+# Slices that do not reach this share of the way to the next, and whose numbers leave some out, lost what lay between.
+REACHING, FEWEST_SKIPS = 0.75, 3
 
 
 def interval_contradictions(
@@ -53,6 +55,32 @@ def interval_contradictions(
         "check that the body has its natural height."
     )
     return (warning("contradictory_intervals", sentence),)
+
+
+def skipped_findings(headers: Sequence[SliceHeader], levels: np.ndarray) -> tuple[Finding, ...]:
+    """A warning where numbers are left out along the stack, and the slices are thinner than their intervals there.
+
+    Consistently lost slices leave regular intervals behind. `levels` (mm, rising). Gaps between slices that are numbered in turn
+    were scanned so, and numbers alone may be those of a second reconstruction.
+    """
+    numbers = [h.instance_number for h in headers]
+    if None in numbers:
+        return ()
+    steps = np.diff(np.array(numbers, dtype=int))
+    stated = [abs(h.stated_interval) for h in headers if h.stated_interval]
+    thickness = [h.thickness for h in headers if h.thickness and h.thickness > 0]
+    reach = min((float(np.median(lengths)) for lengths in (stated, thickness) if lengths), default=None)
+    if reach is None or not (np.all(steps > 0) or np.all(steps < 0)):
+        return ()
+    gaps = np.diff(levels)
+    skips = (np.abs(steps) > 1) & (reach <= REACHING * gaps)
+    if np.count_nonzero(skips) < FEWEST_SKIPS:
+        return ()
+    sentence = (
+        f"Slices seem to be missing between others: the images are numbered in steps of {np.median(np.abs(steps[skips])):.0f} and "
+        f"lie {np.median(gaps[skips]):.2f} mm apart, but their header states {reach:.2f} mm for a slice; load the complete series."
+    )
+    return (warning("slices_skipped", sentence),)
 
 
 def tilt_findings(headers: Sequence[SliceHeader], frame: np.ndarray) -> tuple[Finding, ...]:
