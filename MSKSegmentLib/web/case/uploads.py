@@ -73,7 +73,7 @@ class Upload:
         Raises:
             InputError: it is too large, or the drive is too full for it.
         """
-        self.name = shown(name)
+        self.name = shown_name(name)
         self.total = total
         self.received = 0
         self._most_bytes = most_bytes
@@ -156,7 +156,7 @@ def remove_leftovers(root: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """A file name as it may stand in a sentence: no path, one line, not long."""
     base = re.split(r"[/\\]", name)[-1]
     return "".join(c for c in base if c.isprintable())[:80].strip() or "upload"
