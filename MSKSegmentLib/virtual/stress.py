@@ -53,8 +53,7 @@ def make_stressed_patient(
 ) -> VirtualPatient:
     """The virtual patient of that seed with a stress of `kind` (one of `KINDS`), on a grid of `spacing_mm` ``(z, y, x)``.
 
-    `strength` 0 is the ordinary patient that `make_patient` makes of the seed, 1 a hopeless one; ``none`` is always ordinary. The
-    facts say ``stress``: ``kind`` and ``strength``.
+    `strength` 0 is the ordinary patient of the seed, 1 a hopeless one; ``none`` is always ordinary. The facts name both.
 
     Raises:
         InputError: an unknown kind, or a strength outside 0..1.
