@@ -56,6 +56,7 @@ def segment_case(
     """
     from .inference.devices import choose_device
     from .inference.predict import predict
+    from .inference.sampler import Sampling
     from .measurement import measure
     from .quality.guards import scan_cautions
     from .quality.reports import make_reports
@@ -81,13 +82,9 @@ def segment_case(
             bundle.load_network(),
             bundle.manifest.network,
             bundle.manifest.preprocessing,
-            passes,
-            seed,
-            device.name,
+            Sampling(passes, seed, device.name, auto=settings.auto_passes, every=scan.step),
             lambda done, total: progress("inference", done, total),
             checkpoint,
-            every=scan.step,
-            auto=settings.auto_passes,
         )
     mean_passes = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
     findings = (*scan.findings, *prediction.findings)

@@ -1,7 +1,7 @@
 """Model bundles: a network's weights with all that is needed to use and to judge them."""
 
 from .finding import bundle_folder, find_bundles, resolve_bundle
-from .keras_import import import_keras
+from .keras_import import KerasModel, import_keras
 from .manifest import Manifest, NetworkSpec, Preprocessing
 from .store import (
     ModelBundle,
@@ -14,6 +14,7 @@ from .store import (
 )
 
 __all__ = [
+    "KerasModel",
     "Manifest",
     "ModelBundle",
     "NetworkSpec",

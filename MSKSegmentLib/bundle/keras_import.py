@@ -41,30 +41,32 @@ class _Slot:
         return "gamma" in self.shapes
 
 
-def import_keras(
-    weights_path: str | Path,
-    folder: str | Path,
-    levels: int,
-    base_filters: int = 32,
-    in_channels: int = 1,
-    batch_norm: bool | None = None,
-    *,
-    name: str | None = None,
-    version: str = "1",
-    license: str = "not stated",
-    hu_window: tuple[float, float] = (-150.0, 350.0),
-    value_range: tuple[float, float] = (0.0, 255.0),
-    in_plane_spacing_mm: float | None = None,
-    slice_interval_mm: float | None = None,
-    dropout: float = 0.5,
-    passes: int = 10,
-    dtype: str = "float32",
-) -> ModelBundle:
+@dataclass(frozen=True)
+class KerasModel:
+    """What is said of a weights file, which holds weights alone: the network, how slices were prepared for it, and its papers.
+
+    `batch_norm` None means: as found in the file; `name` None: the file's name. `dropout` and `passes` are those to run it with,
+    `dtype` that to store it in.
+    """
+
+    levels: int
+    base_filters: int = 32
+    in_channels: int = 1
+    batch_norm: bool | None = None
+    dropout: float = 0.5
+    passes: int = 10
+    preprocessing: Preprocessing = Preprocessing((-150.0, 350.0), (0.0, 255.0))
+    name: str | None = None
+    version: str = "1"
+    license: str = "not stated"
+    dtype: str = "float32"
+
+
+def import_keras(weights_path: str | Path, folder: str | Path, model: KerasModel) -> ModelBundle:
     """Make the bundle `folder` from Keras weights of the published 2D Bayesian U-Net with 23 outputs.
 
     Layers are matched in network order and every shape is checked. A weights file tells neither padding, activation
-    nor the batch norm's epsilon; they are taken to be the published code's (reflect padding, ReLU, 1e-3), and the
-    preprocessing is what the caller says. `batch_norm` None means: as found; `name` None: the file's name. The file is
+    nor the batch norm's epsilon; they are taken to be the published code's (reflect padding, ReLU, 1e-3). The file is
     only read. The bundle has no calibration, so its results are not rated until it is calibrated.
 
     Raises:
@@ -83,12 +85,12 @@ def import_keras(
         with h5py.File(path, "r") as file:
             layers, declared = read_layers(file)
             found_norm = any(layer.is_norm for layer in layers)
-            if batch_norm is not None and batch_norm != found_norm:
+            if model.batch_norm is not None and model.batch_norm != found_norm:
                 found, wanted = ("with", "without") if found_norm else ("without", "with")
                 raise BundleError(
                     f"{path.name} holds a network {found} batch normalisation, not {wanted} it; leave that option out."
                 )
-            spec = NetworkSpec(levels, base_filters, 23, in_channels, found_norm, dropout)
+            spec = NetworkSpec(model.levels, model.base_filters, 23, model.in_channels, found_norm, model.dropout)
             pairs = _match(layers, declared, list(_slots(spec)), path.name)
             state = _state(pairs)
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
@@ -97,16 +99,16 @@ def import_keras(
             f"{path.name} cannot be read as a Keras HDF5 file; write the weights with save_weights and choose that."
         ) from error
     manifest = Manifest(
-        name=name or path.name.partition(".")[0],
-        version=version,
+        name=model.name or path.name.partition(".")[0],
+        version=model.version,
         description=f"Imported from Keras weights ({path.name}); not calibrated.",
         date=datetime.date.today().isoformat(),
-        license=license,
+        license=model.license,
         network=spec,
-        preprocessing=Preprocessing(hu_window, value_range, in_plane_spacing_mm, slice_interval_mm),
-        passes=passes,
+        preprocessing=model.preprocessing,
+        passes=model.passes,
     )
-    return save_bundle(folder, manifest, state, None, _card(manifest, path.name, digest), dtype)
+    return save_bundle(folder, manifest, state, None, _card(manifest, path.name, digest), model.dtype)
 
 
 def _slots(spec: NetworkSpec) -> Iterator[_Slot]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,35 +34,44 @@ from .observing import (
 from .placing import reference_of
 
 
+@dataclass(frozen=True)
+class CalibrationJob:
+    """What to calibrate on, and what to write.
+
+    `data` holds cases, or is a folder that ``mskseg evaluate`` wrote for this bundle: then nothing is segmented again. The new
+    bundle goes to `folder`, its version is `version`, and `source` says in words what the cases are. What the calibration is worth
+    for patients left out goes, with figures, into `report_folder`. With `by_condition`, patients are left out together with all
+    others to whom the same was done (see `judging.judge_left_out`).
+    """
+
+    data: Path
+    source: str
+    version: str
+    folder: Path
+    device: str = "auto"
+    report_folder: Path | None = None
+    by_condition: bool = False
+
+
 def calibrate_bundle(
-    bundle: ModelBundle,
-    data: Path,
-    source: str,
-    version: str,
-    device: str,
-    folder: Path,
-    checkpoint: Callable[[], None],
-    report: Callable[[str], None] = print,
-    report_folder: Path | None = None,
-    by_condition: bool = False,
+    bundle: ModelBundle, job: CalibrationJob, checkpoint: Callable[[], None], report: Callable[[str], None] = print
 ) -> ModelBundle:
     """Calibrate on all cases of a folder and write a new bundle; ``<folder>_observations.csv`` beside it keeps the numbers.
 
-    `data` holds cases, or is a folder that ``mskseg evaluate`` wrote for this bundle: then nothing is segmented again. What the
-    calibration is worth for patients left out goes to `report` and, with figures, into `report_folder`. Volumes and places are
-    compared with the true ones of these cases or, where they are too few, with those of the bundle's calibration. With
-    `by_condition`, patients are left out together with all others to whom the same was done (see `judging.judge_left_out`).
+    What the calibration is worth for patients left out also goes to `report`, line by line. Volumes and places are compared with
+    the true ones of these cases or, where they are too few, with those of the bundle's calibration.
 
     Raises:
         InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
     """
-    observed, report_folder = _checked(folder, report_folder)
+    data = job.data
+    observed, report_folder = _checked(job.folder, job.report_folder)
     if is_evaluation(data):
         cases = evaluated_cases(bundle, data)
         report(f"{len(cases)} cases from the evaluation {data.name!r}")
     else:
         cases = []
-        for case in segmented_cases(bundle, data, device, checkpoint):
+        for case in segmented_cases(bundle, data, job.device, checkpoint):
             cases.append(case)
             report(_line(case))
     reference: Mapping[str, Any] = reference_of(case for case in cases if is_ordinary(case.facts))
@@ -70,25 +80,25 @@ def calibrate_bundle(
     observations = [item for case in cases for item in case_observations(case, reference)]
     if not observations:
         raise InputError(f"The cases in {data.name!r} hold no segment with an uncertainty; evaluate a bundle, not stored labels.")
-    judged = _left_out(observations, bundle.manifest.passes, by_condition)
+    judged = _left_out(observations, bundle.manifest.passes, job.by_condition)
     for line in lights_table(judged):
         report(line)
     today = date.today().isoformat()
-    calibration = calibrate(observations, today, source, bundle.manifest.passes, reference, networks_of(bundle))
+    calibration = calibrate(observations, today, job.source, bundle.manifest.passes, reference, networks_of(bundle))
     for line in _unlit(calibration):
         report(line)
     if report_folder is not None and judged:
         from .report import CARD_FILE, write_quality
         from .report_review import write_review
 
-        others = "patients under other kinds of stress" if by_condition else "others"
-        what = f"Calibration of {bundle.manifest.name} on {source}, each patient judged by a calibration on {others}"
+        others = "patients under other kinds of stress" if job.by_condition else "others"
+        what = f"Calibration of {bundle.manifest.name} on {job.source}, each patient judged by a calibration on {others}"
         write_quality(report_folder, judged, calibration, what, _missed(cases))
         write_review(report_folder, CARD_FILE, cases, judged, thresholds_of(calibration, observations))
     observed.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(observed, ".csv") as temporary:
         write_observations(temporary, observations)
-    return update_calibration(bundle, calibration.to_json(), folder, version)
+    return update_calibration(bundle, calibration.to_json(), job.folder, job.version)
 
 
 def _checked(folder: Path, report_folder: Path | None) -> tuple[Path, Path | None]:

@@ -244,16 +244,14 @@ def _bundle_verify(options: argparse.Namespace, checkpoint: Checkpoint) -> int:
 
 
 def _bundle_import_keras(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from ..bundle import describe, import_keras
+    from ..bundle import KerasModel, Preprocessing, describe, import_keras
 
-    bundle = import_keras(
-        options.weights,
-        options.output,
-        levels=options.levels,
-        base_filters=options.base_filters,
-        in_channels=options.channels,
+    model = KerasModel(
+        options.levels,
+        options.base_filters,
+        options.channels,
+        preprocessing=Preprocessing(tuple(options.hu_window), tuple(options.value_range)),
         name=options.name,
-        hu_window=tuple(options.hu_window),
-        value_range=tuple(options.value_range),
     )
+    bundle = import_keras(options.weights, options.output, model)
     print(describe.describe_bundle(bundle.folder))

@@ -69,15 +69,16 @@ def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
 
 
 def _virtual(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
-    from ..virtual.cases import write_patients
+    from ..virtual.cases import PatientSeries, write_patients
     from ..virtual.ingredients import Ingredients
     from ..virtual.stress import KINDS
 
     spacing = None if options.clinical else tuple(options.spacing)
     kinds = () if options.stress is None else KINDS if options.stress == "all" else tuple(options.stress.split(","))
     ingredients = Ingredients(options.vary_muscles, options.abdomen)
-    asked = options.output, options.number, options.seed, spacing, options.atlas, not options.parts
-    for line in write_patients(*asked, kinds, tuple(options.strength), ingredients, options.donor):
+    strengths = tuple(options.strength)
+    patients = PatientSeries(options.number, options.seed, spacing, not options.parts, kinds, strengths, ingredients)
+    for line in write_patients(options.output, patients, options.atlas, options.donor):
         checkpoint()
         print(line, flush=True)
 
@@ -117,18 +118,11 @@ def _train(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 def _calibrate(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
     require("torch")
     from ..bundle import resolve_bundle
-    from ..calibration.calibrate_bundle import calibrate_bundle
+    from ..calibration.calibrate_bundle import CalibrationJob, calibrate_bundle
 
     if options.report is not None:
         require("matplotlib", purpose="--report")
-    calibrate_bundle(
-        resolve_bundle(options.bundle),
-        options.data,
-        options.source,
-        options.version,
-        options.device,
-        options.output,
-        checkpoint,
-        report_folder=options.report,
-        by_condition=options.unseen_stress,
+    job = CalibrationJob(
+        options.data, options.source, options.version, options.output, options.device, options.report, options.unseen_stress
     )
+    calibrate_bundle(resolve_bundle(options.bundle), job, checkpoint)

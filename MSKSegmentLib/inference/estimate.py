@@ -15,6 +15,7 @@ from ..memory import peak_bytes
 from ..network.bayesian_unet import BayesianUNet
 from .devices import Device
 from .predict import predict
+from .sampler import Sampling
 from .slices import plan_slices
 
 # The timing is stretched over as many dropout passes as fit into this time.
@@ -121,7 +122,7 @@ def _levels(geometry: Geometry, bundle: ModelBundle) -> int:
 
 def _timed(network: BayesianUNet, bundle: ModelBundle, slab: CTVolume, device: Device, passes: int) -> float:
     began = time.perf_counter()
-    predict(slab, network, bundle.manifest.network, bundle.manifest.preprocessing, passes, 0, device.name)
+    predict(slab, network, bundle.manifest.network, bundle.manifest.preprocessing, Sampling(passes, 0, device.name))
     return time.perf_counter() - began
 
 

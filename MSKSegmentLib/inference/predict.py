@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from .crop import body_windows
 from .evidence import PassVotes, SliceEvidence, likeliest
 from .lookahead import OneBehind, one_ahead
 from .running_sums import SampledSlice
-from .sampler import Sampler
+from .sampler import Sampler, Sampling
 from .slices import SlicePlan, SliceReader, plan_slices
 
 Progress = Callable[[int, int], None]
@@ -46,28 +46,22 @@ def predict(
     network: BayesianUNet,
     spec: NetworkSpec,
     preprocessing: Preprocessing,
-    passes: int,
-    seed: int,
-    device: str = "cpu",
+    sampling: Sampling,
     progress: Progress = lambda done, total: None,
     checkpoint: Callable[[], None] = lambda: None,
-    backends: Sequence[str] | None = None,
-    every: int = 1,
-    auto: bool = False,
 ) -> Prediction:
-    """Run `passes` dropout passes on every slice of a CT whose axes are superior, posterior, left.
+    """Run dropout passes on the slices of a CT whose axes are superior, posterior, left; the result holds these slices alone.
 
     `progress` is called with (slices done, slices in all) after every slice; `checkpoint` between passes, so that it can
-    raise `Cancelled`. `backends` are tried in order, None for the device's, the fastest first. With `every` = n only each n-th
-    slice is looked at, and the result holds those alone; with `auto` a slice gets fewer passes where it has settled.
-    Memory beyond the result is a few slices: never passes x classes x volume.
+    raise `Cancelled`. Memory beyond the result is a few slices: never passes x classes x volume.
 
     Raises:
         DeviceError: the device has too little memory for one slice.
     """
+    passes, every = sampling.passes, sampling.every
     plan = plan_slices(volume, preprocessing, spec, every)
     reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
-    sampler = Sampler(network, device, passes, seed, backends, auto)
+    sampler = Sampler(network, sampling.device, passes, sampling.seed, sampling.backends, sampling.auto)
     windows = body_windows(volume, plan, 2 ** (spec.levels - 1), passes)
     slices = _Slices(volume.hu[::every].shape, plan)
     evidence: list[SliceEvidence] = []

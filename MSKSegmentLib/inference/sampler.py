@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +18,22 @@ from .running_sums import RunningSums, SampledSlice
 
 # A prime, so that no two (seed, slice) pairs of ordinary size share a stream of random numbers.
 _SEED_STRIDE = 1_000_003
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How slices are sampled: `passes` dropout passes from a `seed`, on a `device`.
+
+    `backends` are tried in order, None for the device's, the fastest first. With `auto` a slice gets fewer passes where it has
+    settled; with `every` = n only each n-th slice is looked at.
+    """
+
+    passes: int
+    seed: int
+    device: str = "cpu"
+    backends: Sequence[str] | None = None
+    auto: bool = False
+    every: int = 1
 
 
 class Sampler:

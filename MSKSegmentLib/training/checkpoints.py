@@ -22,9 +22,10 @@ CHECKPOINT = "checkpoint.pt"
 
 
 class TrainingState:
-    """A network in training on a device; `iteration` and `progress` (0 to 1) say how far it is."""
+    """A network in training on a device by a recipe; `iteration` and `progress` (0 to 1) say how far it is."""
 
     def __init__(self, recipe: Recipe, device: str) -> None:
+        self.recipe, self.device = recipe, device
         self._made_of = {"network": asdict(recipe.network), "preprocessing": asdict(recipe.preprocessing)}
         network = BayesianUNet(**asdict(recipe.network)).to(device)
         self.memory_format = memory_format(device, recipe.precision)

@@ -101,7 +101,7 @@ def train(
         try:
             judged = [] if validation is None else validation_slices(validation, recipe.validation.slices, recipe.batch)
             course = Course(state.iteration, state.progress, recipe.iterations, minutes)
-            _run(recipe, state, stream, judged, course, folder, device, report, between)
+            _run(state, stream, judged, course, folder, report, between)
         except Cancelled:
             state.save(path)
             raise
@@ -111,16 +111,15 @@ def train(
 
 
 def _run(
-    recipe: Recipe,
     state: TrainingState,
     stream: Iterator[Batch],
     judged: list[Batch],
     course: Course,
     folder: Path,
-    device: str,
     report: Callable[[Status], None],
     between: Callable[[], None],
 ) -> None:
+    recipe, device = state.recipe, state.device
     forward: nn.Module = torch.compile(state.network) if recipe.compiled else state.network  # type: ignore[assignment]
     state.network.train()
     running, steps, began = torch.zeros((), device=device), 0, time.monotonic()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,33 +26,41 @@ CT_FILE, LABELS_FILE, FACTS_FILE = "ct.nii.gz", "labels.nii.gz", "facts.json"
 LABELLED_FILE = "labelled.json"
 
 
-def write_patients(
-    folder: Path,
-    number: int,
-    first_seed: int,
-    spacing_mm: tuple[float, float, float] | None,
-    atlas: Path | None = None,
-    whole: bool = True,
-    stress: Sequence[str] = (),
-    strengths: tuple[float, float] = (0.0, 1.0),
-    ingredients: Ingredients = PLAIN,
-    donor: Path | None = None,
-) -> Iterator[str]:
-    """Write `number` patients; yields a line per patient. Existing ones are kept.
+@dataclass(frozen=True)
+class PatientSeries:
+    """Virtual patients to be made: `number` of them, with the seeds from `first_seed` on.
 
     `spacing_mm` ``(z, y, x)`` is the grid; None draws a clinical one for each. Unless `whole`, scans may cover a part of the body.
-    `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`. `donor` is a folder of
-    whole bodies, of which the first lends the atlas' bodies the muscles that they do not label (see `partial_atlas`).
+    `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`.
+    """
+
+    number: int
+    first_seed: int
+    spacing_mm: tuple[float, float, float] | None = None
+    whole: bool = True
+    stress: Sequence[str] = ()
+    strengths: tuple[float, float] = (0.0, 1.0)
+    ingredients: Ingredients = PLAIN
+
+
+def write_patients(
+    folder: Path, patients: PatientSeries, atlas: Path | None = None, donor: Path | None = None
+) -> Iterator[str]:
+    """Write virtual patients; yields a line per patient. Existing ones are kept.
+
+    `donor` is a folder of whole bodies, of which the first lends the atlas' bodies the muscles that they do not label (see
+    `partial_atlas`).
 
     Raises:
         InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part; the folder
             cannot be written.
     """
-    if number < 1 or first_seed < 0 or not all(0.4 <= value <= 10 for value in spacing_mm or ()):
+    stress, strengths = patients.stress, patients.strengths
+    if patients.number < 1 or patients.first_seed < 0 or not all(0.4 <= value <= 10 for value in patients.spacing_mm or ()):
         raise InputError("Give a number of patients from 1, a seed from 0, and a spacing of 0.4 to 10 mm.")
     if stress:
         check_stress(stress, strengths)
-        if not whole:
+        if not patients.whole:
             raise InputError("A stress says itself what the scan covers; ask for stressed patients or scans of a part, not both.")
     folder = resolved(folder)
     check_no_file(folder)
@@ -61,17 +70,17 @@ def write_patients(
     if donor:
         lender = load_atlases(donor)[0]
         atlases = tuple(complete_atlas(body, lender) for body in atlases)
-    for seed in range(first_seed, first_seed + number):
+    for seed in range(patients.first_seed, patients.first_seed + patients.number):
         target = folder / f"patient_{seed:06d}"
         if (target / FACTS_FILE).exists():
             yield f"{target.name}: there already"
             continue
-        spacing = spacing_mm or clinical_spacing(seed)
+        spacing = patients.spacing_mm or clinical_spacing(seed)
         if stress:
             kind, strength = draw_stress(seed, stress, strengths)
-            patient = make_stressed_patient(atlases, seed, kind, strength, spacing, ingredients)
+            patient = make_stressed_patient(atlases, seed, kind, strength, spacing, patients.ingredients)
         else:
-            patient = make_patient(atlases, seed, spacing, whole=whole, ingredients=ingredients)
+            patient = make_patient(atlases, seed, spacing, whole=patients.whole, ingredients=patients.ingredients)
         geometry = patient.volume.geometry
         with whole_folder(target, "patient", FACTS_FILE, (CT_FILE, LABELS_FILE, LABELLED_FILE, FACTS_FILE)) as partial:
             for file, array in ((CT_FILE, patient.volume.hu), (LABELS_FILE, patient.labels)):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras_files import LAYOUTS, h5py, keras, largest_difference, named_arrays, published_network, save, write_keras2
 
-from MSKSegmentLib.bundle import load_bundle
-from MSKSegmentLib.bundle.keras_import import import_keras
+from MSKSegmentLib.bundle import Preprocessing, load_bundle
+from MSKSegmentLib.bundle.keras_import import KerasModel, import_keras
 from MSKSegmentLib.errors import BundleError, DependencyError
 
 
@@ -23,7 +23,7 @@ def model(request):
 def test_same_logits_from_every_layout(model, layout, tmp_path):
     path = tmp_path / LAYOUTS[layout]
     save(model, layout, path)
-    bundle = import_keras(path, tmp_path / "bundle", levels=3, base_filters=4, name="imported")
+    bundle = import_keras(path, tmp_path / "bundle", KerasModel(levels=3, base_filters=4, name="imported"))
     assert bundle.manifest.network.batch_norm == any("batch" in layer.name for layer in model.layers)
     slices = np.random.default_rng(0).uniform(0, 1, (2, 20, 28, 1)).astype(np.float32)
     difference, spread = largest_difference(model, bundle.load_network(), slices)
@@ -36,7 +36,9 @@ def test_neighbouring_slices_keep_their_order(tmp_path):
     model = published_network(levels=2, base=4, batch_norm=True, channels=3)
     model.save_weights(tmp_path / "w.weights.h5")
     bundle = import_keras(
-        tmp_path / "w.weights.h5", tmp_path / "b", 2, 4, in_channels=3, name="three", slice_interval_mm=1.0
+        tmp_path / "w.weights.h5",
+        tmp_path / "b",
+        KerasModel(2, 4, in_channels=3, name="three", preprocessing=Preprocessing(value_range=(0.0, 255.0), slice_interval_mm=1.0)),
     )
     slices = np.random.default_rng(1).uniform(0, 1, (1, 16, 16, 3)).astype(np.float32)
     difference, spread = largest_difference(model, bundle.load_network(), slices)
@@ -55,7 +57,7 @@ def test_numbers_that_go_on_from_an_earlier_model(counted_from, tmp_path):
         counts[kind] = counts.get(kind, counted_from - 1) + 1
         renamed.append((f"{kind}_{counts[kind]}", weights))
     write_keras2(tmp_path / "w.h5", renamed, order=sorted)
-    bundle = import_keras(tmp_path / "w.h5", tmp_path / "b", 3, 4, name="numbered on")
+    bundle = import_keras(tmp_path / "w.h5", tmp_path / "b", KerasModel(3, 4, name="numbered on"))
     slices = np.random.default_rng(1).uniform(0, 1, (1, 16, 16, 1)).astype(np.float32)
     assert largest_difference(model, bundle.load_network(), slices)[0] <= 1e-4
 
@@ -63,7 +65,7 @@ def test_numbers_that_go_on_from_an_earlier_model(counted_from, tmp_path):
 def test_layers_named_by_hand_follow_the_declared_order(model, tmp_path):
     layers = [(f"{chr(122 - i % 26)} part {i % 7}{i:x}", weights) for i, (_, weights) in enumerate(named_arrays(model))]
     write_keras2(tmp_path / "w.h5", layers)
-    bundle = import_keras(tmp_path / "w.h5", tmp_path / "b", 3, 4, name="named by hand")
+    bundle = import_keras(tmp_path / "w.h5", tmp_path / "b", KerasModel(3, 4, name="named by hand"))
     slices = np.random.default_rng(1).uniform(0, 1, (1, 16, 16, 1)).astype(np.float32)
     assert largest_difference(model, bundle.load_network(), slices)[0] <= 1e-4
 
@@ -72,7 +74,7 @@ def test_the_published_size(tmp_path):
     keras.utils.set_random_seed(6)
     model = published_network(levels=6, base=32, batch_norm=True)
     model.save_weights(tmp_path / "w.weights.h5")
-    bundle = import_keras(tmp_path / "w.weights.h5", tmp_path / "b", levels=6, name="full size")
+    bundle = import_keras(tmp_path / "w.weights.h5", tmp_path / "b", KerasModel(levels=6, name="full size"))
     slices = np.random.default_rng(2).uniform(0, 1, (1, 64, 64, 1)).astype(np.float32)
     difference, spread = largest_difference(model, bundle.load_network(), slices)
     assert spread > 0.1 and difference <= 1e-4
@@ -89,15 +91,14 @@ def weights_file(tmp_path_factory):
 @pytest.mark.parametrize("file", ["model a.h5", "model a.weights.h5"])
 def test_the_files_name_serves_as_name(weights_file, tmp_path, file):
     (tmp_path / file).write_bytes(weights_file.read_bytes())
-    assert import_keras(tmp_path / file, tmp_path / "b", 3, 4).manifest.name == "model a"
+    assert import_keras(tmp_path / file, tmp_path / "b", KerasModel(3, 4)).manifest.name == "model a"
 
 
 def test_what_the_bundle_says_of_itself(weights_file, tmp_path):
     folder = tmp_path / "bundle"
-    import_keras(
-        *(weights_file, folder, 3, 4), name="theirs", version="2", hu_window=(-100, 200), value_range=(0, 1),
-        in_plane_spacing_mm=0.8, passes=20, dropout=0.4, license="CC BY 4.0",
-    )  # fmt: skip
+    preprocessing = Preprocessing((-100, 200), (0, 1), in_plane_spacing_mm=0.8)
+    papers = {"name": "theirs", "version": "2", "license": "CC BY 4.0"}
+    import_keras(weights_file, folder, KerasModel(3, 4, dropout=0.4, passes=20, preprocessing=preprocessing, **papers))
     bundle = load_bundle(folder)
     manifest = bundle.manifest
     assert (manifest.name, manifest.version, manifest.license, manifest.passes) == ("theirs", "2", "CC BY 4.0", 20)
@@ -117,14 +118,14 @@ def one_sentence(error: pytest.ExceptionInfo, *words: str) -> None:
 
 def test_wrong_number_of_levels(weights_file, tmp_path):
     with pytest.raises(BundleError) as error:
-        import_keras(weights_file, tmp_path / "b", levels=4, base_filters=4, name="x")
+        import_keras(weights_file, tmp_path / "b", KerasModel(levels=4, base_filters=4, name="x"))
     one_sentence(error, "trained.h5", "13 convolutions", "18", "3 levels")
     assert not (tmp_path / "b").exists()
 
 
 def test_wrong_width_names_layer_and_both_shapes(weights_file, tmp_path):
     with pytest.raises(BundleError) as error:
-        import_keras(weights_file, tmp_path / "b", levels=3, base_filters=8, name="x")
+        import_keras(weights_file, tmp_path / "b", KerasModel(levels=3, base_filters=8, name="x"))
     one_sentence(error, "conv2d", "(3, 3, 1, 4)", "(3, 3, 1, 8)", "encoder.0")
 
 
@@ -135,13 +136,13 @@ def test_wrong_number_of_classes(tmp_path):
     layers[-1] = (name, [(role, values[..., :20]) for role, values in weights])
     write_keras2(tmp_path / "w.h5", layers)
     with pytest.raises(BundleError) as error:
-        import_keras(tmp_path / "w.h5", tmp_path / "b", levels=2, base_filters=4, name="x")
+        import_keras(tmp_path / "w.h5", tmp_path / "b", KerasModel(levels=2, base_filters=4, name="x"))
     one_sentence(error, name, "(3, 3, 4, 20)", "(3, 3, 4, 23)", "head")
 
 
 def test_batch_norm_that_is_not_there(weights_file, tmp_path):
     with pytest.raises(BundleError) as error:
-        import_keras(weights_file, tmp_path / "b", 3, 4, batch_norm=False, name="x")
+        import_keras(weights_file, tmp_path / "b", KerasModel(3, 4, batch_norm=False, name="x"))
     one_sentence(error, "batch normalisation", "leave that option out")
 
 
@@ -151,14 +152,14 @@ def test_batch_norm_without_its_scale(tmp_path):
     layers = [(name, [item for item in weights if item[0] != "gamma"]) for name, weights in layers]
     write_keras2(tmp_path / "w.h5", layers)
     with pytest.raises(BundleError) as error:
-        import_keras(tmp_path / "w.h5", tmp_path / "b", 2, 4, name="x")
+        import_keras(tmp_path / "w.h5", tmp_path / "b", KerasModel(2, 4, name="x"))
     one_sentence(error, "batch_normalization", "no gamma")
 
 
 def test_another_kind_of_layer(tmp_path):
     write_keras2(tmp_path / "w.h5", [("lstm", [("recurrent_filter", np.ones((4, 8), np.float32))])])
     with pytest.raises(BundleError) as error:
-        import_keras(tmp_path / "w.h5", tmp_path / "b", 2, 4, name="x")
+        import_keras(tmp_path / "w.h5", tmp_path / "b", KerasModel(2, 4, name="x"))
     assert "recurrent_filter" in str(error.value) and str(error.value).endswith(".")
 
 
@@ -214,14 +215,14 @@ def test_damaged_files(damage, weights_file, tmp_path):
     path = tmp_path / "damaged.h5"
     damage(path, weights_file)
     with pytest.raises(BundleError) as error:
-        import_keras(path, tmp_path / "b", 3, 4, name="x")
+        import_keras(path, tmp_path / "b", KerasModel(3, 4, name="x"))
     one_sentence(error)
     assert not (tmp_path / "b").exists()
 
 
 def test_the_source_file_is_left_alone(weights_file, tmp_path):
     before = weights_file.read_bytes()
-    import_keras(weights_file, tmp_path / "b", 3, 4, name="x")
+    import_keras(weights_file, tmp_path / "b", KerasModel(3, 4, name="x"))
     assert weights_file.read_bytes() == before
 
 
@@ -230,10 +231,10 @@ def test_keras_itself_is_not_needed(weights_file, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError):
         import keras  # noqa: F401
-    assert import_keras(weights_file, tmp_path / "b", 3, 4, name="x").manifest.name == "x"
+    assert import_keras(weights_file, tmp_path / "b", KerasModel(3, 4, name="x")).manifest.name == "x"
 
 
 def test_without_h5py_the_sentence_says_what_to_install(weights_file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(DependencyError, match=r"pip install \"mskseg\[keras\]\""):
-        import_keras(weights_file, tmp_path / "b", 3, 4, name="x")
+        import_keras(weights_file, tmp_path / "b", KerasModel(3, 4, name="x"))

@@ -10,6 +10,7 @@ from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import Cancelled
 from MSKSegmentLib.inference.lookahead import OneBehind, one_ahead
 from MSKSegmentLib.inference.predict import predict
+from MSKSegmentLib.inference.sampler import Sampling
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 
 
@@ -74,5 +75,5 @@ def test_no_thread_outlives_a_run_that_was_cancelled():
     before = threading.active_count()
     spec = NetworkSpec(levels=2, base_filters=2, in_channels=1)
     with pytest.raises(Cancelled):
-        predict(volume, BayesianUNet(2, 2, in_channels=1), spec, Preprocessing(), 2, 0, checkpoint=cancel)
+        predict(volume, BayesianUNet(2, 2, in_channels=1), spec, Preprocessing(), Sampling(2, 0), checkpoint=cancel)
     assert threading.active_count() == before

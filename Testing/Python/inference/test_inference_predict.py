@@ -110,7 +110,7 @@ def test_classes_follow_the_intensities_on_any_grid(spacing):
     # Edges half way between the thresholds, so that a coarser pixel falls on the right side.
     hu = np.where(core, 150, np.where(inside, 50, -100)).astype(np.int16)
     preprocessing = Preprocessing((-150.0, 350.0), in_plane_spacing_mm=1.6, slice_interval_mm=3.0)
-    result = predict(_volume(hu=hu, spacing=spacing), _ByIntensity(), SPEC, preprocessing, passes=2, seed=0)
+    result = predict(_volume(hu=hu, spacing=spacing), _ByIntensity(), SPEC, preprocessing, sampler.Sampling(2, 0))
     truth = np.where(core, 2, np.where(inside, 1, 0))
     assert result.classes.dtype == np.uint8 and result.uncertainty.dtype == np.float32
     for value in (1, 2):
@@ -135,7 +135,7 @@ def test_slices_of_air_are_not_run():
     hu = np.full((10, 32, 32), -1000, np.int16)
     hu[3:6] = 50
     network = _ByIntensity()
-    result = predict(_volume(hu=hu), network, SPEC, WINDOW, passes=3, seed=0)
+    result = predict(_volume(hu=hu), network, SPEC, WINDOW, sampler.Sampling(3, 0))
     assert len(network.seen) == 9
     assert not result.classes[[0, 1, 2, 6, 7, 8, 9]].any() and (result.classes[3:6] == 1).all()
     assert not result.uncertainty[[0, 1, 2, 6, 7, 8, 9]].any()
@@ -143,7 +143,7 @@ def test_slices_of_air_are_not_run():
 
 def test_progress_after_every_slice_and_cancel_between_slices():
     steps = []
-    predict(_volume((5, 32, 32)), _ByIntensity(), SPEC, WINDOW, 2, 0, progress=lambda done, total: steps.append((done, total)))
+    predict(_volume((5, 32, 32)), _ByIntensity(), SPEC, WINDOW, sampler.Sampling(2, 0), lambda *step: steps.append(step))
     assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     calls = []
 
@@ -154,7 +154,7 @@ def test_progress_after_every_slice_and_cancel_between_slices():
 
     network = _ByIntensity()
     with pytest.raises(Cancelled):
-        predict(_volume((5, 32, 32)), network, SPEC, WINDOW, 2, 0, checkpoint=checkpoint)
+        predict(_volume((5, 32, 32)), network, SPEC, WINDOW, sampler.Sampling(2, 0), checkpoint=checkpoint)
     assert len(network.seen) < 4
 
 
@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_passes_or_slices():
         volume = _volume((depth, 64, 64))
         torch.manual_seed(0)
         tracemalloc.start()
-        predict(volume, _ByIntensity(), SPEC, Preprocessing(), passes, 0)
+        predict(volume, _ByIntensity(), SPEC, Preprocessing(), sampler.Sampling(passes, 0))
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size - depth * 64 * 64 * 5

@@ -53,6 +53,7 @@ ORDER = (
     "commands",
     "__main__",
 )
+MOST_PARAMETERS = 8
 # The rooms of `web`, the lowest first.
 WEB_ROOMS = ("case", "views", "page", "serving")
 MODULES = tuple(path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py")
@@ -166,6 +167,18 @@ def test_command_line_starts_without_heavy_packages():
     code = "import sys, MSKSegmentLib.commands.main; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
+
+
+def test_functions_take_few_parameters():
+    """What belongs together travels in one object."""
+    long = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                if len([name for name in names if name not in ("self", "cls")]) > MOST_PARAMETERS:
+                    long.append(f"{_name(path)}.{node.name} takes {', '.join(names)}")
+    assert not long, "\n".join(long)
 
 
 def test_modules_can_be_read_in_one_go():

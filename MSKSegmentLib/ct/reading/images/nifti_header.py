@@ -81,10 +81,11 @@ def _parse_1(data: bytes, order: str, name: str) -> NiftiHeader:
 
     scaling = field("f4", 108, 3)
     codes = field("i2", 252, 2)
-    return _header(
+    fields = _Fields(
         1, is_pair, order, field("i2", 40, 8), field("i2", 70, 2), float(scaling[0]), field("f4", 76, 8),
-        scaling[1:], data[123], codes, field("f4", 256, 6), field("f4", 280, 12), name,
+        scaling[1:], data[123], codes, field("f4", 256, 6), field("f4", 280, 12),
     )  # fmt: skip
+    return _header(fields, name)
 
 
 def _parse_2(data: bytes, order: str, name: str) -> NiftiHeader:
@@ -96,35 +97,54 @@ def _parse_2(data: bytes, order: str, name: str) -> NiftiHeader:
         return np.frombuffer(data, f"{order}{kind}", count, offset)
 
     units = int(field("i4", 500, 1)[0])
-    return _header(
+    fields = _Fields(
         2, is_pair, order, field("i8", 16, 8), field("i2", 12, 2), float(field("i8", 168, 1)[0]), field("f8", 104, 8),
-        field("f8", 176, 2), units, field("i4", 344, 2), field("f8", 352, 6), field("f8", 400, 12), name,
+        field("f8", 176, 2), units, field("i4", 344, 2), field("f8", 352, 6), field("f8", 400, 12),
     )  # fmt: skip
+    return _header(fields, name)
 
 
-def _header(
-    version: int, is_pair: bool, order: str, dim: np.ndarray, kind: np.ndarray, offset: float, pixdim: np.ndarray,
-    scaling: np.ndarray, units: int, codes: np.ndarray, quaternion: np.ndarray, srow: np.ndarray, name: str,
-) -> NiftiHeader:  # fmt: skip
+@dataclass(frozen=True)
+class _Fields:
+    """What the header of either version holds, as it stands there: `kind` is datatype and bitpix, `codes` of qform and sform."""
+
+    version: int
+    is_pair: bool
+    order: str
+    dim: np.ndarray
+    kind: np.ndarray
+    offset: float
+    pixdim: np.ndarray
+    scaling: np.ndarray
+    units: int
+    codes: np.ndarray
+    quaternion: np.ndarray
+    srow: np.ndarray
+
+
+def _header(fields: _Fields, name: str) -> NiftiHeader:
+    dim = fields.dim
     if not 1 <= dim[0] <= 7:
         raise InputError(f"The image {name} has a header that announces {dim[0]} dimensions; export it again.")
     dims = tuple(int(n) for n in dim[1 : 1 + int(dim[0])])
     if min(dims) < 1:
         raise InputError(f"The image {name} has a header that announces an axis of {min(dims)} voxels; export it again.")
-    code, bits = int(kind[0]), int(kind[1])
+    code, bits = int(fields.kind[0]), int(fields.kind[1])
     if code not in _TYPES:
         raise InputError(f"The image {name} has voxels of a type (NIfTI code {code}) that cannot be read; save it as int16.")
     type_name, components = _TYPES[code]
-    voxel_type = np.dtype(f"{order}{type_name}")
+    voxel_type = np.dtype(f"{fields.order}{type_name}")
     if bits != 8 * voxel_type.itemsize * components:
         raise InputError(
             f"The header of {name} states its voxel type twice, and the statements differ (datatype {code} has "
             f"{8 * voxel_type.itemsize * components} bits, bitpix says {bits}); export it again."
         )
+    scaling, codes = fields.scaling, fields.codes
+    begin = _begin(fields.offset, fields.version, fields.is_pair, name)
     return NiftiHeader(
-        version, is_pair, dims, voxel_type, components, _begin(offset, version, is_pair, name), pixdim.astype(float),
-        float(scaling[0]), float(scaling[1]), units, int(codes[0]), int(codes[1]), quaternion[:3].astype(float),
-        quaternion[3:].astype(float), srow.reshape(3, 4).astype(float),
+        fields.version, fields.is_pair, dims, voxel_type, components, begin, fields.pixdim.astype(float),
+        float(scaling[0]), float(scaling[1]), fields.units, int(codes[0]), int(codes[1]),
+        fields.quaternion[:3].astype(float), fields.quaternion[3:].astype(float), fields.srow.reshape(3, 4).astype(float),
     )  # fmt: skip
 
 
