@@ -83,10 +83,9 @@ def check_stress(kinds: Sequence[str], strengths: tuple[float, float]) -> None:
     """Raises:
     InputError: no kind, an unknown one, or strengths that are no range within 0..1.
     """
-    unknown = [kind for kind in kinds if kind not in KINDS]
+    unknown = ", ".join(repr(kind) for kind in kinds if kind not in KINDS)
     if unknown or not kinds:
-        named = ", ".join(map(repr, unknown)) or "of no kind"
-        raise InputError(f"Stress {named} is not known; choose from {', '.join(KINDS)}, all.")
+        raise InputError(f"Stress {unknown or 'of no kind'} is not known; choose from {', '.join(KINDS)}, all.")
     low, high = strengths
     if not 0 <= low <= high <= 1:
         raise InputError("Give strengths of stress between 0 (an ordinary patient) and 1 (a hopeless one), the lower one first.")
