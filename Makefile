@@ -34,6 +34,7 @@ env: $(VENV)/.ready
 
 test: $(VENV)/.ready-test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --durations 15 $(ARGS)
 

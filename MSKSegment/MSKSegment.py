@@ -72,9 +72,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.noticeLabel.setText(MSKSegmentLib.RESEARCH_USE_ONLY)
         self.messages = MessageArea(ui)
         self.run = RunControl(ui, self._runEnded)
-        self.review = ReviewControl(
-            ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver
-        )
+        self.review = ReviewControl(ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver)
         self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case)
         self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
         self.device = DeviceLine(ui.deviceLabel, self.inputs)

@@ -69,7 +69,6 @@ def findings_from_json(data: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]
     return tuple(found)
 
 
-
 def findings_of_sentences(stored: Iterable[str]) -> tuple[Finding, ...]:
     """The findings of a result that kept their sentences alone, as results up to version 0.4.0 do."""
     found = []

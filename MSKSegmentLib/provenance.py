@@ -49,8 +49,7 @@ def run_facts(
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in _PACKAGES},
-        "bundle": bundle
-        and {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
+        "bundle": bundle and {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
         "device": device and device.description,
         "seconds": watch.seconds,
         "input": {

@@ -164,9 +164,7 @@ class Finder:
     def _any_member(self, member: str) -> Place | None:
         name = member.partition("(")[0]
         python = self._sources.grep(rf"^ +def {name}\(|^        self\.{name} =", *_PYTHON_FILES)
-        wrapped = self._sources.grep(
-            rf"\b{name}\(Q[A-Za-z]+[*&]? theWrappedObject", (PYTHONQT, "generated_cpp_515/*.h")
-        )
+        wrapped = self._sources.grep(rf"\b{name}\(Q[A-Za-z]+[*&]? theWrappedObject", (PYTHONQT, "generated_cpp_515/*.h"))
         if "(" not in member and (python or wrapped):
             return wrapped or python
         found = _meta_object_member(_every_qt_class(), member)
@@ -268,17 +266,13 @@ def _write(versions: dict[str, str], names: dict[str, Place]) -> None:
 def main() -> int:
     """Print the names that are wrong; return 1 when there are any."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--git", action="append", default=[], metavar="REPOSITORY=PATH", help="git directory of a source"
-    )
+    parser.add_argument("--git", action="append", default=[], metavar="REPOSITORY=PATH", help="git directory of a source")
     parser.add_argument("--update", action="store_true", help="write the list anew from the sources")
     arguments = parser.parse_args()
     used = wanted()
     if not arguments.git:
         missing = sorted(set(used) - set(listed()))
-        print(
-            "\n".join(f"{name} ({used[name]}) is not in {LIST.name}" for name in missing) or f"{len(used)} names listed"
-        )
+        print("\n".join(f"{name} ({used[name]}) is not in {LIST.name}" for name in missing) or f"{len(used)} names listed")
         return int(bool(missing))
     sources = Sources(dict(entry.split("=", 1) for entry in arguments.git))
     finder = Finder(sources)

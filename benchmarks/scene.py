@@ -1,6 +1,6 @@
 """Times of what the front ends do in the scene after a click or a stroke, on a 512 x 512 x 400 scan made from the sample CT.
 
-    python benchmarks/scene.py
+python benchmarks/scene.py
 """
 
 from __future__ import annotations

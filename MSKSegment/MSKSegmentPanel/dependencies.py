@@ -16,9 +16,7 @@ from MSKSegmentLib.errors import DependencyError
 REQUESTER = "MSKSegment"
 TORCH = "torch"
 TORCH_VERSIONS = ">=2.4"
-REQUIREMENTS_FILE = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Resources", "requirements.txt"
-)
+REQUIREMENTS_FILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Resources", "requirements.txt")
 
 
 def torchVersion():
@@ -44,9 +42,7 @@ def ensureRequirements():
     if not missing:
         return
     if slicer.app.testingEnabled():
-        raise DependencyError(
-            _("Python packages are missing, and tests install none: {names}.").format(names=_names(missing))
-        )
+        raise DependencyError(_("Python packages are missing, and tests install none: {names}.").format(names=_names(missing)))
     # PyTorch last: it is the large download, and the one whose installation fails most often.
     others = [text for text in missing if _name(text) != TORCH]
     if others:

@@ -77,9 +77,7 @@ class DeviceLine:
     def _request(self):
         settings = self._inputs.settings
         size, spacing = _bodyGrid(self._inputs.ctNode)
-        return DevicesRequest(
-            size=size, spacing=spacing, bundle=settings.bundle, passes=settings.passes, device=settings.device
-        )
+        return DevicesRequest(size=size, spacing=spacing, bundle=settings.bundle, passes=settings.passes, device=settings.device)
 
 
 def _bodyGrid(ctNode):

@@ -215,9 +215,7 @@ class ReviewControl:
         ui = self._ui
         rows = self._case.session.rows() if self._case else ()
         flagged = sum(row.needs_review for row in rows)
-        ui.nextFlaggedButton.setText(
-            _("Next flagged ({count})").format(count=flagged) if flagged else _("Next flagged")
-        )
+        ui.nextFlaggedButton.setText(_("Next flagged ({count})").format(count=flagged) if flagged else _("Next flagged"))
         ui.nextFlaggedButton.setEnabled(flagged > 0)
         if not rows:
             ui.summaryLabel.setText(_("No result yet. Choose a CT and click Segment."))

@@ -71,9 +71,7 @@ class SegmentationRun:
         from MSKSegmentLib.results.result_reading import read_result
 
         if self._engine.exit_code != 0:
-            raise RunFailed(
-                self._engine.message, f"{self._engine.details.strip()}\n\n{_circumstances(self._engine.exit_code)}"
-            )
+            raise RunFailed(self._engine.message, f"{self._engine.details.strip()}\n\n{_circumstances(self._engine.exit_code)}")
         return read_result(self._output)[0]
 
     def cancel(self):
@@ -121,9 +119,7 @@ def _written(volume, path):
         # Not compressed: the file lives for minutes and compressing a whole CT takes ten seconds.
         sitk.WriteImage(volume.geometry.image_of(volume.hu), os.fspath(path), False)
     except RuntimeError as error:
-        raise InputError(
-            "The CT could not be written to the temporary folder; free space on this disk and try again."
-        ) from error
+        raise InputError("The CT could not be written to the temporary folder; free space on this disk and try again.") from error
     return path
 
 
@@ -132,9 +128,7 @@ def _region(roiNode, ctNode):
     bounds = [0.0] * 6
     roiNode.GetRASBounds(bounds)
     if bounds[0] >= bounds[1]:
-        raise InputError(
-            "The region of interest is empty; draw it around the part to segment, or choose the whole scan."
-        )
+        raise InputError("The region of interest is empty; draw it around the part to segment, or choose the whole scan.")
     toLocal = vtk.vtkMatrix4x4()
     if not slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, ctNode.GetParentTransformNode(), toLocal):
         raise InputError("The CT is under a warping transform; harden or remove it to use a region of interest.")

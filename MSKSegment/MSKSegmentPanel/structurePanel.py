@@ -65,11 +65,7 @@ class StructurePanel:
         if not slices:
             ui.sliceLabel.setText(_("no slice shows it"))
             return
-        text = (
-            _("Slice {place} of {count} by uncertainty")
-            if slices[0].uncertainty is not None
-            else _("Slice {place} of {count}")
-        )
+        text = _("Slice {place} of {count} by uncertainty") if slices[0].uncertainty is not None else _("Slice {place} of {count}")
         ui.sliceLabel.setText(text.format(place=place + 1, count=len(slices)))
 
 

@@ -97,9 +97,7 @@ def _own(value: str, meaning: str) -> Code:
     return Code("99MSKSEG", value, meaning)
 
 
-def _row(
-    index: int, abbreviation: str, name: str, group: str, right: RGB, left: RGB, code: Code, paired: bool = True
-) -> Structure:
+def _row(index: int, abbreviation: str, name: str, group: str, right: RGB, left: RGB, code: Code, paired: bool = True) -> Structure:
     return Structure(index, abbreviation, name, group, paired, right, left, code)
 
 
@@ -125,7 +123,12 @@ STRUCTURES: tuple[Structure, ...] = (
     _row(19, "ST", "Semitendinosus", "thigh", (178, 190, 204), (134, 147, 163), _own("ST", "Semitendinosus muscle")),
     _row(20, "TFL", "Tensor fasciae latae", "thigh", (196, 200, 52), (150, 154, 28), _own("TFL", "Tensor fasciae latae muscle")),
     _row(
-        21, "VLVI", "Vastus lateralis and intermedius", "thigh", (92, 190, 232), (52, 145, 188),
+        21,
+        "VLVI",
+        "Vastus lateralis and intermedius",
+        "thigh",
+        (92, 190, 232),
+        (52, 145, 188),
         _own("VLVI", "Vastus lateralis and vastus intermedius muscles"),
     ),
     _row(22, "VM", "Vastus medialis", "thigh", (72, 84, 190), (48, 56, 140), _sct("3478008", "Vastus medialis muscle")),

@@ -49,9 +49,7 @@ def terminology_context() -> dict[str, Any]:
         "SegmentationCategoryTypeContextName": CONTEXT_NAME,
         "@schema": "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas/segment-context-schema.json#",
         "SegmentationCodes": {
-            "Category": [
-                {**_fields(CATEGORY), "showAnatomy": False, "Type": [_type_of(structure) for structure in STRUCTURES]}
-            ]
+            "Category": [{**_fields(CATEGORY), "showAnatomy": False, "Type": [_type_of(structure) for structure in STRUCTURES]}]
         },
     }
 

@@ -85,9 +85,7 @@ class Manifest:
             )
             _check_kinds(manifest)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise BundleError(
-                f"bundle.json lacks or garbles an entry ({error}); get a fresh copy of the bundle."
-            ) from error
+            raise BundleError(f"bundle.json lacks or garbles an entry ({error}); get a fresh copy of the bundle.") from error
         _check(manifest)
         return manifest
 

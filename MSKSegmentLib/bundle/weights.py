@@ -55,9 +55,7 @@ def encode_weights(state: Mapping[str, Tensor], spec: NetworkSpec, dtype: str = 
 
     if dtype not in STORED_DTYPES:
         raise ValueError(f"weights are stored as one of {', '.join(STORED_DTYPES)}, not as {dtype}")
-    tensors = {
-        key: tensor.detach().cpu().to(torch.float32) for key, tensor in state.items() if not key.endswith(_UNSTORED)
-    }
+    tensors = {key: tensor.detach().cpu().to(torch.float32) for key, tensor in state.items() if not key.endswith(_UNSTORED)}
     _check_fit(tensors, empty_network(spec))
     stored = {}
     for key, tensor in tensors.items():

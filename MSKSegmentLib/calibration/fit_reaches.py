@@ -9,9 +9,7 @@ import numpy as np
 from ..quality.conformal import COVERAGE, Reach, Reaches
 
 
-def fit_reaches(
-    residuals: np.ndarray, abbreviations: Sequence[str] | np.ndarray, patients: Sequence[str] | np.ndarray
-) -> Reaches:
+def fit_reaches(residuals: np.ndarray, abbreviations: Sequence[str] | np.ndarray, patients: Sequence[str] | np.ndarray) -> Reaches:
     """Reaches from residuals ``[n]`` (truth minus prediction); those that are not numbers are left out."""
     names, people = np.array(abbreviations), np.array(patients)
     known = np.isfinite(residuals)

@@ -67,9 +67,7 @@ def thresholds_of(calibration: Calibration, observations: Sequence[Observation])
     return found
 
 
-def judge(
-    observations: Iterable[Observation], calibration: Calibration, passes: int, thresholds: Thresholds
-) -> list[Judged]:
+def judge(observations: Iterable[Observation], calibration: Calibration, passes: int, thresholds: Thresholds) -> list[Judged]:
     """Each observation judged by a calibration that has not seen its patient; `passes` are those of its run.
 
     Guards are at work as in a run: truncation, those that follow from the scores, and warnings on the scan where they were kept.
@@ -142,9 +140,7 @@ def lights_table(judged: Sequence[Judged]) -> list[str]:
     return lines
 
 
-def _judged(
-    item: Observation, calibration: Calibration, passes: int, thresholds: Thresholds, failing: tuple[str, ...]
-) -> Judged:
+def _judged(item: Observation, calibration: Calibration, passes: int, thresholds: Thresholds, failing: tuple[str, ...]) -> Judged:
     cut = ("field of view",) if item.truncated else ()
     ours = rate(item.abbreviation, item.evidence, cut, calibration, passes, (*item.cautions, *failing), bool(item.scan_cautions))
     paper = rate_by_paper(item.abbreviation, item.uncertainty, cut, calibration, passes, item.cautions)

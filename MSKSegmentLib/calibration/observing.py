@@ -89,9 +89,7 @@ def networks_of(bundle: ModelBundle) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*earlier, bundle.digest)))
 
 
-def segmented_cases(
-    bundle: ModelBundle, data: Path, device: str, checkpoint: Callable[[], None]
-) -> Iterator[CaseScores]:
+def segmented_cases(bundle: ModelBundle, data: Path, device: str, checkpoint: Callable[[], None]) -> Iterator[CaseScores]:
     """Segment each case of a folder (seed: its number) and compare it with its labels.
 
     Raises:
@@ -101,9 +99,7 @@ def segmented_cases(
         yield _segmented(bundle, files, number, device, checkpoint)
 
 
-def _segmented(
-    bundle: ModelBundle, files: CaseFiles, seed: int, device: str, checkpoint: Callable[[], None]
-) -> CaseScores:
+def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, checkpoint: Callable[[], None]) -> CaseScores:
     case = read_case(files)
     result = segment_case(case.volume, bundle, Settings(device=device, seed=seed), checkpoint=checkpoint)
     scope = Scope(case.slices, case.structures, case.outside)

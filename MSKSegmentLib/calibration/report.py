@@ -16,9 +16,7 @@ from .report_tables import quality_markdown
 CARD_FILE = "quality.md"
 
 
-def write_quality(
-    folder: Path, judged: Sequence[Judged], calibration: Calibration, what: str, missed: int
-) -> list[Measure]:
+def write_quality(folder: Path, judged: Sequence[Judged], calibration: Calibration, what: str, missed: int) -> list[Measure]:
     """Write ``quality.csv``, ``quality.md`` and the figures into `folder`; returns all numbers.
 
     `what` says in a sentence what was judged, `missed` how many segments of the truth were not found and have no light.

@@ -192,9 +192,7 @@ def _conditions(judged: Sequence[Judged]) -> list[str]:
 
 def _wrong_greens(judged: Sequence[Judged]) -> list[str]:
     """Every green light that misled, worst first."""
-    wrong = sorted(
-        (one for one in judged if one.inaccurate and one.light is Light.GREEN), key=lambda one: one.observation.dice
-    )
+    wrong = sorted((one for one in judged if one.inaccurate and one.light is Light.GREEN), key=lambda one: one.observation.dice)
     if not wrong:
         return ["## Wrong greens", "", "None."]
     lines = ["## Wrong greens", "", "| Case | Segment | Kind | Dice | predicted |", "|---|---|---|---:|---:|"]

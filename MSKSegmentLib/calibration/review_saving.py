@@ -172,9 +172,7 @@ def _looks(case: Sequence[RatedRow], thresholds: Mapping[str, tuple[float, float
     return looks
 
 
-def _look(
-    candidate: Candidate, priority: Priority, row: Row | None, thresholds: Mapping[str, tuple[float, float]]
-) -> _Look:
+def _look(candidate: Candidate, priority: Priority, row: Row | None, thresholds: Mapping[str, tuple[float, float]]) -> _Look:
     limits = thresholds.get(candidate.segment.structure.abbreviation)
     judged = row is not None and limits is not None and row.outcome is not Outcome.SLIVER
     dice = row.dice if row is not None and judged else inf
@@ -190,9 +188,7 @@ def _look(
     )
 
 
-def _curve(
-    looks: Sequence[_Look], order: Callable[[_Look], tuple[float, ...]], value: Callable[[_Look], float]
-) -> np.ndarray:
+def _curve(looks: Sequence[_Look], order: Callable[[_Look], tuple[float, ...]], value: Callable[[_Look], float]) -> np.ndarray:
     """Share of the wrong structures' value that was found after each of `SHARES` of all looks, float ``[101]``."""
     values = np.array([value(look) * look.wrong for look in sorted(looks, key=order)])
     total = values.sum()

@@ -43,12 +43,8 @@ def add_settings(command: argparse.ArgumentParser) -> None:
         metavar=("X0", "X1", "Y0", "Y1", "Z0", "Z1"),
         help="only this part of the scan: bounds in mm along the patient's axes (LPS)",
     )
-    command.add_argument(
-        "--preview", action="store_true", help="a quick, rough look: every n-th slice, few passes, nothing rated"
-    )
-    command.add_argument(
-        "--lights", default=CALIBRATED, choices=RULES, help="rule of the lights (default: from all evidence)"
-    )
+    command.add_argument("--preview", action="store_true", help="a quick, rough look: every n-th slice, few passes, nothing rated")
+    command.add_argument("--lights", default=CALIBRATED, choices=RULES, help="rule of the lights (default: from all evidence)")
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

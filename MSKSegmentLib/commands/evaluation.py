@@ -21,9 +21,7 @@ def add_evaluate(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     evaluate.add_argument("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's, usually 10)")
     evaluate.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     evaluate.add_argument("--seed", type=int, default=0, help="of the dropout passes (default: 0)")
-    evaluate.add_argument(
-        "--labelled-slices-only", action="store_true", help="count only slices in which the truth holds a label"
-    )
+    evaluate.add_argument("--labelled-slices-only", action="store_true", help="count only slices in which the truth holds a label")
     evaluate.add_argument(
         "--quality",
         action="store_true",

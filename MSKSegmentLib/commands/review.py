@@ -38,13 +38,9 @@ def add_review(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
         "--host", default="127.0.0.1", metavar="H", help="another interface than this computer's own; not encrypted"
     )
     review.add_argument("--no-browser", action="store_true", help="only print the address")
-    review.add_argument(
-        "--max-upload-mb", type=int, default=2048, metavar="N", help="the largest file to accept (default: 2048)"
-    )
+    review.add_argument("--max-upload-mb", type=int, default=2048, metavar="N", help="the largest file to accept (default: 2048)")
     add_settings(review)
-    review.add_argument(
-        "--author", default="", metavar="NAME", help="who reviews, for the history (default: the user's name)"
-    )
+    review.add_argument("--author", default="", metavar="NAME", help="who reviews, for the history (default: the user's name)")
     review.set_defaults(run=_review)
 
 

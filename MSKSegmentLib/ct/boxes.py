@@ -39,9 +39,7 @@ class Box:
     @property
     def slices(self) -> tuple[slice, slice, slice]:
         """Slices ``[z, y, x]`` that cut the box out of an array."""
-        z, y, x = (
-            slice(start, start + size) for start, size in zip(self.start_xyz[::-1], self.size_xyz[::-1], strict=True)
-        )
+        z, y, x = (slice(start, start + size) for start, size in zip(self.start_xyz[::-1], self.size_xyz[::-1], strict=True))
         return z, y, x
 
     @property

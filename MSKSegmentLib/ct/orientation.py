@@ -168,9 +168,7 @@ def resample_labels(labels: np.ndarray, source: Geometry, target: Geometry) -> n
     return _resample(labels.astype(np.uint8), source, target, 0, sitk.sitkNearestNeighbor)
 
 
-def _resample(
-    array: np.ndarray, source: Geometry, target: Geometry, outside: float, interpolator: int | None = None
-) -> np.ndarray:
+def _resample(array: np.ndarray, source: Geometry, target: Geometry, outside: float, interpolator: int | None = None) -> np.ndarray:
     import SimpleITK as sitk
 
     image = sitk.Resample(

@@ -197,9 +197,7 @@ def _pairs(pairs: list[tuple[float | None, float | None]]) -> tuple[np.ndarray, 
 
 
 def _chosen(cases: Mapping[str, Sequence[Row]], abbreviations: set[str]) -> dict[str, list[Row]]:
-    return {
-        name: [row for row in rows if row.segment.structure.abbreviation in abbreviations] for name, rows in cases.items()
-    }
+    return {name: [row for row in rows if row.segment.structure.abbreviation in abbreviations] for name, rows in cases.items()}
 
 
 def _all(cases: Mapping[str, Sequence[Row]]) -> list[Row]:

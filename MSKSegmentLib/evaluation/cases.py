@@ -189,7 +189,7 @@ def _ranges(entries: Any, depth: int, where: str) -> list[tuple[int, int]]:
 
 def _indices(names: Any, where: str) -> list[int]:
     if not isinstance(names, list):
-        raise InputError(f"The structures in {where} must be a list of abbreviations such as \"GMED\"; correct it.")
+        raise InputError(f'The structures in {where} must be a list of abbreviations such as "GMED"; correct it.')
     for name in names:
         if not isinstance(name, str) or name not in _BY_ABBREVIATION:
             raise InputError(f"{where} names the structure {name!r}, which does not exist; use the table's abbreviations.")

@@ -115,9 +115,7 @@ def evaluate_labels(
     truth, predicted = within(truth, scope), within(predicted, scope)
     boxes = label_boxes(truth), label_boxes(predicted)
     around = {label: union_box(both[label] for both in boxes) for label in boxes[0].keys() & boxes[1].keys()}
-    return [
-        _with_distances(row, truth, predicted, geometry, scope.slices, around.get(row.segment.label)) for row in rows
-    ]
+    return [_with_distances(row, truth, predicted, geometry, scope.slices, around.get(row.segment.label)) for row in rows]
 
 
 def overlap_rows(
@@ -158,9 +156,7 @@ def _with_report(row: Row, report: SegmentReport) -> Row:
 
 def with_centroids(rows: list[Row], truth: np.ndarray, predicted: np.ndarray, geometry: Geometry) -> list[Row]:
     """The rows with the centroids in both label maps, uint8 ``[z, y, x]`` with sides on `geometry`."""
-    true, found = (
-        {label: one.centroid_mm for label, one in placements(labels, geometry).items()} for labels in (truth, predicted)
-    )
+    true, found = ({label: one.centroid_mm for label, one in placements(labels, geometry).items()} for labels in (truth, predicted))
     return [
         replace(row, centroid_true_mm=true.get(row.segment.label), centroid_predicted_mm=found.get(row.segment.label))
         for row in rows

@@ -100,9 +100,7 @@ def pair_task(ct: Path, labels: Path, labelled_slices_only: bool = False) -> Tas
     return Task(ct.resolve().name.split(".")[0], (ct, labels), partial(read_pair, ct, labels), labelled_slices_only)
 
 
-def network_segmenter(
-    bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None]
-) -> Segmenter:
+def network_segmenter(bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None]) -> Segmenter:
     """Segmentations by a bundle's network; the same seed for every case."""
     manifest = bundle.manifest
     passes = manifest.passes if passes is None else passes

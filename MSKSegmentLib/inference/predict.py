@@ -120,9 +120,7 @@ def _between(
         return second if share >= 0.5 else first
     # The back end, and with it the device, may have changed between the two.
     begin = [planes.to(second.probability.device) for planes in (first.probability, first.uncertainty)]
-    return SampledSlice(
-        torch.lerp(begin[0], second.probability, share), torch.lerp(begin[1], second.uncertainty, share)
-    )
+    return SampledSlice(torch.lerp(begin[0], second.probability, share), torch.lerp(begin[1], second.uncertainty, share))
 
 
 def _to_ct_slice(at: SampledSlice, plan: SlicePlan, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -119,9 +119,7 @@ class Sampler:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _sample(
-        self, image: Tensor, index: int, between: Callable[[], None], votes: PassVotes | None
-    ) -> SampledSlice:
+    def _sample(self, image: Tensor, index: int, between: Callable[[], None], votes: PassVotes | None) -> SampledSlice:
         draw = self._current().start(image, self._seed * _SEED_STRIDE + index)
         sums = RunningSums()
         settling = Settling() if self._auto else None

@@ -49,9 +49,7 @@ class SlicePlan:
     reach: float
 
 
-def plan_slices(
-    volume: CTVolume, preprocessing: Preprocessing, network: NetworkSpec, every: int = 1
-) -> SlicePlan:
+def plan_slices(volume: CTVolume, preprocessing: Preprocessing, network: NetworkSpec, every: int = 1) -> SlicePlan:
     """Choose levels and in-plane grid for a CT.
 
     Where the CT's slices are finer than the bundle's interval the network is run once per interval and probabilities are
@@ -96,9 +94,7 @@ class SliceReader:
         planes = torch.stack([torch.from_numpy(self._plane(level + offset)) for offset in self._offsets])
         if planes.shape[-2:] != plan.grid:
             # Anti-aliasing averages over the area of a coarser pixel, as a scanner's coarser reconstruction does.
-            planes = functional.interpolate(
-                planes.unsqueeze(0), plan.grid, mode="bilinear", align_corners=False, antialias=True
-            )[0]
+            planes = functional.interpolate(planes.unsqueeze(0), plan.grid, mode="bilinear", align_corners=False, antialias=True)[0]
         below, right = plan.padded[0] - plan.grid[0], plan.padded[1] - plan.grid[1]
         planes = functional.pad(planes, (0, right, 0, below), value=AIR_HU)
         return normalise(planes, self._preprocessing).unsqueeze(0)

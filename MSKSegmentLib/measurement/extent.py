@@ -37,9 +37,7 @@ def face_voxels(labels: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(plane.ravel(), minlength=256) for plane in planes], axis=1)
 
 
-def truncated_by(
-    on_faces: np.ndarray, beside_padding: int, largest_voxels: int, geometry: Geometry
-) -> tuple[str, ...]:
+def truncated_by(on_faces: np.ndarray, beside_padding: int, largest_voxels: int, geometry: Geometry) -> tuple[str, ...]:
     """The limits of the scan that cut a segment, by name.
 
     A limit cuts a segment when they share at least 20 mm2 and at least 5 % of the segment's largest axial

@@ -37,9 +37,7 @@ class _Tally:
 
     per_slice: np.ndarray
     beside_padding: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
-    values: defaultdict[int, np.ndarray] = field(
-        default_factory=lambda: defaultdict(lambda: np.zeros(HU_VALUES, dtype=np.int64))
-    )
+    values: defaultdict[int, np.ndarray] = field(default_factory=lambda: defaultdict(lambda: np.zeros(HU_VALUES, dtype=np.int64)))
 
 
 def measure(
@@ -99,16 +97,12 @@ def measure_one(
     return _summarise(scan, _tally(scan, inside, label), height_m).get(label)
 
 
-def _in_order(
-    labels: np.ndarray, hu: np.ndarray, valid: np.ndarray | None, geometry: Geometry, order: AxisOrder
-) -> _Scan:
+def _in_order(labels: np.ndarray, hu: np.ndarray, valid: np.ndarray | None, geometry: Geometry, order: AxisOrder) -> _Scan:
     if labels.dtype != np.uint8 or hu.dtype != np.int16 or (valid is not None and valid.dtype != bool):
         raise ValueError("labels must be uint8, hu int16 and valid bool")
     if any(array is not None and array.shape != geometry.shape for array in (labels, hu, valid)):
         raise ValueError(f"labels, hu and valid must have the grid's shape {geometry.shape}")
-    return _Scan(
-        order.apply(labels), order.apply(hu), None if valid is None else order.apply(valid), order.geometry(geometry)
-    )
+    return _Scan(order.apply(labels), order.apply(hu), None if valid is None else order.apply(valid), order.geometry(geometry))
 
 
 def _box_in_order(box: Box, geometry: Geometry, order: AxisOrder) -> Box:

@@ -41,13 +41,10 @@ class BayesianUNet(nn.Module):
         self.levels = levels
         self.stride = 2 ** (levels - 1)
         self.encoder = nn.ModuleList(
-            _Block(before, after, batch_norm, dropout)
-            for before, after in zip([in_channels, *filters[:-1]], filters, strict=True)
+            _Block(before, after, batch_norm, dropout) for before, after in zip([in_channels, *filters[:-1]], filters, strict=True)
         )
         self.up = nn.ModuleList(_Up(2 * count, batch_norm) for count in reversed(filters[:-1]))
-        self.decoder = nn.ModuleList(
-            _Block(3 * count, count, batch_norm, dropout) for count in reversed(filters[:-1])
-        )
+        self.decoder = nn.ModuleList(_Block(3 * count, count, batch_norm, dropout) for count in reversed(filters[:-1]))
         self.head = _Convolution(filters[0], classes)
         self.apply(_he_normal)
 

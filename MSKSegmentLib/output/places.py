@@ -45,9 +45,7 @@ def foreign_files(folder: Path, owned: Collection[str] = ()) -> list[str]:
     except OSError as error:
         raise InputError(f"The folder {shown(folder)!r} cannot be looked into ({cause(error)}); {advice(error)}.") from error
     return [
-        name
-        for name in names
-        if name not in owned and name not in LITTER and not name.startswith(".nfs") and not is_hidden(name)
+        name for name in names if name not in owned and name not in LITTER and not name.startswith(".nfs") and not is_hidden(name)
     ]
 
 

@@ -59,9 +59,7 @@ class DiceModel:
     pooled_offset: float
     knots: tuple[tuple[float, float], ...]
 
-    def predicted_errors(
-        self, abbreviations: Sequence[str], scores: Sequence[Scores], warned: Sequence[bool]
-    ) -> np.ndarray:
+    def predicted_errors(self, abbreviations: Sequence[str], scores: Sequence[Scores], warned: Sequence[bool]) -> np.ndarray:
         """Log errors ``[n]`` of segments; not a number where evidence is missing. `warned` says whose scan was warned of."""
         index = risks(scores, warned, self.features) @ np.array(self.weights)
         index += np.array([self.offsets.get(name, self.pooled_offset) for name in abbreviations], dtype=float)

@@ -112,16 +112,12 @@ def judge(
     return Verdict(result, _misfit(measurements, result))
 
 
-def judged_reports(
-    reports: Iterable[SegmentReport], verdict: Verdict, shares: Mapping[int, float]
-) -> tuple[SegmentReport, ...]:
+def judged_reports(reports: Iterable[SegmentReport], verdict: Verdict, shares: Mapping[int, float]) -> tuple[SegmentReport, ...]:
     """The reports of a given label map with what speaks against them; `shares` are those beyond the CT (`outside_shares`)."""
     return tuple(_judged(report, verdict, shares.get(report.segment.label)) for report in reports)
 
 
-def given_findings(
-    measurements: Mapping[int, Measurements], verdict: Verdict, shares: Mapping[int, float]
-) -> tuple[Finding, ...]:
+def given_findings(measurements: Mapping[int, Measurements], verdict: Verdict, shares: Mapping[int, float]) -> tuple[Finding, ...]:
     """What is told of the label map as a whole: what of it lies beyond the CT, what its own edge cuts, and which structures are
     implausible.
     """
@@ -249,4 +245,3 @@ def _percent(share: float) -> str:
     if share < 1 and percent > 99:
         return "over 99 %"
     return "under 1 %" if percent < 1 else f"{percent:.0f} %"
-

@@ -84,9 +84,7 @@ def rate(
     return _guarded(Rating(light, tuple(reasons), estimate.dice, estimate, limits.held_against), truncated_by, cautions)
 
 
-def failing_scan(
-    segments: Iterable[tuple[str, Scores]], calibration: Calibration | None, warned: bool = False
-) -> tuple[str, ...]:
+def failing_scan(segments: Iterable[tuple[str, Scores]], calibration: Calibration | None, warned: bool = False) -> tuple[str, ...]:
     """A reason against green for all segments of a scan, (abbreviation, scores), where a third of them is predicted to have failed.
 
     A network that is lost in a scan also misses muscle without its passes disagreeing about it.

@@ -47,8 +47,7 @@ def with_asymmetries(reports: Mapping[str, SegmentReport]) -> dict[str, SegmentR
     found = {report.segment.label: report.measurements for report in reports.values() if report.measurements}
     differences = asymmetries(found)
     return {
-        key: replace(report, asymmetry_percent=differences.get(report.segment.structure.index))
-        for key, report in reports.items()
+        key: replace(report, asymmetry_percent=differences.get(report.segment.structure.index)) for key, report in reports.items()
     }
 
 
@@ -57,9 +56,7 @@ def with_height(reports: Iterable[SegmentReport], height_m: float | None) -> tup
     return tuple(
         replace(
             report,
-            measurements=replace(
-                report.measurements, volume_cc_per_m2=volume_cc_per_m2(report.measurements.volume_cc, height_m)
-            ),
+            measurements=replace(report.measurements, volume_cc_per_m2=volume_cc_per_m2(report.measurements.volume_cc, height_m)),
         )
         if report.measurements
         else report

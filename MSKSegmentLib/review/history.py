@@ -21,9 +21,7 @@ def utc_now() -> datetime:
 class HistoryLog:
     """The events in order, with a clock and the reviewer's name."""
 
-    def __init__(
-        self, author: str, events: Iterable[HistoryEvent] = (), clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, author: str, events: Iterable[HistoryEvent] = (), clock: Callable[[], datetime] = utc_now) -> None:
         self._author = author
         self._events = list(events)
         self._clock = clock

@@ -63,9 +63,7 @@ class CaseNodes:
         return self.state.GetNodeReference(_AUTOMATIC)
 
 
-def add_case(
-    scene: slicer.vtkMRMLScene, result: CaseResult, ct_node: slicer.vtkMRMLScalarVolumeNode
-) -> CaseNodes:
+def add_case(scene: slicer.vtkMRMLScene, result: CaseResult, ct_node: slicer.vtkMRMLScalarVolumeNode) -> CaseNodes:
     """Add a result to the scene: segmentation, uncertainty where there is one, and the state of its review."""
     state = scene.AddNewNodeByClass(_STATE_CLASS, "MSKSegment case")
     set_role(state, _ROLE)
@@ -138,9 +136,7 @@ def _keep_automatic(node: slicer.vtkMRMLSegmentationNode, session: ReviewSession
             put_mask(node, key, session.automatic_mask(key) or SegmentMask.empty())
 
 
-def _new_automatic_node(
-    nodes: CaseNodes, source: slicer.vtkMRMLSegmentationNode
-) -> slicer.vtkMRMLSegmentationNode:
+def _new_automatic_node(nodes: CaseNodes, source: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSegmentationNode:
     # Not hidden from editors: Slicer's Save dialog leaves hidden nodes out.
     node = source.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", f"{source.GetName()} before correction")
     node.SetAttribute(GRID_ATTRIBUTE, source.GetAttribute(GRID_ATTRIBUTE))
@@ -152,9 +148,7 @@ def _new_automatic_node(
     return node
 
 
-def _automatic_labels(
-    nodes: CaseNodes, labels: np.ndarray, volume: CTVolume, corrected: list[str]
-) -> np.ndarray | None:
+def _automatic_labels(nodes: CaseNodes, labels: np.ndarray, volume: CTVolume, corrected: list[str]) -> np.ndarray | None:
     """The label map that the network made: outside the corrected segments it is as now."""
     if not corrected:
         return None

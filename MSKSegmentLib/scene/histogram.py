@@ -25,9 +25,7 @@ _UNDIVIDED_COLOR = (0.6, 0.6, 0.6)
 _NOTHING = "nothing"
 
 
-def show_histogram(
-    scene: slicer.vtkMRMLScene, histogram: Histogram, title: str | None = None
-) -> slicer.vtkMRMLPlotChartNode:
+def show_histogram(scene: slicer.vtkMRMLScene, histogram: Histogram, title: str | None = None) -> slicer.vtkMRMLPlotChartNode:
     """Chart of a segment's histogram: percent of its voxels per bin, of muscles fat, composite and lean in their colours.
 
     The chart, its series and its table are made once for a scene and updated in place; they are not saved with it. Show

@@ -53,9 +53,7 @@ def segment_labels(node: slicer.vtkMRMLSegmentationNode, reference_geometry: Geo
     return merged
 
 
-def _layers(
-    segmentation: slicer.vtkSegmentation, known: list[str]
-) -> list[tuple[slicer.vtkOrientedImageData, list[str]]]:
+def _layers(segmentation: slicer.vtkSegmentation, known: list[str]) -> list[tuple[slicer.vtkOrientedImageData, list[str]]]:
     """Image and known segments of each layer that has any."""
     layers = []
     for number in range(segmentation.GetNumberOfLayers(REPRESENTATION)):
@@ -70,9 +68,7 @@ def _value(segmentation: slicer.vtkSegmentation, key: str) -> int:
     return segmentation.GetSegment(key).GetLabelValue()
 
 
-def _merge_layer(
-    merged: np.ndarray, image: slicer.vtkOrientedImageData, code_of_value: dict[int, int], geometry: Geometry
-) -> None:
+def _merge_layer(merged: np.ndarray, image: slicer.vtkOrientedImageData, code_of_value: dict[int, int], geometry: Geometry) -> None:
     """Write the layer's codes where they are larger than what is there."""
     shift = _voxel_shift(image, geometry)
     if shift is None:

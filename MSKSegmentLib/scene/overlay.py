@@ -40,9 +40,7 @@ def set_uncertainty_overlay(
     _show_legend(uncertainty_node, visible)
 
 
-def _put_on(
-    composite: slicer.vtkMRMLSliceCompositeNode, node: slicer.vtkMRMLScalarVolumeNode, opacity: float
-) -> None:
+def _put_on(composite: slicer.vtkMRMLSliceCompositeNode, node: slicer.vtkMRMLScalarVolumeNode, opacity: float) -> None:
     modified = composite.StartModify()
     if composite.GetForegroundVolumeID() != node.GetID():
         before = f"{composite.GetForegroundOpacity()!r} {composite.GetForegroundVolumeID() or ''}"

@@ -60,9 +60,7 @@ def add_text(renderer: vtk.vtkRenderer, text: str, position: tuple[int, int], fo
     renderer.AddViewProp(actor)
 
 
-def cut_segments(
-    node: slicer.vtkMRMLSegmentationNode, slice_node: slicer.vtkMRMLSliceNode
-) -> list[tuple[str, Color]]:
+def cut_segments(node: slicer.vtkMRMLSegmentationNode, slice_node: slicer.vtkMRMLSliceNode) -> list[tuple[str, Color]]:
     """Name and colour (0..1) of the visible segments with a voxel in the slice, in the node's order."""
     segmentation, display = node.GetSegmentation(), node.GetDisplayNode()
     positions = _pixel_positions(slice_node, node)

@@ -79,9 +79,7 @@ def render_3d_png(
         temporary.write_bytes(picture)
 
 
-def _render(
-    application_logic: slicer.vtkMRMLApplicationLogic, scene: slicer.vtkMRMLScene, view: ThreeDView
-) -> bytes:
+def _render(application_logic: slicer.vtkMRMLApplicationLogic, scene: slicer.vtkMRMLScene, view: ThreeDView) -> bytes:
     import slicer
     import vtk
 

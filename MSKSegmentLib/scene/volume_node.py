@@ -32,9 +32,7 @@ def volume_of_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> CTVolume:
     import slicer
 
     name = volume_node.GetName()
-    if not isinstance(volume_node, slicer.vtkMRMLScalarVolumeNode) or isinstance(
-        volume_node, slicer.vtkMRMLLabelMapVolumeNode
-    ):
+    if not isinstance(volume_node, slicer.vtkMRMLScalarVolumeNode) or isinstance(volume_node, slicer.vtkMRMLLabelMapVolumeNode):
         raise InputError(f"{name} is not a CT volume; choose the volume with the CT.")
     image = volume_node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None or 0 in image.GetDimensions():

@@ -80,9 +80,7 @@ def medial_is_left(classes: np.ndarray, spacing: Triple) -> float:
     return total / weight if weight else 0.0
 
 
-def _slabs(
-    classes: np.ndarray, spacing: Triple, fewest: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
+def _slabs(classes: np.ndarray, spacing: Triple, fewest: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
     """Per slab the cross-covariance ``(medial, anterior) x (left, anterior)``, both variances, the area."""
     table = np.zeros((STRUCTURES[-1].index + 1, 2))
     for abbreviation, place in _PLACES.items():

@@ -44,8 +44,7 @@ class Parts:
         """Component `index` (from 0) as a structure of its own, on its own voxels."""
         inside = self.boxes[index]
         z, y, x = (
-            slice(whole.start + part.start, whole.start + part.stop)
-            for whole, part in zip(self.slices, inside, strict=True)
+            slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(self.slices, inside, strict=True)
         )
         ids = (self.ids[inside] == index + 1).astype(np.uint8)
         box: Slices = (slice(0, ids.shape[0]), slice(0, ids.shape[1]), slice(0, ids.shape[2]))
@@ -74,11 +73,7 @@ def structure_boxes(classes: np.ndarray) -> dict[int, Slices]:
 def parts_of(classes: np.ndarray) -> Iterator[Parts]:
     """The components of each structure in uint8 ``[z, y, x]`` (0..22), one structure at a time to spare memory."""
     boxes = structure_boxes(classes)
-    return (
-        parts_of_structure(classes, structure, boxes[structure.index])
-        for structure in STRUCTURES
-        if structure.index in boxes
-    )
+    return (parts_of_structure(classes, structure, boxes[structure.index]) for structure in STRUCTURES if structure.index in boxes)
 
 
 def parts_of_structure(classes: np.ndarray, structure: Structure, box: Slices) -> Parts:
@@ -181,8 +176,7 @@ def _is_near(found: _Components, component: int, main: np.ndarray, geometry: Geo
     spacing = geometry.spacing[::-1]
     margins = (int(PIECE_DISTANCE_MM / step) + 1 for step in spacing)
     around = tuple(
-        slice(max(0, part.start - margin), part.stop + margin)
-        for part, margin in zip(found.boxes[component], margins, strict=True)
+        slice(max(0, part.start - margin), part.stop + margin) for part, margin in zip(found.boxes[component], margins, strict=True)
     )
     ids = found.ids[around]
     is_main = np.isin(ids, main)

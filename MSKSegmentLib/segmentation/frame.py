@@ -236,9 +236,7 @@ def _midline_of_pairs(coarse: np.ndarray, grid: CoarseGrid) -> float | None:
     return float(np.median(middles)) if len(middles) >= FEWEST_PAIRS else None
 
 
-def _only_side(
-    coarse: np.ndarray, is_bone: np.ndarray, grid: CoarseGrid, scanner_x_mm: float
-) -> tuple[Side, tuple[Finding, ...]]:
+def _only_side(coarse: np.ndarray, is_bone: np.ndarray, grid: CoarseGrid, scanner_x_mm: float) -> tuple[Side, tuple[Finding, ...]]:
     """The side of a scan that shows one side, and a finding when that is a guess."""
     sacrum = np.nonzero(coarse == SACRUM)[2]
     leg = np.nonzero(is_bone if is_bone.any() else (coarse > 0) & (coarse != SACRUM))[2]
@@ -258,9 +256,7 @@ def _only_side(
     return side, ((warning("side_guessed", sentence),) if leg.size else ())
 
 
-def _one_sided_field(
-    coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid
-) -> np.ndarray:
+def _one_sided_field(coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid) -> np.ndarray:
     """All on one side, but at the hip what lies beyond its median plane."""
     sign = 1.0 if side is Side.RIGHT else -1.0
     field = np.full(coarse.shape, -sign * FAR_MM, dtype=np.float32)
@@ -271,9 +267,7 @@ def _one_sided_field(
     return field
 
 
-def _median_plane_of_one_side(
-    coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid
-) -> float | None:
+def _median_plane_of_one_side(coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid) -> float | None:
     """x in mm of the symphysis, the most medial point of a hip bone; when not in view, of the sacrum's middle."""
     last = coarse.shape[2] - 1
     if hip_bone is not None:

@@ -28,9 +28,7 @@ class CoarseGrid:
     def of(geometry: Geometry) -> CoarseGrid:
         """The coarse grid of a volume whose axes are in order."""
         z, y, x = (max(1, round(COARSE_MM / step)) for step in geometry.spacing[::-1])
-        return CoarseGrid(
-            (z, y, x), (z * geometry.spacing[2], y * geometry.spacing[1], x * geometry.spacing[0])
-        )
+        return CoarseGrid((z, y, x), (z * geometry.spacing[2], y * geometry.spacing[1], x * geometry.spacing[0]))
 
     def sample(self, array: np.ndarray) -> np.ndarray:
         """A view of every n-th voxel of a volume."""
@@ -45,10 +43,7 @@ class CoarseGrid:
         ids = parts.ids[tuple(slice(offset, None, step) for offset, step in zip(offsets, self.stride, strict=True))]
         where = np.stack(np.nonzero(ids))
         found = ids[tuple(where)]
-        first = [
-            (part.start + offset) // step
-            for part, offset, step in zip(parts.slices, offsets, self.stride, strict=True)
-        ]
+        first = [(part.start + offset) // step for part, offset, step in zip(parts.slices, offsets, self.stride, strict=True)]
         where = where + np.array(first)[:, None]
         missed = np.setdiff1d(np.arange(1, parts.voxels.size + 1), found)
         # Rounded down: always inside the coarse grid.

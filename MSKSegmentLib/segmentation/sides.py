@@ -76,9 +76,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
 
     coarse = np.ascontiguousarray(grid.sample(ordered))
     by_index = {structure.index: structure for structure in STRUCTURES}
-    bones = {
-        index: parts_of_structure(ordered, by_index[index], boxes[index]) for index in (PELVIS, FEMUR) if index in boxes
-    }
+    bones = {index: parts_of_structure(ordered, by_index[index], boxes[index]) for index in (PELVIS, FEMUR) if index in boxes}
     frame = find_frame(coarse, bones, grid, _scanner_x(coarse, grid, grid_geometry))
     pieces: list[Parts] = []
     for index, parts in bones.items():

@@ -77,9 +77,7 @@ def sides_of_whole(parts: Parts, lean: Leaning) -> tuple[np.ndarray, np.ndarray]
     return is_left, whole
 
 
-def left_part(
-    mask: np.ndarray, field: np.ndarray, spacing: tuple[float, float, float], depth_mm: float
-) -> np.ndarray:
+def left_part(mask: np.ndarray, field: np.ndarray, spacing: tuple[float, float, float], depth_mm: float) -> np.ndarray:
     """The left part of a component that spans both sides, by a watershed between its two sure parts.
 
     What lies deeper than `depth_mm` on either side of the field is sure; between, a flood from both sides meets

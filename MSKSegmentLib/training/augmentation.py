@@ -120,9 +120,7 @@ def vary_intensity(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) 
     return hu
 
 
-def cut_window(
-    shape: tuple[int, ...], crop: tuple[int, int], rng: np.random.Generator, how: Augmentation
-) -> tuple[Window, Window]:
+def cut_window(shape: tuple[int, ...], crop: tuple[int, int], rng: np.random.Generator, how: Augmentation) -> tuple[Window, Window]:
     """Where the piece lies in the slice, and where that lies in the piece."""
     window, inner = [], []
     for have, want in zip(shape, crop, strict=True):

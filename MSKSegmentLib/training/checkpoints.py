@@ -31,9 +31,7 @@ class TrainingState:
         self.memory_format = memory_format(device, recipe.precision)
         self.network: BayesianUNet = network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         # Batch norm's statistics are averaged along: they belong to the weights.
-        self.averaged = AveragedModel(
-            self.network, multi_avg_fn=warming_average(recipe.average), use_buffers=True
-        )
+        self.averaged = AveragedModel(self.network, multi_avg_fn=warming_average(recipe.average), use_buffers=True)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
         self.iteration = 0
         self.progress = 0.0

@@ -36,9 +36,7 @@ def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
         network=recipe.network,
         preprocessing=recipe.preprocessing,
     )
-    return save_bundle(
-        folder / BUNDLE, manifest, averaged_state(checkpoint), None, _card(recipe, split, folder), replace_old=True
-    )
+    return save_bundle(folder / BUNDLE, manifest, averaged_state(checkpoint), None, _card(recipe, split, folder), replace_old=True)
 
 
 def _card(recipe: Recipe, split: Split, folder: Path) -> str:

@@ -29,15 +29,19 @@ def batches(plan: DataPlan, size: int, seed: tuple[int, ...], workers: int, pinn
     `pinned` puts them into memory from which a GPU can copy while it computes.
     """
     endless = _Endless(plan, size, seed)
-    made = endless if not workers else DataLoader(
-        endless,
-        batch_size=None,
-        num_workers=workers,
-        worker_init_fn=ignore_signals,
-        # New processes rather than forks: a fork after CUDA or thread pools have started can hang.
-        multiprocessing_context="spawn",
-        pin_memory=pinned,
-        prefetch_factor=4,
+    made = (
+        endless
+        if not workers
+        else DataLoader(
+            endless,
+            batch_size=None,
+            num_workers=workers,
+            worker_init_fn=ignore_signals,
+            # New processes rather than forks: a fork after CUDA or thread pools have started can hang.
+            multiprocessing_context="spawn",
+            pin_memory=pinned,
+            prefetch_factor=4,
+        )
     )
     for parts in made:
         yield Batch(*parts)

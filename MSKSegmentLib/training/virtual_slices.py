@@ -146,9 +146,7 @@ class VirtualSlices:
         label[inner] = self._classes[slab.tissue[z - first]]
         return image, label, settings, bool((slab.depth == METAL).any())
 
-    def _window(
-        self, middle: np.ndarray, plane: Sequence[int]
-    ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    def _window(self, middle: np.ndarray, plane: Sequence[int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """A window about the body's middle, and where it lies in the crop."""
         # The largest part of the plane that has the body in its middle is cut as if it were the plane.
         half = [int(min(at, size - at)) for at, size in zip(middle, plane, strict=True)]

@@ -52,9 +52,7 @@ def _paint(plane: np.ndarray, where: np.ndarray, value: int) -> None:
     plane[where & np.isin(plane, _SOFT)] = value
 
 
-def _add_kidney(
-    tissue: np.ndarray, frame: Frame, spine: Spine, build: Build, side: int, rng: np.random.Generator
-) -> None:
+def _add_kidney(tissue: np.ndarray, frame: Frame, spine: Spine, build: Build, side: int, rng: np.random.Generator) -> None:
     """A bean in its own fat on psoas and quadratus lumborum, the lower pole further forwards and outwards; some with a cyst."""
     dz, dy, dx = frame.spacing
     size = rng.uniform(0.8, 1.12)
@@ -91,9 +89,7 @@ def _add_kidney(
             plane[(away < cyst_radius**2) & np.isin(plane, (*_SOFT, Tissue.KIDNEY))] = Tissue.FLUID
 
 
-def _add_great_vessels(
-    tissue: np.ndarray, frame: Frame, spine: Spine, bifurcation: int, rng: np.random.Generator
-) -> None:
+def _add_great_vessels(tissue: np.ndarray, frame: Frame, spine: Spine, bifurcation: int, rng: np.random.Generator) -> None:
     """Aorta and vena cava before the spine, and from where they divide the common iliac vessels down to those beside the psoas."""
     dz, dy, dx = frame.spacing
     aorta, cava, flat = rng.uniform(7, 12), rng.uniform(8, 14), rng.uniform(0.45, 1.0)

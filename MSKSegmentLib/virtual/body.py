@@ -18,9 +18,7 @@ from .surroundings import add_arms, add_clothes, add_table
 from .tissue import Frame, Tissue, smooth_noise
 
 
-def complete_body(
-    labels: np.ndarray, spacing: tuple[float, float, float], build: Build, rng: np.random.Generator
-) -> np.ndarray:
+def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build: Build, rng: np.random.Generator) -> np.ndarray:
     """Tissue map uint8 ``[z, y, x]``: the labels where they are, tissue classes around them, 0 in the air.
 
     `labels` is a patient from `deformation.deform`, `spacing` ``(z, y, x)`` in mm.
@@ -109,9 +107,7 @@ def _close(plane: np.ndarray, radius_mm: float, spacing: tuple[float, ...]) -> n
     return closed[inner] | plane
 
 
-def _add_skin_and_fat(
-    tissue: np.ndarray, core: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator
-) -> None:
+def _add_skin_and_fat(tissue: np.ndarray, core: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator) -> None:
     """Subcutaneous fat of varying thickness around the core and 2 mm of skin."""
     from scipy import ndimage
 

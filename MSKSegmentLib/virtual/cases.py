@@ -43,9 +43,7 @@ class PatientSeries:
     ingredients: Ingredients = PLAIN
 
 
-def write_patients(
-    folder: Path, patients: PatientSeries, atlas: Path | None = None, donor: Path | None = None
-) -> Iterator[str]:
+def write_patients(folder: Path, patients: PatientSeries, atlas: Path | None = None, donor: Path | None = None) -> Iterator[str]:
     """Write virtual patients; yields a line per patient. Existing ones are kept.
 
     `donor` is a folder of whole bodies, of which the first lends the atlas' bodies the muscles that they do not label (see

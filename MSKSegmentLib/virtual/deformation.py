@@ -63,9 +63,7 @@ def _random_leg(rng: np.random.Generator, flexion: float, rotation: float, bulk:
     )
 
 
-def deform(
-    atlas: Atlas, shape: Shape, rng: np.random.Generator, spacing: tuple[float, float, float], margin: float
-) -> np.ndarray:
+def deform(atlas: Atlas, shape: Shape, rng: np.random.Generator, spacing: tuple[float, float, float], margin: float) -> np.ndarray:
     """Labels uint8 ``[z, y, x]`` of the patient on a grid of `spacing` ``(z, y, x)`` mm, with `margin` mm around in plane.
 
     Above the atlas' top nothing is labelled; `spine.extend_psoas` goes on from there.

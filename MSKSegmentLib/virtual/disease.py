@@ -46,9 +46,7 @@ def random_disease(rng: np.random.Generator, severity: float = 1.0) -> Disease:
     return Disease(atrophy, (worn[0], worn[1]))
 
 
-def waste_muscles(
-    labels: np.ndarray, disease: Disease, spacing: tuple[float, float, float], rng: np.random.Generator
-) -> None:
+def waste_muscles(labels: np.ndarray, disease: Disease, spacing: tuple[float, float, float], rng: np.random.Generator) -> None:
     """Thin the muscles of `labels` (uint8 ``[z, y, x]``, changed in place): their rim becomes unlabelled, or fat."""
     from scipy import ndimage
 
@@ -66,9 +64,7 @@ def waste_muscles(
         labels[box][lost] = Tissue.FAT if disease.outline_kept else 0
 
 
-def wear_joints(
-    labels: np.ndarray, disease: Disease, spacing: tuple[float, float, float], rng: np.random.Generator
-) -> None:
+def wear_joints(labels: np.ndarray, disease: Disease, spacing: tuple[float, float, float], rng: np.random.Generator) -> None:
     """Hip osteoarthritis in `labels` (uint8 ``[z, y, x]``, changed in place): thin cartilage and osteophytes at the joint's rim."""
     from scipy import ndimage
 

@@ -62,9 +62,7 @@ def add_implant(
     return kind
 
 
-def _head(
-    femur: np.ndarray, top: int, spacing: tuple[float, float, float], tissue: np.ndarray, side: int
-) -> np.ndarray:
+def _head(femur: np.ndarray, top: int, spacing: tuple[float, float, float], tissue: np.ndarray, side: int) -> np.ndarray:
     """Centre of the femoral head in voxels: of the topmost 45 mm, what lies nearest to the hip bone."""
     dz, _, dx = spacing
     at = np.argwhere(femur[max(0, top - int(45 / dz)) : top + 1])

@@ -8,9 +8,7 @@ from .build import Build
 from .tissue import HIP_BONES, SACRUM, Frame, Tissue, smooth_noise
 
 
-def fill_trunk(
-    tissue: np.ndarray, core: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator
-) -> None:
+def fill_trunk(tissue: np.ndarray, core: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator) -> None:
     """Abdominal wall, bowel with gas and stool, organs, bladder, rectum and the soft floor of the pelvis."""
     from scipy import ndimage
 

@@ -55,9 +55,7 @@ def _filled(partial: Atlas, donor: Atlas) -> np.ndarray:
     maps = [_bone_map(partial, donor, bone) for bone in (_HIP, _FEMUR)]
     spacing = np.asarray(partial.spacing)
     coarse = tuple(slice(None, None, 4) for _ in range(3))
-    far = [
-        ndimage.distance_transform_edt(partial.labels[coarse] != bone, sampling=4 * spacing) + 1 for bone in (_HIP, _FEMUR)
-    ]
+    far = [ndimage.distance_transform_edt(partial.labels[coarse] != bone, sampling=4 * spacing) + 1 for bone in (_HIP, _FEMUR)]
     follows = (far[0] ** 3 / (far[0] ** 3 + far[1] ** 3)).astype(np.float32)
     labels = partial.labels.copy()
     for first in range(0, len(labels), _SLICES_AT_ONCE):

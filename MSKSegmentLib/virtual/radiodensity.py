@@ -197,9 +197,7 @@ def _add_other_texture(hu: np.ndarray, tissue: np.ndarray, what: Composition, te
     hu[named] += 4 * patches[named]
 
 
-def _add_bone(
-    hu: np.ndarray, specimen: Specimen, what: Composition, texture: _Texture, rng: np.random.Generator
-) -> None:
+def _add_bone(hu: np.ndarray, specimen: Specimen, what: Composition, texture: _Texture, rng: np.random.Generator) -> None:
     """A cortex around trabecular bone of uneven density; fatty marrow in the femoral shaft, whose cortex is thick."""
     is_bone = np.zeros(256, bool)
     is_bone[list(BONES)] = True

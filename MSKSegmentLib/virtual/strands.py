@@ -27,9 +27,7 @@ def iliac_start(plane: np.ndarray, psoas: int, medial: int, frame: Frame) -> np.
     return at.mean(axis=0) + (-12 / frame.spacing[1], medial * 20 / frame.spacing[2]) if at.size else None
 
 
-def add_vessels(
-    tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator, top: int | None = None
-) -> None:
+def add_vessels(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator, top: int | None = None) -> None:
     """Iliac and femoral artery and vein: beside the psoas in the pelvis, behind the sartorius in the thigh.
 
     They end at the slice `top`, or with the psoas.

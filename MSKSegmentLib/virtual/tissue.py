@@ -87,9 +87,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[
 
     step = [max(1, int(s / 2)) for s in sigma]
     small = [-(-n // k) + 1 for n, k in zip(shape, step, strict=True)]
-    field = ndimage.gaussian_filter(
-        rng.standard_normal(small, dtype=np.float32), [s / k for s, k in zip(sigma, step, strict=True)]
-    )
+    field = ndimage.gaussian_filter(rng.standard_normal(small, dtype=np.float32), [s / k for s, k in zip(sigma, step, strict=True)])
     field = ndimage.zoom(field, [float(k) for k in step], order=1) if max(step) > 1 else field
     field = field[tuple(slice(0, n) for n in shape)]
     return ((field - field.mean()) / (field.std() + 1e-6)).astype(np.float32)

@@ -51,9 +51,7 @@ class qSlicerCoreIOManager:
     def saveScene(self, filename: str, _screenShot: Any = None, _userMessages: Any = None) -> bool:
         return self.saveNodes("SceneFile", {"fileName": filename})
 
-    def loadNodes(
-        self, fileType: str, properties: dict[str, Any], loadedNodes: Any = None, userMessages: Any = None
-    ) -> bool:
+    def loadNodes(self, fileType: str, properties: dict[str, Any], loadedNodes: Any = None, userMessages: Any = None) -> bool:
         name = str(properties["fileName"])
         self.loaded.append((fileType, name))
         if fileType == "SceneFile":

@@ -156,9 +156,7 @@ def _names_defined_in(paths: list[Path]) -> set[str]:
                 for part in (part for target in targets for part in ast.walk(target)):
                     if isinstance(part, ast.Name):
                         names.add(part.id)
-                    elif (
-                        isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "self"
-                    ):
+                    elif isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "self":
                         names.add(part.attr)
     return names
 

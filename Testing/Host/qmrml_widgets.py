@@ -164,9 +164,7 @@ class qMRMLNodeComboBox(QWidget):
         """List the scene's nodes anew; the selection stays, or falls to the last node when its own went away."""
         if self._scene is not None and (self._scene.IsImporting() or self._scene.IsClosing()):
             return
-        every = (
-            [] if self._scene is None else [self._scene.GetNthNode(i) for i in range(self._scene.GetNumberOfNodes())]
-        )
+        every = [] if self._scene is None else [self._scene.GetNthNode(i) for i in range(self._scene.GetNumberOfNodes())]
         nodes = [node for node in every if self._fits(node)]
         ids: list[str | None] = [node.GetID() for node in nodes]
         texts = [node.GetName() or "" for node in nodes]

@@ -37,11 +37,7 @@ def edge_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
         where = "by the scanner's round field of view"
     if not where:
         return ()
-    return (
-        warning(
-            "cut_in_plane", f"The body is cut off {where}; muscles there are incomplete and their volumes too small."
-        ),
-    )
+    return (warning("cut_in_plane", f"The body is cut off {where}; muscles there are incomplete and their volumes too small."),)
 
 
 def _circle_cut_cm2(volume: CTVolume, body: CoarseBody) -> float:
@@ -66,9 +62,7 @@ def anatomy_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
     """A scan that is very short, or that probably shows neither hip nor thigh."""
     length = volume.geometry.size[2] * volume.geometry.spacing[2]
     if length < SHORTEST_MM:
-        return (
-            warning("short", f"The scan covers only {length:.0f} mm from end to end; most structures are cut off."),
-        )
+        return (warning("short", f"The scan covers only {length:.0f} mm from end to end; most structures are cut off."),)
     seen = sum(_shows_hip_or_thigh(section, mask, body) for section, mask in zip(
         subsampled(volume.hu, body.stride), body.mask, strict=True
     )) * body.spacing[2]  # fmt: skip
@@ -106,8 +100,6 @@ def _compact(bone: np.ndarray) -> np.ndarray:
     """Bone that has bone around it: ribs, a few coarse voxels each, drop out; the thin bones of a fragile hip do not."""
     padded = np.pad(bone, 1).astype(np.uint8)
     around = sum(
-        padded[1 + dy : padded.shape[0] - 1 + dy, 1 + dx : padded.shape[1] - 1 + dx]
-        for dy in (-1, 0, 1)
-        for dx in (-1, 0, 1)
+        padded[1 + dy : padded.shape[0] - 1 + dy, 1 + dx : padded.shape[1] - 1 + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)
     )
     return bone & (around >= 4)

@@ -37,8 +37,7 @@ def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
         return (
             refusal(
                 "eight_bit",
-                "The values lie between 0 and 255, as in a picture and not in a CT; export the scan in Hounsfield "
-                "units.",
+                "The values lie between 0 and 255, as in a picture and not in a CT; export the scan in Hounsfield units.",
             ),
         )
     air, soft = _share(values, AIR_HU), _share(values, SOFT_TISSUE_HU)
@@ -80,9 +79,7 @@ def _looks_offset(values: np.ndarray, offset: int) -> bool:
 def _airless_findings(values: np.ndarray, low: int) -> tuple[Finding, ...]:
     """Soft tissue but no air: a narrow window was saved, or the volume was cut out of the body."""
     if low < 0 and np.count_nonzero(values == low) < 0.01 * values.size:
-        return (
-            warning("no_air", "The image holds no air around the body; muscles at its border are probably cut off."),
-        )
+        return (warning("no_air", "The image holds no air around the body; muscles at its border are probably cut off."),)
     if low < 0:
         return (
             refusal(

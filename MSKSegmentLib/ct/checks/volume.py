@@ -23,9 +23,7 @@ METAL_HU = 2500
 METAL_CC = 0.5
 
 
-def check_volume(
-    volume: CTVolume, find_body: Callable[[CTVolume], CoarseBody | None] = coarse_body
-) -> tuple[Finding, ...]:
+def check_volume(volume: CTVolume, find_body: Callable[[CTVolume], CoarseBody | None] = coarse_body) -> tuple[Finding, ...]:
     """All findings on a CT on its working grid (axes x left, y posterior, z superior), refusals first.
 
     `find_body` gives the body where it has been found already. Reads a coarse copy and each slice once; no copy of the volume
@@ -70,8 +68,7 @@ def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
         found.append(
             refusal(
                 "in_plane_spacing",
-                f"The pixel spacing of {x:.3g} x {y:.3g} mm is outside {low} to {high} mm; check the spacing in the "
-                "file's header.",
+                f"The pixel spacing of {x:.3g} x {y:.3g} mm is outside {low} to {high} mm; check the spacing in the file's header.",
             )
         )
     elif min(x, y) < IN_PLANE_WARNED_MM[0] or max(x, y) > IN_PLANE_WARNED_MM[1]:
@@ -98,9 +95,7 @@ def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
             )
         )
     elif interval < INTERVAL_WARNED_MM[0]:
-        found.append(
-            warning("fine_slices", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long.")
-        )
+        found.append(warning("fine_slices", f"The slice interval of {interval:.3g} mm is unusually fine; the run takes long."))
     return tuple(found)
 
 

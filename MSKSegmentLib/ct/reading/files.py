@@ -117,9 +117,7 @@ def _checked(volume: CTVolume, what: str) -> CTVolume:
         raise InputError(f"{what} has axes that are not at right angles; resample it to a regular grid first.")
     x, y, z = (geometry.size[axis] for axis in axis_order(geometry.direction).axes)
     if min(x, y) < FEWEST_PIXELS:
-        raise InputError(
-            f"{what} has slices of only {x} x {y} pixels; at least {FEWEST_PIXELS} x {FEWEST_PIXELS} are needed."
-        )
+        raise InputError(f"{what} has slices of only {x} x {y} pixels; at least {FEWEST_PIXELS} x {FEWEST_PIXELS} are needed.")
     if z < FEWEST_SLICES:
         raise InputError(f"{what} has only {z} axial slice{'s' if z > 1 else ''}; at least {FEWEST_SLICES} are needed.")
     return volume

@@ -46,9 +46,7 @@ def read_labels(path: str | Path, background_from: int | None = None) -> tuple[n
     return found.labels, found.geometry
 
 
-def read_label_map(
-    path: str | Path, assume_orientation: str | None = None, background_from: int | None = None
-) -> LabelMap:
+def read_label_map(path: str | Path, assume_orientation: str | None = None, background_from: int | None = None) -> LabelMap:
     """Read a label map with sides (values as in `anatomy`).
 
     Plain images (NIfTI, NRRD, MetaImage) hold those values themselves. In Slicer's ``.seg.nrrd`` (one layer or
@@ -139,9 +137,7 @@ def _ranks_of_values(stored: tuple[StoredSegment, ...], layer: int) -> np.ndarra
     return table
 
 
-def _from_values(
-    array: np.ndarray, scaling: tuple[float, float] | None, name: str, background_from: int | None
-) -> np.ndarray:
+def _from_values(array: np.ndarray, scaling: tuple[float, float] | None, name: str, background_from: int | None) -> np.ndarray:
     labels = np.empty(array.shape, dtype=np.uint8)
     for k, section in enumerate(array):
         values, places = np.unique(section, return_inverse=True)

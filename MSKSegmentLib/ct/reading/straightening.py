@@ -13,6 +13,7 @@ from ..volume import Geometry
 # Beyond this the positions are wrong rather than the gantry tilted: gantries stop at 30 degrees.
 LARGEST_TILT_DEGREES = 35.0
 
+
 def straighten(
     slices: np.ndarray, shifts: np.ndarray, geometry: Geometry, outside: int = AIR_HU, nearest: bool = False
 ) -> tuple[np.ndarray, Geometry]:
@@ -59,6 +60,4 @@ def straighten(
 
 def tilt_finding(degrees: float) -> Finding:
     """What is said of a scan that was straightened."""
-    return warning(
-        "gantry_tilt", f"The gantry was tilted by {degrees:.1f} degrees; the slices were shifted back by interpolation."
-    )
+    return warning("gantry_tilt", f"The gantry was tilted by {degrees:.1f} degrees; the slices were shifted back by interpolation.")

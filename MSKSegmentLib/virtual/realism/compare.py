@@ -143,19 +143,13 @@ def compare(
         checkpoint()
         scan = prepare(patient, simulated, real.spacing)
         if any(own > wanted * SAME_SPACING for own, wanted in zip(scan.spacing, real.spacing, strict=True)):
-            raise InputError(
-                f"{patient} has larger voxels than the comparison's grid; give --spacing, or make finer patients."
-            )
+            raise InputError(f"{patient} has larger voxels than the comparison's grid; give --spacing, or make finer patients.")
         match = match_levels(ours, signature(scan))
-        report(
-            f"{name}: {patient} {'shows other levels' if match is None else f'matched (difference {match.cost:.2f})'}"
-        )
+        report(f"{name}: {patient} {'shows other levels' if match is None else f'matched (difference {match.cost:.2f})'}")
         if match is not None:
             found.append(_cut(scan, match, (len(real.hu) - 1) * real.spacing[0]))
     if len(found) < FEWEST_PATIENTS:
-        raise InputError(
-            f"Fewer than {FEWEST_PATIENTS} virtual patients show the levels of {name}; give more patients."
-        )
+        raise InputError(f"Fewer than {FEWEST_PATIENTS} virtual patients show the levels of {name}; give more patients.")
     return _compared(real, found, checkpoint)
 
 

@@ -122,9 +122,7 @@ def _write_table(path: Path, comparisons: tuple[Comparison, ...]) -> None:
             for row in one.rows:
                 numbers = [_number(v) for v in (row.real, row.median, row.low, row.high)]
                 quantity = row.quantity
-                writer.writerow(
-                    [one.name, quantity.group, quantity.name, *numbers, row.patients, row.verdict, quantity.meaning]
-                )
+                writer.writerow([one.name, quantity.group, quantity.name, *numbers, row.patients, row.verdict, quantity.meaning])
 
 
 def _number(value: float) -> str:
@@ -139,5 +137,3 @@ def _names(scans: list[Path]) -> list[str]:
     """A name for each scan that serves in file names too; equal ones are numbered."""
     stems = [re.sub(r"[^\w-]+", "_", path.absolute().name.split(".")[0]).strip("_") or "scan" for path in scans]
     return [stem if stems.count(stem) == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, 1)]
-
-

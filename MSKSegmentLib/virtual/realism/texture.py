@@ -79,9 +79,7 @@ def _patches(scan: Scan, core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.empty((0, side, side)), np.empty((0, side, side))
     # At [z, y, x]: how much of the patch that begins there is core; patches overlap by half.
     covered = ndimage.uniform_filter(core.astype(np.float32), (1, side, side), mode="constant")
-    covered = covered[
-        :, side // 2 : side // 2 + core.shape[1] - side + 1, side // 2 : side // 2 + core.shape[2] - side + 1
-    ]
+    covered = covered[:, side // 2 : side // 2 + core.shape[1] - side + 1, side // 2 : side // 2 + core.shape[2] - side + 1]
     full = covered >= WHOLE_SHARE
     starts = np.argwhere(full[:, :: side // 2, :: side // 2]) * (1, side // 2, side // 2)
     starts = starts[:: -(-len(starts) // MOST_PATCHES) or 1]

@@ -69,11 +69,7 @@ class Opened:
         try:
             save(self.session, self.folder)
         except (MSKSegmentError, OSError) as error:
-            reason = (
-                str(error)
-                if isinstance(error, MSKSegmentError)
-                else f"The change could not be saved ({error.strerror})."
-            )
+            reason = str(error) if isinstance(error, MSKSegmentError) else f"The change could not be saved ({error.strerror})."
             self._later(RETRY_S, self.save_now)
             self._on_problem(f"{reason} Until then it is kept on this page only, and saving is tried again.")
             return False
@@ -98,9 +94,7 @@ class Opened:
             result = self.session.result
             # The session goes on changing its labels while the file is written.
             snapshot = replace(result, labels=result.labels.copy())
-            await asyncio.get_running_loop().run_in_executor(
-                None, write_segmentation, self.folder / SEGMENTATION, snapshot
-            )
+            await asyncio.get_running_loop().run_in_executor(None, write_segmentation, self.folder / SEGMENTATION, snapshot)
 
     def release(self) -> None:
         """Let others change the result."""
@@ -176,9 +170,7 @@ def find_ct(folder: Path, given: Path | None) -> Path:
     )
 
 
-def earlier_result(
-    root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None
-) -> Path | None:
+def earlier_result(root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None) -> Path | None:
     """A full result below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
 
     Raises:

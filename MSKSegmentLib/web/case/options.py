@@ -93,9 +93,7 @@ def kind_of_target(target: Path | None) -> Target:
         return Target.LIST
     if _holds_dicom(target):
         return Target.CT
-    raise InputError(
-        f"The folder {shown(target)} holds neither results nor a DICOM series; choose a result folder or a CT."
-    )
+    raise InputError(f"The folder {shown(target)} holds neither results nor a DICOM series; choose a result folder or a CT.")
 
 
 def _holds_dicom(folder: Path) -> bool:

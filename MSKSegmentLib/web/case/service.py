@@ -197,9 +197,7 @@ class ReviewService:
         except MSKSegmentError as error:
             self._go_home(Problem(str(error)))
         except MemoryError:
-            self._go_home(
-                Problem("The computer's memory is exhausted; close other programs or crop the CT and try again.")
-            )
+            self._go_home(Problem("The computer's memory is exhausted; close other programs or crop the CT and try again."))
         except Exception as error:
             logging.getLogger(__name__).exception("The review failed")
             sentence = f"The program failed unexpectedly ({type(error).__name__}); please report it with the details."

@@ -181,9 +181,7 @@ def kind_of(head: bytes, name: str) -> str:
     if re.match(rb"\s*(ObjectType|Comment|NDims)\s*=", head):
         return ".mha"
     if head[128:132] == b"DICM":
-        raise InputError(
-            f"The file {name} is a single DICOM file; zip the folder of the whole series and upload the zip."
-        )
+        raise InputError(f"The file {name} is a single DICOM file; zip the folder of the whole series and upload the zip.")
     raise InputError(f"The file {name} is no CT that can be read; upload {ACCEPTED}.")
 
 
@@ -221,9 +219,7 @@ def _check_series(folder: Path, name: str) -> None:
     usable = [info for info in list_series(folder) if info.usable]
     if len(usable) > 1:
         listed = ", ".join(info.title for info in usable[:6])
-        raise InputError(
-            f"The zip {name} holds {len(usable)} CT series: {listed}; zip and upload the one to segment alone."
-        )
+        raise InputError(f"The zip {name} holds {len(usable)} CT series: {listed}; zip and upload the one to segment alone.")
 
 
 def _check_voxels(path: Path, name: str) -> None:
@@ -233,6 +229,4 @@ def _check_voxels(path: Path, name: str) -> None:
     header = read_image_header(path)
     voxels = math.prod(header.facts.size) * header.values_per_voxel
     if voxels > MOST_VOXELS:
-        raise InputError(
-            f"The scan {name} has {voxels / 1e9:.1f} billion voxels, which is too much; crop it to the hip and thigh."
-        )
+        raise InputError(f"The scan {name} has {voxels / 1e9:.1f} billion voxels, which is too much; crop it to the hip and thigh.")

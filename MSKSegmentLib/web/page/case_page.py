@@ -223,4 +223,3 @@ class CasePage:
         if key in actions:
             with self._state:
                 actions[key]()
-

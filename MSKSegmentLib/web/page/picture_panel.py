@@ -158,9 +158,7 @@ class PicturePanel:
             state.overlay_top = top
             if not state.overlay_ramp:
                 steps = (uncertainty_colors()[::15] * 255).round().astype(int).tolist()
-                state.overlay_ramp = "linear-gradient(90deg, {})".format(
-                    ", ".join("rgb({} {} {})".format(*step) for step in steps)
-                )
+                state.overlay_ramp = "linear-gradient(90deg, {})".format(", ".join("rgb({} {} {})".format(*step) for step in steps))
 
     def _show_three_d(self, delay_s: float = _THREE_D_DELAY_S) -> None:
         if self.scene is None:

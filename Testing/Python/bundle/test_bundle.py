@@ -84,9 +84,7 @@ def test_loaded_network_can_be_trained_on(saved):
 
 
 def test_same_input_same_bytes(tmp_path):
-    one, other = (
-        save_bundle(tmp_path / name, MANIFEST, network().state_dict(), CALIBRATION, CARD) for name in ("a", "b")
-    )
+    one, other = (save_bundle(tmp_path / name, MANIFEST, network().state_dict(), CALIBRATION, CARD) for name in ("a", "b"))
     assert one.digest == other.digest
 
 
@@ -161,9 +159,7 @@ def spoil(state):
     state["head.bias"][3] = float("nan")
 
 
-@pytest.mark.parametrize(
-    ("change", "words"), [(drop, "lack head.bias"), (add, "stray"), (reshape, "(22,)"), (spoil, "not finite")]
-)
+@pytest.mark.parametrize(("change", "words"), [(drop, "lack head.bias"), (add, "stray"), (reshape, "(22,)"), (spoil, "not finite")])
 def test_weights_that_do_not_fit_are_not_saved(tmp_path, change, words):
     state = network().state_dict()
     change(state)

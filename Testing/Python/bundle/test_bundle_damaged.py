@@ -81,9 +81,7 @@ def test_weights_altered_after_loading_are_not_used(bundle):
         loaded.load_network()
 
 
-@pytest.mark.parametrize(
-    "damage", [pickle_in_disguise, too_few_weights, wrong_shape, infinite_number, whole_numbers]
-)
+@pytest.mark.parametrize("damage", [pickle_in_disguise, too_few_weights, wrong_shape, infinite_number, whole_numbers])
 def test_whole_bundle_with_unusable_weights(bundle, damage, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     damage(bundle)

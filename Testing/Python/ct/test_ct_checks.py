@@ -31,9 +31,7 @@ def codes(volume: CTVolume) -> list[str]:
     return [finding.code for finding in check_volume(volume)]
 
 
-def cylinder(
-    radius_mm: tuple[float, float], bone: tuple[tuple[float, float, float], ...], lung: bool = False
-) -> CTVolume:
+def cylinder(radius_mm: tuple[float, float], bone: tuple[tuple[float, float, float], ...], lung: bool = False) -> CTVolume:
     """20 slices of an elliptic body of fat and muscle with round bones (x, y, radius in mm), or lungs."""
     y, x = np.mgrid[:64, :96] * 4.0
     x, y = x - 190, y - 126

@@ -14,11 +14,7 @@ from MSKSegmentLib.ct.orientation import AxisOrder, axis_order, tilt_degrees
 from MSKSegmentLib.ct.volume import Matrix
 from MSKSegmentLib.findings import warning
 
-ORDERS = [
-    AxisOrder((a, b, c), (i, j, k))
-    for a, b, c in permutations((0, 1, 2))
-    for i, j, k in product((1, -1), (1, -1), (1, -1))
-]
+ORDERS = [AxisOrder((a, b, c), (i, j, k)) for a, b, c in permutations((0, 1, 2)) for i, j, k in product((1, -1), (1, -1), (1, -1))]
 
 
 def as_matrix(array: np.ndarray) -> Matrix:
@@ -89,9 +85,7 @@ def test_axis_orders_and_flips_are_exact(order: AxisOrder) -> None:
     i, j, k = np.argsort(order.axes)
     size, spacing = geometry.size, geometry.spacing
     x, y, z = geometry.to_physical(first)
-    stored_geometry = Geometry(
-        (size[i], size[j], size[k]), (spacing[i], spacing[j], spacing[k]), (x, y, z), as_matrix(direction)
-    )
+    stored_geometry = Geometry((size[i], size[j], size[k]), (spacing[i], spacing[j], spacing[k]), (x, y, z), as_matrix(direction))
     working = to_working_grid(CTVolume(np.ascontiguousarray(stored), stored_geometry, 1.7, (warning("a", "a note."),)))
     assert working.order == order
     np.testing.assert_array_equal(working.volume.hu, hu)
@@ -139,9 +133,7 @@ POSES = [
 
 
 @pytest.mark.parametrize(("axis", "degrees", "flipped"), POSES)
-def test_patient_turned_with_the_grid_is_used_as_it_is(
-    axis: tuple[float, float, float], degrees: float, flipped: bool
-) -> None:
+def test_patient_turned_with_the_grid_is_used_as_it_is(axis: tuple[float, float, float], degrees: float, flipped: bool) -> None:
     turn = rotation(axis, degrees)
     geometry = grid(turn @ (np.diag([-1.0, -1.0, 1.0]) if flipped else np.eye(3)))
     body = Body(turn)
@@ -189,6 +181,4 @@ def test_labels_on_another_grid() -> None:
         volume = np.count_nonzero(labels == label) * target.voxel_volume_mm3
         assert volume == pytest.approx(np.count_nonzero(body.shapes(source) == label) * 64, rel=0.01)
     cropped = replace(source, size=(20, 30, 40))
-    np.testing.assert_array_equal(
-        resample_labels(body.shapes(source), source, cropped), body.shapes(source)[:40, :30, :20]
-    )
+    np.testing.assert_array_equal(resample_labels(body.shapes(source), source, cropped), body.shapes(source)[:40, :30, :20])

@@ -25,9 +25,7 @@ def test_importing_the_package_loads_no_toolkit() -> None:
     assert done.stdout.strip() == "set()"
 
 
-@pytest.mark.parametrize(
-    "name", ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd", "A.NII.GZ", "右大腿 CT.nrrd"]
-)
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd", "A.NII.GZ", "右大腿 CT.nrrd"])
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32, np.float64])
 def test_each_format_and_pixel_type(name: str, kind: type, tmp_path: Path) -> None:
     hu = two_thighs()
@@ -80,9 +78,7 @@ def test_rescale_may_vary_between_slices(tmp_path: Path) -> None:
     assert difference[::2].max() <= 1
 
 
-@pytest.mark.parametrize(
-    ("size", "height", "told"), [(1.63, 1.63, False), (0, None, False), (163, None, True), (0.2, None, True)]
-)
+@pytest.mark.parametrize(("size", "height", "told"), [(1.63, 1.63, False), (0, None, False), (163, None, True), (0.2, None, True)])
 def test_patient_height(size: float, height: float | None, told: bool, tmp_path: Path) -> None:
     volume = read_ct(write_dicom(tmp_path / "s", two_thighs(8), tags={"PatientSize": size}))
     assert volume.height_m == height

@@ -36,9 +36,7 @@ def _numbered(step: int, first: int = 1, **tags: float) -> Callable[[int, Datase
         (_numbered(2), False),
     ],
 )
-def test_slices_that_were_lost_at_regular_places_are_told(
-    edit: Callable[[int, Dataset], None], told: bool, tmp_path: Path
-) -> None:
+def test_slices_that_were_lost_at_regular_places_are_told(edit: Callable[[int, Dataset], None], told: bool, tmp_path: Path) -> None:
     volume = read_ct(plain(tmp_path, levels=6.0 * np.arange(SLICES), edit=edit))
     found = [f for f in volume.findings if f.code == "slices_skipped"]
     assert len(found) == told

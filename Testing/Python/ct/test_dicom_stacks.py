@@ -84,17 +84,11 @@ _jitter = np.random.default_rng(5).uniform(-0.6, 0.6, 40)
         "few coarse",
     ],
 )
-def test_the_interval_that_prevails_is_taken(
-    levels: np.ndarray, interval: float | None, kept: int, tmp_path: Path
-) -> None:
+def test_the_interval_that_prevails_is_taken(levels: np.ndarray, interval: float | None, kept: int, tmp_path: Path) -> None:
     volume = read_levels(tmp_path, levels)
     assert volume.geometry.spacing[2] == pytest.approx(interval or 3.0, abs=1e-3 if interval else 0.15)
     z = volume.geometry.origin[2] + volume.geometry.spacing[2] * np.arange(len(volume.hu))
-    assert (
-        z[0] >= levels[0] - 0.1
-        and z[-1] <= levels[-1] + 0.1
-        and len(z) * volume.geometry.spacing[2] > np.ptp(levels) - 3
-    )
+    assert z[0] >= levels[0] - 0.1 and z[-1] <= levels[-1] + 0.1 and len(z) * volume.geometry.spacing[2] > np.ptp(levels) - 3
     truth = thighs_at(z).astype(int)
     same = np.abs(volume.hu - truth).max(axis=(1, 2)) <= 1
     assert np.count_nonzero(same) >= kept

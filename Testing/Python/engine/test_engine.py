@@ -100,9 +100,7 @@ def test_a_killed_child_is_a_readable_fault(phantom_file, tiny_bundle, tmp_path)
 def test_a_crash_in_python_says_what_failed(tmp_path, monkeypatch):
     crash = tmp_path / "sitecustomize.py"
     crash.write_text(
-        "import MSKSegmentLib.commands.main as cli\n"
-        "def broken(*a): raise ZeroDivisionError('planned')\n"
-        "cli._segment = broken\n"
+        "import MSKSegmentLib.commands.main as cli\ndef broken(*a): raise ZeroDivisionError('planned')\ncli._segment = broken\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     run = EngineRun(["segment", "x", "-o", str(tmp_path / "out"), "--progress", "json"])

@@ -185,9 +185,7 @@ BROKEN_FILES: list[BrokenInput] = [
     BrokenInput("nii with unknown type", _nifti_field(70, np.array([7777], "<i2").tobytes())),
     BrokenInput("nii with zero spacing", _nifti_field(80, np.array([0.0, 0.0, 0.0], "<f4").tobytes())),
     BrokenInput("nrrd with zero spacing", _nrrd_line("space directions", "space directions: (4,0,0) (0,4,0) (0,0,0)")),
-    BrokenInput(
-        "nrrd with NaN direction", _nrrd_line("space directions", "space directions: (4,0,0) (0,nan,0) (0,0,5)")
-    ),
+    BrokenInput("nrrd with NaN direction", _nrrd_line("space directions", "space directions: (4,0,0) (0,nan,0) (0,0,5)")),
     BrokenInput("sheared nrrd", _nrrd_line("space directions", "space directions: (4,0,0) (2,4,0) (0,0,5)")),
     BrokenInput("PNG", _picture("slice.png")),
     BrokenInput("2D nrrd", _picture("slice.nrrd")),

@@ -27,9 +27,7 @@ def _text(tag: str, content: str) -> Edit:
     def edit(_: int, data: Dataset) -> None:
         number = pydicom.datadict.tag_for_keyword(tag)
         padded = content.encode("ascii") + b" " * (len(content) % 2)
-        data[number] = pydicom.dataelem.RawDataElement(
-            pydicom.tag.Tag(number), "DS", len(padded), padded, 0, False, True
-        )
+        data[number] = pydicom.dataelem.RawDataElement(pydicom.tag.Tag(number), "DS", len(padded), padded, 0, False, True)
 
     return edit
 

@@ -112,9 +112,7 @@ GROUPS = [
         "orientation rounded in one slice",
         edit=only_some(each(ImageOrientationPatient=[1, 0.0004, 0, -0.0004, 1, 0]), 5),
     ),
-    case(
-        "orientation missing in one slice", "completed_headers", edit=only_some(without("ImageOrientationPatient"), 5)
-    ),
+    case("orientation missing in one slice", "completed_headers", edit=only_some(without("ImageOrientationPatient"), 5)),
     case("pixel spacing missing in one slice", "completed_headers", edit=only_some(without("PixelSpacing"), 5)),
     _stray("scout without the word, same size", ImageOrientationPatient=_CORONAL),
     _stray("scout without the word, other size", ImageOrientationPatient=_CORONAL, shape=(80, 50)),

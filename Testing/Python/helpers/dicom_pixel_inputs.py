@@ -139,9 +139,7 @@ PIXELS = [
     case("another slope that fits in a few", rescale=lambda k: (2.0 if k in (0, 9) else 1.0, -1024.0), tolerance=1),
     case("intercepts in two parts that fit", rescale=lambda k: (1.0, 0.0 if k < 12 else -1024.0)),
     case("wrapped 16 bits", "wrapped_values", edit=stored_as(change=_specks(65531)), expected=_speckled(-1029)),
-    case(
-        "wrapped 15 bits", "wrapped_values", edit=stored_as(bits=15, change=_specks(32767)), expected=_speckled(-1025)
-    ),
+    case("wrapped 15 bits", "wrapped_values", edit=stored_as(bits=15, change=_specks(32767)), expected=_speckled(-1025)),
     case(
         "wrapped beyond 12 bits",
         "wrapped_values",
@@ -174,9 +172,7 @@ PIXELS = [
         edit=stored_as("i2", stated_signed=True, change=_padded(-2000), **{_TAG: ("US", 63536)}),
         expected=PADDED,
     ),
-    case(
-        "padding range", edit=stored_as(change=_range, **{_TAG: ("US", 63536), _LIMIT: ("US", 64035)}), expected=PADDED
-    ),
+    case("padding range", edit=stored_as(change=_range, **{_TAG: ("US", 63536), _LIMIT: ("US", 64035)}), expected=PADDED),
     case(
         "padding range backwards",
         edit=stored_as(change=_range, **{_TAG: ("SS", -1501), _LIMIT: ("SS", -2000)}),

@@ -263,9 +263,7 @@ def nrrd(
     return make
 
 
-def meta(
-    *changes: str, without: tuple[str, ...] = (), twice: tuple[str, ...] = ()
-) -> Callable[[Path, CTVolume], Path]:
+def meta(*changes: str, without: tuple[str, ...] = (), twice: tuple[str, ...] = ()) -> Callable[[Path, CTVolume], Path]:
     """A MetaImage with its data inside; SPACING, MATRIX and ORIGIN in a line stand for the scan's own numbers."""
 
     def make(folder: Path, volume: CTVolume) -> Path:
@@ -313,9 +311,7 @@ def _behind_gzip(tail: bytes, inside: bytes = b"") -> Callable[[Path, CTVolume],
     return make
 
 
-def _listed(
-    data_file: str, numbers: list[int], missing: int | None = None, gap: str = ""
-) -> Callable[[Path, CTVolume], Path]:
+def _listed(data_file: str, numbers: list[int], missing: int | None = None, gap: str = "") -> Callable[[Path, CTVolume], Path]:
     """A NRRD header with a file for each slice, that of slice `missing` left out; a list names those of `numbers`."""
 
     def make(folder: Path, volume: CTVolume) -> Path:

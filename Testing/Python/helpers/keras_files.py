@@ -52,8 +52,7 @@ def published_network(levels: int, base: int, batch_norm: bool, channels: int = 
 
 def named_arrays(model) -> list[tuple[str, list[tuple[str, np.ndarray]]]]:
     return [
-        (layer.name, [(w.path.rpartition("/")[2], keras.ops.convert_to_numpy(w)) for w in layer.weights])
-        for layer in model.layers
+        (layer.name, [(w.path.rpartition("/")[2], keras.ops.convert_to_numpy(w)) for w in layer.weights]) for layer in model.layers
     ]
 
 

@@ -1,6 +1,5 @@
 """Made-up bodies for tests of the comparison with real scans: known tissues, noise and bones."""
 
-
 import numpy as np
 import SimpleITK as sitk
 

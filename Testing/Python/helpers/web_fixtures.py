@@ -63,9 +63,9 @@ def visiting(browser):
         page.on("pageerror", lambda error: complaints.append(str(error)) if errors else None)
         page.on(
             "request",
-            lambda request: complaints.append(request.url)
-            if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:"))
-            else None,
+            lambda request: (
+                complaints.append(request.url) if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")) else None
+            ),
         )
         if script:
             page.add_init_script(script)

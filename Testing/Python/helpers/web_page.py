@@ -19,7 +19,7 @@ def cell(page, key, column):
 
 
 def state(page, key):
-    """"automatic", "edited" or "accepted"; the phantom's muscles are truncated as well."""
+    """ "automatic", "edited" or "accepted"; the phantom's muscles are truncated as well."""
     return cell(page, key, "state").split(",")[0]
 
 

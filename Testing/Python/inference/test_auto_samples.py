@@ -83,8 +83,9 @@ def test_a_slice_without_labels_needs_four_passes(monkeypatch):
             return torch.zeros(SIDE, SIDE)
 
     backend = Empty(0.0, sure=0.0)
-    monkeypatch.setattr(backend, "start", lambda image, seed: lambda count: torch.eye(CLASSES)[0].view(1, -1, 1, 1).expand(
-        count, -1, SIDE, SIDE))
+    monkeypatch.setattr(
+        backend, "start", lambda image, seed: lambda count: torch.eye(CLASSES)[0].view(1, -1, 1, 1).expand(count, -1, SIDE, SIDE)
+    )
     sampler = _sampler(monkeypatch, backend)
     _sample(sampler)
     assert sampler.drawn == [FEWEST_PASSES]

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 PRESENT = available_backends("cuda")
 OTHERS = [name for name in PRESENT if name != REFERENCE]
+
+
 def test_the_reference_is_always_there_and_last():
     assert available_backends("cpu")[-1] == REFERENCE and set(PRESENT) <= set(BACKENDS)
     with pytest.raises(ValueError, match="unknown back end"):

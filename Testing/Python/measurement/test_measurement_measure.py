@@ -38,9 +38,7 @@ def naive(labels: np.ndarray, hu: np.ndarray, geometry: Geometry, label: int, he
         "fat_fraction": np.mean(values < -30) if has_composition else None,
         "composite_fraction": np.mean((values >= -30) & (values <= 30)) if has_composition else None,
         "lean_fraction": np.mean(values > 30) if has_composition else None,
-        "histogram": tuple(
-            int(((values >= low) & (values < high)).sum()) for low, high in zip(edges[:-1], edges[1:], strict=True)
-        ),
+        "histogram": tuple(int(((values >= low) & (values < high)).sum()) for low, high in zip(edges[:-1], edges[1:], strict=True)),
         "max_area_cm2": float(areas.max()) * geometry.spacing[0] * geometry.spacing[1] / 100,
         "max_area_level_mm": geometry.to_physical((x.mean(), y.mean(), level))[2],
     }
@@ -146,9 +144,7 @@ def test_chunks_do_not_show(monkeypatch):
         assert measure(labels, hu, geometry) == whole
 
 
-ORDERS = [
-    AxisOrder((a, b, c), (i, j, k)) for a, b, c in permutations((0, 1, 2)) for i, j, k in product((1, -1), repeat=3)
-]
+ORDERS = [AxisOrder((a, b, c), (i, j, k)) for a, b, c in permutations((0, 1, 2)) for i, j, k in product((1, -1), repeat=3)]
 
 
 @pytest.fixture(scope="module")

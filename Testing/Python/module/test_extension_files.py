@@ -153,7 +153,9 @@ def test_a_run_in_slicer_needs_no_package_that_nobody_installs(phantom_file, tin
 def test_the_entry_of_the_extensions_index_follows_its_schema():
     entry = _entry()
     assert set(entry) >= REQUIRED and set(entry) <= ALLOWED
-    assert entry["$schema"].startswith("https://raw.githubusercontent.com/Slicer/Slicer/main/Schemas/slicer-extension-catalog-entry-schema-v1")
+    assert entry["$schema"].startswith(
+        "https://raw.githubusercontent.com/Slicer/Slicer/main/Schemas/slicer-extension-catalog-entry-schema-v1"
+    )
     assert isinstance(entry["tier"], int) and 1 <= entry["tier"] <= 5
     assert b"\r" not in (ROOT / "Docs" / "ExtensionsIndex" / "MSKSegment.json").read_bytes()
 

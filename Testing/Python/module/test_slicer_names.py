@@ -13,9 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def tool():
-    specification = importlib.util.spec_from_file_location(
-        "check_slicer_names", ROOT / "Tools" / "check_slicer_names.py"
-    )
+    specification = importlib.util.spec_from_file_location("check_slicer_names", ROOT / "Tools" / "check_slicer_names.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
@@ -155,9 +153,7 @@ def finder(tool, tmp_path):
             "src/PythonQtStdDecorators.h": "  bool connect(QObject* sender, const QByteArray& signal);",
             "src/PythonQtInstanceWrapper.cpp": '  {"className", reinterpret_cast<PyCFunction>(f)}',
         },
-        tool.PYTORCH: {
-            "PyTorchUtils/PyTorchUtils.py": "class PyTorchUtilsLogic:\n  def installTorch(self):\n    pass\n"
-        },
+        tool.PYTORCH: {"PyTorchUtils/PyTorchUtils.py": "class PyTorchUtilsLogic:\n  def installTorch(self):\n    pass\n"},
     }
     directories = {}
     for repository, contents in files.items():

@@ -16,9 +16,7 @@ def small(**options) -> Any:
     return BayesianUNet(**{"levels": 3, "base_filters": 4, **options}).eval()
 
 
-@pytest.mark.parametrize(
-    ("options", "parameters", "dropouts"), [({}, 44.037, 11), ({"levels": 5, "batch_norm": False}, 10.987, 9)]
-)
+@pytest.mark.parametrize(("options", "parameters", "dropouts"), [({}, 44.037, 11), ({"levels": 5, "batch_norm": False}, 10.987, 9)])
 def test_size_is_the_published_one(options, parameters, dropouts):
     with torch.device("meta"):
         network = BayesianUNet(**options)

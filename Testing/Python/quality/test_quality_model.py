@@ -264,9 +264,7 @@ def test_warned_scans_are_predicted_worse_and_never_green():
     items = observations(60, only=SOME)
     warned = {f"p{k:03d}" for k in range(0, 60, 6)}
     worse = {"scan_cautions": ("slices were interpolated",)}
-    items = [
-        replace(item, dice=1 - 1.6 * (1 - item.dice), **worse) if item.patient in warned else item for item in items
-    ]
+    items = [replace(item, dice=1 - 1.6 * (1 - item.dice), **worse) if item.patient in warned else item for item in items]
     calibration = calibrate(items, "", "", 10)
     assert "scan_warning" in calibration.model.dice.features
     scores = _usual(calibration)

@@ -134,9 +134,7 @@ def test_what_only_passes_saw_counts_against_the_side_it_lies_on(sampled):
     missed = passes.copy()
     columns = slice(8, 20)
     missed[::2, 4, :, :, columns], missed[::2, 0, :, :, columns] = 0.02, 0.9
-    before, after = (
-        make_scores(_evidence(one, hu), _labels(one), (), {4: 0.0, 104: 0.0}, {}, {}) for one in (passes, missed)
-    )
+    before, after = (make_scores(_evidence(one, hu), _labels(one), (), {4: 0.0, 104: 0.0}, {}, {}) for one in (passes, missed))
     assert after[4].soft_dice < before[4].soft_dice - 0.05 and after[4].pairwise_dice < before[4].pairwise_dice - 0.05
     assert after[104] == before[104]
 

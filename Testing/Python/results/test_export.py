@@ -38,9 +38,7 @@ def test_table_has_43_rows_and_the_promised_columns(result, tmp_path):
     rows = list(csv.DictReader(raw.decode("ascii").splitlines()))
     assert len(rows) == 43 and list(rows[0]) == list(COLUMNS)
     assert list(COLUMNS)[:7] == ["abbreviation", "side", "structure", "light", "volume_cc", "volume_cc_per_m2", "mean_hu"]
-    assert [(row["abbreviation"], row["side"]) for row in rows] == [
-        (s.structure.abbreviation, s.side.value) for s in segments()
-    ]
+    assert [(row["abbreviation"], row["side"]) for row in rows] == [(s.structure.abbreviation, s.side.value) for s in segments()]
     gmax = next(row for row in rows if row["abbreviation"] == "GMAX" and row["side"] == "right")
     assert gmax["volume_cc"] == "123.4568" and gmax["fat_percent"] == "12.5" and gmax["uncertainty"] == "0.000234568"
     assert gmax["light"] == "grey" and gmax["truncated_by"] == "superior" and gmax["state"] == "automatic"

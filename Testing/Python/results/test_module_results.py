@@ -35,9 +35,7 @@ def test_exports_hold_the_review(panel, case, tmp_path):
     wait(lambda: cell(panel, key, "state") == "edited", 5)
     host.answer(str(tmp_path / "table"))
     click(panel.ui.exportCsvButton)
-    rows = {
-        (row["structure"], row["side"]): row for row in csv.DictReader((tmp_path / "table.csv").open(encoding="utf-8"))
-    }
+    rows = {(row["structure"], row["side"]): row for row in csv.DictReader((tmp_path / "table.csv").open(encoding="utf-8"))}
     row = next(row for row in rows.values() if row["state"] == "edited")
     assert row["side"] == "right" and float(row["dice_to_automatic"]) < 1
     assert panel.ui.messageLabel.text == "table.csv was written."

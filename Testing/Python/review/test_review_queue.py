@@ -41,9 +41,7 @@ def test_a_small_muscle_that_surely_failed_goes_before_a_large_one_that_may_have
     assert queue([*others, replace(unsure, failure_probability=0.9), small])[:2] == ["GMAX_right", "OE_right"]
 
 
-@pytest.mark.parametrize(
-    ("light", "probability"), [(Light.RED, 1.0), (Light.YELLOW, 0.5), (Light.GREY, 0.5), (Light.GREEN, 0.0)]
-)
+@pytest.mark.parametrize(("light", "probability"), [(Light.RED, 1.0), (Light.YELLOW, 0.5), (Light.GREY, 0.5), (Light.GREEN, 0.0)])
 def test_the_light_stands_for_a_probability_that_is_not_known(light, probability):
     assert priorities([candidate("SACRUM", light)])["SACRUM"].probability == probability
     assert priorities([candidate("SACRUM", light, 0.3)])["SACRUM"].probability == 0.3

@@ -128,9 +128,7 @@ def test_sides_lie_where_a_surgeon_expects_them(application, tmp_path, viewed_fr
 
 def test_only_the_chosen_side_is_drawn(application, tmp_path):
     bounds = (-59, 59, -49, 49, -60, 60)
-    picture = density_picture(
-        application, tmp_path, *two_muscles(55, 55), ["GMAX_right"], ThreeDView("anterior", bounds, SIZE)
-    )
+    picture = density_picture(application, tmp_path, *two_muscles(55, 55), ["GMAX_right"], ThreeDView("anterior", bounds, SIZE))
     drawn = picture.max(axis=-1) > 45
     assert drawn[:, : SIZE[0] // 2].sum() > 2000
     assert drawn[:, SIZE[0] // 2 :].sum() == 0
@@ -149,9 +147,7 @@ def test_hiding_ends_it(application, tmp_path):
 def test_the_sample_s_wasted_side_is_fatty_and_the_other_lean(application, tmp_path):
     volume = read_ct(SAMPLE / "sample_ct.nii.gz")
     labels, _ = read_labels(SAMPLE / "sample_labels.nii.gz")
-    right, left = (
-        tissues(density_picture(application, tmp_path, volume, labels, [f"GMAX_{side}"])) for side in ("right", "left")
-    )
+    right, left = (tissues(density_picture(application, tmp_path, volume, labels, [f"GMAX_{side}"])) for side in ("right", "left"))
     assert right["fat"] > 3 * left["fat"]
     assert left["lean"] > 3 * right["lean"]
 

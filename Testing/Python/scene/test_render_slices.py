@@ -76,8 +76,12 @@ def draw(drawn, tmp_path, view=None, with_segments=False, with_uncertainty=False
     application, ct, segmentation, uncertainty = drawn
     path = tmp_path / "図.png"
     render_slice_png(
-        path, application.logic, ct, view or SliceView(position_mm=MIDDLE, size=SIZE, title="Phantom"),
-        segmentation if with_segments else None, uncertainty if with_uncertainty else None,
+        path,
+        application.logic,
+        ct,
+        view or SliceView(position_mm=MIDDLE, size=SIZE, title="Phantom"),
+        segmentation if with_segments else None,
+        uncertainty if with_uncertainty else None,
     )
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     return imageio.imread(path)[..., :3].astype(int)

@@ -44,7 +44,7 @@ def measured_result(geometry, with_uncertainty=True):
     return replace(
         result,
         reports=reports,
-        findings=(warning("quoted", "\"quoted\" <b>&amp; 100 %; it's"),),
+        findings=(warning("quoted", '"quoted" <b>&amp; 100 %; it\'s'),),
         facts=RunFacts(height_m=1.7, record={"note": "日本語 | ~ ^"}),
     )
 

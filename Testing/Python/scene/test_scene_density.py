@@ -133,8 +133,13 @@ def test_classes_change_at_the_limits_of_the_measurements(scene):
     look = density_look()
     step = look.step_hu
     for hu, tissue in (
-        (-200, look.fat), (FAT_BELOW_HU - step, look.fat), (FAT_BELOW_HU + step, look.composite), (0, look.composite),
-        (LEAN_ABOVE_HU - step, look.composite), (LEAN_ABOVE_HU + step, look.lean), (200, look.lean),
+        (-200, look.fat),
+        (FAT_BELOW_HU - step, look.fat),
+        (FAT_BELOW_HU + step, look.composite),
+        (0, look.composite),
+        (LEAN_ABOVE_HU - step, look.composite),
+        (LEAN_ABOVE_HU + step, look.lean),
+        (200, look.lean),
     ):
         assert color.GetColor(hu) == pytest.approx(tissue.color)
         assert opacity.GetValue(hu) == pytest.approx(tissue.opacity)

@@ -66,7 +66,9 @@ def test_voxels_lie_where_simpleitk_puts_them(scene, name):
         (i0, i1, j0, j1, k0, k1) = single.GetExtent()
         found = [
             matrix.MultiplyPoint((i, j, k, 1))[:3]
-            for k in range(k0, k1 + 1) for j in range(j0, j1 + 1) for i in range(i0, i1 + 1)
+            for k in range(k0, k1 + 1)
+            for j in range(j0, j1 + 1)
+            for i in range(i0, i1 + 1)
             if single.GetScalarComponentAsDouble(i, j, k, 0) > 0
         ]
         assert len(found) == len(indices)

@@ -207,9 +207,7 @@ def test_asymmetric_body():
     assert_sides(np.where(swollen > 0, swollen, np.where(labels < 100, labels, 0)).astype(np.uint8), 0.998)
 
 
-ORDERS = [
-    AxisOrder((a, b, c), (i, j, k)) for a, b, c in permutations((0, 1, 2)) for i, j, k in product((1, -1), repeat=3)
-]
+ORDERS = [AxisOrder((a, b, c), (i, j, k)) for a, b, c in permutations((0, 1, 2)) for i, j, k in product((1, -1), repeat=3)]
 
 
 @pytest.mark.parametrize("order", ORDERS[::7], ids=str)

@@ -141,7 +141,14 @@ def test_ctrl_c_keeps_what_was_learned_and_the_command_goes_on(recipe_file, tmp_
     assert main(command) == 0 and len(calls) == 8
     assert load_bundle(out / "bundle").digest != first, "the bundle is that of the whole training"
     assert sorted(path.name for path in out.iterdir()) == [
-        "bundle", "cases", "checkpoint.pt", "curves.png", "losses.csv", "recipe.json", "split.json", "validation.csv",
+        "bundle",
+        "cases",
+        "checkpoint.pt",
+        "curves.png",
+        "losses.csv",
+        "recipe.json",
+        "split.json",
+        "validation.csv",
     ]
 
 

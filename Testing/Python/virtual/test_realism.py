@@ -1,6 +1,5 @@
 """The comparison of real with virtual CT: quantities of known images, and level matching."""
 
-
 import numpy as np
 import pytest
 from realism_scans import SPACING, body_volume
@@ -27,19 +26,14 @@ def test_every_quantity_of_the_table_is_measured(measured):
 
 
 def test_known_tissue_comes_out(measured):
-    assert measured["fat_peak_hu"] == pytest.approx(-104, abs=4) and measured["muscle_peak_hu"] == pytest.approx(
-        45, abs=4
-    )
+    assert measured["fat_peak_hu"] == pytest.approx(-104, abs=4) and measured["muscle_peak_hu"] == pytest.approx(45, abs=4)
     assert measured["muscle_local_sd_hu"] == pytest.approx(12, rel=0.08)
     assert measured["fat_local_sd_hu"] == pytest.approx(12, rel=0.08)
     assert measured["muscle_over_fat_sd"] == pytest.approx(1, abs=0.1)
     assert measured["trabecular_p50_hu"] == pytest.approx(140, abs=10)
     assert 300 < measured["cortical_p50_hu"] < measured["cortical_p95_hu"] < 850
     assert measured["air_hu"] == pytest.approx(-1000, abs=10) and 0 <= measured["gas_share"] < 0.01
-    assert (
-        0.2 < measured["fat_share"] < 0.7
-        and measured["fat_share"] + measured["soft_share"] + measured["bone_share"] < 1
-    )
+    assert 0.2 < measured["fat_share"] < 0.7 and measured["fat_share"] + measured["soft_share"] + measured["bone_share"] < 1
 
 
 def test_more_noise_less_muscle_and_skin_move_their_quantities(measured):
@@ -124,9 +118,7 @@ def test_slices_with_metal_do_not_count():
     assert not scan.body[5].any() and scan.body[4].any() and scan.body[6].any()
 
 
-@pytest.mark.parametrize(
-    ("first", "length", "stretch"), [(100.0, 200.0, 1.08), (100.0, 200.0, 0.92), (230.0, 60.0, 1.0)]
-)
+@pytest.mark.parametrize(("first", "length", "stretch"), [(100.0, 200.0, 1.08), (100.0, 200.0, 0.92), (230.0, 60.0, 1.0)])
 def test_levels_are_found_from_bones(first, length, stretch):
     real = signature(prepare("real", body_volume(first_mm=first, length_mm=length, seed=9), SPACING))
     virtual = signature(prepare("virtual", body_volume(stretch=stretch, seed=8), SPACING))

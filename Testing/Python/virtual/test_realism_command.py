@@ -21,16 +21,12 @@ def patients_folder(tmp_path_factory):
     """Three stored patients of different sizes and noise, with muscle of 40 to 55 HU."""
     folder = tmp_path_factory.mktemp("patients")
     for number, (size, noise, muscle) in enumerate(((0.96, 9, 40), (1.0, 12, 46), (1.04, 16, 55))):
-        write(
-            body_volume(size=size, noise_hu=noise, muscle_hu=muscle, seed=number), folder / f"p{number}" / "ct.nii.gz"
-        )
+        write(body_volume(size=size, noise_hu=noise, muscle_hu=muscle, seed=number), folder / f"p{number}" / "ct.nii.gz")
     return folder
 
 
 def test_the_command_writes_tables_and_pictures(tmp_path, patients_folder, capsys):
-    real = write(
-        body_volume(first_mm=150, length_mm=180, noise_hu=40, muscle_hu=15, seed=20), tmp_path / "real one.nii.gz"
-    )
+    real = write(body_volume(first_mm=150, length_mm=180, noise_hu=40, muscle_hu=15, seed=20), tmp_path / "real one.nii.gz")
     output = tmp_path / "out"
     assert main(["realism", str(real), "-o", str(output), "--virtual", str(patients_folder)]) == 0
     names = {path.name for path in output.iterdir()}
@@ -137,9 +133,7 @@ def test_a_scan_without_a_body_is_refused():
 
 
 def test_the_two_real_scans_can_be_measured(shared):
-    pelvis = measure(
-        prepare("pelvis", read_scan(shared / "ct" / "pelvis_3mm.nii.gz"), (3.0, 3.0, 3.0)).levels(10, 50)
-    ).values
+    pelvis = measure(prepare("pelvis", read_scan(shared / "ct" / "pelvis_3mm.nii.gz"), (3.0, 3.0, 3.0)).levels(10, 50)).values
     slices = measure(prepare("slices", read_scan(shared / "ct" / "vhf_5_slices.nrrd"), (1.0, 1.0, 1.0))).values
     for values in (pelvis, slices):
         assert -115 < values["fat_peak_hu"] < -95 and 10 < values["muscle_peak_hu"] < 45

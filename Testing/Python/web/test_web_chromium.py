@@ -44,9 +44,7 @@ def test_wrong_and_too_large_files_are_refused_in_words_and_a_right_one_is_segme
     server = start("--bundle", tiny_bundle, "--max-upload-mb", "1")
     page = visit(server.address)
     chooser = page.locator("#upload-file")
-    chooser.set_input_files(
-        {"name": "<img src=x onerror=alert(1)>.nii", "mimeType": "image/nii", "buffer": b"no CT" * 5000}
-    )
+    chooser.set_input_files({"name": "<img src=x onerror=alert(1)>.nii", "mimeType": "image/nii", "buffer": b"no CT" * 5000})
     page.wait_for_selector("#problem")
     text = page.locator("#problem").inner_text()
     assert "The file <img src=x onerror=alert(1)>.nii is no CT that can be read; upload NIfTI" in text

@@ -162,9 +162,7 @@ def test_a_scan_that_was_segmented_before_is_opened_as_it_was_left(serve, tmp_pa
         return service
 
     service = run(follow())
-    assert (
-        service["opened"] == "phantom" and service["notice"] == "This scan was segmented before; its result has been opened."
-    )
+    assert service["opened"] == "phantom" and service["notice"] == "This scan was segmented before; its result has been opened."
     server.stop()
     assert [event.what for event in read_case(made).history] == ["accepted"]
     server = serve(tmp_path / "results", phantom_file, "--bundle", tiny_bundle)

@@ -50,9 +50,7 @@ def test_a_killed_server_loses_nothing_that_was_answered(serve, tmp_path, case):
     assert service["rows"]["VLVI_right"].startswith("edited") and service["rows"]["FEMUR_left"].startswith("accepted")
     assert service["events"] == 2 and service["read_only"] == ""
     labels = stored.result.labels
-    assert soon(lambda: np.array_equal(read_labels(case / "segmentation.seg.nrrd")[0], labels)), (
-        "the file follows by itself"
-    )
+    assert soon(lambda: np.array_equal(read_labels(case / "segmentation.seg.nrrd")[0], labels)), "the file follows by itself"
 
 
 def test_killing_at_any_moment_leaves_a_whole_review(serve, tmp_path, case):

@@ -103,9 +103,7 @@ def _near(a: tuple[float, ...], b: tuple[float, ...], tolerance: float) -> bool:
     return max(abs(x - y) for x, y in zip(a, b, strict=True)) <= tolerance
 
 
-def _completed(
-    header: SliceHeader, direction: tuple[float, ...] | None, spacing: tuple[float, ...] | None
-) -> SliceHeader:
+def _completed(header: SliceHeader, direction: tuple[float, ...] | None, spacing: tuple[float, ...] | None) -> SliceHeader:
     orientation, pixel_spacing = header.orientation or direction, header.pixel_spacing or spacing
     return replace(header, orientation=orientation, pixel_spacing=pixel_spacing)
 
@@ -124,9 +122,7 @@ def completed_findings(group: list[SliceHeader], kept: list[SliceHeader]) -> tup
     return (warning("completed_headers", sentence),)
 
 
-def without_strays(
-    headers: list[SliceHeader], levels: np.ndarray, shifts: np.ndarray
-) -> tuple[np.ndarray, tuple[LeftOut, ...]]:
+def without_strays(headers: list[SliceHeader], levels: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, tuple[LeftOut, ...]]:
     """Which of the slices in order belong to one stack by their positions (bool ``[n]``), and those that do not.
 
     Single images that lie beside the stack, or far beyond its end. `levels` float ``[n]`` rises, in mm; `shifts` float
@@ -158,9 +154,7 @@ def left_out_findings(left: tuple[LeftOut, ...]) -> tuple[Finding, ...]:
     if not left:
         return ()
     one = len(left) == 1
-    sentence = (
-        f"{len(left)} image{'' if one else 's'} of the series {'was' if one else 'were'} left out: {_listed(left)}."
-    )
+    sentence = f"{len(left)} image{'' if one else 's'} of the series {'was' if one else 'were'} left out: {_listed(left)}."
     return (warning("images_left_out", sentence),)
 
 

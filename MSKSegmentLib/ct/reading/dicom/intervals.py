@@ -98,9 +98,7 @@ def regular_grid(levels: np.ndarray) -> RegularGrid:
     offsets = levels[:, None] - levels[None]
     near = np.abs(offsets - interval * np.rint(offsets / interval)) <= margin
     anchor = float(levels[np.argmax(near.sum(axis=1))])
-    below, above = (
-        int(np.floor((distance + margin) / interval)) for distance in (anchor - levels[0], levels[-1] - anchor)
-    )
+    below, above = (int(np.floor((distance + margin) / interval)) for distance in (anchor - levels[0], levels[-1] - anchor))
     return RegularGrid(anchor - below * interval, interval, below + above + 1, True)
 
 
@@ -114,9 +112,7 @@ def prevailing_interval(intervals: np.ndarray) -> float:
     parts: list[tuple[float, float]] = []
     while left.any():
         candidates = intervals[left]
-        near = np.abs(candidates[:, None] - candidates[None]) <= np.maximum(
-            SAME_INTERVAL_MM, SAME_INTERVAL * candidates
-        )
+        near = np.abs(candidates[:, None] - candidates[None]) <= np.maximum(SAME_INTERVAL_MM, SAME_INTERVAL * candidates)
         center = float(candidates[np.argmax(near.sum(axis=0))])
         members = left & (np.abs(intervals - center) <= _tolerance(center))
         run = max(len(part) for part in "".join("x" if m else " " for m in members).split())

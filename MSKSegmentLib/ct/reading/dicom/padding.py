@@ -112,11 +112,7 @@ def _reaching(mask: np.ndarray, corners: bool = False) -> np.ndarray:
     from scipy import ndimage
 
     pieces, number = ndimage.label(mask)
-    edges = (
-        [pieces[:: len(pieces) - 1, :: pieces.shape[1] - 1].ravel()]
-        if corners
-        else [*pieces[[0, -1]], *pieces[:, [0, -1]].T]
-    )
+    edges = [pieces[:: len(pieces) - 1, :: pieces.shape[1] - 1].ravel()] if corners else [*pieces[[0, -1]], *pieces[:, [0, -1]].T]
     reaches = np.zeros(number + 1, bool)
     reaches[np.concatenate(edges)] = True
     reaches[0] = False

@@ -88,9 +88,7 @@ def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, 
         hu[k], note = slice_pixels(read_stored(header, *pair))
         notes.append(note)
     # Slices that lack theirs get the others', which then are all alike.
-    mended = mend_rescaling(
-        stack.headers, pairs, hu, notes, lambda k, pair: slice_pixels(read_stored(stack.headers[k], *pair))
-    )
+    mended = mend_rescaling(stack.headers, pairs, hu, notes, lambda k, pair: slice_pixels(read_stored(stack.headers[k], *pair)))
     if not lacking:
         return hu, notes, (*mended, *_type_findings(stack.headers))
     if lacking == len(pairs):
@@ -100,8 +98,7 @@ def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, 
         )
     else:
         sentence = (
-            f"{lacking} of {len(pairs)} slices of the series state no rescale slope and intercept; those of the others were "
-            "taken."
+            f"{lacking} of {len(pairs)} slices of the series state no rescale slope and intercept; those of the others were taken."
         )
     return hu, notes, (warning("assumed_rescaling", sentence),)
 

@@ -46,11 +46,7 @@ class SeriesInfo:
     def title(self) -> str:
         """The series in words, for lists in messages."""
         name = f'{self.number or "without number"} "{self.description}"' if self.description else self.number
-        spacing = (
-            ""
-            if self.spacing is None
-            else f" of {self.spacing[0]:.2f} x {self.spacing[1]:.2f} x {self.spacing[2]:.2f} mm"
-        )
+        spacing = "" if self.spacing is None else f" of {self.spacing[0]:.2f} x {self.spacing[1]:.2f} x {self.spacing[2]:.2f} mm"
         return f"{name} ({self.modality or 'unknown modality'}, {self.slices} slices{spacing})"
 
 
@@ -92,14 +88,10 @@ def choose_series(headers: list[SliceHeader], folder: str, wanted: str | None) -
         same_number = len({infos[i].number for i in candidates}) < len(candidates)
         listed = _list([infos[i] for i in candidates], with_uid=same_number)
         how = "its UID" if same_number else "its number"
-        raise InputError(
-            f"The folder holds {len(candidates)} CT series; choose one by {how} with the option --series: {listed}."
-        )
+        raise InputError(f"The folder holds {len(candidates)} CT series; choose one by {how} with the option --series: {listed}.")
     info = infos[candidates[0]]
     if not info.usable:
-        raise InputError(
-            f"The series {clean(info.number or info.uid)} cannot be used: {info.problem}; choose a CT series."
-        )
+        raise InputError(f"The series {clean(info.number or info.uid)} cannot be used: {info.problem}; choose a CT series.")
     return groups[candidates[0]]
 
 
@@ -171,9 +163,7 @@ def describe(series: Series) -> SeriesInfo:
     if first.pixel_spacing is not None and len(images) > 1 and all(h.position for h in (images[0], images[-1])):
         spacing = (first.pixel_spacing[1], first.pixel_spacing[0], _median_interval(images))
     slices = sum(h.frames for h in images)
-    return SeriesInfo(
-        first.series_number, first.series_uid, first.description, first.modality, slices, spacing, _problem(images)
-    )
+    return SeriesInfo(first.series_number, first.series_uid, first.description, first.modality, slices, spacing, _problem(images))
 
 
 def _median_interval(images: tuple[SliceHeader, ...]) -> float:
@@ -196,9 +186,7 @@ def _problem(images: tuple[SliceHeader, ...]) -> str | None:
     if any(h.frames > 1 for h in images):
         return "it is a multi-frame DICOM file, which has to be converted to NIfTI or to single slices first"
     if len(images) < FEWEST_SLICES:
-        return (
-            f"it has only {len(images)} slice{'s' if len(images) > 1 else ''} where at least {FEWEST_SLICES} are needed"
-        )
+        return f"it has only {len(images)} slice{'s' if len(images) > 1 else ''} where at least {FEWEST_SLICES} are needed"
     return None
 
 

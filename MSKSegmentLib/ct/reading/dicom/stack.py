@@ -98,9 +98,7 @@ def _check_alike(headers: Sequence[SliceHeader]) -> None:
     if spacings.min() <= 0:
         raise InputError("The series has a pixel spacing of zero or less; export it again with its spacing.")
     if np.abs(spacings - spacings[0]).max() > 2e-3 * spacings[0].max():
-        raise InputError(
-            "The slices of the series differ in pixel spacing; choose a series of a single reconstruction."
-        )
+        raise InputError("The slices of the series differ in pixel spacing; choose a series of a single reconstruction.")
 
 
 def _frame(orientation: np.ndarray) -> np.ndarray:
@@ -153,11 +151,7 @@ def stack_tilt_degrees(stack: Stack) -> float:
     slope = stack.shifts[-1] / span
     tilt = math.degrees(math.atan(float(np.hypot(*slope))))
     if np.abs(stack.shifts - np.outer(stack.levels - stack.levels[0], slope)).max() > LARGEST_SHIFT_MM:
-        raise InputError(
-            "The slices of the series are shifted against each other; choose a series of a single reconstruction."
-        )
+        raise InputError("The slices of the series are shifted against each other; choose a series of a single reconstruction.")
     if tilt > LARGEST_TILT_DEGREES:
-        raise InputError(
-            f"The slices are stacked at {tilt:.0f} degrees to their normal; export the axial series again."
-        )
+        raise InputError(f"The slices are stacked at {tilt:.0f} degrees to their normal; export the axial series again.")
     return tilt

@@ -25,9 +25,7 @@ IGNORED_TILT_DEGREES = 0.5
 REACHING, FEWEST_SKIPS = 0.75, 3
 
 
-def interval_contradictions(
-    headers: Sequence[SliceHeader], levels: np.ndarray, tilt_degrees: float
-) -> tuple[Finding, ...]:
+def interval_contradictions(headers: Sequence[SliceHeader], levels: np.ndarray, tilt_degrees: float) -> tuple[Finding, ...]:
     """A warning where locations, stated interval or thickness do not go with the positions, at `levels` (mm, rising)."""
     intervals = np.diff(levels)
     interval = float(np.median(intervals))
@@ -126,10 +124,7 @@ def alternating_acquisitions(headers: Sequence[SliceHeader], levels: np.ndarray)
             return [even, odd]
     gaps = np.diff(levels)
     first, second = gaps[::2], gaps[1::2]
-    if (
-        abs(np.median(first) - np.median(second)) > 0.2 * gaps.mean()
-        and max(np.ptp(first), np.ptp(second)) < 0.1 * gaps.mean()
-    ):
+    if abs(np.median(first) - np.median(second)) > 0.2 * gaps.mean() and max(np.ptp(first), np.ptp(second)) < 0.1 * gaps.mean():
         return [even, odd]
     return None
 

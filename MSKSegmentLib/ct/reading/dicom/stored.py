@@ -179,9 +179,7 @@ def _decompressed(data: Any, header: SliceHeader, syntax: str) -> np.ndarray:
         )
     array = sitk.GetArrayFromImage(image)
     if array.size != header.rows * header.columns:
-        raise InputError(
-            f"The slice {header.path.name} is not a grey image of the series' size; export the series again."
-        )
+        raise InputError(f"The slice {header.path.name} is not a grey image of the series' size; export the series again.")
     return array.reshape(header.rows, header.columns)
 
 
@@ -205,9 +203,7 @@ def rescaling(headers: tuple[SliceHeader, ...]) -> tuple[list[tuple[float, float
     kinds = {h.rescale_type for h in headers} - {"", "HU", *LOOSE_TYPES}
     foreign = sorted(kind for kind in kinds if not kind.startswith("HOUNSFIELD"))
     if foreign:
-        raise InputError(
-            f'The series holds values of the type "{foreign[0]}" and no Hounsfield units; choose the CT itself.'
-        )
+        raise InputError(f'The series holds values of the type "{foreign[0]}" and no Hounsfield units; choose the CT itself.')
     # A slope of zero would make all values one.
     slopes, intercepts = (
         {h.slope for h in headers if h.slope},

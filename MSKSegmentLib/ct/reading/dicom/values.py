@@ -59,13 +59,7 @@ def bits_of(data: Any, name: str) -> tuple[int, int] | None:
     content, representation, order = raw
     if representation in ("IS", "DS", "LO", "SH") or len(content) not in (2, 4):
         value = whole_of(data, name)
-        return (
-            None
-            if value is None
-            else (value % (1 << 16), 16)
-            if -(1 << 15) <= value < 1 << 16
-            else (value % (1 << 32), 32)
-        )
+        return None if value is None else (value % (1 << 16), 16) if -(1 << 15) <= value < 1 << 16 else (value % (1 << 32), 32)
     bits = 8 * len(content)
     return struct.unpack(order + ("H" if bits == 16 else "I"), content)[0], bits
 

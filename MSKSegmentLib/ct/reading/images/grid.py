@@ -66,9 +66,7 @@ def fit_grid(size: tuple[int, int, int], placement: Placement, name: str) -> Gri
     return _tilted_stack(size, placement, lengths, axes, name)
 
 
-def _tilted_stack(
-    size: tuple[int, int, int], placement: Placement, lengths: np.ndarray, axes: np.ndarray, name: str
-) -> GridFit:
+def _tilted_stack(size: tuple[int, int, int], placement: Placement, lengths: np.ndarray, axes: np.ndarray, name: str) -> GridFit:
     """The grid of a sheared image whose slices are rectangles: those of a tilted gantry, stacked along the patient."""
     # The table moves along the patient, so that the axis nearest to superior is the one that the slices are stacked along.
     stack = axis_order(_matrix(axes)).axes[2]
@@ -85,14 +83,11 @@ def _tilted_stack(
     degrees = float(np.degrees(np.arccos(min(1.0, normal @ axes[:, stack]))))
     if degrees > LARGEST_TILT_DEGREES:
         raise InputError(
-            f"The image {name} has slices that are stacked at {degrees:.0f} degrees to their normal; export the axial series "
-            "again."
+            f"The image {name} has slices that are stacked at {degrees:.0f} degrees to their normal; export the axial series again."
         )
     shifts = np.outer(np.arange(size[stack]), lengths[stack] * (axes[:, stack] @ plane))
     spacing = np.array([lengths[first], lengths[second], lengths[stack] * float(axes[:, stack] @ normal)])
-    geometry = _geometry(
-        (size[first], size[second], size[stack]), spacing, placement.origin, np.column_stack([plane, normal])
-    )
+    geometry = _geometry((size[first], size[second], size[stack]), spacing, placement.origin, np.column_stack([plane, normal]))
     return GridFit(geometry, (first, second, stack), shifts, (tilt_finding(degrees),))
 
 
