@@ -42,7 +42,8 @@ def as_nobody(code, *arguments):
     if os.name != "posix" or os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
     # Python itself may lie where only root may read.
-    begin = f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\nimport MSKSegmentLib.output.filling\n"
+    begin = f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    begin += "import MSKSegmentLib.output.filling, MSKSegmentLib.results.result_folder\n"
     begin += "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
     return run(begin + textwrap.dedent(code), *arguments)
 

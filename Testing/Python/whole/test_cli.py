@@ -133,7 +133,9 @@ def test_measure_takes_a_segmentation_that_was_cropped_to_its_segments(run, phan
     sitk.WriteImage(cropped, str(tmp_path / "cropped.nrrd"))
     assert main(["measure", str(tmp_path / "cropped.nrrd"), "--ct", str(phantom_file), "-o", str(tmp_path / "m")]) == 0
     for one, two in zip(_rows(tmp_path / "out"), _rows(tmp_path / "m"), strict=True):
-        assert (one["volume_cc"], one["mean_hu"], one["truncated_by"]) == (two["volume_cc"], two["mean_hu"], two["truncated_by"])
+        assert (one["volume_cc"], one["mean_hu"]) == (two["volume_cc"], two["mean_hu"])
+        # The labels of a random network are flat where the crop ends, as those of a mask that was cut are.
+        assert one["truncated_by"] == two["truncated_by"].replace("edge of the segmentation", "").strip()
 
 
 def test_measure_refuses_another_grid(run, phantom_file, tmp_path, capsys):
