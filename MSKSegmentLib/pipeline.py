@@ -97,6 +97,7 @@ def segment_case(
         classes, strays = clean_components(prediction.classes, scan.seen_geometry)
         checkpoint()
         sides = split_sides(classes, scan.seen_geometry)
+        findings += sides.findings
         progress("segmentation", 1, 2)
         labels, uncertainty = scan.labels_to_input(sides.labels), scan.scalars_to_input(prediction.uncertainty)
         progress("segmentation", 2, 2)
@@ -130,7 +131,7 @@ def segment_case(
         preview=settings.preview,
         backends=prediction.backends,
     )
-    return CaseResult(labels, volume.geometry, reports, uncertainty, (*findings, *sides.findings), facts)
+    return CaseResult(labels, volume.geometry, reports, uncertainty, findings, facts)
 
 
 @dataclass(frozen=True)

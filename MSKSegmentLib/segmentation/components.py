@@ -104,11 +104,6 @@ class Stray:
     centroid: np.ndarray
 
 
-def remove_stray_components(classes: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """What `clean_components` leaves; uint8 ``[z, y, x]``."""
-    return clean_components(classes, geometry)[0]
-
-
 def clean_components(classes: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, tuple[Stray, ...]]:
     """Drop components that lie apart from their structure: a copy, uint8 ``[z, y, x]``, and what was dropped.
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from conftest import phantom_hu
 
+from MSKSegmentLib import segmentation
 from MSKSegmentLib.anatomy import STRUCTURES, segments
+from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.case_result import Light, Measurements, Scores
@@ -16,11 +18,14 @@ from MSKSegmentLib.ct.checks.volume import check_volume, spacing_findings
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import BundleError
 from MSKSegmentLib.findings import warning
+from MSKSegmentLib.pipeline import segment_case
+from MSKSegmentLib.quality import reports as report_module
 from MSKSegmentLib.quality.calibration import Calibration
-from MSKSegmentLib.quality.guards import metal_distances, scan_cautions, score_cautions
+from MSKSegmentLib.quality.guards import SCAN_CAUTIONS, metal_distances, scan_cautions, score_cautions
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.scores import dice, structure_uncertainty
 from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate_by_paper
+from MSKSegmentLib.settings import Settings
 
 
 def _observations(abbreviation="GMAX", n=40, intercept=0.97, slope=-100.0, spread=0.003, seed=0):
@@ -219,6 +224,15 @@ def test_findings_on_the_scan_are_recognised_by_their_codes(change, reason):
     volume = CTVolume(change(phantom_hu((40, 64, 80))), Geometry((80, 64, 40), (3.9, 3.9, 5.0)))
     found = scan_cautions(check_volume(volume))
     assert len(found) == (reason is not None) and all(reason in text for text in found)
+
+
+def test_a_doubt_about_sides_reaches_the_lights(monkeypatch, phantom, tiny_bundle):
+    split, seen = segmentation.split_sides, []
+    doubt = warning("side_guessed", "The side is a guess.")
+    monkeypatch.setattr(segmentation, "split_sides", lambda *given: replace(split(*given), findings=(doubt,)))
+    monkeypatch.setattr(report_module, "make_reports", lambda *given: seen.append(given[4]) or make_reports(*given))
+    result = segment_case(phantom, load_bundle(tiny_bundle), Settings("cpu", passes=1, seed=1))
+    assert SCAN_CAUTIONS["side_guessed"] in seen[0] and result.warnings.count("The side is a guess.") == 1
 
 
 def test_coarse_grids_are_recognised():

@@ -15,6 +15,7 @@ from MSKSegmentLib.anatomy import STRUCTURES, structure_of
 from MSKSegmentLib.ct.orientation import AxisOrder
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.findings import sentences
+from MSKSegmentLib.quality.guards import scan_cautions
 from MSKSegmentLib.segmentation import split_sides
 from MSKSegmentLib.segmentation.chirality import handedness, medial_is_left
 
@@ -113,6 +114,7 @@ def test_undecidable_side_is_said():
     result = split_sides(labels, geometry)
     assert set(np.unique(result.labels)) == {0, 100 + INDEX["FEMUR"]}
     (sentence,) = sentences(result.findings)
+    assert scan_cautions(result.findings), "a guess must not be green"
     assert "left" in sentence and sentence.endswith(".") and "\n" not in sentence
 
 
