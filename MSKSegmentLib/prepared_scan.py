@@ -34,11 +34,6 @@ class PreparedScan:
     step: int
     findings: tuple[Finding, ...]
 
-    @property
-    def input_geometry(self) -> Geometry:
-        """The CT's own grid."""
-        return self.working.input_geometry
-
     @cached_property
     def body(self) -> CTVolume:
         """The CT inside the box, contiguous: axes superior, posterior, left."""

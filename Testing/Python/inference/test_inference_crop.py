@@ -97,7 +97,7 @@ def test_result_and_evidence_are_those_of_whole_slices(monkeypatch, in_plane):
 
     def run():
         network.pixels = 0
-        result = predict.predict(volume, network, SPEC, preprocessing, 2, 0, backends=["by intensity"])
+        result = predict.predict(volume, network, SPEC, preprocessing, sampler.Sampling(2, 0, backends=["by intensity"]))
         return result, network.pixels
 
     cut, few = run()
