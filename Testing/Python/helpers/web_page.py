@@ -56,6 +56,19 @@ def wait_for_other_picture(page, view, before):
     raise AssertionError(f"the {view} view has not changed")
 
 
+def settled_picture(page, view):
+    """What a view shows once nothing changes there for two seconds."""
+    before, quiet = picture(page, view), 0
+    for _ in range(4 * PICTURE_MS // 250):
+        page.wait_for_timeout(250)
+        now = picture(page, view)
+        quiet = quiet + 1 if np.array_equal(now, before) else 0
+        if quiet == 8:
+            return now
+        before = now
+    raise AssertionError(f"the {view} view does not come to rest")
+
+
 def paint(page, across=(0.25, 0.32), up=(0.5, 0.5)):
     """A stroke in the axial view, in shares of its width and height."""
     box = page.locator(".view.axial").bounding_box()

@@ -2,7 +2,18 @@
 
 import pytest
 from web_cases import KEYS
-from web_page import MUSCLE, cell, opened, picture, row, shown_keys, state, wait_for_other_picture, wait_for_state
+from web_page import (
+    MUSCLE,
+    cell,
+    opened,
+    picture,
+    row,
+    settled_picture,
+    shown_keys,
+    state,
+    wait_for_other_picture,
+    wait_for_state,
+)
 
 pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)
@@ -93,9 +104,11 @@ def test_slices_can_be_moved_with_the_slider_and_the_wheel(page):
 
 
 def test_windows_overlay_and_3d_show_other_pictures(page):
+    axial = picture(page, "axial")
     row(page, MUSCLE).click()
-    page.wait_for_timeout(1500)
-    soft, three_d = picture(page, "axial"), picture(page, "threed")
+    # The picture of the jump may come late, and would pass for that of the other window.
+    wait_for_other_picture(page, "axial", axial)
+    soft, three_d = settled_picture(page, "axial"), settled_picture(page, "threed")
     page.locator("#window-bone").click()
     bone = wait_for_other_picture(page, "axial", soft)
     page.keyboard.press("1")

@@ -9,6 +9,7 @@ from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.bundle import resolve_bundle, verify_bundle
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.ct import read_ct, read_labels
+from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.scores import dice
@@ -20,15 +21,27 @@ def bundle():
     return resolve_bundle(None)
 
 
+def every_second_slice(array, geometry):
+    """The sample as a scan with an interval of 6 mm, within what the lights are calibrated on; it takes half the time."""
+    image = geometry.image_of(array)[:, :, ::2]
+    return sitk.GetArrayFromImage(image), Geometry.of_image(image)
+
+
 @pytest.fixture(scope="module")
 def result(sample_ct, bundle):
-    return segment_case(read_ct(sample_ct), bundle, Settings(device="cpu", seed=1))
+    volume = read_ct(sample_ct)
+    return segment_case(CTVolume(*every_second_slice(volume.hu, volume.geometry)), bundle, Settings(device="cpu", seed=1))
 
 
 @pytest.fixture(scope="module")
-def scores(sample_ct, result):
-    truth, geometry = read_labels(sample_ct.with_name("sample_labels.nii.gz"))
+def truth(sample_ct, result):
+    truth, geometry = every_second_slice(*read_labels(sample_ct.with_name("sample_labels.nii.gz")))
     assert geometry.matches(result.geometry)
+    return truth
+
+
+@pytest.fixture(scope="module")
+def scores(truth, result):
     return dice(truth, result.labels, np.array([segment.label for segment in segments()]))
 
 
@@ -56,8 +69,7 @@ def test_anatomy_is_recognised_on_the_sample(scores):
     assert min(large) > 0.9
 
 
-def test_sides_are_the_patients(sample_ct, result):
-    truth, _ = read_labels(sample_ct.with_name("sample_labels.nii.gz"))
+def test_sides_are_the_patients(truth, result):
     both = (truth > 0) & (result.labels > 0) & (truth != 3) & (result.labels != 3)
     assert np.mean((truth[both] > 100) == (result.labels[both] > 100)) > 0.999
 
@@ -88,8 +100,6 @@ def test_real_pelvis(shared, bundle):
     volume = read_ct(shared / "ct" / "pelvis_3mm.nii.gz")
     image = volume.geometry.image_of(volume.hu)[:, :, :48]
     hu = sitk.GetArrayFromImage(image)
-    from MSKSegmentLib.ct.volume import CTVolume, Geometry
-
     result = segment_case(CTVolume(hu, Geometry.of_image(image)), bundle, Settings(device="cpu", passes=3, seed=1))
     cc = {r.segment.key: r.measurements.volume_cc for r in result.reports if r.measurements}
     for key in ("PELVIS_right", "GMAX_right", "GMAX_left", "GMED_right", "GMED_left", "ILI_left", "ILI_right"):

@@ -35,7 +35,8 @@ def test_what_is_chosen_reaches_the_child_and_comes_back(chosen):
 
 
 def test_a_height_in_metres_is_the_one_that_was_given_in_centimetres():
-    for tenths in range(500, 2500):
+    # 1.1 and 2.2 m are among those that floating point does not hold exactly.
+    for tenths in (*range(500, 2500, 97), 1100, 1640, 2200):
         height = tenths / 10
         settings = parsed("segment", "ct", "-o", "out", "--height-cm", height)
         assert settings.height_m == height / 100 and parsed("segment", "ct", "-o", "out", *arguments_of(settings)) == settings
