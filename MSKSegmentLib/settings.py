@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .ct.region import Region
+if TYPE_CHECKING:
+    # Whoever starts a program reads this record first, and a region brings numpy.
+    from .ct.region import Region
 
 DEVICES = ("auto", "cpu", "cuda")
 # The frames that a file's axes may be taken to be in.

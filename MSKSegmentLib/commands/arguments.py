@@ -1,81 +1,101 @@
-"""Arguments that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
 
-from ..ct.region import Region
+import click
+
 from ..engine.requests import AUTO, AUTO_UP_TO
 from ..settings import CALIBRATED, DEVICES, ORIENTATIONS, RULES, Settings
+from .base import options_together
 
-Samples = tuple[int | None, bool]
+
+def _samples(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int | None, bool]:
+    """Passes, None for the bundle's, and whether a slice may get fewer."""
+    if text is None or text == AUTO:
+        return None, text == AUTO
+    number = text.removeprefix(AUTO_UP_TO)
+    try:
+        return int(number), number != text
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is neither a number nor {AUTO!r}", context, option) from error
 
 
-def add_reading(command: argparse.ArgumentParser) -> None:
-    """How to read a CT that leaves a choice: which series, and which way its axes run."""
-    command.add_argument("--series", metavar="N|UID", help="which DICOM series, where there are several")
-    command.add_argument(
+bundle_option = click.option("--bundle", metavar="NAME|DIR", help="model bundle (default: the one that comes along)")
+device_option = click.option("--device", type=click.Choice(DEVICES), default=DEVICES[0], help="default: auto")
+height_option = click.option("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
+
+# How to read a CT that leaves a choice: which series, and which way its axes run.
+reading_options = options_together(
+    click.option("--series", metavar="N|UID", help="which DICOM series, where there are several"),
+    click.option(
         "--assume-orientation",
-        choices=ORIENTATIONS,
+        type=click.Choice(ORIENTATIONS),
         help="which way the axes of an image file grow (left or right, posterior or anterior, superior) if it does not state it; "
         "the result then carries a warning, and no light is green",
-    )
+    ),
+)
 
-
-def add_settings(command: argparse.ArgumentParser) -> None:
-    """All that may be chosen for a run; `settings_of` takes it from what was parsed."""
-    command.add_argument("--bundle", metavar="NAME|DIR", help="model bundle (default: the one that comes along)")
-    command.add_argument(
+_settings_options = options_together(
+    bundle_option,
+    click.option(
         "--samples",
-        type=_samples,
-        default=(None, False),
+        callback=_samples,
         metavar="T|auto|auto:T",
         help="dropout passes (default: the bundle's, usually 10); auto: at most those, fewer where a slice has settled",
-    )
-    command.add_argument("--device", default="auto", choices=DEVICES)
-    command.add_argument("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
-    command.add_argument("--seed", type=int, help="repeat a run exactly")
-    add_reading(command)
-    command.add_argument(
+    ),
+    device_option,
+    height_option,
+    click.option("--seed", type=int, metavar="N", help="repeat a run exactly"),
+    reading_options,
+    click.option(
         "--roi",
         type=float,
         nargs=6,
-        metavar=("X0", "X1", "Y0", "Y1", "Z0", "Z1"),
+        metavar="X0 X1 Y0 Y1 Z0 Z1",
         help="only this part of the scan: bounds in mm along the patient's axes (LPS)",
-    )
-    command.add_argument("--preview", action="store_true", help="a quick, rough look: every n-th slice, few passes, nothing rated")
-    command.add_argument("--lights", default=CALIBRATED, choices=RULES, help="rule of the lights (default: from all evidence)")
+    ),
+    click.option("--preview", is_flag=True, help="a quick, rough look: every n-th slice, few passes, nothing rated"),
+    click.option("--lights", type=click.Choice(RULES), default=CALIBRATED, help="rule of the lights (default: from all evidence)"),
+)
+_SETTINGS = ("bundle", "samples", "device", "height_cm", "seed", "series", "assume_orientation", "roi", "preview", "lights")
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
+def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for all that may be chosen for a run; the function gets them as one argument, `settings`."""
+
+    @wraps(function)
+    def with_settings(*arguments: Any, **parameters: Any) -> Any:
+        chosen = {name: parameters.pop(name) for name in _SETTINGS}
+        return function(*arguments, settings=settings_of(chosen), **parameters)
+
+    return _settings_options(with_settings)
+
+
+def settings_of(parameters: Mapping[str, Any]) -> Settings:
     """The settings that were given on the command line, in metres and passes."""
-    passes, auto = options.samples
+    from ..ct.region import Region
+
+    passes, auto = parameters["samples"]
+    roi = parameters["roi"]
     return Settings(
-        device=options.device,
+        device=parameters["device"],
         passes=passes,
-        seed=options.seed,
-        height_m=in_metres(options.height_cm),
-        region=None if options.roi is None else Region(tuple(options.roi)),
-        preview=options.preview,
-        lights=options.lights,
+        seed=parameters["seed"],
+        height_m=in_metres(parameters["height_cm"]),
+        region=None if roi is None else Region(roi),
+        preview=parameters["preview"],
+        lights=parameters["lights"],
         auto_passes=auto,
-        bundle=options.bundle,
-        series=options.series,
-        assume_orientation=options.assume_orientation,
+        bundle=parameters["bundle"],
+        series=parameters["series"],
+        assume_orientation=parameters["assume_orientation"],
     )
 
 
 def in_metres(height_cm: float | None) -> float | None:
     """A height in centimetres, as users give it, in metres."""
     return None if height_cm is None else height_cm / 100
-
-
-def _samples(text: str) -> Samples:
-    """Passes, None for the bundle's, and whether a slice may get fewer."""
-    number = text.removeprefix(AUTO_UP_TO)
-    if text == AUTO:
-        return None, True
-    try:
-        return int(number), number != text
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor {AUTO!r}") from error

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.cancelling import Checkpoint
+import click
+
 from ..errors import InputError
 from ..memory import free_bytes
 from ..packages import require
-from .arguments import add_reading
+from .arguments import bundle_option, device_option, reading_options
+from .base import PLACE, Command, Invocation, pass_invocation
 
 if TYPE_CHECKING:
     from ..ct.volume import Geometry
@@ -20,22 +21,19 @@ if TYPE_CHECKING:
 _USUAL_SIZE, _USUAL_SPACING = (460, 320, 500), (0.8, 0.8, 1.0)
 
 
-def add_devices(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
-    """Add the command ``devices``."""
-    devices = commands.add_parser("devices", help="the computing device, and what a run would take on it")
-    devices.add_argument("--bundle", metavar="NAME|DIR", help="model bundle (default: the one that comes along)")
-    devices.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    devices.add_argument("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's)")
-    devices.add_argument("--ct", type=Path, metavar="CT", help="estimate for this scan")
-    add_reading(devices)
-    devices.add_argument("--slices", type=int, default=_USUAL_SIZE[2], metavar="N", help="or for a body of N slices")
-    devices.add_argument("--size", type=int, nargs=2, default=_USUAL_SIZE[:2], metavar=("X", "Y"), help="pixels of a slice")
-    devices.add_argument("--spacing", type=float, nargs=3, default=_USUAL_SPACING, metavar=("SX", "SY", "SZ"), help="mm")
-    devices.add_argument("--json", action="store_true", help="answer by one JSON object")
-    devices.set_defaults(run=_devices)
-
-
-def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
+@click.command(cls=Command)
+@bundle_option
+@device_option
+@click.option("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's)")
+@click.option("--ct", type=PLACE, metavar="CT", help="estimate for this scan")
+@reading_options
+@click.option("--slices", type=int, default=_USUAL_SIZE[2], metavar="N", help="or for a body of N slices")
+@click.option("--size", type=int, nargs=2, default=_USUAL_SIZE[:2], metavar="X Y", help="pixels of a slice")
+@click.option("--spacing", type=float, nargs=3, default=_USUAL_SPACING, metavar="SX SY SZ", help="mm")
+@click.option("--json", "as_json", is_flag=True, help="answer by one JSON object")
+@pass_invocation
+def command(invocation: Invocation, /, bundle: str | None, device: str, samples: int | None, as_json: bool, **options: Any) -> None:
+    """Say which device a run would use, how long it would take and how much memory it needs."""
     from ..bundle import resolve_bundle
     from ..inference.devices import available_devices, choose_device, wait_without_spinning
     from ..inference.estimate import estimate_run, in_words
@@ -43,19 +41,19 @@ def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
 
     wait_without_spinning()
     require("torch")
-    bundle = resolve_bundle(options.bundle)
-    passes = checked_passes(bundle.manifest.passes if options.samples is None else options.samples)
-    device = choose_device(options.device)
-    scan, body = _grids(options)
-    checkpoint()
-    estimate = estimate_run(bundle, scan, device, passes, body)
+    found = resolve_bundle(bundle)
+    passes = checked_passes(found.manifest.passes if samples is None else samples)
+    chosen = choose_device(device)
+    scan, body = _grids(**options)
+    invocation.checkpoint()
+    estimate = estimate_run(found, scan, chosen, passes, body)
     duration = in_words(estimate.seconds)
     facts = {
-        "message": f"{device.description}: {duration}",
-        "device": {"name": device.name, "description": device.description},
+        "message": f"{chosen.description}: {duration}",
+        "device": {"name": chosen.name, "description": chosen.description},
         "available_devices": [{"name": d.name, "description": d.description} for d in available_devices()],
         **_versions(),
-        "bundle": bundle.manifest.name,
+        "bundle": found.manifest.name,
         "size": scan.size,
         "spacing_mm": scan.spacing,
         "passes": estimate.passes,
@@ -66,22 +64,29 @@ def _devices(options: argparse.Namespace, checkpoint: Checkpoint) -> None:
         "device_memory_bytes": estimate.device_memory_bytes,
         "warnings": memory_warnings(estimate.memory_bytes),
     }
-    print(json.dumps(facts, ensure_ascii=False) if options.json else _text(facts))
+    print(json.dumps(facts, ensure_ascii=False) if as_json else _text(facts))
 
 
-def _grids(options: argparse.Namespace) -> tuple[Geometry, Geometry]:
+def _grids(
+    *,
+    ct: Path | None,
+    series: str | None,
+    assume_orientation: str | None,
+    slices: int,
+    size: tuple[int, int],
+    spacing: tuple[float, float, float],
+) -> tuple[Geometry, Geometry]:
     """The scan's working grid and that of the part around the body."""
     from ..ct import read_ct, to_working_grid
     from ..ct.cropping import body_box
     from ..ct.volume import Geometry
 
-    if options.ct is None:
-        size, spacing = (*options.size, options.slices), tuple(options.spacing)
-        if min(size) < 1 or not all(0.1 <= value <= 20 for value in spacing):
+    if ct is None:
+        if min(*size, slices) < 1 or not all(0.1 <= value <= 20 for value in spacing):
             raise InputError("Sizes are at least 1 voxel and spacings 0.1 to 20 mm; correct --size, --slices or --spacing.")
-        grid = Geometry((size[0], size[1], size[2]), (spacing[0], spacing[1], spacing[2]))
+        grid = Geometry((*size, slices), spacing)
         return grid, grid
-    working = to_working_grid(read_ct(options.ct, options.series, options.assume_orientation)).volume
+    working = to_working_grid(read_ct(ct, series, assume_orientation)).volume
     box = body_box(working)
     if box is None:
         raise InputError("No body was found in the image; choose another scan.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from command_line import parameters
 from quality_cases import observations
 from scipy.stats import mannwhitneyu
 
@@ -30,7 +31,6 @@ from MSKSegmentLib.calibration.observing import case_observations, is_ordinary
 from MSKSegmentLib.calibration.ranking import area, aurc, risk_coverage, roc
 from MSKSegmentLib.calibration.report_measures import MEAN, POOLED, WITHIN, measure_quality, risk_of
 from MSKSegmentLib.case_result import Light, Scores
-from MSKSegmentLib.commands import main as cli
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.engine.requests import SegmentRequest
 from MSKSegmentLib.evaluation.folder import scores_json
@@ -257,7 +257,7 @@ def test_calibrate_and_judge_from_evaluations(tiny_bundle, tmp_path, capsys, mon
 def test_the_rule_of_the_lights_reaches_the_command_line():
     for settings, expected in ((Settings(lights="paper"), "paper"), (Settings(), "calibrated")):
         arguments = SegmentRequest(Path("ct"), Path("out"), settings).arguments()
-        assert cli._parser().parse_args(arguments).lights == expected
+        assert parameters(*arguments)["lights"] == expected
 
 
 def test_what_cannot_be_judged_is_told(tiny_bundle, tmp_path, capsys):

@@ -100,7 +100,9 @@ def test_a_killed_child_is_a_readable_fault(phantom_file, tiny_bundle, tmp_path)
 def test_a_crash_in_python_says_what_failed(tmp_path, monkeypatch):
     crash = tmp_path / "sitecustomize.py"
     crash.write_text(
-        "import MSKSegmentLib.commands.main as cli\ndef broken(*a): raise ZeroDivisionError('planned')\ncli._segment = broken\n"
+        "import MSKSegmentLib.commands.segment as cli\n"
+        "def broken(**_): raise ZeroDivisionError('planned')\n"
+        "cli.command.callback = broken\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     run = EngineRun(["segment", "x", "-o", str(tmp_path / "out"), "--progress", "json"])
@@ -112,12 +114,12 @@ def test_cancel_ends_the_whole_tree(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "if 'segment' in sys.argv:\n"
-        "    import subprocess, MSKSegmentLib.commands.main as cli, time\n"
-        "    def long(*a):\n"
+        "    import subprocess, MSKSegmentLib.commands.segment as cli, time\n"
+        "    def long(**_):\n"
         "        child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])\n"
         "        print('child', child.pid, file=sys.stderr, flush=True)\n"
         "        time.sleep(60)\n"
-        "    cli._segment = long\n"
+        "    cli.command.callback = long\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     run = EngineRun(["segment", "x", "-o", str(tmp_path / "out"), "--progress", "json"])
@@ -180,10 +182,10 @@ def test_asking_for_devices_gives_an_answer_and_a_sentence(tiny_bundle):
 def test_nothing_needs_a_thread_and_no_output_can_block_the_child(tmp_path, monkeypatch):
     """An application's own event loop may not let other threads run, and polls seldom."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import MSKSegmentLib.commands.main as cli, sys\n"
-        "def chatty(*a):\n"
+        "import MSKSegmentLib.commands.check as cli, sys\n"
+        "def chatty(**_):\n"
         "    for k in range(20000): print('x' * 99); print('e' * 99, file=sys.stderr)\n"
-        "cli._check = chatty\n"
+        "cli.command.callback = chatty\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     before = threading.active_count()
@@ -238,13 +240,13 @@ def test_cancel_behind_a_launcher_ends_the_interpreter_and_leaves_nothing(
             "import signal, sys, time\n"
             "if 'segment' in sys.argv:\n"
             "    from pathlib import Path\n"
-            "    import MSKSegmentLib.commands.main as cli, MSKSegmentLib.output.staging as staging\n"
-            "    def stuck(options, checkpoint):\n"
+            "    import MSKSegmentLib.commands.segment as cli, MSKSegmentLib.output.staging as staging\n"
+            "    def stuck(output, **_):\n"
             "        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-            "        (options.output.parent / staging.hidden_name(staging.PARTIAL)).mkdir()\n"
+            "        (output.parent / staging.hidden_name(staging.PARTIAL)).mkdir()\n"
             "        print('fell ' + 'asleep', file=sys.stderr, flush=True)\n"
             "        time.sleep(60)\n"
-            "    cli._segment = stuck\n"
+            "    cli.command.callback = stuck\n"
         )
         monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{ROOT}")
     run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", passes=200), str(launcher))

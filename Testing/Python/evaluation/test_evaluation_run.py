@@ -199,7 +199,7 @@ def test_wrong_input_is_told_in_a_sentence(data, stored, tmp_path, capsys):
     _write(stored / "case1.nrrd", np.zeros((5, 64, 80), np.uint8), spacing=(4.0, 4.0, 7.0))
     text = told(data, "--segmentations", stored, "-o", out)
     assert "case1" in text and "have different grids" in text
-    assert "not allowed with" in told(data, "--segmentations", stored, "--bundle", "x", "-o", out)
+    assert "--bundle and --segmentations exclude each other" in told(data, "--segmentations", stored, "--bundle", "x", "-o", out)
 
 
 def test_labels_on_another_grid_are_brought_to_the_ct_by_position(tmp_path):

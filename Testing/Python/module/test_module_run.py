@@ -125,9 +125,9 @@ def test_a_crash_shows_a_sentence_and_a_log_that_can_be_copied_without_paths(pan
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "if 'segment' in sys.argv:\n"
-        "    import MSKSegmentLib.commands.main as cli\n"
-        f"    def broken(*a): raise ZeroDivisionError('planned in {tmp_path}/Yamada_Taro.nii')\n"
-        "    cli._segment = broken\n"
+        "    import MSKSegmentLib.commands.segment as cli\n"
+        f"    def broken(**_): raise ZeroDivisionError('planned in {tmp_path}/Yamada_Taro.nii')\n"
+        "    cli.command.callback = broken\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
     _segment(panel)

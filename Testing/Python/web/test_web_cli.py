@@ -117,10 +117,10 @@ def test_a_new_run_never_replaces_a_review(tmp_path, phantom, phantom_file, tiny
     [
         (["nothing.nii"], "There is no file or folder nothing.nii"),
         (["--port", "70000"], "There is no port 70000"),
-        (["--port", "x"], "invalid int value"),
+        (["--port", "x"], "'x' is not a valid integer"),
         (["--max-upload-mb", "0"], "Uploads of less than 1 MB hold no scan"),
         (["--host", "256.1.1.1"], "cannot be used"),
-        (["--unknown"], "Unrecognized arguments"),
+        (["--unknown"], "No such option '--unknown'"),
     ],
 )
 def test_bad_options_end_with_one_sentence(tmp_path, arguments, words):

@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from command_line import parameters
 from run_settings import OTHERS
 
-from MSKSegmentLib.commands import main as commands
 from MSKSegmentLib.commands.arguments import settings_of
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.engine import SegmentRequest
 from MSKSegmentLib.engine.requests import arguments_of
 from MSKSegmentLib.pipeline import segment_case
@@ -18,7 +19,7 @@ CASES = [*({name: value} for name, value in OTHERS.items()), OTHERS, {}]
 
 
 def parsed(*arguments):
-    return settings_of(commands._parser().parse_args([*map(str, arguments)]))
+    return settings_of(parameters(*arguments))
 
 
 def test_the_examples_are_all_fields_and_none_is_the_default():
@@ -54,8 +55,8 @@ def test_the_words_for_samples():
 @pytest.mark.parametrize("switch", ["scene", "keep_ct", "record_path"])
 def test_what_is_written_beside_the_result_reaches_the_child(switch):
     arguments = SegmentRequest(Path("ct"), Path("out"), **{switch: True}).arguments()
-    options = commands._parser().parse_args(arguments)
-    assert [name for name in ("scene", "keep_ct", "record_path") if getattr(options, name)] == [switch]
+    options = parameters(*arguments)
+    assert [name for name in ("scene", "keep_ct", "record_path") if options[name]] == [switch]
 
 
 def test_the_pipeline_is_given_what_the_command_line_says(phantom_file, tiny_bundle, tmp_path, monkeypatch):
@@ -68,7 +69,7 @@ def test_the_pipeline_is_given_what_the_command_line_says(phantom_file, tiny_bun
     monkeypatch.setattr("MSKSegmentLib.pipeline.segment_case", watched)
     settings = Settings("cpu", 2, 5, 1.58, lights="paper", auto_passes=True, bundle=str(tiny_bundle))
     arguments = SegmentRequest(phantom_file, tmp_path / "out", settings).arguments()
-    assert commands.main(arguments) == 0 and seen == [settings]
+    assert main(arguments) == 0 and seen == [settings]
 
 
 def test_an_earlier_result_will_do_unless_another_one_is_asked_for():

@@ -1,0 +1,46 @@
+"""``mskseg measure``: all numbers of a segmentation that exists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ..packages import FOR_MEASURING, require
+from .arguments import height_option, in_metres, reading_options
+from .base import PLACE, Command, Invocation, pass_invocation
+
+
+@click.command(cls=Command)
+@click.argument("segmentation", type=PLACE, metavar="SEGMENTATION")
+@click.option("--ct", type=PLACE, required=True, metavar="CT", help="the CT that was segmented")
+@click.option("-o", "--output", type=PLACE, required=True, metavar="OUT", help="result folder")
+@reading_options
+@height_option
+@pass_invocation
+def command(
+    invocation: Invocation,
+    segmentation: Path,
+    ct: Path,
+    output: Path,
+    series: str | None,
+    assume_orientation: str | None,
+    height_cm: float | None,
+) -> None:
+    """Measure SEGMENTATION, a .seg.nrrd file or a label map with this software's labels."""
+    from ..ct import read_ct, read_label_map
+    from ..pipeline import measure_case, usual_reference
+    from ..results.result_folder import check_output, write_result
+    from .console import print_result
+
+    output = check_output(output)
+    require(*FOR_MEASURING, "rich")
+    volume = read_ct(ct, series, assume_orientation)
+    found = read_label_map(segmentation, assume_orientation)
+    volume = replace(volume, findings=(*volume.findings, *found.findings))
+    invocation.checkpoint()
+    result = measure_case(found.labels, found.geometry, volume, in_metres(height_cm), usual_reference())
+    write_result(output, result)
+    if not invocation.quiet:
+        print_result(result, output)

@@ -1,0 +1,103 @@
+"""``mskseg segment``: the main job, from a CT to a result folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..engine.progress import JsonLines, make_reporter
+from ..packages import FOR_SCENE, FOR_SEGMENTING, load, require
+from ..settings import Settings
+from .arguments import settings_options
+from .base import PLACE, Command, Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from ..case_result import CaseResult
+    from ..engine.progress import Reporter
+
+
+@click.command(cls=Command)
+@click.argument("ct", type=PLACE, metavar="CT")
+@click.option("-o", "--output", type=PLACE, required=True, metavar="OUT", help="result folder")
+@settings_options
+@click.option("--progress", type=click.Choice(("bar", "json", "none")), default="bar", help="default: bar")
+@click.option("--scene", is_flag=True, help="also write scene.mrb for 3D Slicer (needs slicer-core)")
+@click.option("--keep-ct", is_flag=True, help="also put a copy of the CT into the folder, as ct.nrrd")
+@click.option("--record-path", is_flag=True, help="note the CT's path in result.json")
+@pass_invocation
+def command(invocation: Invocation, /, ct: Path, output: Path, settings: Settings, progress: str, **extras: bool) -> None:
+    """Segment CT, measure it and say what can be trusted.
+
+    CT is a DICOM folder, NIfTI, NRRD or MHA file. The result folder appears whole or not at all.
+    """
+    from ..inference.devices import wait_without_spinning
+    from ..results.result_folder import check_output
+    from .console import print_result
+
+    wait_without_spinning()
+    output = check_output(output)
+    shows = "none" if invocation.quiet and progress == "bar" else progress
+    require(*FOR_SEGMENTING, *(() if progress == "json" else ("rich",)))
+    if extras["scene"]:
+        load(*FOR_SCENE, purpose="--scene")
+    reporter = make_reporter(shows)
+    try:
+        result = _segment(invocation, ct, output, settings, reporter, **extras)
+    finally:
+        reporter.close()
+    if isinstance(reporter, JsonLines):
+        message = f"{sum(report.measurements is not None for report in result.reports)} of 43 segments found."
+        reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": message})
+    elif not invocation.quiet:
+        print_result(result, output)
+
+
+def _segment(
+    invocation: Invocation,
+    ct: Path,
+    output: Path,
+    settings: Settings,
+    reporter: Reporter,
+    *,
+    scene: bool,
+    keep_ct: bool,
+    record_path: bool,
+) -> CaseResult:
+    from ..bundle import resolve_bundle
+    from ..ct import read_ct
+    from ..inference.devices import load_ahead
+    from ..output.places import check_space
+    from ..pipeline import segment_case
+    from ..results.result_folder import CT, SCENE, bytes_of_result, write_result
+    from ..results.segmentation_file import write_ct
+    from .devices import memory_warnings
+
+    reporter.step("reading", 0, 1)
+    bundle = resolve_bundle(settings.bundle)
+    loading = load_ahead()
+    volume = read_ct(ct, settings.series, settings.assume_orientation)
+    loading.join()
+    from ..inference.estimate import memory_of_run
+
+    reporter.step("reading", 1, 1)
+    check_space(output, bytes_of_result(volume.hu.size, keep_ct, scene))
+    for warning in memory_warnings(memory_of_run(volume.hu.size)):
+        invocation.warn(warning)
+    invocation.checkpoint()
+    result = segment_case(volume, bundle, settings, reporter.step, invocation.checkpoint)
+    reporter.step("writing", 0, 1)
+    source = str(ct.absolute()) if record_path else None
+
+    def extra(folder: Path) -> None:
+        if keep_ct:
+            write_ct(folder / CT, volume)
+        if scene:
+            from ..scene.scene_file import save_scene
+
+            save_scene(result, volume, folder / SCENE)
+
+    write_result(output, result, source, extra)
+    reporter.step("writing", 1, 1)
+    return result

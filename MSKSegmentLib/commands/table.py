@@ -1,0 +1,21 @@
+"""The commands of ``mskseg``: one line each. Their modules are imported when they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# Name -> what `mskseg --help` says. The command NAME is the object `command` of the module `commands/NAME.py` (``_`` for ``-``).
+COMMANDS: Mapping[str, str] = {
+    "segment": "segment a CT, measure it and say what can be trusted",
+    "check": "say whether a CT can be used, without segmenting it",
+    "measure": "measure an existing segmentation",
+    "devices": "the computing device, and what a run would take on it",
+    "review": "review results in the browser, or segment a CT there first",
+    "bundle": "model bundles",
+    "virtual": "make virtual patients: simulated CT with true labels",
+    "train": "train a network as a recipe says, and resume where it stopped",
+    "calibrate": "learn a bundle's lights from cases with true labels",
+    "evaluate": "compare segmentations with true labels: tables and plots",
+    "realism": "compare real scans with virtual patients: tables and pictures",
+    "completion": "print the script that completes commands in a shell",
+}
