@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .structures import STRUCTURES, Code, Segment, Side, Structure
+from .structures import STRUCTURES
+from .table import Code, Segment, Side, Structure
 
 CONTEXT_NAME = "MSKSegment hip and thigh"
 CATEGORY = Code("SCT", "123037004", "Anatomical Structure")

@@ -145,7 +145,7 @@ def summarise(cases: Mapping[str, Sequence[Row]]) -> list[Summary]:
             lines.append(_summary(structure.abbreviation, chosen, *_agreements(_all(chosen))))
     structures = list(lines)
     for name, groups in GROUPS:
-        members = {structure.abbreviation for structure in STRUCTURES if structure.group in groups}
+        members = {structure.abbreviation for structure in STRUCTURES if structure.group.key in groups}
         chosen = _chosen(cases, members)
         if any(chosen.values()):
             parts = [line for line in structures if line.name in members]

@@ -87,7 +87,7 @@ def plot_density_agreement(rows: Sequence[Row]) -> Figure:
     """Bland-Altman plots of mean radiodensity, bones and muscles apart because their scales differ."""
     figure, panels = new_figure(10, 4.2, 2)
     for axes, groups in zip(panels, (("hip", "thigh"), ("bone",)), strict=True):
-        shown = [row for row in found(rows) if row.segment.structure.group in groups]
+        shown = [row for row in found(rows) if row.segment.structure.group.key in groups]
         true, predicted = density_pairs(shown)
         _agreement(axes, shown, (true + predicted) / 2, predicted - true, "HU")
         axes.set_xlabel("Mean of true and predicted radiodensity (HU)")
@@ -123,7 +123,7 @@ def _boxes(axes: Axes, rows: Sequence[Row], measure: Callable[[Row], float | Non
         measured = (measure(row) for row in rows if row.segment.structure is structure)
         values = np.array([value for value in measured if value is not None])
         ticks.append(f"{structure.abbreviation}\n{values.size}")
-        _, colour, _ = GROUPS[structure.group]
+        _, colour, _ = GROUPS[structure.group.key]
         across = place + random.uniform(-0.16, 0.16, values.size)
         axes.scatter(across, values, s=7, color=colour, alpha=0.45, linewidths=0, zorder=2)
         if values.size >= FEWEST_FOR_BOX:
@@ -131,7 +131,7 @@ def _boxes(axes: Axes, rows: Sequence[Row], measure: Callable[[Row], float | Non
     axes.set_xticks(range(len(present)), ticks, fontsize=7)
     axes.set_xlim(-0.6, len(present) - 0.4)
     axes.annotate("n", (0, 0), (-12, -21), xycoords="axes fraction", textcoords="offset points", fontsize=7, style="italic")
-    _legend(axes, {structure.group for structure in present}, patches=True)
+    _legend(axes, {structure.group.key for structure in present}, patches=True)
 
 
 def _box(axes: Axes, place: int, values: np.ndarray, colour: str) -> None:
@@ -151,7 +151,7 @@ def _box(axes: Axes, place: int, values: np.ndarray, colour: str) -> None:
 
 def _agreement(axes: Axes, rows: Sequence[Row], mean: np.ndarray, difference: np.ndarray, unit: str) -> None:
     """Points by group, bias and 95 % limits of agreement with their values."""
-    groups = np.array([row.segment.structure.group for row in rows])
+    groups = np.array([row.segment.structure.group.key for row in rows])
     for group, (_, colour, marker) in GROUPS.items():
         chosen = groups == group
         if chosen.any():

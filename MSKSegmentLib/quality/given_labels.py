@@ -154,7 +154,7 @@ def _of_numbers(segment: Segment, found: Measurements) -> list[Doubt]:
     mean = f"its mean of {found.mean_hu:.0f} HU"
     if gas > MOST_GAS_SHARE:
         doubts.append(Doubt(f"{_percent(gas)} of it lies in air or gas"))
-    if segment.structure.group == "bone":
+    if segment.structure.is_bone:
         if found.mean_hu < LEAST_BONE_HU:
             doubts.append(Doubt(f"{mean} is too low for bone"))
         elif cortical < LEAST_CORTICAL_SHARE:
@@ -231,7 +231,7 @@ def _implausible(measurements: Mapping[int, Measurements], verdict: Verdict) -> 
 
 def _is_bone(label: int) -> bool:
     segment = segment_of_label(label)
-    return segment is not None and segment.structure.group == "bone"
+    return segment is not None and segment.structure.is_bone
 
 
 def _name(label: int) -> str:

@@ -97,7 +97,7 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
         verdict=verdict,
         structure=segment.structure.name,
         side=segment.side,
-        group=segment.structure.group,
+        group=segment.structure.group.key,
         values=values,
         texts={column.name: texts[column.name] for column in COLUMNS},
         state=report.state,

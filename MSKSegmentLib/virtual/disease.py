@@ -34,7 +34,7 @@ def random_disease(rng: np.random.Generator, severity: float = 1.0) -> Disease:
     one_sided = rng.uniform(0.05, 0.3)
     atrophy = {}
     for segment in segments():
-        if segment.structure.group == "bone":
+        if segment.structure.is_bone:
             continue
         share = general * rng.uniform(0.5, 1.5)
         if segment.side.value == weak:

@@ -20,11 +20,11 @@ _CARTILAGE_MM = 1.5
 _THICKNESS_MM = 10.0
 
 MUSCLES = (
-    *(segment.label for segment in segments() if segment.structure.group != "bone"),
+    *(segment.label for segment in segments() if not segment.structure.is_bone),
     *(OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET),
 )
 _BONES = (
-    *(segment.label for segment in segments() if segment.structure.group == "bone"),
+    *(segment.label for segment in segments() if segment.structure.is_bone),
     COCCYX,
     *(extra + side for extra in (PATELLA, TIBIA, FIBULA) for side in (0, MIRRORED_EXTRA_OFFSET)),
 )

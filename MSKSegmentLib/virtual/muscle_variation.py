@@ -57,7 +57,7 @@ class MuscleVariation:
 
 def draw_variation(seed: int) -> MuscleVariation:
     """The variation of that seed. Each block of `BLOCK` seeds (0 to 31, 32 to 63, ...) is a Latin hypercube of sizes and ends."""
-    muscles = [structure.index for structure in STRUCTURES if structure.group != "bone"]
+    muscles = [structure.index for structure in STRUCTURES if not structure.is_bone]
     kinds = [*muscles, OTHER_MUSCLE]
     block, place = divmod(seed, BLOCK)
     strata = np.tile(np.arange(BLOCK), (_DRAWS * len(kinds), 1))

@@ -50,7 +50,7 @@ def _filled(partial: Atlas, donor: Atlas) -> np.ndarray:
     from scipy import ndimage
 
     known = {structure.index for structure in STRUCTURES if structure.abbreviation in labelled_structures(partial)}
-    unknown = [structure.index for structure in STRUCTURES if structure.group != "bone" and structure.index not in known]
+    unknown = [structure.index for structure in STRUCTURES if not structure.is_bone and structure.index not in known]
     wanted = np.isin(np.arange(256), [*unknown, OTHER_MUSCLE])
     maps = [_bone_map(partial, donor, bone) for bone in (_HIP, _FEMUR)]
     spacing = np.asarray(partial.spacing)

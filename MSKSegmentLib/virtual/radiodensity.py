@@ -15,7 +15,7 @@ from .tissue import FEMORA, Tissue
 
 FAT_HU = -105.0
 METAL_HU = 6000.0
-MUSCLES = tuple(segment.label for segment in segments() if segment.structure.group != "bone")
+MUSCLES = tuple(segment.label for segment in segments() if not segment.structure.is_bone)
 _UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, Tissue.WALL_MUSCLE)
 
 

@@ -24,7 +24,7 @@ MARGIN_MM = 75.0
 # Depth below a bone's surface is kept in tenths of a millimetre; the highest value stands for metal.
 DEPTH_STEPS_PER_MM = 10
 BONES = (
-    *(segment.label for segment in segments() if segment.structure.group == "bone"),
+    *(segment.label for segment in segments() if segment.structure.is_bone),
     *(COCCYX, PATELLA, TIBIA, FIBULA, Tissue.VERTEBRA),
     *(extra + MIRRORED_EXTRA_OFFSET for extra in (PATELLA, TIBIA, FIBULA)),
 )

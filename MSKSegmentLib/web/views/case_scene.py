@@ -29,7 +29,7 @@ _CONTEXT_OPACITY = 0.22
 _MARGIN_MM = 15.0
 _CLOSER = 0.2
 
-_BONES = tuple(segment.key for segment in segments() if segment.structure.group == "bone")
+_BONES = tuple(segment.key for segment in segments() if segment.structure.is_bone)
 
 
 class CaseScene:

@@ -14,9 +14,9 @@ PAPER_ORDER = [
 def test_order_and_count_are_the_papers():
     assert [s.abbreviation for s in STRUCTURES] == PAPER_ORDER
     assert [s.index for s in STRUCTURES] == list(range(1, 23))
-    assert sum(s.group == "bone" for s in STRUCTURES) == 3
-    assert sum(s.group == "hip" for s in STRUCTURES) == 9
-    assert sum(s.group == "thigh" for s in STRUCTURES) == 10
+    assert sum(s.is_bone for s in STRUCTURES) == 3
+    assert sum(s.group.key == "hip" for s in STRUCTURES) == 9
+    assert sum(s.group.key == "thigh" for s in STRUCTURES) == 10
 
 
 def test_labels_names_keys_colours_and_codes_are_unique():
@@ -54,5 +54,5 @@ def test_left_and_right_are_two_shades_of_one_hue_and_bones_are_ivory():
         assert abs((right[0] - left[0] + 0.5) % 1 - 0.5) < 0.04
         if structure.paired:
             assert right[1] > left[1] + 0.03
-        if structure.group == "bone":
+        if structure.is_bone:
             assert 0.08 < right[0] < 0.17 and right[1] > 0.6
