@@ -120,7 +120,7 @@ def test_a_new_run_never_replaces_a_review(tmp_path, phantom, phantom_file, tiny
         (["--port", "x"], "'x' is not a valid integer"),
         (["--max-upload-mb", "0"], "Uploads of less than 1 MB hold no scan"),
         (["--host", "256.1.1.1"], "cannot be used"),
-        (["--unknown"], "No such option '--unknown'"),
+        (["--unknown"], "No such option"),
     ],
 )
 def test_bad_options_end_with_one_sentence(tmp_path, arguments, words):
