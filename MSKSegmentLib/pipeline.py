@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .inference.evidence import SliceEvidence
     from .segmentation.components import Stray
 
-Progress = Callable[[str, int, int], None]
+StageProgress = Callable[[str, int, int], None]
 
 MOST_PASSES = 1000
 
@@ -39,7 +39,7 @@ def segment_case(
     volume: CTVolume,
     bundle: ModelBundle,
     settings: Settings | None = None,
-    progress: Progress = _silent,
+    progress: StageProgress = _silent,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> CaseResult:
     """Segment, measure and rate one CT; the result lies on the CT's own grid.
@@ -183,7 +183,7 @@ def measure_case(
         InputError: the label map does not lie on the CT's voxels, holds no structure there, or the height is impossible.
     """
     from .measurement import measure
-    from .quality.given_labels import given_findings, judge, judged_reports, outside_shares, with_lost_parts
+    from .quality.given_labels import given_findings, judge_given_labels, judged_reports, outside_shares, with_lost_parts
     from .quality.reports import make_reports
 
     placed = place_labels(labels, geometry, volume.geometry)
@@ -195,7 +195,7 @@ def measure_case(
     with watch.stage("measurement"):
         measured = measure(labels, volume.hu, volume.geometry, height)
         measurements, shares = with_lost_parts(measured, placed), outside_shares(measured, placed.outside)
-        verdict = judge(labels, volume.geometry, measurements, reference)
+        verdict = judge_given_labels(labels, volume.geometry, measurements, reference)
     reports = judged_reports(make_reports(measurements, None, None, 0), verdict, shares)
     facts = run_facts(volume, watch, height_m=height)
     findings = (*volume.findings, *given_findings(measurements, verdict, shares))

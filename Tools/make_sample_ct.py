@@ -21,7 +21,7 @@ from MSKSegmentLib.virtual.deformation import Shape
 from MSKSegmentLib.virtual.disease import Disease
 from MSKSegmentLib.virtual.patient import scan_specimen
 from MSKSegmentLib.virtual.pose import LegPose
-from MSKSegmentLib.virtual.radiodensity import MUSCLES, random_composition
+from MSKSegmentLib.virtual.radiodensity import MUSCLE_LABELS, random_composition
 from MSKSegmentLib.virtual.specimen import build_specimen
 
 SPACING_MM = (3.0, 2.0, 2.0)
@@ -49,7 +49,7 @@ def main(atlas: Path, out: Path) -> None:
     )
     disease = Disease(dict(WASTED), (0.8, 0.1))
     specimen = build_specimen(body, shape, build, disease, SPACING_MM, rng, has_metal=False, facts={"seed": SEED})
-    general = {label: float(rng.uniform(0.04, 0.1)) for label in MUSCLES}
+    general = {label: float(rng.uniform(0.04, 0.1)) for label in MUSCLE_LABELS}
     what = replace(
         random_composition(rng, {}), infiltration={**general, **FATTY}, lean_hu=54.0, artery_hu=45.0, vein_hu=42.0,
         trabecular_hu=130.0, cortical_hu=1200.0, cortical_mm=1.1, patchy=0.6, septa=0.25, fascia=0.5,

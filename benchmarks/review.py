@@ -33,7 +33,7 @@ from MSKSegmentLib.quality.reports import make_reports  # noqa: E402
 from MSKSegmentLib.quality.scores import structure_uncertainty  # noqa: E402
 from MSKSegmentLib.results.result_folder import write_result  # noqa: E402
 from MSKSegmentLib.review import ReviewSession, SegmentMask, worst_first  # noqa: E402
-from MSKSegmentLib.review.folder import finish, open_folder, save  # noqa: E402
+from MSKSegmentLib.review.folder import finish_review, open_folder, save  # noqa: E402
 from MSKSegmentLib.run_facts import RunFacts  # noqa: E402
 
 SLICES = 400
@@ -127,7 +127,7 @@ def run(folder: Path) -> dict[str, float]:
         table.row("save after a stroke, median", median(saves))
     table.timed("revert GMAX_right", lambda: session.revert("GMAX_right"))
     table.timed("height", lambda: session.set_height(1.8))
-    table.timed("finish (corrected segmentation for other programs)", lambda: finish(session, folder))
+    table.timed("finish (corrected segmentation for other programs)", lambda: finish_review(session, folder))
     peak = None if held is None else status_mib("VmHWM") - held
     again = table.timed("open the folder", lambda: open_folder(folder, volume))
     if not isinstance(again, ReviewSession) or again.result.reports != session.result.reports:

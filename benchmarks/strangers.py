@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from MSKSegmentLib.bundle import resolve_bundle
-from MSKSegmentLib.evaluation.cases import find_cases
+from MSKSegmentLib.evaluation.cases import find_labelled_cases
 from MSKSegmentLib.evaluation.folder import read_evaluation
 from MSKSegmentLib.evaluation.metrics import Outcome
 from MSKSegmentLib.evaluation.run import evaluate, folder_tasks, network_segmenter
@@ -37,7 +37,9 @@ def main():
     wait_without_spinning()
     tasks = folder_tasks(options.cases)
     if options.left_out_of:
-        made_of = {files.name: json.loads(files.facts.read_text())["body"] for files in find_cases(options.cases) if files.facts}
+        made_of = {
+            files.name: json.loads(files.facts.read_text())["body"] for files in find_labelled_cases(options.cases) if files.facts
+        }
         tasks = [task for task in tasks if made_of.get(task.name) == options.left_out_of]
     columns = []
     for number, name in enumerate(options.bundles):

@@ -112,11 +112,11 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
 
     def restoreCases(self):
         """Take up the cases of a scene that was loaded; returns the new ones, and an error for each that cannot be read."""
-        from MSKSegmentLib.scene import find_cases, restore_session, volume_of_node
+        from MSKSegmentLib.scene import find_case_nodes, restore_session, volume_of_node
 
         known = {case.nodes.segmentation for case in self.cases}
         restored, errors = [], []
-        for nodes in find_cases(slicer.mrmlScene):
+        for nodes in find_case_nodes(slicer.mrmlScene):
             if nodes.ct is None or nodes.segmentation in known:
                 continue
             try:

@@ -88,13 +88,13 @@ def calibrate_bundle(
     for line in _unlit(calibration):
         report(line)
     if report_folder is not None and judged:
-        from .report import CARD_FILE, write_quality
-        from .report_review import write_review
+        from .report import QUALITY_CARD, write_quality
+        from .report_review import write_review_report
 
         others = "patients under other kinds of stress" if job.by_condition else "others"
         what = f"Calibration of {bundle.manifest.name} on {job.source}, each patient judged by a calibration on {others}"
         write_quality(report_folder, judged, calibration, what, _missed(cases))
-        write_review(report_folder, CARD_FILE, cases, judged, thresholds_of(calibration, observations))
+        write_review_report(report_folder, QUALITY_CARD, cases, judged, thresholds_of(calibration, observations))
     observed.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(observed, ".csv") as temporary:
         write_observations(temporary, observations)

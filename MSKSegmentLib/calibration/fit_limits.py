@@ -9,7 +9,7 @@ import numpy as np
 from ..quality.curve import Curve
 from ..quality.dice_model import SMALLEST_ERROR, log_error
 from ..quality.evidence_features import SCAN_WARNING
-from ..quality.limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits, is_failing, needed_dice
+from ..quality.limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, LightLimits, is_failing, needed_dice
 from ..quality.paper_rule import DiceThresholds
 from ..quality.wording import counted
 from .fit_paper_rule import dice_thresholds
@@ -70,7 +70,7 @@ def usual_scores(observations: Sequence[Observation], names: Sequence[str]) -> d
 
 def fit_limits(
     observations: Sequence[Observation], errors: np.ndarray, upper: np.ndarray, features: Sequence[str]
-) -> tuple[dict[str, Limits], dict[str, str], Curve | None]:
+) -> tuple[dict[str, LightLimits], dict[str, str], Curve | None]:
     """Limits by abbreviation, for other structures the reason why there are none, and the curve of the failure probability.
 
     `errors` are cross-fitted log errors ``[n]`` of the observations, `upper` the upper ends of their intervals. The curve is None,
@@ -149,12 +149,12 @@ def _limits(
     red: float | None,
     own: bool,
     features: Sequence[str],
-) -> Limits:
+) -> LightLimits:
     dice = np.array([item.dice for item in observations])
     green_needs, yellow_needs = needed_dice(thresholds)
     # Without a margin that keeps needless reds rare only the absolute limit is left.
     red_below = YELLOW_NEEDS_DICE if red is None else max(_moved(yellow_needs, red), YELLOW_NEEDS_DICE)
-    return Limits(
+    return LightLimits(
         patients=len(patients_of(observations)),
         segments=len(observations),
         inaccurate=int((dice < thresholds.inaccurate).sum()),

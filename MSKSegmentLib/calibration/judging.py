@@ -10,7 +10,7 @@ import numpy as np
 from ..case_result import Light
 from ..quality.calibration import Calibration
 from ..quality.paper_rule import DiceThresholds
-from ..quality.quality_model import Estimate
+from ..quality.quality_model import QualityEstimate
 from ..quality.traffic_light import failing_scan, rate, rate_by_paper
 from .fit import calibrate
 from .fit_paper_rule import dice_thresholds
@@ -19,7 +19,7 @@ from .observations import Observation, folds, patients_of
 # Calibrations that are made to judge the patients left out.
 PARTS = 5
 NO_CONDITION = ("", "none")
-OURS, PAPER = "all evidence", "paper's rule"
+CALIBRATED_RULE, PAPER_RULE = "all evidence", "paper's rule"
 LIGHTS = (Light.GREEN, Light.YELLOW, Light.RED, Light.GREY)
 
 
@@ -35,13 +35,13 @@ class Judged:
     inaccurate: bool | None
     failed: bool | None
     light: Light
-    estimate: Estimate | None
+    estimate: QualityEstimate | None
     paper_light: Light
     paper_dice: float | None
 
     def light_by(self, rule: str) -> Light:
-        """The light by a rule, `OURS` or `PAPER`."""
-        return self.light if rule == OURS else self.paper_light
+        """The light by a rule, `CALIBRATED_RULE` or `PAPER_RULE`."""
+        return self.light if rule == CALIBRATED_RULE else self.paper_light
 
 
 Thresholds = Mapping[str, tuple[float, float]]
@@ -67,7 +67,9 @@ def thresholds_of(calibration: Calibration, observations: Sequence[Observation])
     return found
 
 
-def judge(observations: Iterable[Observation], calibration: Calibration, passes: int, thresholds: Thresholds) -> list[Judged]:
+def judge_observations(
+    observations: Iterable[Observation], calibration: Calibration, passes: int, thresholds: Thresholds
+) -> list[Judged]:
     """Each observation judged by a calibration that has not seen its patient; `passes` are those of its run.
 
     Guards are at work as in a run: truncation, those that follow from the scores, and warnings on the scan where they were kept.
@@ -96,7 +98,7 @@ def judge_left_out(observations: Sequence[Observation], passes: int, by_conditio
     for part in np.unique(where):
         others = [item for item, place in zip(observations, where, strict=True) if place != part]
         inside = [item for item, place in zip(observations, where, strict=True) if place == part]
-        judged += judge(inside, calibrate(others, "", "", passes), passes, thresholds)
+        judged += judge_observations(inside, calibrate(others, "", "", passes), passes, thresholds)
     return judged
 
 
@@ -123,7 +125,7 @@ def lights_table(judged: Sequence[Judged]) -> list[str]:
         "| Rule | Light | Segments | Mean Dice | Inaccurate | Failed | Dice below 0.80 |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
-    for rule in (OURS, PAPER):
+    for rule in (CALIBRATED_RULE, PAPER_RULE):
         for light in LIGHTS:
             chosen = [one for one in judged if one.light_by(rule) is light]
             if not chosen:

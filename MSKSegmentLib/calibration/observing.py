@@ -11,12 +11,12 @@ from typing import Any
 from ..bundle import ModelBundle
 from ..case_result import SCORE_NAMES
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_cases, read_case
+from ..evaluation.cases import CaseFiles, find_labelled_cases, read_labelled_case
 from ..evaluation.folder import read_evaluation
 from ..evaluation.metrics import (
     Outcome,
-    Row,
     Scope,
+    SegmentComparison,
     false_muscle_cc,
     overlap_rows,
     with_centroids,
@@ -95,12 +95,12 @@ def segmented_cases(bundle: ModelBundle, data: Path, device: str, checkpoint: Ca
     Raises:
         InputError: there is no case, or one cannot be used.
     """
-    for number, files in enumerate(find_cases(data)):
+    for number, files in enumerate(find_labelled_cases(data)):
         yield _segmented(bundle, files, number, device, checkpoint)
 
 
 def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, checkpoint: Callable[[], None]) -> CaseScores:
-    case = read_case(files)
+    case = read_labelled_case(files)
     result = segment_case(case.volume, bundle, Settings(device=device, seed=seed), checkpoint=checkpoint)
     scope = Scope(case.slices, case.structures, case.outside)
     rows = overlap_rows(case.truth, result.labels, case.volume.geometry, case.volume.hu, scope)
@@ -123,7 +123,7 @@ def write_observations(path: Path, observations: Iterable[Observation]) -> None:
             writer.writerow({name: _cell(value) for name, value in line.items()})
 
 
-def _observation(patient: str, row: Row, ordinary: bool, condition: str, cautions: tuple[str, ...]) -> Observation:
+def _observation(patient: str, row: SegmentComparison, ordinary: bool, condition: str, cautions: tuple[str, ...]) -> Observation:
     found = row.outcome is Outcome.COMPARED
     shift = None
     if found and row.mean_hu_true is not None and row.mean_hu_predicted is not None:

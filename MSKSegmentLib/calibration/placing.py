@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..evaluation.tables import CaseScores
-from ..quality.plausibility import Placement, deviations, make_reference
+from ..quality.plausibility import SegmentPlacement, deviations, make_reference
 
 
 def reference_of(cases: Iterable[CaseScores]) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def reference_of(cases: Iterable[CaseScores]) -> dict[str, Any]:
 def with_deviations(case: CaseScores, reference: Mapping[str, Any]) -> CaseScores:
     """The case with the deviations of its predicted segments from a reference among their scores."""
     placed = {
-        row.segment.label: Placement(row.volume_predicted_cc, row.centroid_predicted_mm, row.truncated is False)
+        row.segment.label: SegmentPlacement(row.volume_predicted_cc, row.centroid_predicted_mm, row.truncated is False)
         for row in case.rows
         if row.centroid_predicted_mm is not None
     }
@@ -32,10 +32,10 @@ def with_deviations(case: CaseScores, reference: Mapping[str, Any]) -> CaseScore
     return replace(case, rows=tuple(rows))
 
 
-def _true_placements(case: CaseScores) -> dict[int, Placement]:
+def _true_placements(case: CaseScores) -> dict[int, SegmentPlacement]:
     # Whether the scan cuts a segment is known of the predicted one, which ends at the same faces.
     return {
-        row.segment.label: Placement(row.volume_true_cc, row.centroid_true_mm, row.truncated is False)
+        row.segment.label: SegmentPlacement(row.volume_true_cc, row.centroid_true_mm, row.truncated is False)
         for row in case.rows
         if row.centroid_true_mm is not None
     }

@@ -13,7 +13,7 @@ from .ranking import RESAMPLES
 from .report_measures import Measure, measure_quality, quality_csv
 from .report_tables import quality_markdown
 
-CARD_FILE = "quality.md"
+QUALITY_CARD = "quality.md"
 
 
 def write_quality(folder: Path, judged: Sequence[Judged], calibration: Calibration, what: str, missed: int) -> list[Measure]:
@@ -26,7 +26,7 @@ def write_quality(folder: Path, judged: Sequence[Judged], calibration: Calibrati
     thresholds = thresholds_of(calibration, [one.observation for one in judged])
     measures = measure_quality(judged, thresholds, RESAMPLES)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {CSV_FILE: quality_csv(measures), CARD_FILE: quality_markdown(judged, measures, calibration, what, missed)}
+    texts = {CSV_FILE: quality_csv(measures), QUALITY_CARD: quality_markdown(judged, measures, calibration, what, missed)}
     for name, text in texts.items():
         with whole_file(folder / name, Path(name).suffix) as path:
             path.write_text(text, encoding="utf-8", newline="")

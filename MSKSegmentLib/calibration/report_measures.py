@@ -13,10 +13,10 @@ from ..anatomy import STRUCTURES
 from ..case_result import SCORE_NAMES, Light
 from ..quality.dice_model import log_error
 from ..quality.evidence_features import BY_NAME
-from .judging import OURS, PAPER, Judged, Thresholds
+from .judging import CALIBRATED_RULE, PAPER_RULE, Judged, Thresholds
 from .ranking import area, aurc
 
-JUDGES = (OURS, PAPER, *SCORE_NAMES)
+JUDGES = (CALIBRATED_RULE, PAPER_RULE, *SCORE_NAMES)
 TARGETS = ("inaccurate", "failed")
 # All structures as they are, only pairs of the same structure, and the mean over the structures.
 POOLED, WITHIN, MEAN = "ALL", "ALL_WITHIN", "MEAN"
@@ -62,12 +62,12 @@ def risk_of(one: Judged, judge: str, threshold: float | None = None) -> float:
     With the Dice `threshold` of the segment's structure, rules that predict Dice tell how far below it they predict it to lie, so
     that structures with different thresholds can be ranked together. A score alone is the risk of `evidence_features`.
     """
-    if judge == OURS:
+    if judge == CALIBRATED_RULE:
         if one.estimate is None:
             return float("nan")
         predicted = float(log_error(one.estimate.dice))
         return predicted if threshold is None else predicted - float(log_error(threshold))
-    if judge == PAPER:
+    if judge == PAPER_RULE:
         if one.paper_dice is None:
             return float("nan")
         return -one.paper_dice if threshold is None else threshold - one.paper_dice
@@ -77,7 +77,7 @@ def risk_of(one: Judged, judge: str, threshold: float | None = None) -> float:
 def present_judges(judged: Sequence[Judged]) -> list[str]:
     """Both rules, and the scores that at least one segment has."""
     had = {name for one in judged for name in SCORE_NAMES if getattr(one.observation.evidence, name) is not None}
-    return [judge for judge in JUDGES if judge in (OURS, PAPER) or judge in had]
+    return [judge for judge in JUDGES if judge in (CALIBRATED_RULE, PAPER_RULE) or judge in had]
 
 
 def by_structure(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
@@ -104,7 +104,7 @@ def _ranking(judged: Sequence[Judged], thresholds: Thresholds, resamples: int) -
                 found = area(risks, bad, patients, strata, draws)
                 return Measure(f"auroc_{TARGETS[place]}", judge, name, found.n, found.positives, found.value, found.low, found.high)
 
-            drawn = resamples if judge in (OURS, PAPER) else 0
+            drawn = resamples if judge in (CALIBRATED_RULE, PAPER_RULE) else 0
             own = [measured(name, chosen, drawn) for name, chosen in by_structure(rated).items()]
             if rated:
                 measures += [*own, measured(POOLED, rated, resamples), measured(WITHIN, rated, resamples, apart=True)]
@@ -125,7 +125,7 @@ def _prediction(judged: Sequence[Judged]) -> list[Measure]:
     every = np.array([1 - one.observation.dice for one in judged])
     measures.append(Measure("aurc", "oracle", POOLED, len(every), None, aurc(every, every)))
     measures.append(Measure("aurc", "no rule", POOLED, len(every), None, aurc(np.zeros(len(every)), every)))
-    for judge in (OURS, PAPER):
+    for judge in (CALIBRATED_RULE, PAPER_RULE):
         pairs = [(_predicted(one, judge), one.observation.dice) for one in judged]
         errors = np.array([predicted - dice for predicted, dice in pairs if predicted is not None])
         for measure, values in (("dice_bias", errors), ("dice_mae", np.abs(errors))):
@@ -136,7 +136,7 @@ def _prediction(judged: Sequence[Judged]) -> list[Measure]:
 def _lights(judged: Sequence[Judged]) -> list[Measure]:
     """Shares of lights that mislead: `n` lights of that kind, `events` of them wrong."""
     measures = []
-    for rule in (OURS, PAPER):
+    for rule in (CALIBRATED_RULE, PAPER_RULE):
         for name, chosen in {**by_structure(judged), POOLED: list(judged)}.items():
             rated = [one for one in chosen if one.inaccurate is not None]
             lit = {light: [one for one in rated if one.light_by(rule) is light] for light in Light}
@@ -166,8 +166,8 @@ def _coverage(judged: Sequence[Judged]) -> list[Measure]:
             held = sum(interval[0] <= truth <= interval[1] for interval, truth in known)
             width = float(np.median([high - low for (low, high), _ in known])) if known else None
             share = held / len(known) if known else None
-            measures.append(Measure(f"coverage_{quantity}", OURS, name, len(known), held, share))
-            measures.append(Measure(f"width_{quantity}", OURS, name, len(known), None, width))
+            measures.append(Measure(f"coverage_{quantity}", CALIBRATED_RULE, name, len(known), held, share))
+            measures.append(Measure(f"width_{quantity}", CALIBRATED_RULE, name, len(known), None, width))
     return measures
 
 
@@ -181,7 +181,7 @@ def _volume_interval(one: Judged) -> tuple[float, float] | None:
 
 
 def _predicted(one: Judged, judge: str) -> float | None:
-    if judge == PAPER:
+    if judge == PAPER_RULE:
         return one.paper_dice
     return one.estimate.dice if one.estimate else None
 

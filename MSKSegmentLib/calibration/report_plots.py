@@ -12,7 +12,7 @@ from ..case_result import Light
 from ..evaluation.plots import DOTS_PER_INCH, new_figure
 from ..output.files import whole_file
 from ..quality.calibration import Calibration
-from .judging import OURS, PAPER, Judged, Thresholds
+from .judging import CALIBRATED_RULE, PAPER_RULE, Judged, Thresholds
 from .ranking import risk_coverage, roc
 from .report_measures import TARGETS, WITHIN, Measure, by_structure, risk_of
 
@@ -29,13 +29,13 @@ LIGHT_STYLES = {
 }
 # What is drawn as a curve; all scores are in the tables.
 CURVES = {
-    OURS: ("All evidence", "#0072b2", "-", 2.0),
-    PAPER: ("Paper's rule", "#d55e00", "-", 1.6),
+    CALIBRATED_RULE: ("All evidence", "#0072b2", "-", 2.0),
+    PAPER_RULE: ("Paper's rule", "#d55e00", "-", 1.6),
     "pairwise_dice": ("Pairwise Dice", "#009e73", "--", 1.1),
     "soft_dice": ("Soft Dice", "#cc79a7", "--", 1.1),
     "mean_entropy": ("Mean entropy", "#6b6b6b", ":", 1.2),
 }
-COLUMNS = 6
+PLOT_COLUMNS = 6
 RELIABILITY_BINS = 10
 
 
@@ -64,7 +64,7 @@ def plot_dice_uncertainty(judged: Sequence[Judged], calibration: Calibration, th
     for axes, (name, chosen) in zip(panels, by_structure(judged).items(), strict=True):
         known = [one for one in chosen if one.observation.uncertainty is not None]
         x = np.array([1e3 * float(one.observation.uncertainty or 0) for one in known])
-        _lit(axes, x, known, PAPER)
+        _lit(axes, x, known, PAPER_RULE)
         _dice_thresholds(axes, thresholds[name])
         fitted = calibration.structures.get(name)
         if fitted is not None and x.size:
@@ -74,7 +74,7 @@ def plot_dice_uncertainty(judged: Sequence[Judged], calibration: Calibration, th
                 axes.axvline(1e3 * value, color="black", linewidth=0.8, linestyle=style)
             axes.set_xlim(left=0, right=1.05 * x.max())
         _panel_title(axes, name, chosen)
-    _finish(figure, "Mean variance inside the label (10$^{-3}$)", "Dice coefficient", PAPER)
+    _finish(figure, "Mean variance inside the label (10$^{-3}$)", "Dice coefficient", PAPER_RULE)
     return figure
 
 
@@ -84,7 +84,7 @@ def plot_dice_predicted(judged: Sequence[Judged], calibration: Calibration, thre
     for axes, (name, chosen) in zip(panels, by_structure(judged).items(), strict=True):
         known = [one for one in chosen if one.estimate is not None]
         x = np.array([one.estimate.dice for one in known if one.estimate is not None])
-        _lit(axes, x, known, OURS)
+        _lit(axes, x, known, CALIBRATED_RULE)
         _dice_thresholds(axes, thresholds[name])
         if x.size:
             low = min(float(x.min()), *(one.observation.dice for one in known))
@@ -95,7 +95,7 @@ def plot_dice_predicted(judged: Sequence[Judged], calibration: Calibration, thre
                 if value is not None:
                     axes.axvline(value, color="black", linewidth=0.8, linestyle=style)
         _panel_title(axes, name, chosen)
-    _finish(figure, "Predicted Dice coefficient", "Dice coefficient", OURS)
+    _finish(figure, "Predicted Dice coefficient", "Dice coefficient", CALIBRATED_RULE)
     return figure
 
 
@@ -169,7 +169,7 @@ def plot_scores(measures: Sequence[Measure]) -> Figure:
         found = [m for m in measures if m.measure == f"auroc_{target}" and m.structure == WITHIN]
         ranked = sorted(((m.value, m) for m in found if m.value is not None), key=lambda pair: pair[0])
         for place, (value, measure) in enumerate(ranked):
-            colour = CURVES[measure.judge][1] if measure.judge in (OURS, PAPER) else "#6b6b6b"
+            colour = CURVES[measure.judge][1] if measure.judge in (CALIBRATED_RULE, PAPER_RULE) else "#6b6b6b"
             if measure.low is not None and measure.high is not None:
                 axes.plot([measure.low, measure.high], [place, place], color=colour, linewidth=1.2)
             axes.plot(value, place, "o", color=colour, markersize=5)
@@ -180,8 +180,8 @@ def plot_scores(measures: Sequence[Measure]) -> Figure:
 
 
 def _panels(parts: dict[str, list[Judged]]) -> tuple[Figure, list[Axes]]:
-    rows = -(-max(len(parts), 1) // COLUMNS)
-    figure, panels = new_figure(2.1 * COLUMNS, 1.9 * rows + 0.5, COLUMNS, rows)
+    rows = -(-max(len(parts), 1) // PLOT_COLUMNS)
+    figure, panels = new_figure(2.1 * PLOT_COLUMNS, 1.9 * rows + 0.5, PLOT_COLUMNS, rows)
     for axes in panels[len(parts) :]:
         axes.set_axis_off()
     return figure, panels[: len(parts)]

@@ -9,29 +9,33 @@ from ..case_result import Light
 from ..evaluation.plots import DOTS_PER_INCH
 from ..evaluation.tables import CaseScores
 from ..output.files import whole_file
-from .judging import OURS, PAPER, Judged
+from .judging import CALIBRATED_RULE, PAPER_RULE, Judged, Thresholds
 from .review_plots import plot_review
 from .review_saving import RatedRow, ReviewSaving, saving_sentences, simulate_review
 
 PICTURE = "quality_review.png"
-Thresholds = Mapping[str, tuple[float, float]]
 
 
-def write_review(folder: Path, card: str, cases: Sequence[CaseScores], judged: Sequence[Judged], thresholds: Thresholds) -> None:
+def write_review_report(
+    folder: Path, card: str, cases: Sequence[CaseScores], judged: Sequence[Judged], thresholds: Thresholds
+) -> None:
     """Add the chapter to the Markdown file `card` of `folder`, and its figure.
 
     `judged` are the segments of `cases` that were found, `thresholds` as in `simulate_review`.
     """
-    savings = {rule: review_by(rule, cases, judged, thresholds) for rule in (OURS, PAPER)}
+    savings = {rule: review_by(rule, cases, judged, thresholds) for rule in (CALIBRATED_RULE, PAPER_RULE)}
     with whole_file(folder / PICTURE, ".png") as path:
-        plot_review(savings[OURS]).savefig(path, dpi=DOTS_PER_INCH)
+        plot_review(savings[CALIBRATED_RULE]).savefig(path, dpi=DOTS_PER_INCH)
     text = (folder / card).read_text(encoding="utf-8").rstrip()
     with whole_file(folder / card, ".md") as path:
         path.write_text("\n".join([text, "", *_chapter(savings)]) + "\n", encoding="utf-8")
 
 
 def review_by(rule: str, cases: Sequence[CaseScores], judged: Sequence[Judged], thresholds: Thresholds) -> ReviewSaving:
-    """The simulated review of the cases by the lights of a rule, `OURS` or `PAPER`; the paper's knows no probability of failure."""
+    """The simulated review of the cases by the lights of `CALIBRATED_RULE` or `PAPER_RULE`.
+
+    The paper's rule knows no probability of failure.
+    """
     known = {(one.observation.patient, one.observation.abbreviation, one.observation.side): one for one in judged}
     rated = []
     for case in cases:
@@ -39,7 +43,7 @@ def review_by(rule: str, cases: Sequence[CaseScores], judged: Sequence[Judged], 
         for row in case.rows:
             one = known.get((case.name, row.segment.structure.abbreviation, row.segment.side.value))
             light = one.light_by(rule) if one else Light.GREY
-            probability = one.estimate.failure_probability if one and one.estimate and rule == OURS else None
+            probability = one.estimate.failure_probability if one and one.estimate and rule == CALIBRATED_RULE else None
             rows.append(RatedRow(row, light, probability))
         rated.append(rows)
     return simulate_review(rated, thresholds)
@@ -64,4 +68,4 @@ def _chapter(savings: Mapping[str, ReviewSaving]) -> list[str]:
             f"{saving.saved:.1f}",
         ]
         lines.append(f"| {' | '.join([rule, *cells])} |")
-    return [*lines, "", " ".join(saving_sentences(savings[OURS])), "", f"![Review]({PICTURE})"]
+    return [*lines, "", " ".join(saving_sentences(savings[CALIBRATED_RULE])), "", f"![Review]({PICTURE})"]

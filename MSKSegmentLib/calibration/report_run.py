@@ -11,11 +11,11 @@ from ..evaluation.folder import check_report_folder
 from ..evaluation.metrics import Outcome
 from ..packages import require
 from ..quality.calibration import Calibration
-from .judging import OURS, judge, thresholds_of
+from .judging import CALIBRATED_RULE, judge_observations, thresholds_of
 from .observing import case_observations, evaluated_cases
-from .report import CARD_FILE, write_quality
+from .report import QUALITY_CARD, write_quality
 from .report_measures import POOLED
-from .report_review import write_review
+from .report_review import write_review_report
 
 
 def check_calibrated(bundle: ModelBundle) -> ModelBundle:
@@ -48,15 +48,15 @@ def judge_evaluation(bundle: ModelBundle, evaluation: Path, folder: Path) -> str
         raise InputError(f"The evaluation {evaluation.name!r} holds no segment that the network found; evaluate other cases.")
     manifest = bundle.manifest
     thresholds = thresholds_of(calibration, observations)
-    judged = judge(observations, calibration, manifest.passes, thresholds)
+    judged = judge_observations(observations, calibration, manifest.passes, thresholds)
     what = f"The model bundle {manifest.name} {manifest.version}, {manifest.passes} dropout passes. MSKSegment {__version__}. "
     missed = sum(row.outcome is Outcome.MISSED for case in cases for row in case.rows)
     measures = write_quality(folder, judged, calibration, what + RESEARCH_USE_ONLY, missed)
-    write_review(folder, CARD_FILE, cases, judged, thresholds)
-    found = {measure.measure: measure for measure in measures if measure.judge == OURS and measure.structure == POOLED}
+    write_review_report(folder, QUALITY_CARD, cases, judged, thresholds)
+    found = {measure.measure: measure for measure in measures if measure.judge == CALIBRATED_RULE and measure.structure == POOLED}
     area, wrong = found["auroc_inaccurate"], found["wrong_greens"]
     ranked = "cannot be ranked (too few cases)" if area.value is None else f"are told with an AUROC of {area.value:.3f}"
     return (
         f"{area.events} inaccurate segments {ranked}; {wrong.events} of {wrong.n} green lights were wrong. "
-        f"The report is {folder / CARD_FILE}."
+        f"The report is {folder / QUALITY_CARD}."
     )

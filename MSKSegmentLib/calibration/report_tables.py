@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from ..case_result import Light
 from ..quality.calibration import Calibration
-from .judging import OURS, PAPER, Judged, lights_table
+from .judging import CALIBRATED_RULE, PAPER_RULE, Judged, lights_table
 from .report_measures import JUDGES, MEAN, POOLED, WITHIN, Measure, by_structure
 
-REFERENCE = "mean_variance"
+REFERENCE_SCORE = "mean_variance"
 MOST_WRONG_GREENS = 30
 _NAMES = {
-    OURS: "**all evidence (this software)**",
-    PAPER: "paper's rule (line through mean variance)",
+    CALIBRATED_RULE: "**all evidence (this software)**",
+    PAPER_RULE: "paper's rule (line through mean variance)",
     "mean_variance": "mean variance (the paper's score)",
 }
 
@@ -85,7 +85,7 @@ def _counts(judged: Sequence[Judged], calibration: Calibration, missed: int) -> 
 def _ranking(table: Table) -> list[str]:
     head = "| Score | n | inaccurate, pooled | within | mean | failed, pooled | within | mean | r | rho | AURC | gain |"
     lines = [head, "|---|" + "---:|" * (head.count("|") - 2)]
-    reference = table.get(("auroc_inaccurate", REFERENCE, WITHIN))
+    reference = table.get(("auroc_inaccurate", REFERENCE_SCORE, WITHIN))
     for judge in JUDGES:
         pooled = table.get(("auroc_inaccurate", judge, POOLED))
         if pooled is None or pooled.value is None:
@@ -106,7 +106,7 @@ def _ranking(table: Table) -> list[str]:
 
 def _light_sentences(table: Table) -> list[str]:
     lines = []
-    for rule in (OURS, PAPER):
+    for rule in (CALIBRATED_RULE, PAPER_RULE):
         parts = []
         for measure, words in (
             ("wrong_greens", "green lights on inaccurate segments"),
@@ -129,7 +129,10 @@ def _intervals(table: Table, calibration: Calibration) -> list[str]:
         ("volume", "volume", 2, " of the measured"),
         ("mean_hu", "mean HU", 1, " HU"),
     ):
-        found, width = table[(f"coverage_{quantity}", OURS, POOLED)], table[(f"width_{quantity}", OURS, POOLED)].value
+        found, width = (
+            table[(f"coverage_{quantity}", CALIBRATED_RULE, POOLED)],
+            table[(f"width_{quantity}", CALIBRATED_RULE, POOLED)].value,
+        )
         before = covered.get(quantity)
         cells = [words, str(found.n), "-" if found.value is None else f"{found.value:.1%}"]
         cells.append("-" if width is None else f"{width:.{digits}f}{unit}")
@@ -137,7 +140,7 @@ def _intervals(table: Table, calibration: Calibration) -> list[str]:
         lines.append(f"| {' | '.join(cells)} |")
     errors = [
         f"by {rule} {_number(table, 'dice_mae', rule, POOLED, 3)} (bias {_number(table, 'dice_bias', rule, POOLED, 3, '+')})"
-        for rule in (OURS, PAPER)
+        for rule in (CALIBRATED_RULE, PAPER_RULE)
     ]
     return [*lines, "", f"Mean absolute error of predicted Dice: {', '.join(errors)}."]
 
@@ -152,11 +155,11 @@ def _structures(judged: Sequence[Judged], table: Table) -> list[str]:
         counts = len(chosen), sum(bool(one.inaccurate) for one in chosen), sum(bool(one.failed) for one in chosen)
         cells = [name, *map(str, counts)]
         for target in ("inaccurate", "failed"):
-            cells += [_area(table.get((f"auroc_{target}", rule, name))) for rule in (OURS, PAPER)]
-        cells += [_events(table[("wrong_greens", rule, name)]) for rule in (OURS, PAPER)]
-        cells.append(_events(table[("needless_reds", OURS, name)]))
+            cells += [_area(table.get((f"auroc_{target}", rule, name))) for rule in (CALIBRATED_RULE, PAPER_RULE)]
+        cells += [_events(table[("wrong_greens", rule, name)]) for rule in (CALIBRATED_RULE, PAPER_RULE)]
+        cells.append(_events(table[("needless_reds", CALIBRATED_RULE, name)]))
         for quantity in ("dice", "volume", "mean_hu"):
-            share = table[(f"coverage_{quantity}", OURS, name)].value
+            share = table[(f"coverage_{quantity}", CALIBRATED_RULE, name)].value
             cells.append("-" if share is None else f"{share:.0%}")
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..evaluation.plots import new_figure
-from .review_saving import BEST, QUEUE, SHARES, UNCERTAINTY, ReviewSaving
+from .review_saving import BEST, BY_UNCERTAINTY, QUEUE, SHARES, ReviewSaving
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LOOKS: dict[str, dict[str, Any]] = {
     QUEUE: {"color": "#0072b2", "linewidth": 2.2},
-    UNCERTAINTY: {"color": "#d55e00", "linewidth": 1.4, "linestyle": "--"},
+    BY_UNCERTAINTY: {"color": "#d55e00", "linewidth": 1.4, "linestyle": "--"},
     BEST: {"color": "#6b6b6b", "linewidth": 1.0, "linestyle": ":"},
 }
 

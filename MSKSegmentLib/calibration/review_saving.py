@@ -14,14 +14,14 @@ import numpy as np
 
 from ..anatomy import segments
 from ..case_result import Light
-from ..evaluation.metrics import Outcome, Row
-from ..review.queue import Candidate, Priority, place, priorities
+from ..evaluation.metrics import Outcome, SegmentComparison
+from ..review.queue import Candidate, Priority, place_in_queue, priorities
 
 # Points of a curve over the share of all structures looked at, from none to all.
 SHARES = np.linspace(0, 1, 101)
 # The part of the queue that a reviewer in a hurry gets through.
 FIRST_PART = 0.25
-QUEUE, UNCERTAINTY, BEST = "Review queue", "Uncertainty alone", "Errors known"
+QUEUE, BY_UNCERTAINTY, BEST = "Review queue", "Uncertainty alone", "Errors known"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ReviewMinutes:
 class RatedRow:
     """One segment of an evaluated case with what the front ends would say of it; `failure_probability` as in a report."""
 
-    row: Row
+    row: SegmentComparison
     light: Light
     failure_probability: float | None = None
 
@@ -145,8 +145,8 @@ def _order_sentence(saving: ReviewSaving) -> str:
     found = {name: f"{curve[first]:.0%}" for name, curve in saving.curves.items()}
     return (
         f"The first {FIRST_PART:.0%} of the queue hold {found[QUEUE]} of the inaccurate or failed structures "
-        f"({saving.weight_curves[QUEUE][first]:.0%} by weight); by uncertainty alone {found[UNCERTAINTY]}, with the errors known "
-        f"{found[BEST]}."
+        f"({saving.weight_curves[QUEUE][first]:.0%} by weight); by uncertainty alone {found[BY_UNCERTAINTY]}, with the errors "
+        f"known {found[BEST]}."
     )
 
 
@@ -172,7 +172,9 @@ def _looks(case: Sequence[RatedRow], thresholds: Mapping[str, tuple[float, float
     return looks
 
 
-def _look(candidate: Candidate, priority: Priority, row: Row | None, thresholds: Mapping[str, tuple[float, float]]) -> _Look:
+def _look(
+    candidate: Candidate, priority: Priority, row: SegmentComparison | None, thresholds: Mapping[str, tuple[float, float]]
+) -> _Look:
     limits = thresholds.get(candidate.segment.structure.abbreviation)
     judged = row is not None and limits is not None and row.outcome is not Outcome.SLIVER
     dice = row.dice if row is not None and judged else inf
@@ -181,7 +183,7 @@ def _look(candidate: Candidate, priority: Priority, row: Row | None, thresholds:
     return _Look(
         priority=priority,
         flagged=priority.flagged,
-        queue_place=place(candidate.light, priority, candidate.volume_cc is not None),
+        queue_place=place_in_queue(candidate.light, priority, candidate.volume_cc is not None),
         uncertainty=-inf if uncertain is None else uncertain,
         wrong=dice < inaccurate,
         failed=dice < failed,
@@ -201,7 +203,7 @@ def _curve(looks: Sequence[_Look], order: Callable[[_Look], tuple[float, ...]], 
 # By name in the figure. A look without an uncertainty, at what was not found, comes last by uncertainty.
 _ORDERS: dict[str, Callable[[_Look], tuple[float, ...]]] = {
     QUEUE: lambda look: (float(look.queue_place[0]), look.queue_place[1]),
-    UNCERTAINTY: lambda look: (-look.uncertainty,),
+    BY_UNCERTAINTY: lambda look: (-look.uncertainty,),
     BEST: lambda look: (float(not look.wrong), -look.priority.weight),
 }
 

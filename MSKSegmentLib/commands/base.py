@@ -49,7 +49,7 @@ class Command(click.Command):
         self.params.extend(_verbosity())
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """A command with commands of its own, listed as they were added; to call it without one is an error in one sentence."""
 
     command_class = Command
@@ -63,7 +63,7 @@ class Group(click.Group):
         return list(self.commands)
 
 
-class LazyGroup(Group):
+class LazyGroup(CommandGroup):
     """Commands of the modules of a package, given as name -> help; a module is imported when its command is called."""
 
     def __init__(self, *arguments: Any, package: str, table: Mapping[str, str], **options: Any) -> None:

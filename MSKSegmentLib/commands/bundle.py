@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from .base import PLACE, Group
+from .base import PLACE, CommandGroup
 
 _named = click.argument("bundle", required=False, metavar="[NAME|DIR]")
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def command() -> None:
     """List, describe and verify model bundles, or make one of Keras weights."""
 

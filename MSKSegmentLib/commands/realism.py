@@ -26,9 +26,9 @@ def command(invocation: Invocation, /, scans: tuple[Path, ...], output: Path, **
     Each CT is a DICOM folder, NIfTI, NRRD or MHA file.
     """
     from ..virtual.realism.compare import made_patients, stored_patients
-    from ..virtual.realism.report import check_output, compare_scans
+    from ..virtual.realism.report import check_comparison_folder, compare_scans
 
-    check_output(output)
+    check_comparison_folder(output)
     spacing = options["spacing"]
     if spacing and not all(0.4 <= value <= 10 for value in spacing):
         raise InputError("The voxels of --spacing must be 0.4 to 10 mm; correct it.")

@@ -40,7 +40,7 @@ def command(invocation: Invocation, /, recipe: str, output: Path, progress: str,
     RECIPE is a file, or a preset: paper, bundled, bundled-2.
     """
     require(*FOR_TRAINING, purpose="Training")
-    from ..training.run import Choices, finish, parse_fold, run_recipe
+    from ..training.run import Choices, finish_training, parse_fold, run_recipe
 
     chosen = _recipe(recipe, options)
     fold = parse_fold(options["fold"]) if options["fold"] is not None else None
@@ -53,7 +53,7 @@ def command(invocation: Invocation, /, recipe: str, output: Path, progress: str,
     lines = JsonLines() if progress == "json" else None
     say = invocation.say if progress == "text" else lambda text: None
     if options["finish"]:
-        bundle = finish(chosen, output)
+        bundle = finish_training(chosen, output)
     else:
 
         def report(status: Status) -> None:

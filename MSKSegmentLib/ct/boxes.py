@@ -10,15 +10,15 @@ import numpy as np
 
 from .volume import Geometry
 
-Triple = tuple[int, int, int]
+IndexTriple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Box:
     """A box of voxels: first index and number of voxels, both ``(x, y, z)``."""
 
-    start_xyz: Triple
-    size_xyz: Triple
+    start_xyz: IndexTriple
+    size_xyz: IndexTriple
 
     @staticmethod
     def between(first: Sequence[int] | np.ndarray, stop: Sequence[int] | np.ndarray) -> Box:
@@ -32,7 +32,7 @@ class Box:
         return Box.between([part.start for part in slices[::-1]], [part.stop for part in slices[::-1]])
 
     @staticmethod
-    def whole(size_xyz: Triple) -> Box:
+    def whole(size_xyz: IndexTriple) -> Box:
         """All of a grid of that size."""
         return Box((0, 0, 0), size_xyz)
 
@@ -43,13 +43,13 @@ class Box:
         return z, y, x
 
     @property
-    def shape(self) -> Triple:
+    def shape(self) -> IndexTriple:
         """Shape ``(z, y, x)`` of the array over the box."""
         x, y, z = self.size_xyz
         return z, y, x
 
     @property
-    def stop_xyz(self) -> Triple:
+    def stop_xyz(self) -> IndexTriple:
         """The first index ``(x, y, z)`` after the box along each axis."""
         x, y, z = (start + size for start, size in zip(self.start_xyz, self.size_xyz, strict=True))
         return x, y, z
@@ -73,7 +73,7 @@ class Box:
         x, y, z = (a - b for a, b in zip(self.start_xyz, outer.start_xyz, strict=True))
         return Box((x, y, z), self.size_xyz)
 
-    def grown(self, margin_xyz: Triple, size_xyz: Triple) -> Box:
+    def grown(self, margin_xyz: IndexTriple, size_xyz: IndexTriple) -> Box:
         """The box with a margin in voxels, cut at the faces of a grid of that size."""
         first = np.maximum(np.subtract(self.start_xyz, margin_xyz), 0)
         return Box.between(first, np.minimum(np.add(self.stop_xyz, margin_xyz), size_xyz))

@@ -13,6 +13,7 @@ from itertools import permutations
 import numpy as np
 
 from ..findings import warning
+from .boxes import IndexTriple
 from .cropping import CoarseBody, coarse_body
 from .uprightness import body_is_upright
 from .volume import IDENTITY, CTVolume, Geometry, Matrix
@@ -22,15 +23,13 @@ AIR_HU = -1024
 TOLERATED_DEGREES = 5.0
 UPRIGHT_MARGIN_MM = 20.0
 
-Triple = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
 class AxisOrder:
     """Which index axis of the input serves x, y and z of the working grid (`axes`), and with which sign (`signs`)."""
 
-    axes: Triple
-    signs: Triple
+    axes: IndexTriple
+    signs: IndexTriple
 
     @property
     def _array_axes(self) -> list[int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..anatomy import STRUCTURES
-from .metrics import Outcome, Row
+from .metrics import Outcome, SegmentComparison
 
 # The measures of a row that are summarised, in the order of the tables.
 MEASURES = ("dice", "asd_mm", "hd95_mm", "ave_percent", "rve_percent", "aie_hu")
@@ -30,7 +30,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Limits:
+class LimitsOfAgreement:
     """Bias (mean of predicted - true) and 95 % limits of agreement, bias -+ 1.96 SD (Bland and Altman 1986)."""
 
     bias: float
@@ -48,7 +48,7 @@ class Agreement:
 
     concordance: float | None
     pearson: float | None
-    limits: Limits | None
+    limits: LimitsOfAgreement | None
 
 
 @dataclass(frozen=True)
@@ -107,36 +107,36 @@ def pearson(true: np.ndarray, predicted: np.ndarray) -> float | None:
         return float(pearsonr(true, predicted).statistic)
 
 
-def limits_of_agreement(true: np.ndarray, predicted: np.ndarray) -> Limits | None:
+def limits_of_agreement(true: np.ndarray, predicted: np.ndarray) -> LimitsOfAgreement | None:
     """Bias and limits of two arrays ``[n]``; None with fewer than three pairs."""
     if true.size < FEWEST_PAIRS:
         return None
     difference = predicted - true
     bias, reach = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
-    return Limits(bias, bias - reach, bias + reach)
+    return LimitsOfAgreement(bias, bias - reach, bias + reach)
 
 
-def volume_pairs(rows: Iterable[Row]) -> tuple[np.ndarray, np.ndarray]:
+def volume_pairs(rows: Iterable[SegmentComparison]) -> tuple[np.ndarray, np.ndarray]:
     """True and predicted volumes in cc ``[n]`` of the rows; a missed segment has 0 cc."""
     return _pairs([(row.volume_true_cc, row.volume_predicted_cc) for row in rows])
 
 
-def density_pairs(rows: Iterable[Row]) -> tuple[np.ndarray, np.ndarray]:
+def density_pairs(rows: Iterable[SegmentComparison]) -> tuple[np.ndarray, np.ndarray]:
     """True and predicted mean HU ``[n]`` of the rows, which were all found."""
     return _pairs([(row.mean_hu_true, row.mean_hu_predicted) for row in rows])
 
 
-def judged(rows: Iterable[Row]) -> list[Row]:
+def judged(rows: Iterable[SegmentComparison]) -> list[SegmentComparison]:
     """The rows that count: the truth holds the segment, and more than a sliver of it."""
     return [row for row in rows if row.outcome in (Outcome.COMPARED, Outcome.MISSED)]
 
 
-def found(rows: Iterable[Row]) -> list[Row]:
+def found(rows: Iterable[SegmentComparison]) -> list[SegmentComparison]:
     """The rows of segments that the truth holds, more than a sliver of them, and that were predicted."""
     return [row for row in rows if row.outcome is Outcome.COMPARED]
 
 
-def summarise(cases: Mapping[str, Sequence[Row]]) -> list[Summary]:
+def summarise(cases: Mapping[str, Sequence[SegmentComparison]]) -> list[Summary]:
     """The summary of all cases (name -> rows): the structures that occur in table order, then bones, muscles and all."""
     lines = []
     for structure in STRUCTURES:
@@ -156,7 +156,7 @@ def summarise(cases: Mapping[str, Sequence[Row]]) -> list[Summary]:
     return lines
 
 
-def _summary(name: str, cases: Mapping[str, Sequence[Row]], volume: Agreement, density: Agreement) -> Summary:
+def _summary(name: str, cases: Mapping[str, Sequence[SegmentComparison]], volume: Agreement, density: Agreement) -> Summary:
     rows = _all(cases)
     counted = judged(rows)
     outcomes = [row.outcome for row in rows]
@@ -174,7 +174,7 @@ def _summary(name: str, cases: Mapping[str, Sequence[Row]], volume: Agreement, d
     )
 
 
-def _agreements(rows: Sequence[Row]) -> tuple[Agreement, Agreement]:
+def _agreements(rows: Sequence[SegmentComparison]) -> tuple[Agreement, Agreement]:
     """Of volume and of density."""
     volumes, densities = volume_pairs(judged(rows)), density_pairs(found(rows))
     return (
@@ -183,7 +183,7 @@ def _agreements(rows: Sequence[Row]) -> tuple[Agreement, Agreement]:
     )
 
 
-def _mean_agreement(parts: Sequence[Agreement], limits: Limits | None) -> Agreement:
+def _mean_agreement(parts: Sequence[Agreement], limits: LimitsOfAgreement | None) -> Agreement:
     return Agreement(_mean(part.concordance for part in parts), _mean(part.pearson for part in parts), limits)
 
 
@@ -196,9 +196,9 @@ def _pairs(pairs: list[tuple[float | None, float | None]]) -> tuple[np.ndarray, 
     return table[:, 0], table[:, 1]
 
 
-def _chosen(cases: Mapping[str, Sequence[Row]], abbreviations: set[str]) -> dict[str, list[Row]]:
+def _chosen(cases: Mapping[str, Sequence[SegmentComparison]], abbreviations: set[str]) -> dict[str, list[SegmentComparison]]:
     return {name: [row for row in rows if row.segment.structure.abbreviation in abbreviations] for name, rows in cases.items()}
 
 
-def _all(cases: Mapping[str, Sequence[Row]]) -> list[Row]:
+def _all(cases: Mapping[str, Sequence[SegmentComparison]]) -> list[SegmentComparison]:
     return [row for rows in cases.values() for row in rows]

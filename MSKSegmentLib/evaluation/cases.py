@@ -54,7 +54,7 @@ class LabelledCase:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def find_cases(data: Path) -> list[CaseFiles]:
+def find_labelled_cases(data: Path) -> list[CaseFiles]:
     """The cases in a folder, sorted by name; hidden folders and those without labels are passed over.
 
     Raises:
@@ -71,7 +71,7 @@ def find_cases(data: Path) -> list[CaseFiles]:
     return found
 
 
-def read_case(files: CaseFiles) -> LabelledCase:
+def read_labelled_case(files: CaseFiles) -> LabelledCase:
     """Read a case; a label map that covers a part of the CT's voxels, as 3D Slicer saves it, is background elsewhere.
 
     Raises:

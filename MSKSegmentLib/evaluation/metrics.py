@@ -35,7 +35,7 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class SegmentComparison:
     """One segment of one case; None where a number does not exist.
 
     `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two
@@ -94,7 +94,7 @@ class _Counts:
 
 def evaluate_labels(
     truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope | None = None
-) -> list[Row]:
+) -> list[SegmentComparison]:
     """Compare a segmentation with the truth: a row per segment that occurs in either, in table order.
 
     A voxel of another structure or side counts as wrong; slices, structures and voxels outside `scope` do not count at all.
@@ -120,7 +120,7 @@ def evaluate_labels(
 
 def overlap_rows(
     truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope | None = None
-) -> list[Row]:
+) -> list[SegmentComparison]:
     """`evaluate_labels` without the surface distances, which take nearly all of its time."""
     if truth.dtype != np.uint8 or predicted.dtype != np.uint8:
         raise ValueError("label maps must be uint8")
@@ -138,12 +138,12 @@ def false_muscle_cc(truth: np.ndarray, predicted: np.ndarray, geometry: Geometry
     return volume_cc(int(voxels), geometry)
 
 
-def with_reports(rows: list[Row], reports: Mapping[str, SegmentReport]) -> list[Row]:
+def with_reports(rows: list[SegmentComparison], reports: Mapping[str, SegmentReport]) -> list[SegmentComparison]:
     """The rows with what the run said of them; `reports` by the segment's key, rows without a report stay as they are."""
     return [_with_report(row, reports[row.segment.key]) if row.segment.key in reports else row for row in rows]
 
 
-def _with_report(row: Row, report: SegmentReport) -> Row:
+def _with_report(row: SegmentComparison, report: SegmentReport) -> SegmentComparison:
     return replace(
         row,
         uncertainty=report.uncertainty,
@@ -154,7 +154,9 @@ def _with_report(row: Row, report: SegmentReport) -> Row:
     )
 
 
-def with_centroids(rows: list[Row], truth: np.ndarray, predicted: np.ndarray, geometry: Geometry) -> list[Row]:
+def with_centroids(
+    rows: list[SegmentComparison], truth: np.ndarray, predicted: np.ndarray, geometry: Geometry
+) -> list[SegmentComparison]:
     """The rows with the centroids in both label maps, uint8 ``[z, y, x]`` with sides on `geometry`."""
     true, found = ({label: one.centroid_mm for label, one in placements(labels, geometry).items()} for labels in (truth, predicted))
     return [
@@ -195,12 +197,12 @@ def _count(truth: np.ndarray, predicted: np.ndarray, hu: np.ndarray, scope: Scop
     return _Counts(true, found, both, hu_true, hu_found)
 
 
-def _row(segment: Segment, counts: _Counts, geometry: Geometry) -> Row | None:
+def _row(segment: Segment, counts: _Counts, geometry: Geometry) -> SegmentComparison | None:
     label = segment.label
     true, found = int(counts.true[label]), int(counts.predicted[label])
     if not true and not found:
         return None
-    row = Row(
+    row = SegmentComparison(
         segment=segment,
         outcome=_outcome(true, found),
         voxels_true=true,
@@ -227,13 +229,13 @@ def _outcome(true: int, found: int) -> Outcome:
 
 
 def _with_distances(
-    row: Row,
+    row: SegmentComparison,
     truth: np.ndarray,
     predicted: np.ndarray,
     geometry: Geometry,
     slices: np.ndarray,
     around: Box | None,
-) -> Row:
+) -> SegmentComparison:
     """`around` is the box around both segments, None where one of them is empty."""
     if around is None:
         return row

@@ -11,7 +11,7 @@ import numpy as np
 from ..anatomy import STRUCTURES
 from ..output.files import whole_file
 from .agreement import density_pairs, found, judged, limits_of_agreement, volume_pairs
-from .metrics import Row
+from .metrics import SegmentComparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,13 +24,13 @@ GROUPS = {"bone": ("Bones", "#6b6b6b", "s"), "hip": ("Hip muscles", "#0072b2", "
 FEWEST_FOR_BOX = 5
 
 
-def write_plots(folder: Path, rows: Sequence[Row]) -> list[Path]:
+def write_plots(folder: Path, rows: Sequence[SegmentComparison]) -> list[Path]:
     """Write ``dice.png``, ``asd.png``, ``bland_altman_volume.png`` and ``bland_altman_hu.png``; returns their paths.
 
     Segments that the truth lacks, and slivers, are left out. A missed segment has Dice 0 and is in no other plot.
     """
     counted = judged(rows)
-    plots: tuple[tuple[str, Callable[[Sequence[Row]], Figure]], ...] = (
+    plots: tuple[tuple[str, Callable[[Sequence[SegmentComparison]], Figure]], ...] = (
         ("dice.png", plot_dice),
         ("asd.png", plot_asd),
         ("bland_altman_volume.png", plot_volume_agreement),
@@ -42,7 +42,7 @@ def write_plots(folder: Path, rows: Sequence[Row]) -> list[Path]:
     return [folder / name for name, _ in plots]
 
 
-def plot_dice(rows: Sequence[Row]) -> Figure:
+def plot_dice(rows: Sequence[SegmentComparison]) -> Figure:
     """Dice per structure, structures in table order."""
     figure, (axes,) = new_figure(10, 4.4, 1)
     values = [row.dice for row in rows]
@@ -54,7 +54,7 @@ def plot_dice(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def plot_asd(rows: Sequence[Row]) -> Figure:
+def plot_asd(rows: Sequence[SegmentComparison]) -> Figure:
     """Average symmetric surface distance per structure, structures in table order."""
     figure, (axes,) = new_figure(10, 4.4, 1)
     _boxes(axes, rows, lambda row: row.asd_mm)
@@ -63,7 +63,7 @@ def plot_asd(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def plot_volume_agreement(rows: Sequence[Row]) -> Figure:
+def plot_volume_agreement(rows: Sequence[SegmentComparison]) -> Figure:
     """Bland-Altman plots of volume: difference in cc, and in percent because differences grow with size."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -83,7 +83,7 @@ def plot_volume_agreement(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def plot_density_agreement(rows: Sequence[Row]) -> Figure:
+def plot_density_agreement(rows: Sequence[SegmentComparison]) -> Figure:
     """Bland-Altman plots of mean radiodensity, bones and muscles apart because their scales differ."""
     figure, panels = new_figure(10, 4.2, 2)
     for axes, groups in zip(panels, (("hip", "thigh"), ("bone",)), strict=True):
@@ -113,7 +113,7 @@ def new_figure(width: float, height: float, columns: int, rows: int = 1) -> tupl
     return figure, panels
 
 
-def _boxes(axes: Axes, rows: Sequence[Row], measure: Callable[[Row], float | None]) -> None:
+def _boxes(axes: Axes, rows: Sequence[SegmentComparison], measure: Callable[[SegmentComparison], float | None]) -> None:
     """A box with all points per structure; the number of values stands under its name."""
     present = [s for s in STRUCTURES if any(row.segment.structure is s for row in rows)]
     # The same scatter every time, so that a picture changes only with its data.
@@ -149,7 +149,7 @@ def _box(axes: Axes, place: int, values: np.ndarray, colour: str) -> None:
     )
 
 
-def _agreement(axes: Axes, rows: Sequence[Row], mean: np.ndarray, difference: np.ndarray, unit: str) -> None:
+def _agreement(axes: Axes, rows: Sequence[SegmentComparison], mean: np.ndarray, difference: np.ndarray, unit: str) -> None:
     """Points by group, bias and 95 % limits of agreement with their values."""
     groups = np.array([row.segment.structure.group.key for row in rows])
     for group, (_, colour, marker) in GROUPS.items():

@@ -29,11 +29,11 @@ from ..settings import Settings
 from .agreement import Summary, judged, spread, summarise
 from .cases import (
     LabelledCase,
-    find_cases,
+    find_labelled_cases,
     first_file,
     on_grid,
     only_slices_with_labels,
-    read_case,
+    read_labelled_case,
     read_pair,
 )
 from .folder import CASES, MARKER, kept_scores, scores_json
@@ -88,10 +88,10 @@ def folder_tasks(data: Path, labelled_slices_only: bool = False) -> list[Task]:
         Task(
             files.name,
             tuple(path for path in (files.ct, files.labels, files.labelled) if path is not None),
-            partial(read_case, files),
+            partial(read_labelled_case, files),
             labelled_slices_only,
         )
-        for files in find_cases(data)
+        for files in find_labelled_cases(data)
     ]
 
 

@@ -12,13 +12,13 @@ from ..anatomy import segment_of_key
 from ..case_result import SCORE_NAMES, Scores
 from ..findings import Finding
 from .agreement import MEASURES, Agreement, Spread, Summary, judged, spread
-from .metrics import Outcome, Row
+from .metrics import Outcome, SegmentComparison
 
 LIGHTS = ("green", "yellow", "red", "grey")
 GOOD_DICE = 0.8
 FEWEST_FOR_QUARTILES = 5
 _PLACES = ("centroid_true_mm", "centroid_predicted_mm")
-_NUMBERS = tuple(field.name for field in fields(Row) if field.name not in ("segment", "outcome", "scores", *_PLACES))
+_NUMBERS = tuple(field.name for field in fields(SegmentComparison) if field.name not in ("segment", "outcome", "scores", *_PLACES))
 _COLUMNS = ("case", "abbreviation", "side", "outcome", *_NUMBERS, *SCORE_NAMES)
 
 
@@ -31,20 +31,20 @@ class CaseScores:
     """
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[SegmentComparison, ...]
     false_muscle_cc: float
     facts: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
-def row_json(row: Row) -> dict[str, Any]:
+def row_json(row: SegmentComparison) -> dict[str, Any]:
     """A row as a JSON-ready dictionary."""
     numbers = {name: getattr(row, name) for name in (*_NUMBERS, *_PLACES)}
     scores = None if row.scores is None else asdict(row.scores)
     return {"key": row.segment.key, "outcome": row.outcome.value, **numbers, "scores": scores}
 
 
-def row_from_json(data: Mapping[str, Any]) -> Row:
+def row_from_json(data: Mapping[str, Any]) -> SegmentComparison:
     """Read what `row_json` wrote.
 
     Raises:
@@ -56,7 +56,7 @@ def row_from_json(data: Mapping[str, Any]) -> Row:
     scores = None if data["scores"] is None else Scores(**data["scores"])
     values = {name: data[name] for name in _NUMBERS}
     values |= {name: data[name] and tuple(data[name]) for name in _PLACES}
-    return Row(segment=segment, outcome=Outcome(data["outcome"]), scores=scores, **values)
+    return SegmentComparison(segment=segment, outcome=Outcome(data["outcome"]), scores=scores, **values)
 
 
 def evaluation_csv(cases: Sequence[CaseScores]) -> str:

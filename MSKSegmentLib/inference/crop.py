@@ -18,7 +18,7 @@ from .evidence import strips_of
 from .running_sums import SampledSlice
 from .slices import SlicePlan
 
-MARGIN_MM = 12.0
+BODY_MARGIN_MM = 12.0
 # Stretches are made of blocks of this length.
 _BLOCK_MM = 20.0
 # A new shape makes a back end prepare itself again, which costs as much as this many passes of a slice (OpenVINO, small network).
@@ -26,7 +26,7 @@ _CHANGE_PASSES = 8
 
 
 @dataclass(frozen=True)
-class Window:
+class PixelWindow:
     """Rows and columns, from the first until before the last, of a slice of `padded` pixels ``(height, width)``."""
 
     rows: tuple[int, int]
@@ -38,7 +38,7 @@ class Window:
         """Pixels."""
         return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
 
-    def around(self, other: Window) -> Window:
+    def around(self, other: PixelWindow) -> PixelWindow:
         """The smallest window that holds both."""
         (a, b), (c, d) = zip(self.rows, other.rows, strict=True), zip(self.columns, other.columns, strict=True)
         return replace(self, rows=(min(a), max(b)), columns=(min(c), max(d)))
@@ -63,12 +63,12 @@ class Window:
         return replace(sampled, probability=probability, uncertainty=uncertainty)
 
 
-def body_windows(volume: CTVolume, plan: SlicePlan, stride: int, passes: int) -> list[Window | None]:
+def body_windows(volume: CTVolume, plan: SlicePlan, stride: int, passes: int) -> list[PixelWindow | None]:
     """One window per level of the plan, None where there is no body; few different ones, whole slices where no body is found.
 
     `stride` is the number of pixels that one pixel of the network's coarsest level covers.
     """
-    whole = Window((0, plan.padded[0]), (0, plan.padded[1]), plan.padded)
+    whole = PixelWindow((0, plan.padded[0]), (0, plan.padded[1]), plan.padded)
     body = coarse_body(volume)
     if body is None:
         return [whole] * len(plan.levels)
@@ -81,7 +81,7 @@ def body_windows(volume: CTVolume, plan: SlicePlan, stride: int, passes: int) ->
     return [window for window, block in zip(joined, blocks, strict=True) for _ in block]
 
 
-def _window(geometry: Geometry, body: CoarseBody, plan: SlicePlan, levels: np.ndarray, stride: int) -> Window | None:
+def _window(geometry: Geometry, body: CoarseBody, plan: SlicePlan, levels: np.ndarray, stride: int) -> PixelWindow | None:
     """The window of a few neighbouring levels."""
     first, until = math.floor(levels[0] / body.stride[2]), math.ceil(levels[-1] / body.stride[2])
     flat = body.mask[max(0, first - 1) : until + 2].any(axis=0)
@@ -95,13 +95,13 @@ def _window(geometry: Geometry, body: CoarseBody, plan: SlicePlan, levels: np.nd
         cell_mm = stride * geometry.spacing[1 - axis] * geometry.size[1 - axis] / plan.grid[axis]
         most = plan.padded[axis] // stride
         # The network's own padding needs two of them.
-        begin = min(max(0, math.floor(((occupied[0] - 1) * coarse_mm - MARGIN_MM) / cell_mm)), most - 2)
-        end = max(min(most, math.ceil(((occupied[-1] + 1) * coarse_mm + MARGIN_MM) / cell_mm)), begin + 2)
+        begin = min(max(0, math.floor(((occupied[0] - 1) * coarse_mm - BODY_MARGIN_MM) / cell_mm)), most - 2)
+        end = max(min(most, math.ceil(((occupied[-1] + 1) * coarse_mm + BODY_MARGIN_MM) / cell_mm)), begin + 2)
         ranges.append((begin * stride, end * stride))
-    return Window(ranges[0], ranges[1], plan.padded)
+    return PixelWindow(ranges[0], ranges[1], plan.padded)
 
 
-def _joined(found: list[Window | None], counts: list[int], change: float) -> list[Window | None]:
+def _joined(found: list[PixelWindow | None], counts: list[int], change: float) -> list[PixelWindow | None]:
     """The windows of consecutive blocks joined to stretches: the fewest pixels, where every stretch counts as `change` more."""
     cost, begin = [0.0], [0]
     for end in range(1, len(found) + 1):
@@ -114,7 +114,7 @@ def _joined(found: list[Window | None], counts: list[int], change: float) -> lis
             best = min(best, (total, first))
         cost.append(best[0])
         begin.append(best[1])
-    result: list[Window | None] = list(found)
+    result: list[PixelWindow | None] = list(found)
     end = len(found)
     while end:
         stretch = [window for window in found[begin[end] : end] if window is not None]

@@ -31,7 +31,7 @@ _USUAL_BYTES = 700 << 20
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RunEstimate:
     """What a run will take: wall time of the whole run, the process's memory, and the GPU's (None on a CPU).
 
     `slices` is how often the network is run, times `passes`.
@@ -46,7 +46,7 @@ class Estimate:
 
 def estimate_run(
     bundle: ModelBundle, scan: Geometry, device: Device, passes: int | None = None, body: Geometry | None = None
-) -> Estimate:
+) -> RunEstimate:
     """Time the bundle's network on a few slices of such a scan (a few seconds, more for a large network) and scale up.
 
     Args:
@@ -79,7 +79,7 @@ def estimate_run(
         more = _timed(network, bundle, slab, device, tried)
         seconds += max(0.0, more - first) / (tried - 1) * (passes - 1)
     voxels = math.prod(scan.size)
-    return Estimate(
+    return RunEstimate(
         seconds=_START_S + seconds * share + _OTHER_S_PER_MILLION_VOXELS * voxels / 1e6,
         memory_bytes=_peak_memory() + _BYTES_PER_VOXEL * voxels,
         device_memory_bytes=torch.cuda.max_memory_reserved() if device.name == "cuda" else None,

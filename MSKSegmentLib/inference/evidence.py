@@ -1,6 +1,6 @@
 """What the dropout passes of a slice say about each structure, as sums: nothing the size of passes x volume is kept.
 
-Right and left are known only after the last slice. So that every sum can be given to a side afterwards, it is kept for `BINS`
+Right and left are known only after the last slice. So that every sum can be given to a side afterwards, it is kept for `STRIPS`
 strips along the slice's columns; a strip that holds both sides of a structure is shared between them (`quality.pass_sums`).
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from ..measurement.density import FAT_BELOW_HU
 
 # About 15 mm across a body: both sides of one structure hardly ever share a strip.
-BINS = 32
+STRIPS = 32
 # A mean probability below this adds nothing to an entropy that anybody reads.
 _NO_PROBABILITY = 1e-6
 
@@ -23,10 +23,10 @@ class SliceEvidence:
     """Sums over the voxels of one sampled slice, by structure and strip; float32, on the network's grid.
 
     `level` is the slice's position in slices of the result, `passes` how many were drawn; `structures` ``[n]`` are the indices
-    (1..22) that any pass or the mean predicts. ``[n, passes, BINS]``: `voxels` that a pass gives to the structure, `hu` the sum of
-    their HU (clipped to the network's window) and `fat` how many are fat. ``[n, BINS]``: `squared_votes`, the sum of the squared
-    number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the voxels of
-    its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
+    (1..22) that any pass or the mean predicts. ``[n, passes, STRIPS]``: `voxels` that a pass gives to the structure, `hu` the sum
+    of their HU (clipped to the network's window) and `fat` how many are fat. ``[n, STRIPS]``: `squared_votes`, the sum of the
+    squared number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the
+    voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
     """
 
     level: float
@@ -48,7 +48,7 @@ class PassVotes:
     def __init__(self, hu: np.ndarray, classes: int, level: float = 0.0, strips: np.ndarray | None = None) -> None:
         """For a slice `hu` float32 ``[H, W]`` and a network of so many classes, background included.
 
-        `strips` ``[W]`` gives the strip (0..BINS - 1) of each column where the slice is a part of a wider one.
+        `strips` ``[W]`` gives the strip (0..STRIPS - 1) of each column where the slice is a part of a wider one.
         """
         self._level = level
         self._shape = hu.shape
@@ -66,9 +66,9 @@ class PassVotes:
         where = np.flatnonzero(flat)
         found = flat[where].astype(np.intp)
         self._votes[found, where] += 1
-        cell = found * BINS + self._strip[where]
-        sums = [np.bincount(cell, weights, self._classes * BINS) for weights in (None, self._hu[where], self._fat[where])]
-        self._passes.append(np.stack(sums).astype(np.float32).reshape(3, self._classes, BINS))
+        cell = found * STRIPS + self._strip[where]
+        sums = [np.bincount(cell, weights, self._classes * STRIPS) for weights in (None, self._hu[where], self._fat[where])]
+        self._passes.append(np.stack(sums).astype(np.float32).reshape(3, self._classes, STRIPS))
 
     def result(self, probability: np.ndarray) -> SliceEvidence:
         """The evidence, given the mean over the passes: float32 ``[classes, H, W]``, padding allowed.
@@ -85,22 +85,22 @@ class PassVotes:
         structures = np.flatnonzero(by_pass[0].any(axis=(1, 2)) | (np.bincount(winner, minlength=self._classes) > 0))
         structures = structures[structures > 0]
         uncertain = _entropy(mean)
-        planes = np.empty((5, structures.size, BINS), np.float32)
+        planes = np.empty((5, structures.size, STRIPS), np.float32)
         for row, index in enumerate(structures):
             inside, agreed = np.flatnonzero(winner == index), np.flatnonzero(self._votes[index])
             votes = self._votes[index][agreed].astype(float)
-            planes[0, row] = np.bincount(self._strip[agreed], votes * votes, BINS)
-            planes[1, row] = np.bincount(self._strip, mean[index], BINS)
-            planes[2, row] = np.bincount(self._strip[inside], None, BINS)
-            planes[3, row] = np.bincount(self._strip[inside], mean[index][inside], BINS)
-            planes[4, row] = np.bincount(self._strip[inside], uncertain[inside], BINS)
+            planes[0, row] = np.bincount(self._strip[agreed], votes * votes, STRIPS)
+            planes[1, row] = np.bincount(self._strip, mean[index], STRIPS)
+            planes[2, row] = np.bincount(self._strip[inside], None, STRIPS)
+            planes[3, row] = np.bincount(self._strip[inside], mean[index][inside], STRIPS)
+            planes[4, row] = np.bincount(self._strip[inside], uncertain[inside], STRIPS)
         voxels, hu, fat = by_pass[:, structures]
         return SliceEvidence(self._level, len(self._passes), structures, voxels, hu, fat, *planes)
 
 
 def strips_of(width: int) -> np.ndarray:
-    """The strip of each of `width` columns: ``[width]``, 0..BINS - 1."""
-    return (np.arange(width) * BINS // width).astype(np.intp)
+    """The strip of each of `width` columns: ``[width]``, 0..STRIPS - 1."""
+    return (np.arange(width) * STRIPS // width).astype(np.intp)
 
 
 def likeliest(probability: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from .running_sums import SampledSlice
 from .sampler import Sampler, Sampling
 from .slices import SlicePlan, SliceReader, plan_slices
 
-Progress = Callable[[int, int], None]
+SliceProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def predict(
     spec: NetworkSpec,
     preprocessing: Preprocessing,
     sampling: Sampling,
-    progress: Progress = lambda done, total: None,
+    progress: SliceProgress = lambda done, total: None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Prediction:
     """Run dropout passes on the slices of a CT whose axes are superior, posterior, left; the result holds these slices alone.

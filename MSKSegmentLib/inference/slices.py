@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
+from ..ct.orientation import AIR_HU
 from ..ct.volume import CTVolume
 
-AIR_HU = -1024.0
 # In the body something is denser than fat; slices without a voxel above this hold only air, foam or cloth.
 _EMPTY_BELOW_HU = -300
 # A model interval this close to the CT's own is taken as equal: interpolating would cost and blur for nothing.

@@ -82,7 +82,7 @@ def outside_shares(measurements: Mapping[int, Measurements], outside: np.ndarray
     return {int(label): float(outside[label] / (outside[label] + inside.get(int(label), 0))) for label in np.flatnonzero(outside)}
 
 
-def judge(
+def judge_given_labels(
     labels: np.ndarray, geometry: Geometry, measurements: Mapping[int, Measurements], reference: Mapping[str, Any] | None = None
 ) -> Verdict:
     """What speaks against the numbers of a given label map.

@@ -31,7 +31,7 @@ FEWEST_IN_FAILING_SCAN = 3
 
 
 @dataclass(frozen=True)
-class Limits:
+class LightLimits:
     """What the light of one structure asks for, and what it rests on; sides are pooled.
 
     `dice_inaccurate` and `dice_failed` are the paper's thresholds, from the ordinary patients. Green needs a predicted Dice
@@ -66,9 +66,9 @@ class Limits:
         return min(needed_dice(self)[0], ALWAYS_GOOD_FROM)
 
 
-def needed_dice(thresholds: DiceThresholds | Limits) -> tuple[float, float]:
+def needed_dice(thresholds: DiceThresholds | LightLimits) -> tuple[float, float]:
     """The Dice coefficients below which a structure is not green, and is red, whatever the margin."""
-    if isinstance(thresholds, Limits):
+    if isinstance(thresholds, LightLimits):
         inaccurate, failed = thresholds.dice_inaccurate, thresholds.dice_failed
     else:
         inaccurate, failed = thresholds.inaccurate, thresholds.failed

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..anatomy import LEFT_OFFSET, STRUCTURES
-from ..inference.evidence import BINS, SliceEvidence, strips_of
+from ..inference.evidence import STRIPS, SliceEvidence, strips_of
 
 _UNPAIRED = frozenset(structure.index for structure in STRUCTURES if not structure.paired)
 # The segment's area that the worst slices make up together.
@@ -123,8 +123,8 @@ class Sides:
     def __init__(self, labels: np.ndarray) -> None:
         self._labels = labels
         self._strip = np.broadcast_to(strips_of(labels.shape[2]), labels.shape[1:]).ravel()
-        self._all = sum((self._counts(plane) for plane in labels), np.zeros((256, BINS)))
-        self._somewhere = _filled(_share(*_both(self._all)), np.full(BINS, 0.5))
+        self._all = sum((self._counts(plane) for plane in labels), np.zeros((256, STRIPS)))
+        self._somewhere = _filled(_share(*_both(self._all)), np.full(STRIPS, 0.5))
         self._known: dict[int, Callable[[int], np.ndarray]] = {}
 
     @property
@@ -133,7 +133,7 @@ class Sides:
         return self._all.sum(axis=1)
 
     def at(self, level: float) -> Callable[[int], np.ndarray]:
-        """Of the slice nearest to a level: a function from a structure's index to the share of the left side, ``[BINS]``."""
+        """Of the slice nearest to a level: a function from a structure's index to the share of the left side, ``[STRIPS]``."""
         k = round(level)
         if k not in self._known:
             self._known[k] = self._of_slice(k)
@@ -145,7 +145,7 @@ class Sides:
 
         def left_share(index: int) -> np.ndarray:
             if index in _UNPAIRED:
-                return np.zeros(BINS)
+                return np.zeros(STRIPS)
             own = _share(here[index], here[index + LEFT_OFFSET])
             return np.where(np.isnan(own), general, own)
 
@@ -157,8 +157,8 @@ class Sides:
 
     def _counts(self, plane: np.ndarray) -> np.ndarray:
         where = np.flatnonzero(plane)
-        cells = plane.ravel()[where].astype(np.intp) * BINS + self._strip[where]
-        return np.bincount(cells, minlength=256 * BINS).reshape(256, BINS).astype(float)
+        cells = plane.ravel()[where].astype(np.intp) * STRIPS + self._strip[where]
+        return np.bincount(cells, minlength=256 * STRIPS).reshape(256, STRIPS).astype(float)
 
 
 def _both(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -174,4 +174,4 @@ def _share(right: np.ndarray, left: np.ndarray) -> np.ndarray:
 def _filled(share: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """Gaps filled from the strips beside them; all of `otherwise` where nothing is known."""
     known = np.flatnonzero(~np.isnan(share))
-    return np.interp(np.arange(BINS), known, share[known]) if known.size else otherwise
+    return np.interp(np.arange(STRIPS), known, share[known]) if known.size else otherwise

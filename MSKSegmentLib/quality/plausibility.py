@@ -10,18 +10,18 @@ import numpy as np
 
 from ..anatomy import LEFT_OFFSET, Segment, Side, segments
 from ..ct.volume import Geometry
+from .paper_rule import MAD_TO_SD
 
 # Bones that volumes and places are taken against, the better one first: the hip bone is whole in most scans.
-BONES = ("PELVIS", "FEMUR")
+REFERENCE_BONES = ("PELVIS", "FEMUR")
 FEWEST_CASES = 10
-MAD_TO_SD = 1.4826
 # Spreads never count as smaller: a reference of alike bodies must not call an ordinary one implausible.
 LEAST_LOG_VOLUME_SD = 0.15
 LEAST_PLACE_SD = 0.04
 
 
 @dataclass(frozen=True)
-class Placement:
+class SegmentPlacement:
     """Volume in cc and centroid ``(x, y, z)`` in LPS mm of a segment; `whole` unless the scan cuts it."""
 
     volume_cc: float
@@ -29,7 +29,7 @@ class Placement:
     whole: bool
 
 
-def placements(labels: np.ndarray, geometry: Geometry, truncated: Iterable[int] = ()) -> dict[int, Placement]:
+def placements(labels: np.ndarray, geometry: Geometry, truncated: Iterable[int] = ()) -> dict[int, SegmentPlacement]:
     """Label -> placement for uint8 ``[z, y, x]`` with sides; `truncated` names the labels that the scan cuts."""
     count, sums = np.zeros(256), np.zeros((3, 256))
     rows, columns = (axis.ravel() for axis in np.indices(labels.shape[1:]))
@@ -48,14 +48,14 @@ def placements(labels: np.ndarray, geometry: Geometry, truncated: Iterable[int] 
         return {}
     centres = geometry.to_physical((sums[:, present] / count[present]).T)
     return {
-        int(label): Placement(
+        int(label): SegmentPlacement(
             float(count[label]) * geometry.voxel_volume_mm3 / 1000, (float(x), float(y), float(z)), int(label) not in cut
         )
         for label, (x, y, z) in zip(present, centres, strict=True)
     }
 
 
-def make_reference(cases: Iterable[Mapping[int, Placement]]) -> dict[str, Any]:
+def make_reference(cases: Iterable[Mapping[int, SegmentPlacement]]) -> dict[str, Any]:
     """Medians and spreads of cases with true labels, JSON-ready; pairs of structure and bone with fewer than 10 cases are left out.
 
     For each structure (sides pooled, mirrored) and each bone of the same side: the logarithm of volume over the bone's volume,
@@ -64,7 +64,7 @@ def make_reference(cases: Iterable[Mapping[int, Placement]]) -> dict[str, Any]:
     found: dict[str, dict[str, list[list[float]]]] = {}
     for number, case in enumerate(cases):
         for segment in segments():
-            for bone in BONES:
+            for bone in REFERENCE_BONES:
                 values = _against(segment, bone, case)
                 if values is not None:
                     found.setdefault(segment.structure.abbreviation, {}).setdefault(bone, []).append([number, *values])
@@ -85,14 +85,14 @@ def make_reference(cases: Iterable[Mapping[int, Placement]]) -> dict[str, Any]:
     return result
 
 
-def deviations(case: Mapping[int, Placement], reference: Mapping[str, Any]) -> dict[int, tuple[float, float]]:
+def deviations(case: Mapping[int, SegmentPlacement], reference: Mapping[str, Any]) -> dict[int, tuple[float, float]]:
     """Label -> robust z of the volume (signed) and the largest of the place (absolute), for whole segments beside a whole bone.
 
-    z = (value - median) / (1.4826 MAD) of the reference, against the first of `BONES` that is whole and in the reference.
+    z = (value - median) / (1.4826 MAD) of the reference, against the first of `REFERENCE_BONES` that is whole and in the reference.
     """
     result = {}
     for segment in segments():
-        for bone in BONES:
+        for bone in REFERENCE_BONES:
             entry = reference.get(segment.structure.abbreviation, {}).get(bone)
             values = _against(segment, bone, case)
             if entry is not None and values is not None:
@@ -102,7 +102,7 @@ def deviations(case: Mapping[int, Placement], reference: Mapping[str, Any]) -> d
     return result
 
 
-def _against(segment: Segment, bone: str, case: Mapping[int, Placement]) -> list[float] | None:
+def _against(segment: Segment, bone: str, case: Mapping[int, SegmentPlacement]) -> list[float] | None:
     """Volume and place of a segment against a bone of its side; of the sacrum, against the mean of both sides' bones."""
     own = case.get(segment.label)
     if segment.structure.abbreviation == bone or own is None or not own.whole:

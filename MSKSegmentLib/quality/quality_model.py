@@ -13,11 +13,11 @@ from ..case_result import Scores
 from .conformal import COVERAGE, Reach, Reaches
 from .curve import Curve
 from .dice_model import SMALLEST_ERROR, DiceModel, dice_of, log_error
-from .limits import Limits
+from .limits import LightLimits
 
 
 @dataclass(frozen=True)
-class Estimate:
+class QualityEstimate:
     """What is predicted of one segment; None where the calibration had too few cases for it.
 
     The volume lies between the measured one times the two `volume_factors`, the mean HU between the measured one plus the two
@@ -42,7 +42,7 @@ class QualityModel:
 
     dice: DiceModel
     scatter: Curve
-    limits: Mapping[str, Limits]
+    limits: Mapping[str, LightLimits]
     missing: Mapping[str, str]
     failure: Curve | None
     dice_reach: Reaches
@@ -52,7 +52,7 @@ class QualityModel:
     segments: int
     covered: Mapping[str, float | None]
 
-    def estimate(self, abbreviation: str, scores: Scores, warned: bool = False) -> Estimate | None:
+    def estimate(self, abbreviation: str, scores: Scores, warned: bool = False) -> QualityEstimate | None:
         """What is predicted of a segment; None where evidence is missing that the rule needs.
 
         `warned` says whether the scan as a whole was warned of.
@@ -66,7 +66,7 @@ class QualityModel:
         if limits is not None and self.failure is not None:
             failure = float(self.failure.at(float(log_error(limits.inaccurate_below)) - error))
         at = error_of(np.array(dice))
-        return Estimate(
+        return QualityEstimate(
             dice=dice,
             dice_interval=_dice_interval(error, float(self.scatter.at(error)), self.dice_reach.of(abbreviation)),
             failure_probability=failure,
@@ -105,7 +105,7 @@ class QualityModel:
         return QualityModel(
             dice=DiceModel.from_json(data["dice"]),
             scatter=_curve(data["scatter"]),
-            limits={str(key): Limits(**value) for key, value in data["limits"].items()},
+            limits={str(key): LightLimits(**value) for key, value in data["limits"].items()},
             missing={str(key): str(value) for key, value in data["missing"].items()},
             failure=None if failure is None else _curve(failure),
             dice_reach=Reaches.from_json(data["dice_reach"]),

@@ -11,7 +11,7 @@ from ..measurement import asymmetry_percent
 from ..settings import CALIBRATED, RULES
 from .calibration import Calibration
 from .guards import score_cautions
-from .quality_model import Estimate
+from .quality_model import QualityEstimate
 from .traffic_light import Rating, failing_scan, rate, rate_by_paper
 
 Evidence = Mapping[int, Scores | float]
@@ -98,7 +98,7 @@ def _limits(ours: Rating, paper: Rating, lights: str) -> DiceLimits | None:
     return ours.limits if lights == CALIBRATED else None
 
 
-def _volume_interval(found: Measurements | None, estimate: Estimate | None) -> tuple[float, float] | None:
+def _volume_interval(found: Measurements | None, estimate: QualityEstimate | None) -> tuple[float, float] | None:
     """None for a segment that the scan cuts: the volume of the rest is not known."""
     if found is None or found.truncated_by or estimate is None or estimate.volume_factors is None:
         return None
@@ -106,7 +106,7 @@ def _volume_interval(found: Measurements | None, estimate: Estimate | None) -> t
     return found.volume_cc * low, found.volume_cc * high
 
 
-def _hu_interval(found: Measurements | None, estimate: Estimate | None) -> tuple[float, float] | None:
+def _hu_interval(found: Measurements | None, estimate: QualityEstimate | None) -> tuple[float, float] | None:
     if found is None or estimate is None or estimate.hu_shifts is None:
         return None
     low, high = estimate.hu_shifts

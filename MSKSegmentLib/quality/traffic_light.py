@@ -11,9 +11,9 @@ from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores
 from ..measurement.extent import EDGE_OF_LABELS
 from .calibration import Calibration
 from .evidence_features import BY_NAME, SCAN_WARNING
-from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, Limits, is_failing, needed_dice
+from .limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, LightLimits, is_failing, needed_dice
 from .paper_rule import StructureCalibration
-from .quality_model import Estimate, QualityModel
+from .quality_model import QualityEstimate, QualityModel
 from .wording import counted, dice_texts, uncertainty_texts
 
 # Which rule gives the light: that from all evidence, or the single score of Soufi et al. 2025.
@@ -33,7 +33,7 @@ class Rating:
     light: Light
     reasons: tuple[str, ...]
     predicted_dice: float | None = None
-    estimate: Estimate | None = None
+    estimate: QualityEstimate | None = None
     limits: DiceLimits | None = None
     part_light: Light | None = None
 
@@ -154,7 +154,7 @@ def _guarded(rating: Rating, truncated_by: tuple[str, ...], cautions: Sequence[s
     return replace(rating, light=Light.GREY, reasons=reasons, part_light=light)
 
 
-def _by_prediction(dice: float, interval: tuple[float, float], limits: Limits) -> tuple[Light, str]:
+def _by_prediction(dice: float, interval: tuple[float, float], limits: LightLimits) -> tuple[Light, str]:
     good_from, failed_below = limits.held_against.good_from, limits.held_against.failed_below
     if dice < failed_below:
         value, limit = dice_texts(dice, failed_below)
@@ -192,7 +192,7 @@ def _paper_limits(fitted: StructureCalibration) -> DiceLimits:
     return DiceLimits(max(fitted.dice_inaccurate, GREEN_NEEDS_DICE), max(fitted.dice_failed, YELLOW_NEEDS_DICE))
 
 
-def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: Limits) -> list[str]:
+def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: LightLimits) -> list[str]:
     """What makes the prediction worse than usual, worst first; of bones nothing that speaks of fat."""
     unsaid = {SCAN_WARNING} if structure_of(abbreviation).has_composition else {SCAN_WARNING, FAT_SPREAD}
     steps = model.dice.contributions(scores, limits.usual)

@@ -26,7 +26,7 @@ MEASUREMENTS, RESULT, SCENE = "measurements.csv", "result.json", "scene.mrb"
 AUTOMATIC, REVIEW = "automatic.seg.nrrd", "review.npz"
 # Who has it open; replacing a result takes the lock away, by which a reviewer's page notices.
 LOCK = ".review.lock"
-FORMAT, FORMAT_VERSION = "mskseg-result", 1
+RESULT_FORMAT, RESULT_FORMAT_VERSION = "mskseg-result", 1
 # In result.json: the digest of every file of the run.
 FILES = "files"
 # What a result folder may hold of this software's; everything else is somebody's own and stays.
@@ -111,8 +111,8 @@ def result_json(
     `automatic` are the reports of before a review, of which those are kept that differ; None when there was no review.
     """
     content: dict[str, Any] = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format": RESULT_FORMAT,
+        "format_version": RESULT_FORMAT_VERSION,
         "notice": RESEARCH_USE_ONLY,
         "provenance": (replace(result.facts, source=source) if source else result.facts).to_json(),
         "warnings": list(result.warnings),
@@ -153,7 +153,7 @@ def report_json(report: SegmentReport) -> dict[str, Any]:
 
 
 def _is_result(folder: Path) -> bool:
-    return _content(folder).get("format") == FORMAT
+    return _content(folder).get("format") == RESULT_FORMAT
 
 
 def _content(folder: Path) -> dict[str, Any]:

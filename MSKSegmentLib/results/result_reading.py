@@ -31,7 +31,7 @@ from ..errors import InputError, shown
 from ..findings import Finding, findings_from_json, findings_of_sentences
 from ..output.filling import recover
 from ..run_facts import RunFacts, facts_from_json
-from .result_folder import AUTOMATIC, FORMAT, FORMAT_VERSION, RESULT, REVIEW, SEGMENTATION, UNCERTAINTY
+from .result_folder import AUTOMATIC, RESULT, RESULT_FORMAT, RESULT_FORMAT_VERSION, REVIEW, SEGMENTATION, UNCERTAINTY
 from .review_file import read_review
 
 _UNREADABLE = f"The {RESULT} of this result cannot be read; run the segmentation again."
@@ -86,7 +86,7 @@ def reviewed_from_json(
         InputError: entries are missing or of the wrong kind.
     """
     try:
-        if content["format"] != FORMAT or content["format_version"] != FORMAT_VERSION:
+        if content["format"] != RESULT_FORMAT or content["format_version"] != RESULT_FORMAT_VERSION:
             raise ValueError("another format")
         reports = tuple(report_from_json(entry) for entry in content["segments"])
         if [report.segment for report in reports] != list(segments()):
@@ -200,7 +200,7 @@ def read_content(folder: Path) -> dict[str, Any]:
         raise InputError(f"There is no result in the folder {shown(folder)!r}; choose a folder that a run has written.") from error
     except ValueError as error:
         raise InputError(f"The {RESULT} in {shown(folder)!r} is damaged; run the segmentation again.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != RESULT_FORMAT:
         raise InputError(f"The folder {shown(folder)!r} holds no result of this program; choose a folder that a run has written.")
     return content
 

@@ -11,7 +11,7 @@ from ..case_result import SCORE_NAMES, CaseResult, SegmentReport
 # The mean variance has its column already: it is the uncertainty.
 SCORE_COLUMNS = tuple(name for name in SCORE_NAMES if name != "mean_variance")
 
-COLUMNS = (
+CSV_COLUMNS = (
     "abbreviation",
     "side",
     "structure",
@@ -54,7 +54,7 @@ _BY_DIGITS = {"uncertainty", "failure_probability", *SCORE_COLUMNS}
 def table_row(report: SegmentReport) -> dict[str, Any]:
     """The values of a report by column name; None where there is none. Percentages are 0..100, the failure probability 0..1."""
     found, segment = report.measurements, report.segment
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row: dict[str, Any] = dict.fromkeys(CSV_COLUMNS)
     row.update(_bounds(report))
     row.update((name, value) for name, value in report.told_scores.items() if name in SCORE_COLUMNS)
     row.update(
@@ -117,7 +117,7 @@ def write_measurements(path: Path, result: CaseResult) -> None:
     spreadsheet programs read it rightly without one.
     """
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, CSV_COLUMNS)
         writer.writeheader()
         for report in result.reports:
             writer.writerow({key: _text(key, value) for key, value in table_row(report).items()})

@@ -6,7 +6,7 @@ from .histogram import Band, Histogram
 from .label_maps import LabelEdit
 from .masks import SegmentMask
 from .redaction import redacted
-from .rows import Row, RowFilter, make_rows, sorted_by, worst_first
+from .rows import RowFilter, SegmentRow, make_rows, sorted_by, worst_first
 from .session import ReviewSession
 from .worst_slices import WorstSlice
 
@@ -18,7 +18,7 @@ __all__ = [
     "HistoryEvent",
     "LabelEdit",
     "ReviewSession",
-    "Row",
+    "SegmentRow",
     "RowFilter",
     "SegmentMask",
     "WorstSlice",

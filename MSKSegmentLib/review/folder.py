@@ -1,7 +1,7 @@
 """A review that lives in a result folder: opened as it was left, saved after every stroke.
 
 The state is ``review.npz``, one file that is replaced as a whole; table and ``result.json`` follow it. The segmentation, which
-takes seconds to write, is brought up to date by `finish`. What the network drew stays in ``automatic.seg.nrrd``.
+takes seconds to write, is brought up to date by `finish_review`. What the network drew stays in ``automatic.seg.nrrd``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def save(session: ReviewSession, folder: Path) -> None:
         write_measurements(temporary, result)
 
 
-def finish(session: ReviewSession, folder: Path) -> None:
+def finish_review(session: ReviewSession, folder: Path) -> None:
     """Save, and write the corrected segmentation for other programs; takes seconds for a large scan.
 
     Raises:

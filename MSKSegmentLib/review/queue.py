@@ -93,7 +93,7 @@ def priorities(candidates: Iterable[Candidate]) -> dict[str, Priority]:
     return result
 
 
-def place(light: Light, priority: Priority, found: bool, state: ReviewState = ReviewState.AUTOMATIC) -> tuple[int, float]:
+def place_in_queue(light: Light, priority: Priority, found: bool, state: ReviewState = ReviewState.AUTOMATIC) -> tuple[int, float]:
     """Sorts segments into the queue: open flagged ones, edited, grey, green, accepted, absent; each by expected harm."""
     return _group(light, priority, found, state), -priority.harm
 

@@ -12,7 +12,7 @@ from ..quality.wording import dice_texts
 from ..results.tables import table_row
 from .columns import COLUMN_OF, COLUMNS
 from .evidence import evidence_lines, expectation_lines
-from .queue import Candidate, Priority, place, priorities
+from .queue import Candidate, Priority, place_in_queue, priorities
 from .reference import references
 
 NOT_FOUND = "not found"
@@ -28,7 +28,7 @@ MARKS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class SegmentRow:
     """One segment in the table.
 
     `mark` names its icon: the value of its light, or `SUSPECT_MARK` or `MISSED_MARK` where a grey one would look harmless.
@@ -61,7 +61,7 @@ class Row:
     tooltip: str
 
 
-def make_rows(reports: Iterable[SegmentReport], urgency: Mapping[str, Priority] | None = None) -> tuple[Row, ...]:
+def make_rows(reports: Iterable[SegmentReport], urgency: Mapping[str, Priority] | None = None) -> tuple[SegmentRow, ...]:
     """The rows of the reports, in their order; `urgency` (see `make_row`) is that of these reports unless it is given."""
     reports = tuple(reports)
     if urgency is None:
@@ -69,7 +69,7 @@ def make_rows(reports: Iterable[SegmentReport], urgency: Mapping[str, Priority] 
     return tuple(make_row(report, urgency[report.segment.key]) for report in reports)
 
 
-def make_row(report: SegmentReport, priority: Priority) -> Row:
+def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
     """The row of one report; `priority` is its place in the queue, which rests on what the network drew."""
     segment, found = report.segment, report.measurements
     numbers = table_row(report)
@@ -90,7 +90,7 @@ def make_row(report: SegmentReport, priority: Priority) -> Row:
     reasons = (*report.reasons, MISSED) if missed else report.reasons
     lines, evidence = _lines(report, reasons), evidence_lines(report)
     verdict = NOT_FOUND if found is None else report.verdict
-    return Row(
+    return SegmentRow(
         key=segment.key,
         light=report.light,
         mark=_mark(report, missed),
@@ -134,13 +134,13 @@ def needs_review(report: SegmentReport, priority: Priority) -> bool:
     return open_ and report.state is not ReviewState.ACCEPTED
 
 
-def next_flagged(rows: Sequence[Row], after_key: str | None) -> str | None:
+def next_flagged(rows: Sequence[SegmentRow], after_key: str | None) -> str | None:
     """The key of the row that needs a look after another one, down the rows and round again; None when there is none left."""
     start = next((number + 1 for number, row in enumerate(rows) if row.key == after_key), 0)
     return next((row.key for row in (*rows[start:], *rows[:start]) if row.needs_review), None)
 
 
-def worst_first(rows: Iterable[Row]) -> tuple[Row, ...]:
+def worst_first(rows: Iterable[SegmentRow]) -> tuple[SegmentRow, ...]:
     """The review queue: open flagged ones, edited, grey, green, accepted, and absent ones last, each by expected harm.
 
     Among equals: lowest predicted Dice, then highest uncertainty, then the order given. See `queue` for the rule.
@@ -148,7 +148,7 @@ def worst_first(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=_urgency))
 
 
-def sorted_by(rows: Iterable[Row], column_name: str, descending: bool = False) -> tuple[Row, ...]:
+def sorted_by(rows: Iterable[SegmentRow], column_name: str, descending: bool = False) -> tuple[SegmentRow, ...]:
     """The rows by a column: numbers by value, with unknown ones last either way, text by letter; lights worst first.
 
     Equal rows stay in the order given.
@@ -176,7 +176,7 @@ class RowFilter:
     side: str | None = None
     text: str = ""
 
-    def matches(self, row: Row) -> bool:
+    def matches(self, row: SegmentRow) -> bool:
         """Whether the row is shown."""
         words = self.text.casefold().split()
         where = " ".join((row.key, row.structure, row.side.value, row.state_text, row.texts["light"], row.verdict)).casefold()
@@ -188,9 +188,9 @@ class RowFilter:
         )
 
 
-def _urgency(row: Row) -> tuple[int, float, float, float]:
+def _urgency(row: SegmentRow) -> tuple[int, float, float, float]:
     dice, uncertainty = row.values["predicted_dice"], row.uncertainty
-    group, harm = place(row.light, row.priority, row.found, row.state)
+    group, harm = place_in_queue(row.light, row.priority, row.found, row.state)
     return group, harm, inf if dice is None else dice, inf if uncertainty is None else -uncertainty
 
 

@@ -26,11 +26,11 @@ from .history import HistoryLog, utc_now
 from .label_maps import LabelEdit, ReviewedLabels
 from .masks import SegmentMask, or_none
 from .queue import Candidate, priorities
-from .rows import Row, make_row, make_rows, next_flagged, worst_first
+from .rows import SegmentRow, make_row, make_rows, next_flagged, worst_first
 from .stored import case_from_json, check_ct, lost_labels, outdated_labels, region_of
 from .worst_slices import WorstSlice, worst_slices
 
-Callback = Callable[[tuple[str, ...]], None]
+KeysCallback = Callable[[tuple[str, ...]], None]
 
 
 class ReviewSession:
@@ -65,7 +65,7 @@ class ReviewSession:
         # Labels whose automatic content is not known; they can be neither compared with it nor brought back.
         self._lost = set() if automatic is None else lost_labels(automatic.reports, self._labels)
         self._history = HistoryLog(author, history, clock)
-        self._callbacks: list[Callback] = []
+        self._callbacks: list[KeysCallback] = []
         self._priorities = priorities(map(Candidate.of_report, self._automatic.reports))
         self._slices: dict[str, tuple[WorstSlice, ...]] = {}
         if height_m is not None and height_m != self.height_m:
@@ -139,11 +139,11 @@ class ReviewSession:
         """The patient's height in metres that volumes are normalised with."""
         return self._facts.height_m
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[SegmentRow, ...]:
         """The table, in table order."""
         return make_rows(self._reports.values(), self._priorities)
 
-    def row(self, key: str) -> Row:
+    def row(self, key: str) -> SegmentRow:
         """One row of it."""
         return make_row(self._reports[key], self._priorities[key])
 
@@ -251,7 +251,7 @@ class ReviewSession:
         self._automatic = replace(self._automatic, reports=with_height(self._automatic.reports, height_m))
         self._set({report.segment.key: report for report in with_height(self._reports.values(), height_m)})
 
-    def subscribe(self, callback: Callback) -> Callable[[], None]:
+    def subscribe(self, callback: KeysCallback) -> Callable[[], None]:
         """Have `callback` called with the keys of changed rows after every change; returns what ends that."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ct.orientation import AxisOrder, axis_order
 from ..ct.volume import Geometry, Vector
+from ..measurement.measure import MM2_PER_CM2
 from .masks import SegmentMask
 
 # Neighbouring slices show nearly the same: the next worst slice is a jump, not a step.
@@ -16,8 +17,6 @@ APART_MM = 10.0
 TIP_SHARE = 0.1
 # A single loud voxel is noise; an uncertain region of this width is worth the cross-hair.
 REGION_MM = 8.0
-
-MM2_PER_CM2 = 100.0
 
 
 @dataclass(frozen=True)

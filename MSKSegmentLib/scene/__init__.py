@@ -4,7 +4,7 @@ Everything here needs ``slicer`` (desktop Slicer or slicer-core), which is impor
 """
 
 from .application import HeadlessApplication
-from .case_nodes import CaseNodes, add_case, find_cases, restore_session, store_session
+from .case_nodes import CaseNodes, add_case, find_case_nodes, restore_session, store_session
 from .density import hide_density, show_density
 from .edits import ensure_segment, put_edit, put_mask, take_edit
 from .histogram import show_histogram
@@ -32,7 +32,7 @@ __all__ = [
     "bounds_ras",
     "ensure_closed_surface",
     "ensure_segment",
-    "find_cases",
+    "find_case_nodes",
     "hide_density",
     "jump_to",
     "look_at",

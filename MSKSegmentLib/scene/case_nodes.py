@@ -78,7 +78,7 @@ def add_case(scene: slicer.vtkMRMLScene, result: CaseResult, ct_node: slicer.vtk
     return CaseNodes(state)
 
 
-def find_cases(scene: slicer.vtkMRMLScene) -> list[CaseNodes]:
+def find_case_nodes(scene: slicer.vtkMRMLScene) -> list[CaseNodes]:
     """The cases of the scene whose segmentation is still there, in the order in which they were added."""
     cases = [CaseNodes(state) for state in find_nodes(scene, _STATE_CLASS, _ROLE)]
     return [case for case in cases if case.segmentation is not None]

@@ -15,9 +15,10 @@ from ..ct.volume import Geometry
 from ..measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
 from ..resources import resource_file
 from ..results.segmentation_file import ras_matrix
-from .density_volume import LOWEST_HU, OUTSIDE_HU, masked_copy
+from .density_volume import LOWEST_DRAWN_HU, UNDRAWN_HU, masked_copy
 from .geometry import full_extent, set_scalars, vtk_matrix
 from .roles import find_node, set_role
+from .slice_legend import Color
 from .volume_node import volume_of_node
 
 if TYPE_CHECKING:
@@ -28,11 +29,9 @@ _ROLE = "density"
 
 TRANSPARENT_FROM_HU = 210
 
-Color = tuple[float, float, float]
-
 
 @dataclass(frozen=True)
-class Tissue:
+class TissueLook:
     """A tissue class: its RGB colour (0..1) and its opacity per millimetre."""
 
     color: Color
@@ -43,9 +42,9 @@ class Tissue:
 class DensityLook:
     """How density is drawn. `step_hu` is the width of the change from one class to the next; the limits are the table's."""
 
-    fat: Tissue
-    composite: Tissue
-    lean: Tissue
+    fat: TissueLook
+    composite: TissueLook
+    lean: TissueLook
     step_hu: float
     ambient: float
     diffuse: float
@@ -61,7 +60,7 @@ def density_look() -> DensityLook:
     """
     data = json.loads(resource_file("TransferFunctions", "density.json").read_text(encoding="utf-8"))
     fat, composite, lean = (
-        Tissue(tuple(data["bands"][name]["color"]), data["bands"][name]["opacity"]) for name in ("fat", "composite", "lean")
+        TissueLook(tuple(data["bands"][name]["color"]), data["bands"][name]["opacity"]) for name in ("fat", "composite", "lean")
     )
     return DensityLook(fat, composite, lean, data["step_hu"], **data["shading"])
 
@@ -119,14 +118,14 @@ def set_transfer_functions(volume_property: vtk.vtkVolumeProperty, look: Density
 
     color, opacity = vtk.vtkColorTransferFunction(), vtk.vtkPiecewiseFunction()
     half = look.step_hu / 2
-    limits = (LOWEST_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, TRANSPARENT_FROM_HU)
+    limits = (LOWEST_DRAWN_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, TRANSPARENT_FROM_HU)
     tissues = (look.fat, look.composite, look.lean)
     for tissue, low, high in zip(tissues, limits[:-1], limits[1:], strict=True):
         for hu in (low + half, high - half):
             color.AddRGBPoint(hu, *tissue.color)
             opacity.AddPoint(hu, tissue.opacity)
     opacity.AddPoint(TRANSPARENT_FROM_HU + half, 0.0)
-    opacity.AddPoint(OUTSIDE_HU, 0.0)
+    opacity.AddPoint(UNDRAWN_HU, 0.0)
     volume_property.SetColor(color)
     volume_property.SetScalarOpacity(opacity)
     volume_property.SetInterpolationTypeToLinear()

@@ -8,10 +8,10 @@ from ..ct.boxes import Box
 from ..ct.volume import Geometry
 
 # Values inside a muscle are held to this range, so that calcium and gas inside it are drawn as its ends.
-LOWEST_HU, HIGHEST_HU = -200, 200
+LOWEST_DRAWN_HU, HIGHEST_DRAWN_HU = -200, 200
 # Between a muscle voxel and the surroundings the renderer interpolates: the steeper the way to the transparent value,
 # the thinner the rim of in-between values. Upwards it leads past lean at once; downwards it would paint a rim of fat.
-OUTSIDE_HU = 30000
+UNDRAWN_HU = 30000
 
 # The mask is counted in thousandths. Between these shares of it (after smoothing) it fades out. The surface is seen near
 # the upper one: a little inside, because voxels at the very edge hold some of the fat around the muscle.
@@ -26,7 +26,7 @@ MOST_VOXELS = 12_000_000
 
 
 def masked_copy(hu: np.ndarray, inside: np.ndarray, box: Box, geometry: Geometry) -> tuple[np.ndarray, Geometry]:
-    """What lies in the mask, held to `LOWEST_HU` to `HIGHEST_HU`, and `OUTSIDE_HU` around it, and its grid.
+    """What lies in the mask, held to `LOWEST_DRAWN_HU` to `HIGHEST_DRAWN_HU`, and `UNDRAWN_HU` around it, and its grid.
 
     Long voxels are halved where the copy stays below `MOST_VOXELS`: values are interpolated within the mask only, and its
     edge is smoothed by less than half a voxel.
@@ -41,12 +41,12 @@ def masked_copy(hu: np.ndarray, inside: np.ndarray, box: Box, geometry: Geometry
         int16 ``[z, y, x]``, at least one voxel wider than the box on each side, and its grid.
     """
     mask = np.pad(inside, 1)
-    values = np.pad(np.clip(hu[box.slices], LOWEST_HU, HIGHEST_HU), 1)
+    values = np.pad(np.clip(hu[box.slices], LOWEST_DRAWN_HU, HIGHEST_DRAWN_HU), 1)
     x, y, z = box.start_xyz
     grid = geometry.cropped((x - 1, y - 1, z - 1), mask.shape[::-1])
     axes = _axes_to_halve(grid)
     if not axes:
-        return np.where(mask, values, np.int16(OUTSIDE_HU)), grid
+        return np.where(mask, values, np.int16(UNDRAWN_HU)), grid
     values, share = _continued(values, mask), _smoothed(mask, axes)
     for axis in axes:
         values, share = _halved(values, axis), _halved(share, axis)
@@ -56,7 +56,7 @@ def masked_copy(hu: np.ndarray, inside: np.ndarray, box: Box, geometry: Geometry
     copy = np.empty(values.shape, np.int16)
     for plane, value, inner in zip(copy, values, share, strict=True):
         outside = np.clip((high - inner) / np.float32(high - low), 0, 1)
-        plane[...] = np.rint(value + (OUTSIDE_HU - value) * outside)
+        plane[...] = np.rint(value + (UNDRAWN_HU - value) * outside)
     return copy, grid
 
 

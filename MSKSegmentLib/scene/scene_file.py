@@ -30,7 +30,7 @@ _SLICE_VIEWS = ("Red", "Yellow", "Green")
 def save_scene(result: CaseResult, volume: CTVolume, path_mrb: str | os.PathLike[str]) -> None:
     """Write CT, segmentation and, where the result has it, uncertainty as a scene bundle that Slicer opens.
 
-    The bundle also holds the table, so that a review can begin from it (`find_cases`, `restore_session`). The slice
+    The bundle also holds the table, so that a review can begin from it (`find_case_nodes`, `restore_session`). The slice
     views open with the CT under the segments; the uncertainty lies in the foreground layer, faded out.
 
     Raises:

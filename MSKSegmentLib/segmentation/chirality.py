@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..anatomy import STRUCTURES, structure_of
+from ..ct.volume import Vector
 
 SLAB_MM = 15.0
-
-Triple = tuple[float, float, float]
 
 # Where each structure lies in a cross-section of the hip or thigh, seen from the femur: (to medial, to anterior),
 # in rough centimetres. Only the order around the limb matters, so one table serves both sexes and all levels.
@@ -40,7 +39,7 @@ _PLACES: dict[str, tuple[float, float]] = {
 }
 
 
-def handedness(classes: np.ndarray, spacing: Triple) -> float:
+def handedness(classes: np.ndarray, spacing: Vector) -> float:
     """How much the structures of one leg are arranged as in a right leg (1) or a left one (-1).
 
     In slabs of 15 mm the centroids of the structures are compared with a table of their anatomical places by the 2
@@ -65,7 +64,7 @@ def handedness(classes: np.ndarray, spacing: Triple) -> float:
     return total / weight if weight else 0.0
 
 
-def medial_is_left(classes: np.ndarray, spacing: Triple) -> float:
+def medial_is_left(classes: np.ndarray, spacing: Vector) -> float:
     """How much the medial structures lie to the left of the lateral ones: 1 as in a right leg, -1 as in a left one.
 
     The correlation between the tabulated medial places and the centroids along x, averaged over slabs; it needs
@@ -80,7 +79,7 @@ def medial_is_left(classes: np.ndarray, spacing: Triple) -> float:
     return total / weight if weight else 0.0
 
 
-def _slabs(classes: np.ndarray, spacing: Triple, fewest: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
+def _slabs(classes: np.ndarray, spacing: Vector, fewest: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, float]]:
     """Per slab the cross-covariance ``(medial, anterior) x (left, anterior)``, both variances, the area."""
     table = np.zeros((STRUCTURES[-1].index + 1, 2))
     for abbreviation, place in _PLACES.items():

@@ -13,7 +13,7 @@ from ..findings import Finding, warning
 from .canvas import Canvas
 from .chirality import handedness
 from .components import Parts, Stray, parts_of_structure, structure_boxes
-from .frame import FEMUR, PELVIS, SACRUM, OnlyFemur, find_frame
+from .initial_sides import FEMUR, PELVIS, SACRUM, OnlyFemur, find_initial_sides
 from .leftovers import Sizes
 from .side_field import CoarseGrid
 from .single_leg import own_and_other
@@ -41,7 +41,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
 
     1. A first side field: signed distance from the median surface, from the femora, the hip bones, the sacrum or
        pairs of muscles. A single leg has no midline; then the sacrum, which is medial, or the order of its
-       structures around the limb decides, see `frame.find_frame`. Because the surface is equidistant from the bones
+       structures around the limb decides, see `initial_sides.find_initial_sides`. Because the surface is equidistant from the bones
        of both sides it follows turned, asymmetric and crossed legs.
     2. Hip bones and femora go to their sides; the field is taken again from both.
     3. Components of muscles that lie clearly on one side go there, whole. With one femur only, a second leg may be
@@ -77,25 +77,25 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
     coarse = np.ascontiguousarray(grid.sample(ordered))
     by_index = {structure.index: structure for structure in STRUCTURES}
     bones = {index: parts_of_structure(ordered, by_index[index], boxes[index]) for index in (PELVIS, FEMUR) if index in boxes}
-    frame = find_frame(coarse, bones, grid, _scanner_x(coarse, grid, grid_geometry))
+    initial = find_initial_sides(coarse, bones, grid, _scanner_x(coarse, grid, grid_geometry))
     pieces: list[Parts] = []
     for index, parts in bones.items():
-        if index == FEMUR and frame.only_femur is not None:
-            is_left, _ = _clear_sides(parts, frame.field, frame.only_femur, grid, Sizes.of(parts, canvas.spacing).near)
+        if index == FEMUR and initial.only_femur is not None:
+            is_left, _ = _clear_sides(parts, initial.field, initial.only_femur, grid, Sizes.of(parts, canvas.spacing).near)
             canvas.paint(parts, is_left, np.ones_like(is_left))
         else:
-            pieces += canvas.paint_by(parts, frame.field, BONE_DEPTH, Sizes.of(parts, canvas.spacing))
-    field = frame.field
-    if frame.two_sided and frame.only_femur is None:
+            pieces += canvas.paint_by(parts, initial.field, BONE_DEPTH, Sizes.of(parts, canvas.spacing))
+    field = initial.field
+    if initial.two_sided and initial.only_femur is None:
         of_all_bones = canvas.field((PELVIS, FEMUR))
-        field = frame.field if of_all_bones is None else of_all_bones
+        field = initial.field if of_all_bones is None else of_all_bones
 
     doubtful: list[tuple[Parts, Sizes]] = []
     for index, box in boxes.items():
         if by_index[index].paired and index not in bones:
             parts = parts_of_structure(ordered, by_index[index], box)
             sizes = Sizes.of(parts, canvas.spacing)
-            is_left, clear = _clear_sides(parts, field, frame.only_femur, grid, sizes.near)
+            is_left, clear = _clear_sides(parts, field, initial.only_femur, grid, sizes.near)
             canvas.paint(parts, is_left, clear)
             doubtful += [(parts.single(int(which)), sizes.single(int(which))) for which in np.flatnonzero(~clear)]
     if doubtful:
@@ -103,7 +103,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
         for parts, sizes in doubtful:
             pieces += canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH, sizes)
     strays = tuple(_stray(piece, grid_geometry, geometry) for piece in canvas.settle(pieces))
-    return SideResult(labels, (*frame.findings, *_turned(canvas)), strays)
+    return SideResult(labels, (*initial.findings, *_turned(canvas)), strays)
 
 
 def _clear_sides(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .components import Parts
-from .frame import component_mask, track_of
+from .initial_sides import component_mask, track_of
 from .side_field import CoarseGrid
 
 # Pieces of one muscle lie about as far from its femur; the same muscle of the other leg lies this much farther.

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..inference.slices import AIR_HU
+from ..ct.orientation import AIR_HU
 
-Window = tuple[slice, slice]
+ImageWindow = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ USUAL_AUGMENTATION = Augmentation()
 NO_AUGMENTATION = Augmentation(rotation_deg=0, scale=0, stretch=0, shear=0, shift=0, flip=0, intensity=0)
 
 
-def cut(
+def cut_slice(
     planes: Sequence[np.ndarray],
     labels: np.ndarray,
     crop: tuple[int, int],
@@ -120,7 +120,9 @@ def vary_intensity(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) 
     return hu
 
 
-def cut_window(shape: tuple[int, ...], crop: tuple[int, int], rng: np.random.Generator, how: Augmentation) -> tuple[Window, Window]:
+def cut_window(
+    shape: tuple[int, ...], crop: tuple[int, int], rng: np.random.Generator, how: Augmentation
+) -> tuple[ImageWindow, ImageWindow]:
     """Where the piece lies in the slice, and where that lies in the piece."""
     window, inner = [], []
     for have, want in zip(shape, crop, strict=True):

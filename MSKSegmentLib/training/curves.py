@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..anatomy import STRUCTURES
-from .validation import Scores
+from .validation import ValidationDice
 
 LOSSES, VALIDATION, PICTURE = "losses.csv", "validation.csv", "curves.png"
 _COLUMNS = ("iteration", "loss", "learning_rate", "slices_per_second", "validation_mean_dice")
 
 
 @dataclass(frozen=True)
-class Point:
+class TrainingPoint:
     """The state of a training after `iteration` iterations; `loss` is the mean since the last point."""
 
     iteration: int
@@ -24,28 +24,28 @@ class Point:
     dice: float | None = None
 
 
-def append_point(folder: Path, point: Point) -> None:
+def append_point(folder: Path, point: TrainingPoint) -> None:
     """Add a row to ``losses.csv``."""
     dice = "" if point.dice is None else f"{point.dice:.4f}"
     numbers = [f"{point.loss:.5f}", f"{point.learning_rate:.3g}", f"{point.slices_per_second:.2f}"]
     _append(folder / LOSSES, _COLUMNS, [str(point.iteration), *numbers, dice])
 
 
-def append_scores(folder: Path, iteration: int, scores: Scores) -> None:
+def append_scores(folder: Path, iteration: int, scores: ValidationDice) -> None:
     """Add a row with the Dice of each structure to ``validation.csv``."""
     names = [structure.abbreviation for structure in STRUCTURES]
     cells = [f"{scores.dice[name]:.4f}" if name in scores.dice else "" for name in names]
     _append(folder / VALIDATION, ("iteration", *names), [str(iteration), *cells])
 
 
-def read_points(folder: Path) -> list[Point]:
+def read_points(folder: Path) -> list[TrainingPoint]:
     """All rows of ``losses.csv``."""
     path = folder / LOSSES
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [
-            Point(int(row[0]), float(row[1]), float(row[2]), float(row[3]), float(row[4]) if row[4] else None)
+            TrainingPoint(int(row[0]), float(row[1]), float(row[2]), float(row[3]), float(row[4]) if row[4] else None)
             for row in list(csv.reader(file))[1:]
         ]
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..bundle.manifest import Preprocessing
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_cases
+from ..evaluation.cases import CaseFiles, find_labelled_cases
 from ..virtual.atlas import load_atlases
 from ..virtual.ingredients import PLAIN, Ingredients
 from .augmentation import NO_AUGMENTATION, Augmentation
@@ -86,7 +86,7 @@ def choose_split(recipe: Recipe, atlas: Path | None, fold: tuple[int, int] | Non
     """
     if fold and leave_out:
         raise InputError("Give either --fold or --leave-out, not both.")
-    cases = sorted({case.name for source in recipe.pairs for case in find_cases(source.folder)})
+    cases = sorted({case.name for source in recipe.pairs for case in find_labelled_cases(source.folder)})
     people = {patient_of(case) for case in cases}
     if fold is None and leave_out is None:
         if not cases or not recipe.validation.every:
@@ -123,7 +123,9 @@ def prepare_data(
     ]
     found = []
     for number, pairs in enumerate(recipe.pairs):
-        found.append((_prepared(find_cases(pairs.folder), folder / "cases" / str(number), recipe, checkpoint), pairs.weight))
+        found.append(
+            (_prepared(find_labelled_cases(pairs.folder), folder / "cases" / str(number), recipe, checkpoint), pairs.weight)
+        )
     training = replace(plan, banks=tuple(banks), cases=_side(found, split.train_cases))
     judged = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
     if recipe.validation.every and recipe.virtual and not judged.cases:

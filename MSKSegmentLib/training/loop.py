@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..errors import Cancelled, InputError
 from ..inference.devices import choose_device
 from .checkpoints import CHECKPOINT, TrainingState, initial_weights
-from .curves import Point, append_point, append_scores, draw_curves, forget_after
+from .curves import TrainingPoint, append_point, append_scores, draw_curves, forget_after
 from .data import DataPlan
 from .interruption import deferred_signals
 from .losses import segmentation_loss
@@ -35,7 +35,7 @@ _DROPOUT_STREAM = 2**31
 class Status:
     """Where a training is: its latest point, and what is left of it (None: not known)."""
 
-    point: Point
+    point: TrainingPoint
     iterations: int | None
     progress: float
     remaining_s: float | None
@@ -141,7 +141,7 @@ def _run(
         rate = steps * recipe.batch / (time.monotonic() - began)
         state.save(folder / CHECKPOINT)
         scores = validate(state.averaged, judged, device, recipe.precision, between) if look else None
-        point = Point(state.iteration, loss, step.learning_rate, rate, scores.mean if scores and scores.dice else None)
+        point = TrainingPoint(state.iteration, loss, step.learning_rate, rate, scores.mean if scores and scores.dice else None)
         append_point(folder, point)
         if scores:
             append_scores(folder, state.iteration, scores)

@@ -15,10 +15,10 @@ from torch.nn import functional
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct import CTVolume, WorkingGrid, body_box, resample_labels, to_working_grid
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, LabelledCase, read_case
+from ..evaluation.cases import CaseFiles, LabelledCase, read_labelled_case
 from ..inference.slices import SliceReader, normalise, plan_slices
 from ..virtual.patient import class_table
-from .augmentation import Augmentation, augment, cut
+from .augmentation import Augmentation, augment, cut_slice
 from .sources import HIP_CLASSES, HIP_SHARE, UNLABELLED, Batch
 
 # The HU that int16 slices keep: all that CT scanners give.
@@ -41,7 +41,7 @@ def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocess
     made_of = _fingerprint(files, network, preprocessing)
     if path.exists() and facts.exists() and json.loads(facts.read_text(encoding="utf-8"))["made_of"] == made_of:
         return path
-    case = read_case(files)
+    case = read_labelled_case(files)
     cache.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     partial = cache / f"{files.name}.partial.npy"
@@ -84,7 +84,7 @@ class PairSlices:
     def _slice(self, data: np.ndarray, drawn: np.ndarray, hip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         levels = hip if hip.size and self._rng.random() < HIP_SHARE else drawn
         planes = data[self._rng.choice(levels)]
-        return cut(planes[:-1], planes[-1], self._crop, self._rng, self._augmentation)
+        return cut_slice(planes[:-1], planes[-1], self._crop, self._rng, self._augmentation)
 
 
 def _open(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from .folds import SPLIT_FILE, parse_fold, read_split, write_split
 from .loop import Status, train
 from .recipes import Recipe
 
-__all__ = ["Choices", "finish", "parse_fold", "run_recipe"]
+__all__ = ["Choices", "finish_training", "parse_fold", "run_recipe"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def run_recipe(
     return write_bundle(recipe, split, folder)
 
 
-def finish(recipe: Recipe, folder: Path) -> ModelBundle:
+def finish_training(recipe: Recipe, folder: Path) -> ModelBundle:
     """Write the bundle of a training that was stopped, as it is now.
 
     Raises:

@@ -18,7 +18,7 @@ _SEED = 20250
 
 
 @dataclass(frozen=True)
-class Scores:
+class ValidationDice:
     """Dice per structure (abbreviation to number, in table order; those that occur) over all slices together."""
 
     dice: dict[str, float]
@@ -38,7 +38,7 @@ def validation_slices(plan: DataPlan, count: int, size: int) -> list[Batch]:
 @torch.no_grad()
 def validate(
     network: nn.Module, slices: list[Batch], device: str, precision: str, checkpoint: Callable[[], None] = lambda: None
-) -> Scores:
+) -> ValidationDice:
     """Dice of the most probable class, one pass without dropout; `checkpoint` is called between batches.
 
     Pixels that nobody labelled do not count; in slices where a structure was not drawn, the network cannot choose it.
@@ -63,7 +63,7 @@ def validate(
         for structure in STRUCTURES
         if true[structure.index]
     }
-    return Scores(dice)
+    return ValidationDice(dice)
 
 
 def _counts(found: Tensor, classes: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from ..bundle.manifest import Preprocessing
+from ..ct.orientation import AIR_HU
 from ..errors import InputError
-from ..inference.slices import AIR_HU, normalise
+from ..inference.slices import normalise
 from ..virtual.acquisition import METAL_FROM_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices
 from ..virtual.atlas import Atlas
 from ..virtual.contrast import change_contrast

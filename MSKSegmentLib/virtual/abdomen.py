@@ -10,9 +10,9 @@ import numpy as np
 from .build import Build
 from .spine import Spine
 from .strands import iliac_start
-from .tissue import PSOAS, Frame, Tissue
+from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 
-_SOFT = (Tissue.FAT, Tissue.BOWEL_WALL, Tissue.GAS, Tissue.STOOL, Tissue.FLUID)
+_SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID)
 # Columns grow towards the patient's left.
 _RIGHT, _LEFT = -1, 1
 _TRUNK_RADIUS_MM = 115.0
@@ -20,7 +20,7 @@ _TRUNK_RADIUS_MM = 115.0
 ILIAC_MM = 45.0
 
 
-def aortic_bifurcation(frame: Frame, rng: np.random.Generator) -> int:
+def aortic_bifurcation(frame: BodyLandmarks, rng: np.random.Generator) -> int:
     """The slice in which the aorta divides: near the iliac crests."""
     return int(np.clip(frame.crest + rng.uniform(-25, 15) / frame.spacing[0], frame.pubis, frame.shape[0] - 1))
 
@@ -28,7 +28,7 @@ def aortic_bifurcation(frame: Frame, rng: np.random.Generator) -> int:
 def add_abdomen(
     tissue: np.ndarray,
     core: np.ndarray,
-    frame: Frame,
+    frame: BodyLandmarks,
     spine: Spine,
     build: Build,
     bifurcation: int,
@@ -43,7 +43,7 @@ def add_abdomen(
     _add_ribs(tissue, core, frame, spine, rng)
 
 
-def _over_crest(frame: Frame, first: float) -> range:
+def _over_crest(frame: BodyLandmarks, first: float) -> range:
     """The slices from `first` mm above the iliac crest on."""
     return range(max(0, int(np.ceil(frame.crest + first / frame.spacing[0]))), frame.shape[0])
 
@@ -52,7 +52,7 @@ def _paint(plane: np.ndarray, where: np.ndarray, value: int) -> None:
     plane[where & np.isin(plane, _SOFT)] = value
 
 
-def _add_kidney(tissue: np.ndarray, frame: Frame, spine: Spine, build: Build, side: int, rng: np.random.Generator) -> None:
+def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: Build, side: int, rng: np.random.Generator) -> None:
     """A bean in its own fat on psoas and quadratus lumborum, the lower pole further forwards and outwards; some with a cyst."""
     dz, dy, dx = frame.spacing
     size = rng.uniform(0.8, 1.12)
@@ -74,35 +74,35 @@ def _add_kidney(tissue: np.ndarray, frame: Frame, spine: Spine, build: Build, si
         reach = (along * half / (half + fat)) ** 2
         if reach < 1:
             shell = np.sqrt(1 - reach)
-            _paint(plane, (across / (shell * (wide + fat))) ** 2 + (through / (shell * (deep + fat))) ** 2 <= 1, Tissue.FAT)
+            _paint(plane, (across / (shell * (wide + fat))) ** 2 + (through / (shell * (deep + fat))) ** 2 <= 1, BodyTissue.FAT)
         if abs(along) < 1:
             grown = np.sqrt(1 - along**2)
-            _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, Tissue.KIDNEY)
+            _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, BodyTissue.KIDNEY)
         if abs(along) < 0.45:
             hollow = np.sqrt(1 - (along / 0.45) ** 2)
             sinus = ((across + 0.55 * wide) / (0.6 * wide * hollow)) ** 2 + (through / (0.36 * deep * hollow)) ** 2 <= 1
-            plane[sinus & (plane == Tissue.KIDNEY)] = Tissue.FAT
+            plane[sinus & (plane == BodyTissue.KIDNEY)] = BodyTissue.FAT
             pelvis = ((across + 0.5 * wide) / (0.22 * wide * hollow)) ** 2 + (through / (0.2 * deep * hollow)) ** 2 <= 1
-            plane[pelvis & (plane == Tissue.FAT)] = Tissue.FLUID
+            plane[pelvis & (plane == BodyTissue.FAT)] = BodyTissue.FLUID
         if cyst is not None:
             away = ((along - cyst[0]) * half) ** 2 + (across - cyst[1] * wide - 0.5 * wide) ** 2 + (through - cyst[2] * deep) ** 2
-            plane[(away < cyst_radius**2) & np.isin(plane, (*_SOFT, Tissue.KIDNEY))] = Tissue.FLUID
+            plane[(away < cyst_radius**2) & np.isin(plane, (*_SOFT, BodyTissue.KIDNEY))] = BodyTissue.FLUID
 
 
-def _add_great_vessels(tissue: np.ndarray, frame: Frame, spine: Spine, bifurcation: int, rng: np.random.Generator) -> None:
+def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, bifurcation: int, rng: np.random.Generator) -> None:
     """Aorta and vena cava before the spine, and from where they divide the common iliac vessels down to those beside the psoas."""
     dz, dy, dx = frame.spacing
     aorta, cava, flat = rng.uniform(7, 12), rng.uniform(8, 14), rng.uniform(0.45, 1.0)
     before = 0.75 * spine.radius + 4
-    soft = (*_SOFT, Tissue.ORGAN)
+    soft = (*_SOFT, BodyTissue.ORGAN)
     for k in range(bifurcation, frame.shape[0]):
         if np.isnan(spine.path[k, 0]):
             continue
         y, x = spine.path[k]
         plane = tissue[k]
         for value, offset, radius, height in (
-            (Tissue.VESSEL, 0.9 * aorta, aorta, aorta),
-            (Tissue.VEIN, -1.15 * cava, cava, cava * flat),
+            (BodyTissue.VESSEL, 0.9 * aorta, aorta, aorta),
+            (BodyTissue.VEIN, -1.15 * cava, cava, cava * flat),
         ):
             section = frame.ellipse(y - (before + height) / dy, x + offset / dx, height, radius)
             plane[section & np.isin(plane, soft)] = value
@@ -110,7 +110,7 @@ def _add_great_vessels(tissue: np.ndarray, frame: Frame, spine: Spine, bifurcati
     low = max(0, bifurcation - int(ILIAC_MM / dz))
     if np.isnan(fork[0]) or low == bifurcation:
         return
-    for psoas, medial in zip(PSOAS, (1, -1), strict=True):
+    for psoas, medial in zip(PSOAS_LABELS, (1, -1), strict=True):
         start = iliac_start(tissue[low], psoas, medial, frame)
         if start is None:
             continue
@@ -118,20 +118,20 @@ def _add_great_vessels(tissue: np.ndarray, frame: Frame, spine: Spine, bifurcati
             share = (k - low) / (bifurcation - low)
             y, x = share * fork + (1 - share) * start
             plane = tissue[k]
-            for value, radius, shift in ((Tissue.VEIN, 0.55 * cava, 1.0), (Tissue.VESSEL, 0.55 * aorta, 0.0)):
+            for value, radius, shift in ((BodyTissue.VEIN, 0.55 * cava, 1.0), (BodyTissue.VESSEL, 0.55 * aorta, 0.0)):
                 section = frame.ellipse(y + shift * radius / dy, x + medial * shift * radius / dx, radius, radius)
                 plane[section & np.isin(plane, soft)] = value
 
 
-def _add_upper_organs(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Generator) -> None:
+def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
     """Liver on the right, spleen and stomach on the left, each from its own height on and growing upwards."""
     _, dy, dx = frame.spacing
-    stomach = rng.choice([Tissue.GAS, Tissue.STOOL, Tissue.FLUID])
+    stomach = rng.choice([BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID])
     # Value, lowest point over the crest (mm), place before and beside the spine, half height and half width in plane (mm).
     for value, inner, lowest, forwards, beside, high, wide in (
-        (Tissue.ORGAN, None, rng.uniform(-25, 80), 38, _RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
-        (Tissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, _LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
-        (Tissue.ORGAN, None, rng.uniform(45, 120), -12, _LEFT * 98, rng.uniform(32, 48), rng.uniform(20, 32)),
+        (BodyTissue.ORGAN, None, rng.uniform(-25, 80), 38, _RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
+        (BodyTissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, _LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
+        (BodyTissue.ORGAN, None, rng.uniform(45, 120), -12, _LEFT * 98, rng.uniform(32, 48), rng.uniform(20, 32)),
     ):
         for k in _over_crest(frame, lowest):
             if np.isnan(spine.path[k, 0]):
@@ -145,7 +145,7 @@ def _add_upper_organs(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.ra
                 tissue[k][section & (tissue[k] == value)] = inner
 
 
-def _add_ribs(tissue: np.ndarray, core: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Generator) -> None:
+def _add_ribs(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
     """The tenth to twelfth rib: from the spine backwards, outwards and down along the inside of the trunk's wall."""
     dz, dy, dx = frame.spacing
     first, apart, fall = rng.uniform(75, 120), rng.uniform(24, 32), rng.uniform(0.45, 0.8)
@@ -166,7 +166,7 @@ def _add_ribs(tissue: np.ndarray, core: np.ndarray, frame: Frame, spine: Spine, 
                     continue
                 y, x = centre + min(wall - 7, 30 + run) * ray
                 section = frame.ellipse(y, x, 5.5, 5.5)
-                tissue[k][section & np.isin(tissue[k], (*_SOFT, Tissue.WALL_MUSCLE, Tissue.ORGAN))] = Tissue.VERTEBRA
+                tissue[k][section & np.isin(tissue[k], (*_SOFT, BodyTissue.WALL_MUSCLE, BodyTissue.ORGAN))] = BodyTissue.VERTEBRA
 
 
 def _wall_along(inside: np.ndarray, centre: np.ndarray, ray: np.ndarray) -> float | None:

@@ -9,7 +9,7 @@ import numpy as np
 from .artefacts import add_beam_hardening, add_metal_streaks, add_starvation_streaks
 from .noise import Noise
 
-LOWEST_HU, HIGHEST_HU = -1024, 3071
+LOWEST_SCANNED_HU, HIGHEST_SCANNED_HU = -1024, 3071
 # Metal is brighter than the scale ends; what the kernel smears is not.
 _METAL_SHOWN_HU = 3500.0
 # Before the scan nothing but metal is as bright as this.
@@ -130,4 +130,4 @@ def outside_view(shape: tuple[int, int], spacing: tuple[float, float], settings:
 
 def stored(hu: np.ndarray) -> np.ndarray:
     """HU as scanners store them: int16, clipped to 12 bits."""
-    return np.clip(np.rint(hu), LOWEST_HU, HIGHEST_HU).astype(np.int16)
+    return np.clip(np.rint(hu), LOWEST_SCANNED_HU, HIGHEST_SCANNED_HU).astype(np.int16)

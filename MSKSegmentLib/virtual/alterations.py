@@ -8,7 +8,7 @@ import numpy as np
 
 from .implants import add_implant
 from .specimen import Specimen, femur_levels
-from .tissue import FEMORA, HIP_BONES, Tissue
+from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, BodyTissue
 
 # Of a stump: the fat over its end, and how far its rounded end reaches over its edge.
 _STUMP_FAT_MM = 14.0
@@ -39,8 +39,8 @@ def turn_body(specimen: Specimen, degrees: float) -> Specimen:
 def cut_beside(specimen: Specimen, side: int, share: float) -> Specimen:
     """The scan of one side (0 right, 1 left): `share` 0 cuts nothing, 0.5 the other leg, 1 most of this one, too."""
     width = specimen.tissue.shape[2]
-    columns = np.flatnonzero(((specimen.tissue > 0) & (specimen.tissue < Tissue.FAT)).any(axis=(0, 1)))
-    hips = [np.flatnonzero((specimen.tissue == bone).any(axis=(0, 1))) for bone in HIP_BONES]
+    columns = np.flatnonzero(((specimen.tissue > 0) & (specimen.tissue < BodyTissue.FAT)).any(axis=(0, 1)))
+    hips = [np.flatnonzero((specimen.tissue == bone).any(axis=(0, 1))) for bone in HIP_BONE_LABELS]
     middle = float(np.mean([at.mean() for at in hips if at.size] or [width / 2]))
     inner, outer = (columns.max(), columns.min()) if side == 0 else (columns.min(), columns.max())
     end = middle + 0.6 * (outer - middle)
@@ -56,21 +56,21 @@ def amputate(specimen: Specimen, side: int, level: float) -> Specimen:
     from scipy import ndimage
 
     tissue, depth = specimen.tissue.copy(), specimen.depth.copy()
-    if FEMORA[side] not in specimen.femora:
+    if FEMUR_LABELS[side] not in specimen.femora:
         return specimen
-    low, high = specimen.femora[FEMORA[side]]
+    low, high = specimen.femora[FEMUR_LABELS[side]]
     dz, dy, dx = specimen.spacing
     cut = low + level * (high + 40 / dz - low)
-    hips = [np.argwhere(tissue[::2] == bone)[:, 2].mean() for bone in HIP_BONES]
+    hips = [np.argwhere(tissue[::2] == bone)[:, 2].mean() for bone in HIP_BONE_LABELS]
     middle = float(np.mean(hips))
     outwards = -1 if hips[side] < middle else 1
-    femur = np.argwhere(tissue[max(0, int(min(cut, high)))] == FEMORA[side])
+    femur = np.argwhere(tissue[max(0, int(min(cut, high)))] == FEMUR_LABELS[side])
     axis = femur.mean(axis=0) if femur.size else np.array([tissue.shape[1] / 2, hips[side]])
     zs, ys, xs = np.ogrid[tuple(slice(0, n) for n in tissue.shape)]
     away = np.hypot((ys - axis[0]) * dy, (xs - axis[1]) * dx) / 90
     rim = cut + _STUMP_ROUND_MM / dz * np.clip(away, 0, 1.2) ** 2 * np.clip(level * 4, 0, 1)
     beyond = (xs - middle) * outwards * dx > 4
-    gone = beyond & (zs < rim) & ~np.isin(tissue, (0, Tissue.TABLE, Tissue.FOAM))
+    gone = beyond & (zs < rim) & ~np.isin(tissue, (0, BodyTissue.TABLE, BodyTissue.FOAM))
     if not gone.any():
         return specimen
     top = int(np.flatnonzero(gone.any(axis=(1, 2))).max())
@@ -78,9 +78,9 @@ def amputate(specimen: Specimen, side: int, level: float) -> Specimen:
     far = ndimage.distance_transform_edt(~gone[reach], sampling=specimen.spacing)
     # What lies beside a leg that was left in place, such as a hand, is not padded.
     near = (zs[reach] >= cut - 1) & ~gone[reach] & (tissue[reach] > 0) & (far <= _STUMP_FAT_MM)
-    near &= ~np.isin(tissue[reach], (Tissue.TABLE, Tissue.FOAM, Tissue.CLOTH))
-    tissue[reach][near] = Tissue.FAT
-    tissue[reach][near & (far <= max(specimen.spacing))] = Tissue.SKIN
+    near &= ~np.isin(tissue[reach], (BodyTissue.TABLE, BodyTissue.FOAM, BodyTissue.CLOTH))
+    tissue[reach][near] = BodyTissue.FAT
+    tissue[reach][near & (far <= max(specimen.spacing))] = BodyTissue.SKIN
     depth[reach][near] = 0
     tissue[gone], depth[gone] = 0, 0
     return replace(specimen, tissue=tissue, depth=depth, femora=femur_levels(tissue))

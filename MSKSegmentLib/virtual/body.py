@@ -15,7 +15,7 @@ from .lumbar import add_lumbar_spine
 from .spine import add_spine, extend_psoas, trace_spine
 from .strands import add_tendons, add_vessels
 from .surroundings import add_arms, add_clothes, add_table
-from .tissue import Frame, Tissue, smooth_noise
+from .tissue import BodyLandmarks, BodyTissue, smooth_noise
 
 
 def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build: Build, rng: np.random.Generator) -> np.ndarray:
@@ -23,14 +23,14 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
 
     `labels` is a patient from `deformation.deform`, `spacing` ``(z, y, x)`` in mm.
     """
-    frame = Frame.of(labels, spacing)
+    frame = BodyLandmarks.of(labels, spacing)
     spine = trace_spine(labels, frame, rng)
     labels = labels.copy()
     extend_psoas(labels, frame, spine, rng)
     core = _core(labels, frame, build)
     tissue = labels.copy()
     free = labels == 0
-    tissue[core & free] = Tissue.FAT
+    tissue[core & free] = BodyTissue.FAT
     fill_trunk(tissue, core, frame, build, rng)
     if build.abdomen:
         # A stream of its own, so that what is drawn after it is that of the seed without.
@@ -57,7 +57,7 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
     return tissue
 
 
-def _core(labels: np.ndarray, frame: Frame, build: Build) -> np.ndarray:
+def _core(labels: np.ndarray, frame: BodyLandmarks, build: Build) -> np.ndarray:
     """What lies inside the deep fascia: each thigh's muscles with the gaps between them, and the trunk."""
     from scipy import ndimage
 
@@ -107,7 +107,7 @@ def _close(plane: np.ndarray, radius_mm: float, spacing: tuple[float, ...]) -> n
     return closed[inner] | plane
 
 
-def _add_skin_and_fat(tissue: np.ndarray, core: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator) -> None:
+def _add_skin_and_fat(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, build: Build, rng: np.random.Generator) -> None:
     """Subcutaneous fat of varying thickness around the core and 2 mm of skin."""
     from scipy import ndimage
 
@@ -123,13 +123,13 @@ def _add_skin_and_fat(tissue: np.ndarray, core: np.ndarray, frame: Frame, build:
         # Air that is enclosed all round, as between fat thighs, is taken as fat.
         inside = ndimage.binary_fill_holes(inside)
         plane = tissue[k]
-        plane[inside & (plane == 0)] = Tissue.FAT
+        plane[inside & (plane == 0)] = BodyTissue.FAT
         # At least the outermost voxel; what its share of skin is, radiodensity knows.
         edge = ndimage.distance_transform_edt(inside, sampling=frame.spacing[1:]) <= max(1.8, *frame.spacing[1:])
-        plane[edge & (plane == Tissue.FAT)] = Tissue.SKIN
+        plane[edge & (plane == BodyTissue.FAT)] = BodyTissue.SKIN
 
 
-def _add_natal_cleft(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
+def _add_natal_cleft(tissue: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> None:
     """The fold of skin between the buttocks: a thin line from the back surface towards the coccyx."""
     dz, dy, dx = frame.spacing
     top = frame.crotch + int(rng.uniform(30, 75) / dz)
@@ -143,4 +143,4 @@ def _add_natal_cleft(tissue: np.ndarray, frame: Frame, rng: np.random.Generator)
         # Shallower towards its upper end.
         reach = int(depth * np.clip((top - k) * dz / 30, 0.2, 1))
         strip = tissue[k][max(0, back - reach) : back + 1, max(0, x - near + 1) : x + near]
-        strip[strip == Tissue.FAT] = Tissue.SKIN
+        strip[strip == BodyTissue.FAT] = BodyTissue.SKIN

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .radiodensity import METAL_HU, MUSCLES
+from .radiodensity import IMPLANT_HU, MUSCLE_LABELS
 from .specimen import BONES
-from .tissue import OUTSIDE, Tissue
+from .tissue import OUTSIDE, BodyTissue
 
 # Standard deviations of the offset in HU and of the logarithm of the slope about the class' mean.
 _MUSCLE = (40.0, 0.35)
@@ -20,7 +20,7 @@ _BONE = (120.0, 0.4)
 _OTHER = (40.0, 0.35)
 _LARGEST_OFFSETS = 2.5
 # Air stays air, wherever it is.
-_KEPT = (*OUTSIDE, Tissue.GAS)
+_KEPT = (*OUTSIDE, BodyTissue.GAS)
 
 
 def change_contrast(hu: np.ndarray, tissue: np.ndarray, rng: np.random.Generator) -> None:
@@ -34,7 +34,7 @@ def change_contrast(hu: np.ndarray, tissue: np.ndarray, rng: np.random.Generator
     for value in np.unique(tissue).tolist():
         if value in _KEPT:
             continue
-        if value in MUSCLES:
+        if value in MUSCLE_LABELS:
             own_offset, own_slope = _draw(rng, _EACH_MUSCLE)
             offsets[value], slopes[value] = shared_offset + own_offset, shared_slope * own_slope
         else:
@@ -43,7 +43,7 @@ def change_contrast(hu: np.ndarray, tissue: np.ndarray, rng: np.random.Generator
     means = np.bincount(tissue.ravel(), hu.ravel(), minlength=256) / np.maximum(counts, 1)
     shift = (offsets + (1 - slopes) * means).astype(np.float32)
     changed = hu * slopes[tissue] + shift[tissue]
-    np.copyto(hu, changed, where=hu < METAL_HU)
+    np.copyto(hu, changed, where=hu < IMPLANT_HU)
 
 
 def _draw(rng: np.random.Generator, spread: tuple[float, float]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .specimen import Specimen
-from .tissue import HIP_BONES
+from .tissue import HIP_BONE_LABELS
 
 # A scan of fewer slices is no volume.
 MIN_SLICES = 6
@@ -39,7 +39,7 @@ def cut_to(specimen: Specimen, coverage: Coverage) -> Specimen:
     """The part of a specimen that the scan covers."""
     depth, height, width = specimen.tissue.shape
     everything = slice(0, height), slice(0, width)
-    hip = np.flatnonzero(np.isin(specimen.tissue[:, ::2, ::2], HIP_BONES).any(axis=(1, 2)))
+    hip = np.flatnonzero(np.isin(specimen.tissue[:, ::2, ::2], HIP_BONE_LABELS).any(axis=(1, 2)))
     if coverage.name == "pelvis":
         low = max(0, int(hip.min() - (20 + 80 * coverage.part) / specimen.spacing[0]))
         return _cut(specimen, low, depth, everything)
@@ -51,7 +51,7 @@ def cut_to(specimen: Specimen, coverage: Coverage) -> Specimen:
         low = round(coverage.part * max(0, depth - count))
         return _cut(specimen, low, min(depth, low + count), everything)
     if coverage.name.endswith("leg"):
-        bones = np.argwhere(np.isin(specimen.tissue[hip.min() : hip.max() + 1 : 4], HIP_BONES))
+        bones = np.argwhere(np.isin(specimen.tissue[hip.min() : hip.max() + 1 : 4], HIP_BONE_LABELS))
         middle = int(bones[:, 2].mean())
         window = slice(0, middle) if coverage.name == "right leg" else slice(middle, width)
         return _cut(specimen, 0, depth, (everything[0], window))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..anatomy import segments
 from .atlas import CARTILAGE, MIRRORED_EXTRA_OFFSET
-from .tissue import FEMORA, HIP_BONES, Tissue, smooth_noise
+from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, BodyTissue, smooth_noise
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def waste_muscles(labels: np.ndarray, disease: Disease, spacing: tuple[float, fl
         half = float(np.quantile(depth[inside], 0.9))
         uneven = 1 + 0.35 * smooth_noise(rng, inside.shape, tuple(12.0 / s for s in spacing))
         lost = inside & ((depth < share * half * uneven) | (share >= 1))
-        labels[box][lost] = Tissue.FAT if disease.outline_kept else 0
+        labels[box][lost] = BodyTissue.FAT if disease.outline_kept else 0
 
 
 def wear_joints(labels: np.ndarray, disease: Disease, spacing: tuple[float, float, float], rng: np.random.Generator) -> None:
@@ -69,7 +69,7 @@ def wear_joints(labels: np.ndarray, disease: Disease, spacing: tuple[float, floa
     from scipy import ndimage
 
     for side, severity in enumerate(disease.arthritis):
-        femur, hip = labels == FEMORA[side], labels == HIP_BONES[side]
+        femur, hip = labels == FEMUR_LABELS[side], labels == HIP_BONE_LABELS[side]
         if severity < 0.05 or not femur.any() or not hip.any():
             continue
         top = int(np.flatnonzero(femur.any(axis=(1, 2))).max())
@@ -85,12 +85,12 @@ def wear_joints(labels: np.ndarray, disease: Disease, spacing: tuple[float, floa
         to_hip = ndimage.distance_transform_edt(~hip[box], sampling=spacing)
         part = labels[box]
         cartilage = part == CARTILAGE + side * MIRRORED_EXTRA_OFFSET
-        free = (part == 0) | (part == Tissue.FAT) | cartilage
+        free = (part == 0) | (part == BodyTissue.FAT) | cartilage
         lumps = smooth_noise(rng, part.shape, tuple(4.0 / s for s in spacing))
         # The joint's rim: near both bones, but not between them where they face each other.
         rim = (to_femur + to_hip < 22) & (to_femur + to_hip > 5)
         grown = 5.0 * severity * np.clip(lumps, 0, 2)
-        part[free & rim & (to_femur < grown) & (to_femur <= to_hip)] = FEMORA[side]
-        part[free & rim & (to_hip < grown) & (to_hip < to_femur)] = HIP_BONES[side]
-        worn = cartilage & (part != FEMORA[side]) & (part != HIP_BONES[side]) & (lumps > 1.2 - 2.2 * severity)
+        part[free & rim & (to_femur < grown) & (to_femur <= to_hip)] = FEMUR_LABELS[side]
+        part[free & rim & (to_hip < grown) & (to_hip < to_femur)] = HIP_BONE_LABELS[side]
+        worn = cartilage & (part != FEMUR_LABELS[side]) & (part != HIP_BONE_LABELS[side]) & (lumps > 1.2 - 2.2 * severity)
         part[worn] = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .tissue import FEMORA, HIP_BONES
+from .tissue import FEMUR_LABELS, HIP_BONE_LABELS
 
 # Value of the depth map that stands for metal, whatever tissue it lies in: the label stays that of the bone it replaces.
 METAL = 255
@@ -25,7 +25,7 @@ def add_implant(
     """
     drawn = int(rng.integers(2))
     side = drawn if side is None else side
-    femur = tissue == FEMORA[side]
+    femur = tissue == FEMUR_LABELS[side]
     levels = np.flatnonzero(femur.any(axis=(1, 2)))
     if levels.size < 8:
         return None
@@ -66,7 +66,7 @@ def _head(femur: np.ndarray, top: int, spacing: tuple[float, float, float], tiss
     """Centre of the femoral head in voxels: of the topmost 45 mm, what lies nearest to the hip bone."""
     dz, _, dx = spacing
     at = np.argwhere(femur[max(0, top - int(45 / dz)) : top + 1])
-    hip = np.argwhere((tissue[:: max(1, int(6 / dz))] == HIP_BONES[side]).any(axis=(0, 1)))
+    hip = np.argwhere((tissue[:: max(1, int(6 / dz))] == HIP_BONE_LABELS[side]).any(axis=(0, 1)))
     towards = hip.mean() if hip.size else at[:, 2].mean()
     away = np.abs(at[:, 2] - towards)
     centre = at[away < away.min() + 42 / dx].mean(axis=0)
@@ -78,14 +78,14 @@ def _replace_head(tissue, depth, spacing, side, head, top, low, rng) -> None:  #
     ball, cup = rng.uniform(14, 19), rng.uniform(23, 28)
     grids = np.ogrid[tuple(slice(0, n) for n in tissue.shape)]
     far = np.sqrt(sum(((grid - at) * step) ** 2 for grid, at, step in zip(grids, head, spacing, strict=True)))
-    bone = np.isin(tissue, (0, FEMORA[side], HIP_BONES[side])) | (tissue >= 200)
+    bone = np.isin(tissue, (0, FEMUR_LABELS[side], HIP_BONE_LABELS[side])) | (tissue >= 200)
     above = (grids[0] - head[0]) * spacing[0] > -0.35 * cup
     shell = (far < cup) & (far > cup - rng.uniform(3, 5)) & above & bone
     inside = (far < cup - 3) & bone
     # The liner between ball and cup is plastic: no bone is left there.
-    tissue[inside & (far >= ball)] = FEMORA[side]
-    tissue[(far < ball) & bone] = FEMORA[side]
-    tissue[shell] = HIP_BONES[side]
+    tissue[inside & (far >= ball)] = FEMUR_LABELS[side]
+    tissue[(far < ball) & bone] = FEMUR_LABELS[side]
+    tissue[shell] = HIP_BONE_LABELS[side]
     depth[inside & (far >= ball)] = 30
     depth[(far < ball) & bone] = METAL
     depth[shell] = METAL

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .spine import SOFT, Spine, add_back_muscles
-from .tissue import SACRUM, Frame, Tissue
+from .tissue import SACRUM_LABEL, BodyLandmarks, BodyTissue
 
 # Lordosis: the tilt of the endplates is used up over this height.
 _LORDOSIS_MM = 110.0
@@ -28,12 +28,12 @@ class Endplate:
     slope: float
 
 
-def sacral_endplate(tissue: np.ndarray, frame: Frame) -> Endplate:
+def sacral_endplate(tissue: np.ndarray, frame: BodyLandmarks) -> Endplate:
     """Find the endplate of a map that holds a sacrum; the slope is held to 0.2 .. 1.2 (11 to 50 degrees)."""
     dz, dy, dx = frame.spacing
     half = max(1, round(10 / dx))
     middle = slice(max(0, int(frame.middle) - half), int(frame.middle) + half + 1)
-    bone = (tissue[:, :, middle] == SACRUM).any(axis=2)
+    bone = (tissue[:, :, middle] == SACRUM_LABEL).any(axis=2)
     rows = np.flatnonzero(bone.any(axis=0))
     tops = np.array([np.flatnonzero(bone[:, row]).max() for row in rows])
     # The front edge is the foremost row that reaches near the top; further down the sacrum's face lies behind it.
@@ -46,7 +46,7 @@ def sacral_endplate(tissue: np.ndarray, frame: Frame) -> Endplate:
     return Endplate(float(tops[rows == front][0]), float(front), float(np.clip(slope, 0.2, 1.2)))
 
 
-def add_lumbar_spine(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Generator) -> None:
+def add_lumbar_spine(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
     """Discs and vertebrae on the sacrum's endplate, with arches, facet joints and processes, and the back muscles (in place)."""
     dz, dy, _ = frame.spacing
     endplate = sacral_endplate(tissue, frame)
@@ -67,7 +67,7 @@ def add_lumbar_spine(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.ran
 
 
 def _add_vertebra(
-    plane: np.ndarray, frame: Frame, middle: np.ndarray, radius: float, heights: np.ndarray, sizes: tuple[float, float]
+    plane: np.ndarray, frame: BodyLandmarks, middle: np.ndarray, radius: float, heights: np.ndarray, sizes: tuple[float, float]
 ) -> None:
     """One slice: `heights` ``[y]`` are mm above the sacrum's endplate, `sizes` the heights of a vertebral body and a disc."""
     body, disc = sizes
@@ -93,8 +93,8 @@ def _add_vertebra(
     transverse = (((behind + 1) / 4.5) ** 2 + (xs / long) ** 2 <= 1) & (upwards > 0.5) & (upwards < 0.9)
     spinous = (np.abs(xs) < 3.5) & (behind > 15) & (behind < 44) & (upwards < 0.75)
     bone = (arch & ~is_disc) | (facet & (is_disc | (upwards < 0.2))) | pedicle | transverse | (spinous & ~is_disc)
-    plane[free & bone & ~inside] = Tissue.VERTEBRA
-    plane[free & joint & is_disc & ~inside] = Tissue.DISC
-    plane[free & inside & is_disc] = Tissue.DISC
-    plane[free & inside & ~is_disc] = Tissue.VERTEBRA
-    plane[free & canal & ~inside] = Tissue.ORGAN
+    plane[free & bone & ~inside] = BodyTissue.VERTEBRA
+    plane[free & joint & is_disc & ~inside] = BodyTissue.DISC
+    plane[free & inside & is_disc] = BodyTissue.DISC
+    plane[free & inside & ~is_disc] = BodyTissue.VERTEBRA
+    plane[free & canal & ~inside] = BodyTissue.ORGAN

@@ -14,13 +14,13 @@ import numpy as np
 from ..anatomy import STRUCTURES
 from ..errors import InputError
 from .atlas import OTHER_MUSCLE, Atlas, mirrored_table
-from .tissue import FEMORA, HIP_BONES, SACRUM
+from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, SACRUM_LABEL
 
 _POINTS = 2500
 _ROUNDS = 40
 _SLICES_AT_ONCE = 40
 # The right side's labels.
-_HIP, _FEMUR = HIP_BONES[0], FEMORA[0]
+_HIP, _FEMUR = HIP_BONE_LABELS[0], FEMUR_LABELS[0]
 
 
 def labelled_structures(atlas: Atlas) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def complete_atlas(partial: Atlas, donor: Atlas) -> Atlas:
         InputError: hip bones, sacrum or right femur are missing in either body, or the right hip in one of them.
     """
     for body in (partial, donor):
-        missing = {*HIP_BONES, _FEMUR, SACRUM} - set(np.unique(body.labels).tolist())
+        missing = {*HIP_BONE_LABELS, _FEMUR, SACRUM_LABEL} - set(np.unique(body.labels).tolist())
         if missing:
             raise InputError(
                 f"The atlas {body.name!r} lacks the labels {', '.join(map(str, sorted(missing)))}; "
@@ -110,7 +110,7 @@ def _mirrored(atlas: Atlas) -> Atlas:
     from scipy import ndimage
 
     spacing = np.asarray(atlas.spacing)
-    right, left = (np.argwhere(atlas.labels == bone).mean(axis=0) * spacing for bone in HIP_BONES)
+    right, left = (np.argwhere(atlas.labels == bone).mean(axis=0) * spacing for bone in HIP_BONE_LABELS)
     normal = (left - right) / np.linalg.norm(left - right)
     middle = (left + right) / 2
     # Room on the left for all that lies on the right.
@@ -129,6 +129,6 @@ def _mirrored(atlas: Atlas) -> Atlas:
         found = ndimage.map_coordinates(atlas.labels, source, order=0, mode="constant", cval=0, prefilter=False)
         flat = part.reshape(-1)
         own = flat[side]
-        kept = (own == SACRUM) | (found == SACRUM)
-        flat[side] = np.where(kept, np.where(own == SACRUM, own, 0), table[found])
+        kept = (own == SACRUM_LABEL) | (found == SACRUM_LABEL)
+        flat[side] = np.where(kept, np.where(own == SACRUM_LABEL, own, 0), table[found])
     return replace(atlas, labels=labels)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..anatomy import STRUCTURES, segments
 from ..ct.volume import CTVolume, Geometry
-from .acquisition import LOWEST_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices, stored
+from .acquisition import LOWEST_SCANNED_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices, stored
 from .atlas import Atlas
 from .coverage import Coverage, cut_to, mix_intervals, random_coverage
 from .implants import METAL
@@ -84,7 +84,7 @@ def scan_specimen(
         scan_slices(planes, metal, in_plane, settings, smooth_noise, rng)
         labels[levels] = known[resampled(specimen.tissue, grid, order=0)]
         if outside is not None:
-            planes[:, outside] = LOWEST_HU
+            planes[:, outside] = LOWEST_SCANNED_HU
             labels[levels[0] : levels[-1] + 1, outside] = 0
         hu[levels] = stored(planes)
     mix_intervals(hu, coverage)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from .atlas import COCCYX, FIBULA, MIRRORED_EXTRA_OFFSET, PATELLA, TIBIA, Atlas
-from .tissue import FEMORA, HIP_BONES, SACRUM
+from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, SACRUM_LABEL
 
 # Weights are smooth, so that a coarse grid holds them.
 GRID_MM = 6.0
@@ -68,10 +68,10 @@ def skeleton(atlas: Atlas) -> Skeleton:
     coarse = atlas.labels[tuple(slice(k // 2, None, k) for k in step)]
     grid = spacing * step
     extras = {side: [extra + side * MIRRORED_EXTRA_OFFSET for extra in (PATELLA, TIBIA, FIBULA)] for side in (0, 1)}
-    trunk = _distance(np.isin(coarse, (*HIP_BONES, SACRUM, COCCYX)), grid)
-    hips = [np.argwhere(atlas.labels == bone)[:, 2].mean() * spacing[2] for bone in HIP_BONES]
+    trunk = _distance(np.isin(coarse, (*HIP_BONE_LABELS, SACRUM_LABEL, COCCYX)), grid)
+    hips = [np.argwhere(atlas.labels == bone)[:, 2].mean() * spacing[2] for bone in HIP_BONE_LABELS]
     legs = []
-    for side, femur in enumerate(FEMORA):
+    for side, femur in enumerate(FEMUR_LABELS):
         thigh = _distance(np.isin(coarse, (femur, *extras[side])), grid)
         shank = _distance(np.isin(coarse, extras[side]), grid)
         bone = _distance(coarse == femur, grid)

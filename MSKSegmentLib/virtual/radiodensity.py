@@ -11,12 +11,12 @@ from .atlas import CARTILAGE, LIGAMENT, MIRRORED_EXTRA_OFFSET, OTHER_MUSCLE
 from .implants import METAL
 from .noise import Noise
 from .specimen import BONES, DEPTH_STEPS_PER_MM, Specimen
-from .tissue import FEMORA, Tissue
+from .tissue import FEMUR_LABELS, BodyTissue
 
-FAT_HU = -105.0
-METAL_HU = 6000.0
-MUSCLES = tuple(segment.label for segment in segments() if not segment.structure.is_bone)
-_UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, Tissue.WALL_MUSCLE)
+MEAN_FAT_HU = -105.0
+IMPLANT_HU = 6000.0
+MUSCLE_LABELS = tuple(segment.label for segment in segments() if not segment.structure.is_bone)
+_UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, BodyTissue.WALL_MUSCLE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def random_composition(rng: np.random.Generator, atrophy: dict[int, float]) -> C
     general = float(np.clip(rng.beta(1.3, 7), 0, 0.5))
     replaced = rng.uniform(0.3, 1.2)
     infiltration = {}
-    for label in MUSCLES:
+    for label in MUSCLE_LABELS:
         share = general * rng.uniform(0.5, 1.6) + replaced * atrophy.get(label, 0.0) * rng.uniform(0.4, 1.2)
         if rng.random() < 0.04:
             share += rng.uniform(0.1, 0.4)
@@ -68,7 +68,7 @@ def random_composition(rng: np.random.Generator, atrophy: dict[int, float]) -> C
         patchy=float(rng.uniform(0.2, 0.9)),
         septa=float(rng.uniform(0, 0.5)),
         fascia=float(rng.uniform(0.05, 0.9)),
-        fat_hu=float(rng.normal(FAT_HU, 6)),
+        fat_hu=float(rng.normal(MEAN_FAT_HU, 6)),
         strands=float(rng.uniform(5, 60)),
         cortical_hu=float(rng.uniform(600, 1600)),
         cortical_mm=float(rng.uniform(0.4, 1.8)),
@@ -88,7 +88,7 @@ def radiodensity(specimen: Specimen, what: Composition, noise: Noise, rng: np.ra
     _add_intramuscular_fat(hu, tissue, what, texture, rng)
     _add_other_texture(hu, tissue, what, texture)
     _add_bone(hu, specimen, what, texture, rng)
-    hu[specimen.depth == METAL] = METAL_HU
+    hu[specimen.depth == METAL] = IMPLANT_HU
     return hu
 
 
@@ -109,33 +109,33 @@ class _Texture:
 def _table(what: Composition, spacing: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
     """Mean HU by tissue value."""
     table = np.full(256, -1000.0, np.float32)
-    for muscle in (*MUSCLES, *_UNNAMED_MUSCLES):
+    for muscle in (*MUSCLE_LABELS, *_UNNAMED_MUSCLES):
         table[muscle] = what.lean_hu + rng.normal(0, what.spread_hu)
     for loose, value in ((CARTILAGE, 90.0), (LIGAMENT, 70.0)):
         table[loose] = table[loose + MIRRORED_EXTRA_OFFSET] = value + rng.normal(0, 15)
-    table[Tissue.FAT] = what.fat_hu
+    table[BodyTissue.FAT] = what.fat_hu
     # Skin is thinner than most voxels: its share of the outermost one counts.
     share = min(1.0, rng.uniform(1.0, 2.2) / max(spacing[1:]))
-    table[Tissue.SKIN] = what.fat_hu + share * (rng.uniform(0, 60) - what.fat_hu)
-    table[Tissue.DISC] = rng.uniform(60, 110)
-    table[Tissue.BOWEL_WALL] = rng.uniform(15, 60)
-    table[Tissue.GAS] = rng.uniform(-990, -800)
+    table[BodyTissue.SKIN] = what.fat_hu + share * (rng.uniform(0, 60) - what.fat_hu)
+    table[BodyTissue.DISC] = rng.uniform(60, 110)
+    table[BodyTissue.BOWEL_WALL] = rng.uniform(15, 60)
+    table[BodyTissue.GAS] = rng.uniform(-990, -800)
     # Swallowed contrast fills the bowel and then the bladder.
-    table[Tissue.STOOL] = rng.uniform(150, 400) if rng.random() < 0.12 else rng.uniform(-40, 90)
-    table[Tissue.FLUID] = rng.uniform(60, 400) if rng.random() < 0.15 else rng.uniform(-2, 15)
+    table[BodyTissue.STOOL] = rng.uniform(150, 400) if rng.random() < 0.12 else rng.uniform(-40, 90)
+    table[BodyTissue.FLUID] = rng.uniform(60, 400) if rng.random() < 0.15 else rng.uniform(-2, 15)
     if what.bowel_hu is not None:
-        table[Tissue.STOOL] = what.bowel_hu
+        table[BodyTissue.STOOL] = what.bowel_hu
     if what.bladder_hu is not None:
-        table[Tissue.FLUID] = what.bladder_hu
-    table[Tissue.VESSEL], table[Tissue.VEIN] = what.artery_hu, what.vein_hu
-    table[Tissue.ORGAN] = what.organ_hu
+        table[BodyTissue.FLUID] = what.bladder_hu
+    table[BodyTissue.VESSEL], table[BodyTissue.VEIN] = what.artery_hu, what.vein_hu
+    table[BodyTissue.ORGAN] = what.organ_hu
     # The kidneys take up contrast most of all.
-    table[Tissue.KIDNEY] = 32.0 if what.artery_hu < 100 else 60.0 + 0.45 * what.artery_hu
-    table[Tissue.TABLE] = rng.uniform(-300, 250)
-    table[Tissue.FOAM] = rng.uniform(-980, -900)
-    table[Tissue.TENDON] = rng.uniform(60, 120)
-    table[Tissue.CLOTH] = rng.uniform(-900, -300)
-    table[Tissue.CALCIFICATION] = rng.uniform(300, 1300)
+    table[BodyTissue.KIDNEY] = 32.0 if what.artery_hu < 100 else 60.0 + 0.45 * what.artery_hu
+    table[BodyTissue.TABLE] = rng.uniform(-300, 250)
+    table[BodyTissue.FOAM] = rng.uniform(-980, -900)
+    table[BodyTissue.TENDON] = rng.uniform(60, 120)
+    table[BodyTissue.CLOTH] = rng.uniform(-900, -300)
+    table[BodyTissue.CALCIFICATION] = rng.uniform(300, 1300)
     return table
 
 
@@ -148,7 +148,7 @@ def _add_intramuscular_fat(
         share[label] = value
     share[list(_UNNAMED_MUSCLES)] = float(np.mean(list(what.infiltration.values())))
     is_muscle = np.zeros(256, bool)
-    is_muscle[[*MUSCLES, *_UNNAMED_MUSCLES]] = True
+    is_muscle[[*MUSCLE_LABELS, *_UNNAMED_MUSCLES]] = True
     muscle = is_muscle[tissue]
     # Streaks run roughly along the limb; the rest of the fat is diffuse, as CT shows it.
     field = 0.6 * texture(14, 1.6, 1.6) + 0.8 * texture(9, 8, 8)
@@ -186,12 +186,12 @@ def _normal_quantile(share: np.ndarray) -> np.ndarray:
 def _add_other_texture(hu: np.ndarray, tissue: np.ndarray, what: Composition, texture: _Texture) -> None:
     """Strands and lobules in fat, mottled stool, uneven organs and muscles."""
     fine, patches = texture(4, 1.8, 1.8), texture(9, 9, 9)
-    fat = tissue == Tissue.FAT
+    fat = tissue == BodyTissue.FAT
     sheets = np.clip(1 - np.abs(texture(6, 4, 4)) / 0.18, 0, 1)
     hu[fat] += (what.strands * sheets * np.clip(patches + 0.7, 0, 2) + 4 * patches)[fat]
-    stool = tissue == Tissue.STOOL
+    stool = tissue == BodyTissue.STOOL
     hu[stool] += np.where(fine[stool] < -0.6, -350, 30 * fine[stool])
-    soft = (tissue == Tissue.ORGAN) | (tissue == Tissue.BOWEL_WALL) | (tissue == Tissue.KIDNEY)
+    soft = (tissue == BodyTissue.ORGAN) | (tissue == BodyTissue.BOWEL_WALL) | (tissue == BodyTissue.KIDNEY)
     hu[soft] += 14 * patches[soft]
     named = (tissue > 0) & (tissue < 120)
     hu[named] += 4 * patches[named]
@@ -207,7 +207,7 @@ def _add_bone(hu: np.ndarray, specimen: Specimen, what: Composition, texture: _T
     label = specimen.tissue[where]
     depth = specimen.depth[where].astype(np.float32) / DEPTH_STEPS_PER_MM
     shaft = np.zeros(len(label), np.float32)
-    for femur in FEMORA:
+    for femur in FEMUR_LABELS:
         low, high = specimen.femora.get(femur, (0, 1))
         position = (where[0] - low) / max(1, high - low)
         along = np.clip(np.minimum(position - 0.12, 0.82 - position) / 0.12, 0, 1)

@@ -18,14 +18,14 @@ from .disease import Disease, random_disease, waste_muscles, wear_joints
 from .implants import METAL, add_implant
 from .ingredients import PLAIN, Ingredients
 from .muscle_variation import varied_atlas
-from .tissue import FEMORA, Tissue
+from .tissue import FEMUR_LABELS, BodyTissue
 
 MARGIN_MM = 75.0
 # Depth below a bone's surface is kept in tenths of a millimetre; the highest value stands for metal.
 DEPTH_STEPS_PER_MM = 10
 BONES = (
     *(segment.label for segment in segments() if segment.structure.is_bone),
-    *(COCCYX, PATELLA, TIBIA, FIBULA, Tissue.VERTEBRA),
+    *(COCCYX, PATELLA, TIBIA, FIBULA, BodyTissue.VERTEBRA),
     *(extra + MIRRORED_EXTRA_OFFSET for extra in (PATELLA, TIBIA, FIBULA)),
 )
 
@@ -34,7 +34,7 @@ BONES = (
 class Specimen:
     """Tissues of one patient.
 
-    `tissue` uint8 ``[z, y, x]`` holds the atlas' labels and `Tissue`; `depth` uint8 of the same shape the depth below a bone's
+    `tissue` uint8 ``[z, y, x]`` holds the atlas' labels and `BodyTissue`; `depth` uint8 of the same shape the depth below a bone's
     surface in tenths of a mm (0 elsewhere, `METAL` in an implant); `spacing` ``(z, y, x)`` mm. `femora` gives the levels
     ``(lowest, highest)`` of each femur by label, `atrophy` the share of thickness each muscle lost; `facts` what was drawn.
     """
@@ -139,7 +139,7 @@ def bone_depth(tissue: np.ndarray, spacing: tuple[float, float, float]) -> np.nd
 def femur_levels(tissue: np.ndarray) -> dict[int, tuple[int, int]]:
     """Lowest and highest slice of each femur that is there."""
     found = {}
-    for label in FEMORA:
+    for label in FEMUR_LABELS:
         levels = np.flatnonzero((tissue == label).any(axis=(1, 2)))
         if levels.size:
             found[label] = (int(levels.min()), int(levels.max()))

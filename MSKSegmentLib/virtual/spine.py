@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .tissue import PSOAS, Frame, Tissue
+from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 
-SOFT = (Tissue.FAT, Tissue.WALL_MUSCLE, Tissue.BOWEL_WALL, Tissue.GAS, Tissue.STOOL, Tissue.ORGAN)
+SOFT = (BodyTissue.FAT, BodyTissue.WALL_MUSCLE, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.ORGAN)
 # A psoas that the atlas cuts in two by its slanted top has too small a section there.
 _WHOLE_SECTION = 0.6
 
@@ -21,7 +21,7 @@ class Spine:
     radius: float
 
 
-def trace_spine(labels: np.ndarray, frame: Frame, rng: np.random.Generator) -> Spine:
+def trace_spine(labels: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> Spine:
     """Where the spine runs: from the promontory forwards to between the psoas muscles, which lie beside and before it."""
     _, dy, _ = frame.spacing
     offset = rng.uniform(4, 12) / dy
@@ -29,7 +29,7 @@ def trace_spine(labels: np.ndarray, frame: Frame, rng: np.random.Generator) -> S
     between = np.array([frame.promontory_y + 6 / dy - offset, frame.middle])
     start = max(0, frame.sacrum_top - int(70 / frame.spacing[0]))
     for k in range(start, frame.shape[0]):
-        sides = [np.argwhere(labels[k] == psoas) for psoas in PSOAS]
+        sides = [np.argwhere(labels[k] == psoas) for psoas in PSOAS_LABELS]
         if all(len(at) > 8 for at in sides):
             between = np.mean([at.mean(axis=0) for at in sides], axis=0)
         weight = np.clip((k - frame.sacrum_top) * frame.spacing[0] / 30, 0, 1)
@@ -38,11 +38,11 @@ def trace_spine(labels: np.ndarray, frame: Frame, rng: np.random.Generator) -> S
     return Spine(path, float(rng.uniform(20, 26)))
 
 
-def extend_psoas(labels: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Generator) -> None:
+def extend_psoas(labels: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
     """Let both psoas muscles go on above the atlas: beside the vertebrae, tapering (`labels` ``[z, y, x]`` changed in place)."""
     dz, dy, dx = frame.spacing
     length, swell = rng.uniform(110, 170), rng.uniform(0.9, 1.1)
-    for psoas in PSOAS:
+    for psoas in PSOAS_LABELS:
         areas = (labels == psoas).sum(axis=(1, 2))
         present = np.flatnonzero(areas)
         if not present.size:
@@ -66,7 +66,7 @@ def extend_psoas(labels: np.ndarray, frame: Frame, spine: Spine, rng: np.random.
             labels[k][section & (labels[k] == 0)] = psoas
 
 
-def add_spine(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Generator) -> None:
+def add_spine(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
     """Lumbar vertebrae and discs above the sacrum; erector spinae, multifidus and quadratus lumborum beside them."""
     dz, dy, dx = frame.spacing
     body, disc = rng.uniform(25, 31), rng.uniform(6, 13)
@@ -82,17 +82,17 @@ def add_spine(tissue: np.ndarray, frame: Frame, spine: Spine, rng: np.random.Gen
         is_disc = (above % (body + disc)) < disc
         available = np.isin(plane, SOFT)
         vertebra = frame.ellipse(y, middle, 0.75 * radius, radius)
-        plane[available & vertebra] = Tissue.DISC if is_disc else Tissue.VERTEBRA
+        plane[available & vertebra] = BodyTissue.DISC if is_disc else BodyTissue.VERTEBRA
         ring = frame.ellipse(y + (6 + 0.75 * radius) / dy, middle, 15, 18)
         canal = frame.ellipse(y + (3 + 0.75 * radius) / dy, middle, 7, 10)
         spinous = frame.ellipse(y + (24 + 0.75 * radius) / dy, middle, 20, 4)
         transverse = frame.ellipse(y + (-2 + 0.75 * radius) / dy, middle, 4, 42)
         posterior = ring | (spinous | transverse if not is_disc else spinous)
-        plane[available & posterior & ~vertebra] = Tissue.VERTEBRA
-        plane[available & canal & ~vertebra] = Tissue.ORGAN
+        plane[available & posterior & ~vertebra] = BodyTissue.VERTEBRA
+        plane[available & canal & ~vertebra] = BodyTissue.ORGAN
 
 
-def add_back_muscles(plane: np.ndarray, frame: Frame, middle: np.ndarray, above: float, radius: float) -> None:
+def add_back_muscles(plane: np.ndarray, frame: BodyLandmarks, middle: np.ndarray, above: float, radius: float) -> None:
     """Erector spinae and quadratus lumborum in a slice `above` mm over the sacrum; `middle` ``(y, x)`` is the vertebra's."""
     _, dy, dx = frame.spacing
     y, x = middle
@@ -102,7 +102,7 @@ def add_back_muscles(plane: np.ndarray, frame: Frame, middle: np.ndarray, above:
     back = y + (42 + 8 * grow) / dy
     for sign in (-1, 1):
         muscle = frame.ellipse(back, x + sign * 30 * grow / dx, radius * grow * 0.85, radius * grow * 1.45)
-        plane[available & muscle] = Tissue.WALL_MUSCLE
+        plane[available & muscle] = BodyTissue.WALL_MUSCLE
         if above > 10:
             lumborum = frame.ellipse(y + 18 / dy, x + sign * 64 / dx, 10, 20)
-            plane[available & lumborum] = Tissue.WALL_MUSCLE
+            plane[available & lumborum] = BodyTissue.WALL_MUSCLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .build import Build
-from .tissue import FEMORA, PSOAS, SARTORIUS, Frame, Tissue
+from .tissue import FEMUR_LABELS, PSOAS_LABELS, SARTORIUS_LABELS, BodyLandmarks, BodyTissue
 
 # Muscles whose tendon goes on where the atlas' muscle ends: (class, length upwards, length downwards) in mm at most.
 _TENDONS = (
@@ -18,22 +18,22 @@ _TENDONS = (
     (12, 0, 30),  # PSOAS
     (20, 0, 200),  # TFL, which ends in the iliotibial tract
 )
-_SOFT = (Tissue.FAT, Tissue.BOWEL_WALL, Tissue.ORGAN)
+_SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.ORGAN)
 
 
-def iliac_start(plane: np.ndarray, psoas: int, medial: int, frame: Frame) -> np.ndarray | None:
+def iliac_start(plane: np.ndarray, psoas: int, medial: int, frame: BodyLandmarks) -> np.ndarray | None:
     """Where the iliac artery runs in a slice ``[y, x]``, before and medial of that psoas, in voxels; None without a psoas."""
     at = np.argwhere(plane == psoas)
     return at.mean(axis=0) + (-12 / frame.spacing[1], medial * 20 / frame.spacing[2]) if at.size else None
 
 
-def add_vessels(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.Generator, top: int | None = None) -> None:
+def add_vessels(tissue: np.ndarray, frame: BodyLandmarks, build: Build, rng: np.random.Generator, top: int | None = None) -> None:
     """Iliac and femoral artery and vein: beside the psoas in the pelvis, behind the sartorius in the thigh.
 
     They end at the slice `top`, or with the psoas.
     """
     dy, dx = frame.spacing[1:]
-    for psoas, sartorius, femur, medial in zip(PSOAS, SARTORIUS, FEMORA, (1, -1), strict=True):
+    for psoas, sartorius, femur, medial in zip(PSOAS_LABELS, SARTORIUS_LABELS, FEMUR_LABELS, (1, -1), strict=True):
         path = np.full((frame.shape[0], 2), np.nan)
         for k in range(frame.shape[0]):
             plane = tissue[k]
@@ -50,19 +50,19 @@ def add_vessels(tissue: np.ndarray, frame: Frame, build: Build, rng: np.random.G
             continue
         smooth = [np.interp(np.arange(frame.shape[0]), known, path[known, axis]) for axis in (0, 1)]
         for k in range(known.min(), known.max() + 1 if top is None else min(known.max() + 1, top)):
-            for offset, kind in ((0.0, Tissue.VESSEL), (2.2 * build.vessel_radius, Tissue.VEIN)):
+            for offset, kind in ((0.0, BodyTissue.VESSEL), (2.2 * build.vessel_radius, BodyTissue.VEIN)):
                 y, x = smooth[0][k] + 0.3 * offset / dy, smooth[1][k] + medial * offset / dx
                 plane = tissue[k]
                 free = np.isin(plane, _SOFT)
                 plane[free & frame.ellipse(y, x, build.vessel_radius, build.vessel_radius)] = kind
-                if kind == Tissue.VESSEL and rng.random() < build.calcification:
+                if kind == BodyTissue.VESSEL and rng.random() < build.calcification:
                     # A plaque: a piece of the artery's wall.
                     angle = rng.uniform(0, 2 * np.pi)
                     y, x = y + build.vessel_radius * np.sin(angle) / dy, x + build.vessel_radius * np.cos(angle) / dx
-                    plane[free & frame.ellipse(y, x, rng.uniform(1, 2.6), rng.uniform(1, 2.6))] = Tissue.CALCIFICATION
+                    plane[free & frame.ellipse(y, x, rng.uniform(1, 2.6), rng.uniform(1, 2.6))] = BodyTissue.CALCIFICATION
 
 
-def add_tendons(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
+def add_tendons(tissue: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> None:
     """Cords of tendon that continue the muscles' ends through the fat around them."""
     from scipy import ndimage
 
@@ -93,4 +93,4 @@ def add_tendons(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> N
                     y, x = end_centres[end] + slope * (k - end_levels[end])
                     flat = 2.2 if index == 20 else 1.0
                     cord = frame.ellipse(y, x, radius * flat, radius / flat)
-                    tissue[k][cord & (tissue[k] == Tissue.FAT)] = Tissue.TENDON
+                    tissue[k][cord & (tissue[k] == BodyTissue.FAT)] = BodyTissue.TENDON

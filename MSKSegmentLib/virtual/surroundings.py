@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .tissue import Frame, Tissue, smooth_noise
+from .tissue import BodyLandmarks, BodyTissue, smooth_noise
 
 
-def add_arms(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
+def add_arms(tissue: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> None:
     """Forearm or hand on one or both sides of the hips, or hands on the thighs."""
     dz, dy, dx = frame.spacing
     for sign in (-1, 1):
@@ -26,15 +26,15 @@ def add_arms(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None
             if not edge.size:
                 continue
             x = (edge.max() if sign > 0 else edge.min()) + sign * (radius + gap) / dx
-            plane, air = tissue[k], np.isin(tissue[k], (0, Tissue.CLOTH))
-            plane[air & frame.ellipse(y, x, radius, radius)] = Tissue.SKIN
-            plane[air & frame.ellipse(y, x, radius - 3, radius - 3)] = Tissue.FAT
-            plane[air & frame.ellipse(y, x, fat * radius, fat * radius)] = Tissue.WALL_MUSCLE
+            plane, air = tissue[k], np.isin(tissue[k], (0, BodyTissue.CLOTH))
+            plane[air & frame.ellipse(y, x, radius, radius)] = BodyTissue.SKIN
+            plane[air & frame.ellipse(y, x, radius - 3, radius - 3)] = BodyTissue.FAT
+            plane[air & frame.ellipse(y, x, fat * radius, fat * radius)] = BodyTissue.WALL_MUSCLE
             for shift in (-0.45, 0.45):
-                plane[air & frame.ellipse(y + shift * radius / dy, x, bone, bone)] = Tissue.VERTEBRA
+                plane[air & frame.ellipse(y + shift * radius / dy, x, bone, bone)] = BodyTissue.VERTEBRA
 
 
-def add_table(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
+def add_table(tissue: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> None:
     """A curved table top with foam under the body."""
     body = (tissue > 0).any(axis=0)
     ys, _ = np.nonzero(body)
@@ -46,11 +46,11 @@ def add_table(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> Non
     foam = (below > 0) & (below < thickness)
     shell = foam & ((below < 2 / dy + 0.5) | (below > thickness - 2 / dy - 0.5))
     air = tissue == 0
-    tissue[air & foam[None]] = Tissue.FOAM
-    tissue[air & shell[None]] = Tissue.TABLE
+    tissue[air & foam[None]] = BodyTissue.FOAM
+    tissue[air & shell[None]] = BodyTissue.TABLE
 
 
-def add_clothes(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> None:
+def add_clothes(tissue: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> None:
     """Folds of cloth a few millimetres off the skin, over a part of the body; sometimes a zip or a button."""
     from scipy import ndimage
 
@@ -65,7 +65,7 @@ def add_clothes(tissue: np.ndarray, frame: Frame, rng: np.random.Generator) -> N
         far = ndimage.distance_transform_edt(~body, sampling=frame.spacing[1:])
         offset = 2.5 + 2.5 * np.clip(folds[k] + 1, 0, 3)
         cloth = (far > offset) & (far < offset + thickness) & (folds[k] > -0.9)
-        tissue[k][cloth & ~body] = Tissue.CLOTH
+        tissue[k][cloth & ~body] = BodyTissue.CLOTH
         if abs(k - metal_level) * frame.spacing[0] < 6:
             y = np.nonzero(body.any(axis=1))[0].min() - 3 / frame.spacing[1]
-            tissue[k][frame.ellipse(y, frame.middle, 2.5, 5) & ~body] = Tissue.CALCIFICATION
+            tissue[k][frame.ellipse(y, frame.middle, 2.5, 5) & ~body] = BodyTissue.CALCIFICATION

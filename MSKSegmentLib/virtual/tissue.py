@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 
-class Tissue(IntEnum):
+class BodyTissue(IntEnum):
     """Tissue classes beyond the atlas' labels (values 220 and up); 0 is air."""
 
     FAT = 220
@@ -31,17 +31,17 @@ class Tissue(IntEnum):
     KIDNEY = 237
 
 
-FEMORA = (2, 102)
-SACRUM = 3
-HIP_BONES = (1, 101)
-PSOAS = (12, 112)
-SARTORIUS = (17, 117)
+FEMUR_LABELS = (2, 102)
+SACRUM_LABEL = 3
+HIP_BONE_LABELS = (1, 101)
+PSOAS_LABELS = (12, 112)
+SARTORIUS_LABELS = (17, 117)
 # Seen through: what a hand, a dress or the table can lie in.
-OUTSIDE = (0, Tissue.TABLE, Tissue.FOAM, Tissue.CLOTH)
+OUTSIDE = (0, BodyTissue.TABLE, BodyTissue.FOAM, BodyTissue.CLOTH)
 
 
 @dataclass(frozen=True)
-class Frame:
+class BodyLandmarks:
     """Where things are: levels as slice numbers, positions in voxels, spacing in mm."""
 
     spacing: tuple[float, float, float]
@@ -54,16 +54,16 @@ class Frame:
     promontory_y: float
 
     @staticmethod
-    def of(labels: np.ndarray, spacing: tuple[float, float, float]) -> Frame:
+    def of(labels: np.ndarray, spacing: tuple[float, float, float]) -> BodyLandmarks:
         """Find the landmarks of a label map ``[z, y, x]``; `spacing` is ``(z, y, x)`` in mm."""
-        hip = np.isin(labels, HIP_BONES)
+        hip = np.isin(labels, HIP_BONE_LABELS)
         levels = np.flatnonzero(hip.any(axis=(1, 2)))
-        sacrum = labels == SACRUM
+        sacrum = labels == SACRUM_LABEL
         top = int(np.flatnonzero(sacrum.any(axis=(1, 2))).max())
         first = max(top - int(14 / spacing[0]), 0)
         _, ys, xs = np.nonzero(sacrum[first : top + 1])
         crotch = int(levels.min())
-        return Frame(
+        return BodyLandmarks(
             spacing,
             labels.shape,  # type: ignore[arg-type]
             crotch,

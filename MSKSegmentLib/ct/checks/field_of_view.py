@@ -8,7 +8,7 @@ from ...findings import Finding, warning
 from ..cropping import CoarseBody, subsampled
 from ..volume import CTVolume
 
-BONE_HU = 200
+SURELY_BONE_HU = 200
 LUNG_HU = (-950, -500)
 SHORTEST_MM = 60.0
 # A cut of less is a fold of skin or an elbow.
@@ -89,8 +89,8 @@ def _shows_hip_or_thigh(section: np.ndarray, mask: np.ndarray, body: CoarseBody)
         return False
     columns = np.flatnonzero(mask.any(axis=0))
     if (columns[-1] - columns[0]) * x < LEG_WIDTH_MM:
-        return LEG_BONE[0] <= int(np.count_nonzero(inside > BONE_HU)) / area <= LEG_BONE[1]
-    bone = _compact((section > BONE_HU) & mask)
+        return LEG_BONE[0] <= int(np.count_nonzero(inside > SURELY_BONE_HU)) / area <= LEG_BONE[1]
+    bone = _compact((section > SURELY_BONE_HU) & mask)
     offset = (np.nonzero(bone)[1] - columns.mean()) * x
     right, left = (np.count_nonzero(sign * offset > PAIRED_OFFSET_MM) * x * y for sign in (-1, 1))
     return bool(min(right, left) >= PAIRED_BONE_MM2)

@@ -9,7 +9,7 @@ from ..cropping import coarse_stride, subsampled
 from ..volume import CTVolume
 
 # Where values of a CT lie, in HU: outside air, and fat to muscle.
-AIR_HU = (-1100, -850)
+AIR_RANGE_HU = (-1100, -850)
 SOFT_TISSUE_HU = (-180, 140)
 FAT_MODE_HU, MUSCLE_MODE_HU = -100.0, 50.0
 LEAST_AIR, LEAST_SOFT_TISSUE = 0.01, 0.02
@@ -40,8 +40,8 @@ def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
                 "The values lie between 0 and 255, as in a picture and not in a CT; export the scan in Hounsfield units.",
             ),
         )
-    air, soft = _share(values, AIR_HU), _share(values, SOFT_TISSUE_HU)
-    if soft >= LEAST_SOFT_TISSUE and (air >= LEAST_AIR or low < AIR_HU[0]):
+    air, soft = _share(values, AIR_RANGE_HU), _share(values, SOFT_TISSUE_HU)
+    if soft >= LEAST_SOFT_TISSUE and (air >= LEAST_AIR or low < AIR_RANGE_HU[0]):
         return _shift_findings(values)
     for offset in (1024, 1000):
         if _looks_offset(values, offset):
@@ -54,7 +54,7 @@ def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
             )
     if low >= -400 and high - low >= NARROWEST_RANGE_HU and soft >= LEAST_SOFT_TISSUE:
         return _airless_findings(values, low)
-    if air + _share(values, (-32768, AIR_HU[0])) > 0.95:
+    if air + _share(values, (-32768, AIR_RANGE_HU[0])) > 0.95:
         return (refusal("air", "The image holds nothing but air; choose another scan."),)
     return (
         refusal(
@@ -72,7 +72,7 @@ def _share(values: np.ndarray, limits: tuple[int, int], offset: int = 0) -> floa
 def _looks_offset(values: np.ndarray, offset: int) -> bool:
     """Whether the values are those of a CT plus `offset`."""
     soft = _share(values, SOFT_TISSUE_HU, offset)
-    has_air = _share(values, AIR_HU, offset) >= LEAST_AIR
+    has_air = _share(values, AIR_RANGE_HU, offset) >= LEAST_AIR
     return has_air and soft >= LEAST_SOFT_TISSUE and _share(values, BETWEEN_HU, offset) < 0.5 * soft
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import InputError, shown
 from ..orientation import axis_order
 from ..volume import CTVolume
-from .dicom.headers import read_header, scan_headers
+from .dicom.headers import read_slice_header, scan_headers
 from .dicom.reading import read_series
 from .dicom.series import FEWEST_SLICES, choose_series, list_series
 from .images.facts import checked_assumption
@@ -48,7 +48,7 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
     if not is_image_file(path):
-        header = read_header(path)
+        header = read_slice_header(path)
         if header is None:
             raise InputError(
                 f"The file {shown(path)} is not a CT volume; give a DICOM folder or a file of type {', '.join(FORMATS)}."

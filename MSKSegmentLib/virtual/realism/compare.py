@@ -14,7 +14,7 @@ from ..atlas import load_atlases
 from ..cases import CT_FILE
 from ..patient import make_patient
 from .levels import Match, match_levels, signature
-from .measures import Measures, measure
+from .measures import Measures, measure_realism
 from .quantities import QUANTITIES, Quantity
 from .scan import SAME_SPACING, Scan, Spacing, prepare, read_scan
 
@@ -22,7 +22,7 @@ from .scan import SAME_SPACING, Scan, Spacing, prepare, read_scan
 FINEST_MM: Spacing = (3.0, 1.0, 1.0)
 # A patient that shows less than this of a short scan's level is measured over as much.
 SHORTEST_MM = 30.0
-FEWEST_PATIENTS = 3
+FEWEST_VIRTUAL_PATIENTS = 3
 SHOWN_LEVELS, SHOWN_PATIENTS = 5, 3
 PICTURE_MARGIN_MM = 12.0
 
@@ -39,7 +39,7 @@ class Patients:
 
 
 @dataclass(frozen=True)
-class Row:
+class QuantityRow:
     """One quantity: the real value, the virtual median and 5th and 95th percentile, and of how many patients."""
 
     quantity: Quantity
@@ -52,7 +52,7 @@ class Row:
     @property
     def verdict(self) -> str:
         """``inside``, ``below`` or ``above`` the virtual range; ``unknown`` where either side has too few values."""
-        if self.patients < FEWEST_PATIENTS or not np.isfinite(self.real):
+        if self.patients < FEWEST_VIRTUAL_PATIENTS or not np.isfinite(self.real):
             return "unknown"
         return "below" if self.real < self.low else "above" if self.real > self.high else "inside"
 
@@ -73,7 +73,7 @@ class Comparison:
     name: str
     spacing: Spacing
     levels_mm: tuple[float, float]
-    rows: tuple[Row, ...]
+    rows: tuple[QuantityRow, ...]
     real: Measures
     virtual: tuple[Measures, ...]
     pictures: tuple[Picture, ...]
@@ -85,8 +85,8 @@ def made_patients(atlas: Path | None, number: int, seed: int) -> Patients:
     Raises:
         InputError: numbers that make no patients, or no atlas.
     """
-    if number < FEWEST_PATIENTS or seed < 0:
-        raise InputError(f"A comparison needs at least {FEWEST_PATIENTS} virtual patients and a seed from 0.")
+    if number < FEWEST_VIRTUAL_PATIENTS or seed < 0:
+        raise InputError(f"A comparison needs at least {FEWEST_VIRTUAL_PATIENTS} virtual patients and a seed from 0.")
     atlases = load_atlases(atlas)
 
     def volumes(spacing: Spacing) -> Iterator[tuple[str, CTVolume]]:
@@ -103,9 +103,10 @@ def stored_patients(folder: Path) -> Patients:
         InputError: there are too few in the folder, or the first cannot be read.
     """
     found = sorted(folder.glob(f"*/{CT_FILE}"))
-    if len(found) < FEWEST_PATIENTS:
+    if len(found) < FEWEST_VIRTUAL_PATIENTS:
         raise InputError(
-            f"The folder {shown(folder)!r} holds fewer than {FEWEST_PATIENTS} virtual patients; make some with 'mskseg virtual'."
+            f"The folder {shown(folder)!r} holds fewer than {FEWEST_VIRTUAL_PATIENTS} virtual patients; make some with "
+            "'mskseg virtual'."
         )
 
     def volumes(spacing: Spacing) -> Iterator[tuple[str, CTVolume]]:
@@ -148,8 +149,8 @@ def compare(
         report(f"{name}: {patient} {'shows other levels' if match is None else f'matched (difference {match.cost:.2f})'}")
         if match is not None:
             found.append(_cut(scan, match, (len(real.hu) - 1) * real.spacing[0]))
-    if len(found) < FEWEST_PATIENTS:
-        raise InputError(f"Fewer than {FEWEST_PATIENTS} virtual patients show the levels of {name}; give more patients.")
+    if len(found) < FEWEST_VIRTUAL_PATIENTS:
+        raise InputError(f"Fewer than {FEWEST_VIRTUAL_PATIENTS} virtual patients show the levels of {name}; give more patients.")
     return _compared(real, found, checkpoint)
 
 
@@ -166,11 +167,11 @@ def _cut(scan: Scan, match: Match, length_mm: float) -> tuple[Scan, Match]:
 def _compared(real: Scan, found: list[tuple[Scan, Match]], checkpoint: Callable[[], None]) -> Comparison:
     first, last = shared_levels(real, found)
     step = real.spacing[0]
-    ours = measure(real.levels(round(first / step), round(last / step) + 1))
+    ours = measure_realism(real.levels(round(first / step), round(last / step) + 1))
     theirs = []
     for scan, match in found:
         checkpoint()
-        theirs.append(measure(matched_part(scan, match, first, last)))
+        theirs.append(measure_realism(matched_part(scan, match, first, last)))
     at = np.linspace(first, last, SHOWN_LEVELS) if last - first > SHORTEST_MM else np.array([(first + last) / 2])
     best = sorted(found, key=lambda pair: pair[1].cost)[:SHOWN_PATIENTS]
     pictures = [_picture(real, list(at))]
@@ -218,8 +219,8 @@ def _around(found: np.ndarray, pixel: float) -> slice:
     return slice(max(0, int(found[0]) - margin), int(found[-1]) + margin + 1)
 
 
-def _row(quantity: Quantity, real: Measures, virtual: list[Measures]) -> Row:
+def _row(quantity: Quantity, real: Measures, virtual: list[Measures]) -> QuantityRow:
     values = np.array([one.values[quantity.name] for one in virtual])
     values = values[np.isfinite(values)]
     low, median, high = np.percentile(values, (5, 50, 95)) if values.size else (np.nan,) * 3
-    return Row(quantity, real.values[quantity.name], float(median), float(low), float(high), int(values.size))
+    return QuantityRow(quantity, real.values[quantity.name], float(median), float(low), float(high), int(values.size))

@@ -9,7 +9,7 @@ import numpy as np
 from .edges import edge_quantities, positions
 from .scan import Scan
 from .texture import texture
-from .tissues import Curve, body_histogram, bone, soft_tissue, surroundings
+from .tissues import HuHistogram, body_histogram, bone, soft_tissue, surroundings
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Measures:
     """`values` by the name of a quantity (not a number: too little of that tissue); `curves` for the pictures."""
 
     values: dict[str, float]
-    curves: dict[str, Curve]
+    curves: dict[str, HuHistogram]
 
 
-def measure(scan: Scan) -> Measures:
+def measure_realism(scan: Scan) -> Measures:
     """All quantities and curves of a scan; the names of the quantities are those of `quantities.QUANTITIES`."""
     values = soft_tissue(scan)
     curves = {"body_histogram": body_histogram(scan)}
@@ -43,7 +43,7 @@ def measure(scan: Scan) -> Measures:
     return Measures(values | bones | edges | surroundings(scan), curves)
 
 
-def pooled(curves: list[Curve]) -> tuple[np.ndarray, np.ndarray] | None:
+def pooled(curves: list[HuHistogram]) -> tuple[np.ndarray, np.ndarray] | None:
     """Positions and ``[scans, positions]`` of the curves that have any; None where there is none.
 
     Spectra of other grids have other frequencies: all are read at those of the shortest one.

@@ -13,7 +13,7 @@ import numpy as np
 from ...output.filling import whole_folder
 from ...output.places import check_new_folder
 from ...packages import require
-from .compare import Comparison, Patients, Row, compare, comparison_grid
+from .compare import Comparison, Patients, QuantityRow, compare, comparison_grid
 from .scan import Spacing, read_scan
 
 TABLE, SUMMARY = "realism.csv", "realism.md"
@@ -49,7 +49,7 @@ def compare_scans(
         DependencyError: a package is missing.
     """
     require("matplotlib", purpose="mskseg realism")
-    check_output(output)
+    check_comparison_folder(output)
     found = []
     for path, name in zip(scans, _names(scans), strict=True):
         volume = read_scan(path)
@@ -59,7 +59,7 @@ def compare_scans(
     return tuple(found)
 
 
-def check_output(folder: Path) -> None:
+def check_comparison_folder(folder: Path) -> None:
     """Refuse an output that holds something or cannot be written.
 
     Raises:
@@ -76,7 +76,7 @@ def write_report(folder: Path, comparisons: tuple[Comparison, ...]) -> None:
     """
     from .plots import draw
 
-    check_output(folder)
+    check_comparison_folder(folder)
     with whole_folder(folder, "comparison", SUMMARY) as partial:
         _write_table(partial / TABLE, comparisons)
         pictures = {one.name: draw(partial, one) for one in comparisons}
@@ -106,7 +106,7 @@ def summary(comparisons: tuple[Comparison, ...], pictures: dict[str, list[str]])
     return "\n".join(lines) + "\n"
 
 
-def _line(row: Row) -> str:
+def _line(row: QuantityRow) -> str:
     sign = _SIGNS[row.verdict]
     return (
         f"| {row.quantity.name} | {_number(row.real)} | {_number(row.median)} | {_number(row.low)} to {_number(row.high)} "

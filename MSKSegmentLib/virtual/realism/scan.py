@@ -15,7 +15,7 @@ from ..resampling import resampled
 
 Spacing = tuple[float, float, float]
 
-GAS_HU, FAT_HU, SOFT_HU, BONE_HU, METAL_HU = -300.0, (-190.0, -30.0), (-29.0, 150.0), 150.0, 2500.0
+GAS_HU, FAT_HU, SOFT_HU, BONE_HU, REAL_METAL_HU = -300.0, (-190.0, -30.0), (-29.0, 150.0), 150.0, 2500.0
 # Finer than this, texture would be that of the interpolation and not of the scan.
 SAME_SPACING = 1.1
 _HISTOGRAM_STEP_HU = 2.0
@@ -154,7 +154,7 @@ def prepare(name: str, volume: CTVolume, spacing: Spacing) -> Scan:
         raise InputError(f"No body was found in {name}; give a CT of the hips or thighs in Hounsfield units.")
     if max(factor) > 1:
         hu, body = _coarser(hu, factor), _coarser(body.astype(np.float32), factor) > 0.5
-    metal = (hu > METAL_HU).sum(axis=(1, 2)) > 5
+    metal = (hu > REAL_METAL_HU).sum(axis=(1, 2)) > 5
     body = body & ~metal[:, None, None]
     return Scan(name, hu, body, (z * factor[0], y * factor[1], x * factor[2]))
 

@@ -10,19 +10,19 @@ from .scan import BONE_HU, FAT_HU, GAS_HU, SOFT_HU, Scan
 SMALLEST_BONE_MM2 = 150.0
 CORTEX_MM, CORE_MM = 3.2, 6.0
 FEWEST_VOXELS = 200
-Curve = tuple[np.ndarray, np.ndarray]
+HuHistogram = tuple[np.ndarray, np.ndarray]
 
 _BODY_EDGES = np.arange(-250.0, 1002.0, 4.0)
 _BONE_EDGES = np.arange(-200.0, 1610.0, 20.0)
 
 
-def histogram(values: np.ndarray, edges: np.ndarray) -> Curve:
+def histogram(values: np.ndarray, edges: np.ndarray) -> HuHistogram:
     """Bin centres (HU) and share of all values per HU."""
     counts = np.histogram(values, edges)[0]
     return (edges[:-1] + edges[1:]) / 2, counts / max(values.size, 1) / np.diff(edges)
 
 
-def body_histogram(scan: Scan) -> Curve:
+def body_histogram(scan: Scan) -> HuHistogram:
     """Histogram of everything inside the skin."""
     return histogram(scan.hu[scan.body], _BODY_EDGES)
 
@@ -69,7 +69,7 @@ def solid_bone(scan: Scan) -> np.ndarray:
     return solid
 
 
-def bone(scan: Scan) -> tuple[dict[str, float], Curve, Curve]:
+def bone(scan: Scan) -> tuple[dict[str, float], HuHistogram, HuHistogram]:
     """Quantiles of bone near its surface (cortical) and deep inside (trabecular), and the histograms of both."""
     solid = solid_bone(scan)
     depth = np.zeros(solid.shape, np.float32)

@@ -16,7 +16,7 @@ from ...case_result import SUSPECT_WORD, Light, ReviewState, is_suspect
 from ...errors import InputError, shown
 from ...output.filling import recover
 from ...output.names import safe_name
-from ...results.result_folder import FORMAT, RESULT
+from ...results.result_folder import RESULT, RESULT_FORMAT
 from ...review.rows import SUSPECT_MARK
 from ...run_facts import facts_from_json
 
@@ -49,7 +49,7 @@ class ListedResult:
 
     @property
     def mark(self) -> str:
-        """The icon of the worst that is still open (see `review.rows.Row`)."""
+        """The icon of the worst that is still open (see `review.rows.SegmentRow`)."""
         counts = {
             Light.RED.value: self.red,
             Light.YELLOW.value: self.yellow,
@@ -152,7 +152,7 @@ def _listed(folder: Path, name: str) -> ListedResult:
         if path.stat().st_size > _MOST_BYTES:
             return ListedResult(name, title, problem=_UNREADABLE)
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
+        if data["format"] != RESULT_FORMAT:
             return ListedResult(name, title, problem=_UNREADABLE)
         date = (facts_from_json(data["provenance"]).date or "")[:10]
         return replace(ListedResult(name, title, date=date), **_counts(data["segments"]))

@@ -15,7 +15,7 @@ _ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 100.0], strict=True))
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """What the page shows of a run: a sentence, 0..100 percent of the whole, and the time left in words (may be empty)."""
 
     message: str
@@ -36,7 +36,7 @@ class Ending:
 class Segmentation:
     """One run; `run` it in a task, `cancel` it from anywhere in the same loop."""
 
-    def __init__(self, request: SegmentRequest, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, request: SegmentRequest, on_progress: Callable[[RunProgress], None]) -> None:
         self._request = request
         self._on_progress = on_progress
         self._engine: EngineRun | None = None
@@ -45,12 +45,12 @@ class Segmentation:
     async def run(self) -> Ending:
         """Start the engine and follow it to its end. When this task is cancelled the engine is stopped, too."""
         loop = asyncio.get_running_loop()
-        self._on_progress(Progress("Starting", 0.0))
+        self._on_progress(RunProgress("Starting", 0.0))
         self._engine = engine = EngineRun.segment(self._request)
         try:
             while engine.exit_code is None:
                 if self._cancel_asked:
-                    self._on_progress(Progress("Cancelling", 100.0, stage="cancelling"))
+                    self._on_progress(RunProgress("Cancelling", 100.0, stage="cancelling"))
                     # Waits for the children to end.
                     await loop.run_in_executor(None, engine.cancel)
                     break
@@ -69,12 +69,12 @@ class Segmentation:
         self._cancel_asked = True
 
 
-def progress_of(event: EngineEvent) -> Progress:
+def progress_of(event: EngineEvent) -> RunProgress:
     """A progress line of the engine as a share of the whole run."""
     begin, end = _BEGINS.get(event.stage, 0.0), _ENDS.get(event.stage, 100.0)
     share = event.done / event.total if event.total else 0.0
     eta = time_left(event.eta_s) if event.stage == "inference" else ""
-    return Progress(event.message, begin + share * (end - begin), eta, event.stage)
+    return RunProgress(event.message, begin + share * (end - begin), eta, event.stage)
 
 
 def time_left(seconds: float | None) -> str:

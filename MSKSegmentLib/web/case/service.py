@@ -23,8 +23,8 @@ from ...review.redaction import redacted
 from .opening import Opened, earlier_result, open_result
 from .options import ReviewOptions, Target
 from .result_list import ListedResult, claim_folder, find_result, is_result, list_results
-from .run import Progress, Segmentation
-from .uploads import ArrivedCT, Upload, UploadProgress, remove_leftovers
+from .run import RunProgress, Segmentation
+from .uploads import ArrivedCT, Upload, UploadProgress, remove_stale_uploads
 
 Callback = Callable[[], None]
 _SAMPLE = "SampleCT", "sample_ct.nii.gz"
@@ -47,7 +47,7 @@ class ReviewService:
     def __init__(self, options: ReviewOptions) -> None:
         self.options = options
         self.page = "start" if options.kind is Target.NOTHING else "list"
-        self.progress: Progress | None = None
+        self.progress: RunProgress | None = None
         self.upload: UploadProgress | None = None
         self.problem: Problem | None = None
         self.notice = ""
@@ -58,7 +58,7 @@ class ReviewService:
         self._callbacks: list[Callback] = []
         self._tasks: set[asyncio.Task[None]] = set()
         if not options.single:
-            remove_leftovers(options.folder)
+            remove_stale_uploads(options.folder)
 
     @property
     def max_upload_bytes(self) -> int:
@@ -176,7 +176,7 @@ class ReviewService:
         if self._tasks:
             work.close()
             return
-        self.page, self.progress = page, Progress(_FIRST_WORDS[page], 0.0)
+        self.page, self.progress = page, RunProgress(_FIRST_WORDS[page], 0.0)
         self.problem, self.notice, self._cancel_asked = None, "", False
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
@@ -228,7 +228,7 @@ class ReviewService:
         finally:
             ct.discard()
         if made is not None:
-            self._show_progress(Progress("Opening the result", 100.0))
+            self._show_progress(RunProgress("Opening the result", 100.0))
             await self._open(made)
 
     async def _run_engine(self, ct: ArrivedCT) -> Path | None:
@@ -253,7 +253,7 @@ class ReviewService:
             self._go_home(Problem(ending.message, redacted(ending.details, [ct.path])))
         return None
 
-    def _show_progress(self, progress: Progress) -> None:
+    def _show_progress(self, progress: RunProgress) -> None:
         self.progress = progress
         self._changed()
 

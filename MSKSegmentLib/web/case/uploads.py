@@ -147,7 +147,7 @@ class Upload:
             )
 
 
-def remove_leftovers(root: Path) -> None:
+def remove_stale_uploads(root: Path) -> None:
     """Remove what uploads of servers that were killed have left behind; those of running servers stay."""
     for folder in (root / FOLDER).glob("ct-*"):
         left = ReviewLock(folder)

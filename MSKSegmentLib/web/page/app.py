@@ -12,7 +12,7 @@ from ..case.opening import Opened
 from ..case.service import ReviewService
 from .case_page import CasePage
 from .markup import build_page
-from .state import STAGES, initial_state
+from .state import STAGE_TITLES, initial_state
 
 _LOG = logging.getLogger(__name__)
 PRELOAD_AFTER_S = 1.0
@@ -90,10 +90,10 @@ class ReviewApp:
         if progress is None:
             return
         state.run_message, state.run_percent, state.run_eta = progress.message, progress.percent, progress.eta
-        names = list(STAGES)
+        names = list(STAGE_TITLES)
         now = names.index(progress.stage) if progress.stage in names else -1
         state.run_stages = [
-            {"name": name, "title": STAGES[name], "state": "done" if number < now else "now" if number == now else ""}
+            {"name": name, "title": STAGE_TITLES[name], "state": "done" if number < now else "now" if number == now else ""}
             for number, name in enumerate(names)
         ]
 

@@ -18,7 +18,7 @@ _SHORT = {
     "predicted_dice": "Pred. Dice",
 }
 
-STAGES = {
+STAGE_TITLES = {
     "checks": "Checks",
     "inference": "Network",
     "segmentation": "Sides",

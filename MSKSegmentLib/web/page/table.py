@@ -8,7 +8,7 @@ from typing import Any
 from ...anatomy import segments
 from ...case_result import ReviewState
 from ...review.history import HistoryEvent
-from ...review.rows import MARKS, Row, RowFilter, sorted_by, worst_first
+from ...review.rows import MARKS, RowFilter, SegmentRow, sorted_by, worst_first
 
 _COLORS = {segment.key: "rgb({} {} {})".format(*segment.color) for segment in segments()}
 NAMES = {segment.key: segment.name for segment in segments()}
@@ -22,19 +22,19 @@ _WHAT = {
 }
 
 
-def shown_rows(rows: Iterable[Row], wanted: RowFilter, column: str, descending: bool) -> list[dict[str, Any]]:
+def shown_rows(rows: Iterable[SegmentRow], wanted: RowFilter, column: str, descending: bool) -> list[dict[str, Any]]:
     """The rows that pass the filter in the order of the column; worst first when no column is chosen."""
     ordered = sorted_by(rows, column, descending) if column else worst_first(rows)
     return [_row(row) for row in ordered if wanted.matches(row)]
 
 
-def refreshed_rows(shown: Iterable[dict[str, Any]], rows: Iterable[Row]) -> list[dict[str, Any]]:
+def refreshed_rows(shown: Iterable[dict[str, Any]], rows: Iterable[SegmentRow]) -> list[dict[str, Any]]:
     """The same rows in the same places with what they say now: nothing moves under the hand of whoever corrects."""
     now = {row.key: row for row in rows}
     return [_row(now[old["key"]]) for old in shown]
 
 
-def selected_row(row: Row) -> dict[str, Any]:
+def selected_row(row: SegmentRow) -> dict[str, Any]:
     """What the details show of the selected row."""
     return {
         **_row(row),
@@ -46,7 +46,7 @@ def selected_row(row: Row) -> dict[str, Any]:
     }
 
 
-def light_counts(rows: Iterable[Row]) -> list[dict[str, str]]:
+def light_counts(rows: Iterable[SegmentRow]) -> list[dict[str, str]]:
     """How many open rows there are of each light, worst first, in words."""
     rows = tuple(rows)
     waiting = [row for row in rows if row.found and row.state is ReviewState.AUTOMATIC]
@@ -80,7 +80,7 @@ def history_lines(history: Iterable[HistoryEvent]) -> list[dict[str, str]]:
     ]
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: SegmentRow) -> dict[str, Any]:
     dice, _, interval = row.texts["predicted_dice"].partition(" ")
     return {
         "key": row.key,

@@ -154,7 +154,7 @@ class Editing:
     def _cut(self, points: Any, view: Any) -> None:
         settings = self.settings
         if settings is not None:
-            work = volume_tools.cut(points, view, settings.scissors_mode, settings.scissors_slice)
+            work = volume_tools.scissors_cut(points, view, settings.scissors_mode, settings.scissors_slice)
             self._work(work, _CUT_MARGIN_MM, take=True)
 
     def _work(self, work: Callable[[Any], None], margin_mm: float, take: bool) -> bool:

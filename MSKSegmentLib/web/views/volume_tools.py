@@ -111,7 +111,7 @@ def threshold(low_hu: float, high_hu: float) -> Callable[[Any], None]:
     return work
 
 
-def cut(points: vtk.vtkPoints, view: Any, mode: str, slice_only: bool) -> Callable[[Any], None]:
+def scissors_cut(points: vtk.vtkPoints, view: Any, mode: str, slice_only: bool) -> Callable[[Any], None]:
     """Cut along a line that was drawn in a view: "erase_inside", "erase_outside" or "fill_inside".
 
     With `slice_only` the cut stays in the view's slice; erasing outside always goes through all of them.

@@ -18,11 +18,11 @@ from MSKSegmentLib.calibration import report as quality_report
 from MSKSegmentLib.calibration import report_plots as quality_plots
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.judging import (
-    OURS,
-    PAPER,
+    CALIBRATED_RULE,
+    PAPER_RULE,
     condition_parts,
-    judge,
     judge_left_out,
+    judge_observations,
     lights_table,
     thresholds_of,
 )
@@ -34,7 +34,7 @@ from MSKSegmentLib.case_result import Light, Scores
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.engine.requests import SegmentRequest
 from MSKSegmentLib.evaluation.folder import scores_json
-from MSKSegmentLib.evaluation.metrics import Outcome, Row
+from MSKSegmentLib.evaluation.metrics import Outcome, SegmentComparison
 from MSKSegmentLib.evaluation.tables import CaseScores
 from MSKSegmentLib.settings import Settings
 
@@ -92,7 +92,7 @@ def test_curves_by_hand():
 def judged():
     calibration = calibrate(observations(50, only=SOME), "2026-01-01", "made up", 10)
     others = observations(40, seed=3, only=SOME)
-    return judge(others, calibration, 10, thresholds_of(calibration, others)), calibration
+    return judge_observations(others, calibration, 10, thresholds_of(calibration, others)), calibration
 
 
 def test_the_report_counts_what_the_lights_did(judged):
@@ -105,32 +105,43 @@ def test_the_report_counts_what_the_lights_did(judged):
     bad = [one.observation.dice < limits[one.observation.abbreviation].dice_inaccurate for one in rows]
     assert [one.inaccurate for one in rows] == bad
     green = [wrong for one, wrong in zip(rows, bad, strict=True) if one.light is Light.GREEN]
-    wrong = table["wrong_greens", OURS, POOLED]
+    wrong = table["wrong_greens", CALIBRATED_RULE, POOLED]
     assert (wrong.n, wrong.events) == (len(green), sum(green)) and wrong.n > 25
     oblique = [(one, wrong) for one, wrong in zip(rows, bad, strict=True) if one.observation.abbreviation == "OE"]
     red = [not wrong for one, wrong in oblique if one.paper_light is Light.RED]
-    assert (table["needless_reds", PAPER, "OE"].n, table["needless_reds", PAPER, "OE"].events) == (len(red), sum(red))
-    flags = table["needless_flags", OURS, POOLED]
+    assert (table["needless_reds", PAPER_RULE, "OE"].n, table["needless_reds", PAPER_RULE, "OE"].events) == (len(red), sum(red))
+    flags = table["needless_flags", CALIBRATED_RULE, POOLED]
     assert flags.n == len(bad) - sum(bad) and flags.events == flags.n - (len(green) - sum(green))
-    ours, paper = (table["auroc_inaccurate", rule, WITHIN] for rule in (OURS, PAPER))
+    ours, paper = (table["auroc_inaccurate", rule, WITHIN] for rule in (CALIBRATED_RULE, PAPER_RULE))
     assert 0.9 < ours.low < ours.value < ours.high <= 1 and paper.value < ours.value and ours.events == sum(bad)
     single = table["auroc_inaccurate", "mean_variance", WITHIN]
     assert single.value == pytest.approx(paper.value), "within a structure the line keeps the order"
-    mean = table["auroc_failed", OURS, MEAN]
-    assert mean.value == pytest.approx(np.mean([table["auroc_failed", OURS, name].value for name in SOME]))
-    assert table["aurc", "oracle", POOLED].value < table["aurc", OURS, POOLED].value < table["aurc", PAPER, POOLED].value
-    assert table["aurc", PAPER, POOLED].value < table["aurc", "no rule", POOLED].value
+    mean = table["auroc_failed", CALIBRATED_RULE, MEAN]
+    assert mean.value == pytest.approx(np.mean([table["auroc_failed", CALIBRATED_RULE, name].value for name in SOME]))
+    assert (
+        table["aurc", "oracle", POOLED].value
+        < table["aurc", CALIBRATED_RULE, POOLED].value
+        < table["aurc", PAPER_RULE, POOLED].value
+    )
+    assert table["aurc", PAPER_RULE, POOLED].value < table["aurc", "no rule", POOLED].value
     held = [one.estimate.dice_interval[0] <= one.observation.dice <= one.estimate.dice_interval[1] for one in rows]
-    assert table["coverage_dice", OURS, POOLED].events == sum(held) and table["coverage_dice", OURS, POOLED].value > 0.8
+    assert (
+        table["coverage_dice", CALIBRATED_RULE, POOLED].events == sum(held)
+        and table["coverage_dice", CALIBRATED_RULE, POOLED].value > 0.8
+    )
     assert ("pearson", "metal_distance_mm", POOLED) not in table, "a score that no segment has is not judged"
 
 
 def test_cut_segments_are_not_lit_and_have_no_interval_of_volume(judged):
     rows, calibration = judged
     items = [replace(one.observation, truncated=True) for one in rows[:20]]
-    cut = judge(items, calibration, 10, thresholds_of(calibration, items))
+    cut = judge_observations(items, calibration, 10, thresholds_of(calibration, items))
     assert {one.light for one in cut} == {one.paper_light for one in cut} == {Light.GREY}
-    table = {(m.measure, m.structure): m for m in measure_quality(cut, thresholds_of(calibration, items), 0) if m.judge == OURS}
+    table = {
+        (m.measure, m.structure): m
+        for m in measure_quality(cut, thresholds_of(calibration, items), 0)
+        if m.judge == CALIBRATED_RULE
+    }
     assert table["coverage_volume", POOLED].n == 0 and table["coverage_dice", POOLED].n == 20
     assert table["grey", POOLED].events == 20 and table["wrong_greens", POOLED].value is None
 
@@ -165,15 +176,19 @@ def test_what_was_done_to_a_patient_can_be_left_out_with_all_others_it_was_done_
 
 def test_rules_are_ranked_by_their_distance_to_the_threshold(judged):
     one = judged[0][0]
-    assert risk_of(one, OURS, 0.9) > risk_of(one, OURS, 0.8) and risk_of(one, PAPER, 0.9) > risk_of(one, PAPER, 0.8)
-    assert risk_of(one, OURS) == pytest.approx(np.log(1.02 - one.estimate.dice))
-    assert np.isnan(risk_of(replace(one, estimate=None, paper_dice=None), OURS))
-    assert np.isnan(risk_of(replace(one, paper_dice=None), PAPER))
+    assert risk_of(one, CALIBRATED_RULE, 0.9) > risk_of(one, CALIBRATED_RULE, 0.8) and risk_of(one, PAPER_RULE, 0.9) > risk_of(
+        one, PAPER_RULE, 0.8
+    )
+    assert risk_of(one, CALIBRATED_RULE) == pytest.approx(np.log(1.02 - one.estimate.dice))
+    assert np.isnan(risk_of(replace(one, estimate=None, paper_dice=None), CALIBRATED_RULE))
+    assert np.isnan(risk_of(replace(one, paper_dice=None), PAPER_RULE))
 
 
 def _row(item, **changes):
     segment = next(s for s in segments() if (s.structure.abbreviation, s.side.value) == (item.abbreviation, item.side))
-    row = Row(segment, Outcome.COMPARED, 1000, 100 * item.volume_ratio, 100.0, item.dice, mean_hu_true=50 + item.hu_difference)
+    row = SegmentComparison(
+        segment, Outcome.COMPARED, 1000, 100 * item.volume_ratio, 100.0, item.dice, mean_hu_true=50 + item.hu_difference
+    )
     return replace(row, mean_hu_predicted=50.0, uncertainty=item.uncertainty, scores=item.scores, truncated=False, **changes)
 
 
@@ -240,11 +255,14 @@ def test_calibrate_and_judge_from_evaluations(tiny_bundle, tmp_path, capsys, mon
     assert "green lights were wrong" in capsys.readouterr().out
     with (quality / "quality.csv").open(newline="", encoding="utf-8") as file:
         rows = {(row["measure"], row["judge"], row["structure"]): row for row in csv.DictReader(file)}
-    assert int(rows["auroc_inaccurate", OURS, POOLED]["n"]) == 100 and float(rows["auroc_inaccurate", OURS, POOLED]["low"]) > 0.8
-    assert float(rows["coverage_dice", OURS, "OE"]["value"]) > 0.7
+    assert (
+        int(rows["auroc_inaccurate", CALIBRATED_RULE, POOLED]["n"]) == 100
+        and float(rows["auroc_inaccurate", CALIBRATED_RULE, POOLED]["low"]) > 0.8
+    )
+    assert float(rows["coverage_dice", CALIBRATED_RULE, "OE"]["value"]) > 0.7
     for folder, looks in ((told, 160), (quality, 100)):
         review = (folder / "quality.md").read_text(encoding="utf-8").partition("## Review")[2]
-        assert f"| {OURS} | " in review and f"| {PAPER} | " in review and "quality_review.png" in review
+        assert f"| {CALIBRATED_RULE} | " in review and f"| {PAPER_RULE} | " in review and "quality_review.png" in review
         assert f"of {looks} |" in review and "min per case" in review
         assert (folder / "quality_review.png").stat().st_size > 10_000
     for name in FIGURES:

@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 
 from MSKSegmentLib.anatomy import segments
-from MSKSegmentLib.calibration.judging import OURS, PAPER, Judged
+from MSKSegmentLib.calibration.judging import CALIBRATED_RULE, PAPER_RULE, Judged
 from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.calibration.report_review import review_by
 from MSKSegmentLib.calibration.review_plots import plot_review
 from MSKSegmentLib.calibration.review_saving import SHARES, RatedRow, ReviewMinutes, saving_sentences, simulate_review
 from MSKSegmentLib.case_result import Light
-from MSKSegmentLib.evaluation.metrics import Outcome, Row
+from MSKSegmentLib.evaluation.metrics import Outcome, SegmentComparison
 from MSKSegmentLib.evaluation.tables import CaseScores
-from MSKSegmentLib.quality.quality_model import Estimate
+from MSKSegmentLib.quality.quality_model import QualityEstimate
 
 BY_KEY = {segment.key: segment for segment in segments()}
 THRESHOLDS = {segment.structure.abbreviation: (0.8, 0.6) for segment in segments()}
 
 
 def rated(key, dice, light, probability=None, volume=100.0, uncertainty=1e-4, outcome=Outcome.COMPARED):
-    row = Row(BY_KEY[key], outcome, 1000, 100.0, volume, dice, uncertainty=uncertainty, light=light.value, truncated=False)
+    row = SegmentComparison(
+        BY_KEY[key], outcome, 1000, 100.0, volume, dice, uncertainty=uncertainty, light=light.value, truncated=False
+    )
     return RatedRow(row, light, probability)
 
 
@@ -136,7 +138,7 @@ def test_both_rules_review_the_same_cases():
     rows = tuple(rated.row for rated in case())
     gone = {"outcome": Outcome.MISSED, "uncertainty": None, "volume_predicted_cc": 0.0, "dice": 0.0}
     missed = replace(rows[0], segment=BY_KEY["OE_left"], **gone)
-    estimate = Estimate(0.7, (0.6, 0.8), 0.9, None, None)
+    estimate = QualityEstimate(0.7, (0.6, 0.8), 0.9, None, None)
     judged = [
         Judged(
             Observation("p1", row.segment.structure.abbreviation, row.segment.side.value, 1e-4, row.dice),
@@ -145,6 +147,6 @@ def test_both_rules_review_the_same_cases():
         for row in rows
     ]  # fmt: skip
     cases = [CaseScores("p1", (*rows, missed), 0.0)]
-    ours, paper = (review_by(rule, cases, judged, THRESHOLDS) for rule in (OURS, PAPER))
+    ours, paper = (review_by(rule, cases, judged, THRESHOLDS) for rule in (CALIBRATED_RULE, PAPER_RULE))
     assert (ours.looks, ours.wrong, ours.flagged, ours.wrong_found) == (5, 3, 2, 2)
     assert (paper.looks, paper.wrong, paper.flagged, paper.wrong_found) == (5, 3, 4, 2)

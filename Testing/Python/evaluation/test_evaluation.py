@@ -15,7 +15,7 @@ from MSKSegmentLib.evaluation.agreement import (
     spread,
     summarise,
 )
-from MSKSegmentLib.evaluation.metrics import Outcome, Row, Scope, evaluate_labels, false_muscle_cc, overlap_rows
+from MSKSegmentLib.evaluation.metrics import Outcome, Scope, SegmentComparison, evaluate_labels, false_muscle_cc, overlap_rows
 from MSKSegmentLib.evaluation.surface_distances import surface_distances
 
 SHAPE = (20, 30, 40)
@@ -35,7 +35,9 @@ def _hu(value=50):
 
 def _row(**changes):
     gmed = next(segment for segment in segments() if segment.label == GMED_RIGHT)
-    return replace(Row(gmed, Outcome.COMPARED, 1000, 100.0, 100.0, 1.0, mean_hu_true=50.0, mean_hu_predicted=50.0), **changes)
+    return replace(
+        SegmentComparison(gmed, Outcome.COMPARED, 1000, 100.0, 100.0, 1.0, mean_hu_true=50.0, mean_hu_predicted=50.0), **changes
+    )
 
 
 def test_a_cube_against_itself_is_perfect():

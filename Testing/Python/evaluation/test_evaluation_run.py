@@ -15,7 +15,7 @@ from training_cases import SPACING, labels_of
 
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import Cancelled, InputError
-from MSKSegmentLib.evaluation.cases import find_cases, read_case, read_labelled, read_pair
+from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled, read_labelled_case, read_pair
 from MSKSegmentLib.evaluation.run import evaluate, folder_tasks, network_segmenter, stored_segmenter
 
 PLOTS = ("dice.png", "asd.png", "bland_altman_volume.png", "bland_altman_hu.png")
@@ -134,12 +134,12 @@ def test_only_what_was_labelled_counts(data, stored, tmp_path):
     for number in range(3):
         content = {"slices": [3, [10, 12]], "structures": ["AD"]}
         (data / f"case{number}" / "labelled.json").write_text(json.dumps(content))
-    case = read_case(find_cases(data)[0])
+    case = read_labelled_case(find_labelled_cases(data)[0])
     assert np.flatnonzero(case.slices).tolist() == [3, 10, 11, 12] and np.flatnonzero(case.structures).tolist() == [0, 13]
     lines = []
     summaries = evaluate(folder_tasks(data), stored_segmenter(stored), tmp_path / "out", report=lines.append)
     assert [line.name for line in summaries] == ["AD", "MUSCLES", "ALL"] and summaries[0].false == 0
-    whole = sum((case.truth == 13).sum() for case in map(read_case, find_cases(data)))
+    whole = sum((case.truth == 13).sum() for case in map(read_labelled_case, find_labelled_cases(data)))
     rows = [row for row in _rows(tmp_path / "out" / "evaluation.csv") if row["side"] == "right"]
     assert sum(int(row["voxels_true"]) for row in rows) == whole * 4 / 24
 

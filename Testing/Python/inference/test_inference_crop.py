@@ -7,7 +7,7 @@ import torch
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.inference import crop, predict, sampler
-from MSKSegmentLib.inference.crop import MARGIN_MM, Window, body_windows
+from MSKSegmentLib.inference.crop import BODY_MARGIN_MM, PixelWindow, body_windows
 from MSKSegmentLib.inference.slices import plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 
@@ -32,7 +32,7 @@ def test_windows_hold_the_body_with_its_margin_on_the_coarsest_grid():
     plan = plan_slices(volume, WINDOW, SPEC)
     windows = body_windows(volume, plan, 4, passes=1000)
     assert len(windows) == len(plan.levels) and len({w for w in windows if w}) > 2
-    rows = round(MARGIN_MM / 1.5) - 1
+    rows = round(BODY_MARGIN_MM / 1.5) - 1
     for plane, window in zip(volume.hu[:-6], windows, strict=False):
         y, x = np.nonzero(plane[10:] == MUSCLE)
         assert window is not None and window.area < 0.5 * 120 * 160
@@ -52,7 +52,7 @@ def test_a_change_of_window_has_to_pay_for_itself():
     assert all(one.around(window) == one for window in many)
 
     def window(columns):
-        return Window((0, 8), columns, (8, 100))
+        return PixelWindow((0, 8), columns, (8, 100))
 
     narrow, wide = window((0, 8)), window((0, 80))
     assert crop._joined([narrow, narrow, None, wide], [1, 1, 1, 1], 10) == [narrow, narrow, None, wide]
@@ -62,7 +62,7 @@ def test_a_change_of_window_has_to_pay_for_itself():
 def test_slices_without_any_body_are_whole():
     volume = CTVolume(np.full((5, 32, 40), AIR, np.int16), Geometry((40, 32, 5), (1.0, 1.0, 1.0)))
     plan = plan_slices(volume, WINDOW, SPEC)
-    assert body_windows(volume, plan, 4, 10) == [Window((0, 32), (0, 40), (32, 40))] * 5
+    assert body_windows(volume, plan, 4, 10) == [PixelWindow((0, 32), (0, 40), (32, 40))] * 5
 
 
 class _ByIntensity:

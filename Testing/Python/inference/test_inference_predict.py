@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
+from MSKSegmentLib.ct.orientation import AIR_HU
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import Cancelled
 from MSKSegmentLib.inference import sampler
 from MSKSegmentLib.inference.predict import _to_ct_slice, predict
-from MSKSegmentLib.inference.slices import AIR_HU, SliceReader, normalise, plan_slices
+from MSKSegmentLib.inference.slices import SliceReader, normalise, plan_slices
 
 WINDOW = Preprocessing(hu_window=(-150.0, 350.0))
 SPEC = NetworkSpec(levels=3, base_filters=4, in_channels=1)

@@ -20,7 +20,7 @@ from MSKSegmentLib.quality.wording import dice_texts, uncertainty_texts
 from MSKSegmentLib.results.result_folder import report_json
 from MSKSegmentLib.results.result_reading import report_from_json
 from MSKSegmentLib.results.segmentation_file import review_status, segment_tags
-from MSKSegmentLib.results.tables import COLUMNS, table_row, write_measurements
+from MSKSegmentLib.results.tables import CSV_COLUMNS, table_row, write_measurements
 from MSKSegmentLib.review.columns import COLUMN_OF
 from MSKSegmentLib.review.rows import make_rows, worst_first
 from MSKSegmentLib.web.case.result_list import list_results
@@ -124,7 +124,7 @@ def test_the_limits_stand_wherever_the_predicted_dice_does(capsys):
         assert f"{good:.2f}"[:4] in text or f"{good}"[:5] in text, place
         assert f"{failed:.2f}"[:4] in text or f"{failed}"[:5] in text, place
     assert "counts as good from a predicted Dice of" in everywhere(one)["lines"]
-    assert {"dice_good_from", "dice_failed_below"} <= set(COLUMNS) and {"dice_good_from", "dice_failed_below"} <= set(COLUMN_OF)
+    assert {"dice_good_from", "dice_failed_below"} <= set(CSV_COLUMNS) and {"dice_good_from", "dice_failed_below"} <= set(COLUMN_OF)
     assert report_from_json(json.loads(json.dumps(report_json(one)))) == one
     print_result(_result(one), None)
     assert f"{good:.2f}/{failed:.2f}" in capsys.readouterr().out

@@ -10,9 +10,9 @@ from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.calibration.placing import reference_of, with_deviations
 from MSKSegmentLib.case_result import Scores
 from MSKSegmentLib.ct.volume import Geometry
-from MSKSegmentLib.evaluation.metrics import Outcome, Row
+from MSKSegmentLib.evaluation.metrics import Outcome, SegmentComparison
 from MSKSegmentLib.evaluation.tables import CaseScores
-from MSKSegmentLib.quality.plausibility import Placement, deviations, make_reference, placements
+from MSKSegmentLib.quality.plausibility import SegmentPlacement, deviations, make_reference, placements
 
 SACRUM, GMED, PELVIS, FEMUR, LEFT = 3, 5, 1, 2, 100
 
@@ -24,7 +24,7 @@ def _case(rng, size=1.0, **changes):
     for index, (lateral, posterior, superior, volume) in places.items():
         for offset, sign in ((0, -1), (LEFT, 1)) if index != SACRUM else ((0, 1),):
             place = size * (np.array([sign * lateral, posterior, superior]) + rng.normal(0, 3, 3))
-            found[index + offset] = Placement(volume * size**3 * rng.lognormal(0, 0.1), tuple(place), True)
+            found[index + offset] = SegmentPlacement(volume * size**3 * rng.lognormal(0, 0.1), tuple(place), True)
     return {**found, **changes}
 
 
@@ -48,22 +48,22 @@ def test_half_a_muscle_and_one_in_the_wrong_place_stand_out(reference, label):
     case = _case(np.random.default_rng(3))
     small, astray = dict(case), dict(case)
     own = case[label]
-    small[label] = Placement(own.volume_cc / 3, own.centroid_mm, True)
-    astray[label] = Placement(own.volume_cc, (-own.centroid_mm[0], *own.centroid_mm[1:]), True)
+    small[label] = SegmentPlacement(own.volume_cc / 3, own.centroid_mm, True)
+    astray[label] = SegmentPlacement(own.volume_cc, (-own.centroid_mm[0], *own.centroid_mm[1:]), True)
     assert deviations(small, reference)[label][0] < -4 and deviations(astray, reference)[label][1] > 8
     assert deviations(case, reference)[label][0] == pytest.approx(deviations(astray, reference)[label][0])
 
 
 def test_cut_segments_and_bones_say_nothing(reference):
     case = _case(np.random.default_rng(4))
-    cut = Placement(case[PELVIS].volume_cc / 2, case[PELVIS].centroid_mm, False)
+    cut = SegmentPlacement(case[PELVIS].volume_cc / 2, case[PELVIS].centroid_mm, False)
     found = deviations({**case, PELVIS: cut}, reference)
     assert abs(found[GMED][0]) < 4, "the femur stands in for a hip bone that is cut"
     no_bones = {label: one for label, one in case.items() if label not in (PELVIS, FEMUR)}
     assert GMED not in deviations(no_bones, reference) and GMED + LEFT in deviations(no_bones, reference)
     assert SACRUM not in deviations(no_bones, reference), "one hip bone is not the middle"
     own = case[GMED]
-    assert GMED not in deviations({**case, GMED: Placement(own.volume_cc, own.centroid_mm, False)}, reference)
+    assert GMED not in deviations({**case, GMED: SegmentPlacement(own.volume_cc, own.centroid_mm, False)}, reference)
     assert deviations(case, {}) == {}
 
 
@@ -102,7 +102,7 @@ def test_an_evaluation_makes_a_reference_and_is_held_against_it():
 def _evaluated(case, name, share=None, truncated=()):
     by_label = {segment.label: segment for segment in segments()}
     rows = [
-        Row(
+        SegmentComparison(
             by_label[label], Outcome.COMPARED, 1000, one.volume_cc, one.volume_cc * (share or {}).get(label, 1.0), 0.9,
             truncated=label in truncated, scores=Scores(mean_variance=1e-4),
             centroid_true_mm=one.centroid_mm, centroid_predicted_mm=one.centroid_mm,

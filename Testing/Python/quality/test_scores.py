@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from MSKSegmentLib.inference.evidence import BINS, PassVotes, likeliest, strips_of
+from MSKSegmentLib.inference.evidence import STRIPS, PassVotes, likeliest, strips_of
 from MSKSegmentLib.quality.pass_sums import Sides, sums_by_segment
 from MSKSegmentLib.quality.scores import make_scores
 from MSKSegmentLib.segmentation import Stray
@@ -157,6 +157,6 @@ def test_padding_does_not_count_and_strips_cover_the_slice(sampled):
     assert found.label.sum() == (winner > 0).sum() == found.voxels.sum()
     assert found.hu.sum() == pytest.approx(hu[0, :20, :90][winner > 0].sum(), rel=1e-3)
     strips = strips_of(90)
-    assert strips[0] == 0 and strips[-1] == BINS - 1 and (np.diff(strips) >= 0).all()
+    assert strips[0] == 0 and strips[-1] == STRIPS - 1 and (np.diff(strips) >= 0).all()
     with pytest.raises(ValueError, match="no pass"):
         PassVotes(hu[0], CLASSES).result(passes[0, :, 0])

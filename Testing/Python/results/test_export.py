@@ -15,7 +15,7 @@ from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.findings import warning
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.results import result_folder
-from MSKSegmentLib.results.tables import COLUMNS, write_measurements
+from MSKSegmentLib.results.tables import CSV_COLUMNS, write_measurements
 from MSKSegmentLib.run_facts import RunFacts
 
 
@@ -36,8 +36,8 @@ def test_table_has_43_rows_and_the_promised_columns(result, tmp_path):
     raw = path.read_bytes()
     # A spreadsheet program guesses the encoding; plain ASCII is the same in all of them.
     rows = list(csv.DictReader(raw.decode("ascii").splitlines()))
-    assert len(rows) == 43 and list(rows[0]) == list(COLUMNS)
-    assert list(COLUMNS)[:7] == ["abbreviation", "side", "structure", "light", "volume_cc", "volume_cc_per_m2", "mean_hu"]
+    assert len(rows) == 43 and list(rows[0]) == list(CSV_COLUMNS)
+    assert list(CSV_COLUMNS)[:7] == ["abbreviation", "side", "structure", "light", "volume_cc", "volume_cc_per_m2", "mean_hu"]
     assert [(row["abbreviation"], row["side"]) for row in rows] == [(s.structure.abbreviation, s.side.value) for s in segments()]
     gmax = next(row for row in rows if row["abbreviation"] == "GMAX" and row["side"] == "right")
     assert gmax["volume_cc"] == "123.4568" and gmax["fat_percent"] == "12.5" and gmax["uncertainty"] == "0.000234568"

@@ -19,7 +19,7 @@ from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.results import result_folder
 from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.review import folder as review_folder
-from MSKSegmentLib.review.folder import finish, open_folder, save
+from MSKSegmentLib.review.folder import finish_review, open_folder, save
 
 FILES = {"segmentation.seg.nrrd", "uncertainty.nrrd", "measurements.csv", "result.json"}
 
@@ -80,7 +80,7 @@ def test_a_save_updates_the_numbers_and_finish_the_segmentation(folder, case):
     assert float(row["dice_to_automatic"]) == pytest.approx(session.dice_to_automatic("GMED_left"), abs=1e-4)
     content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     assert content["history"][0]["who"] == "Dr. Sato" and content["provenance"]["input"]["digest"] == "a1"
-    finish(session, folder)
+    finish_review(session, folder)
     np.testing.assert_array_equal(read_labels(folder / "segmentation.seg.nrrd")[0], session.result.labels)
     assert (folder / "automatic.seg.nrrd").read_bytes() == before
     assert names(folder) == FILES | {"automatic.seg.nrrd", "review.npz"}
@@ -117,7 +117,7 @@ def test_stopped_at_any_step_the_review_is_that_of_before_or_after(folder, case,
 
     monkeypatch.setattr(review_folder.shutil if step == "copyfile" else review_folder, step, stop)
     with pytest.raises(Stopped):
-        finish(session, folder)
+        finish_review(session, folder)
     monkeypatch.undo()
     again = open_folder(folder, case[1])
     assert again.result.reports == (session.result.reports if kept else before)

@@ -11,7 +11,7 @@ from MSKSegmentLib.commands.console import print_result
 from MSKSegmentLib.results.segmentation_file import review_status
 from MSKSegmentLib.review import ReviewSession, make_rows, worst_first
 from MSKSegmentLib.review.evidence import evidence_lines, probability_text
-from MSKSegmentLib.review.queue import Candidate, Priority, place, priorities
+from MSKSegmentLib.review.queue import Candidate, Priority, place_in_queue, priorities
 
 BY_KEY = {segment.key: segment for segment in segments()}
 
@@ -22,7 +22,7 @@ def candidate(key, light=Light.GREEN, probability=None, volume=100.0, truncated=
 
 def queue(candidates):
     found = priorities(candidates)
-    return sorted(found, key=lambda key: place(Light.RED, found[key], True))
+    return sorted(found, key=lambda key: place_in_queue(Light.RED, found[key], True))
 
 
 def test_half_of_the_weight_goes_by_volume_and_half_equally():
@@ -83,15 +83,15 @@ def test_an_empty_case_has_no_weight():
 def test_open_flagged_ones_come_first_whatever_the_others_threaten():
     little, much = Priority(0.1, 0.01, flagged=True), Priority(1.0, 0.5)
     order = [
-        place(Light.YELLOW, little, True),
-        place(Light.GREEN, much, True, ReviewState.EDITED),
-        place(Light.GREY, much, True),
-        place(Light.GREEN, much, True),
-        place(Light.RED, much, True, ReviewState.ACCEPTED),
-        place(Light.GREY, much, False),
+        place_in_queue(Light.YELLOW, little, True),
+        place_in_queue(Light.GREEN, much, True, ReviewState.EDITED),
+        place_in_queue(Light.GREY, much, True),
+        place_in_queue(Light.GREEN, much, True),
+        place_in_queue(Light.RED, much, True, ReviewState.ACCEPTED),
+        place_in_queue(Light.GREY, much, False),
     ]
     assert order == sorted(order)
-    assert place(Light.GREY, replace(little, missed=True), False) < order[1]
+    assert place_in_queue(Light.GREY, replace(little, missed=True), False) < order[1]
 
 
 @pytest.mark.parametrize(

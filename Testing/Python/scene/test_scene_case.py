@@ -20,7 +20,7 @@ from MSKSegmentLib.scene import (  # noqa: E402
     HeadlessApplication,
     add_case,
     add_ct,
-    find_cases,
+    find_case_nodes,
     put_mask,
     restore_session,
     save_scene,
@@ -123,7 +123,7 @@ def test_a_saved_scene_opens_with_table_states_and_history(tmp_path, name, kind)
         path = saved(application, tmp_path, kind)
     with HeadlessApplication() as application:
         scene = opened(application, path)
-        (case,) = find_cases(scene)
+        (case,) = find_case_nodes(scene)
         assert not case.automatic.GetDisplayNode().GetVisibility()
         # What can be made again is not saved: CT and uncertainty, segments and their automatic version are all there is.
         assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 2
@@ -202,8 +202,8 @@ def test_two_cases_in_one_scene_do_not_mix(tmp_path):
         session = session_of(cases[1])
         session.accept("SACRUM")
         store_session(cases[1], session)
-        assert [case.ct.GetName() for case in find_cases(scene)] == list(GEOMETRIES)
-        states = [session_of(case).report("SACRUM").state for case in find_cases(scene)]
+        assert [case.ct.GetName() for case in find_case_nodes(scene)] == list(GEOMETRIES)
+        states = [session_of(case).report("SACRUM").state for case in find_case_nodes(scene)]
         assert states.count(ReviewState.ACCEPTED) == 1 and states[1] is ReviewState.ACCEPTED
         names = [case.segmentation.GetName() for case in cases]
         assert len(set(names)) == len(names)
@@ -215,7 +215,7 @@ def test_a_deleted_segmentation_is_no_case_any_more():
         assert case.uncertainty is None
         volume = volume_of_node(case.ct)
         application.scene.RemoveNode(case.segmentation)
-        assert find_cases(application.scene) == []
+        assert find_case_nodes(application.scene) == []
         with pytest.raises(InputError, match="was deleted"):
             restore_session(case, volume)
 
@@ -241,5 +241,5 @@ def test_the_command_line_s_scene_can_be_reviewed(tmp_path):
     result = measured_result(AXIAL)
     save_scene(result, make_ct(AXIAL), path)
     with HeadlessApplication() as application:
-        (case,) = find_cases(opened(application, path))
+        (case,) = find_case_nodes(opened(application, path))
         assert session_of(case).result.reports == result.reports

@@ -12,7 +12,7 @@ from MSKSegmentLib.ct.volume import CTVolume, Geometry  # noqa: E402
 from MSKSegmentLib.measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU  # noqa: E402
 from MSKSegmentLib.scene import add_ct, hide_density, show_density  # noqa: E402
 from MSKSegmentLib.scene.density import density_look  # noqa: E402
-from MSKSegmentLib.scene.density_volume import OUTSIDE_HU, masked_copy  # noqa: E402
+from MSKSegmentLib.scene.density_volume import UNDRAWN_HU, masked_copy  # noqa: E402
 from MSKSegmentLib.scene.geometry import array_of_image  # noqa: E402
 from MSKSegmentLib.scene.volume_node import geometry_of_node  # noqa: E402
 
@@ -48,7 +48,7 @@ def test_the_copy_lies_where_the_ct_lies(scene, name):
     # All that is seen lies in the segment, or less than half a voxel outside.
     low, high = np.array([6, 5, 3]) - 0.51, np.array([33, 24, 10]) + 0.51
     assert ((at >= low) & (at <= high)).all()
-    volume = (array < OUTSIDE_HU // 2).sum() * grid.voxel_volume_mm3
+    volume = (array < UNDRAWN_HU // 2).sum() * grid.voxel_volume_mm3
     assert volume == pytest.approx((labels > 0).sum() * geometry.voxel_volume_mm3, rel=0.15)
     # Inside, the values are those of the CT.
     deep = ((at >= [8, 7, 5]) & (at <= [31, 22, 8])).all(axis=1)
@@ -66,7 +66,7 @@ def test_values_of_neighbours_do_not_leak_in():
     hu[mask] = 55
     array, _ = masked_copy(hu, mask[5:15, 5:15, 5:15], Box((5, 5, 5), (10, 10, 10)), Geometry((20, 20, 20), (2, 2, 3)))
     assert array.min() == 55
-    assert array.max() == OUTSIDE_HU
+    assert array.max() == UNDRAWN_HU
 
 
 def test_calcium_and_gas_are_held_to_the_ends_of_the_scale():
@@ -143,5 +143,5 @@ def test_classes_change_at_the_limits_of_the_measurements(scene):
     ):
         assert color.GetColor(hu) == pytest.approx(tissue.color)
         assert opacity.GetValue(hu) == pytest.approx(tissue.opacity)
-    for hu in (220, 1000, OUTSIDE_HU):
+    for hu in (220, 1000, UNDRAWN_HU):
         assert opacity.GetValue(hu) == 0

@@ -15,7 +15,7 @@ from training_cases import PREPROCESSING, SPEC, small_recipe, write_case
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.bundle.manifest import NetworkSpec
 from MSKSegmentLib.errors import Cancelled, InputError
-from MSKSegmentLib.evaluation.cases import find_cases
+from MSKSegmentLib.evaluation.cases import find_labelled_cases
 from MSKSegmentLib.training import loop
 from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION
 from MSKSegmentLib.training.checkpoints import TrainingState, averaged_state, initial_weights
@@ -32,7 +32,7 @@ def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cases")
     for number in range(3):
         write_case(folder, f"case{number}", seed=number)
-    return tuple(prepare_case(files, folder / "cache", SPEC, PREPROCESSING) for files in find_cases(folder))
+    return tuple(prepare_case(files, folder / "cache", SPEC, PREPROCESSING) for files in find_labelled_cases(folder))
 
 
 def plan_of(files, augmentation=USUAL_AUGMENTATION):

@@ -12,10 +12,10 @@ from training_cases import PREPROCESSING, SPEC, classes_of, small_recipe, write_
 from MSKSegmentLib.ct import body_box, read_ct, to_working_grid
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.evaluation.cases import find_cases
+from MSKSegmentLib.evaluation.cases import find_labelled_cases
 from MSKSegmentLib.inference.slices import SliceReader, normalise, plan_slices
 from MSKSegmentLib.training import data as training_data
-from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION, Augmentation, augment, cut
+from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION, Augmentation, augment, cut_slice
 from MSKSegmentLib.training.data import choose_split, prepare_data
 from MSKSegmentLib.training.folds import Split, parse_fold, read_split, split_fold, split_off, write_split
 from MSKSegmentLib.training.mixing import MixedSource
@@ -33,7 +33,7 @@ def nothing():
 
 def prepared(folder, name, **options):
     write_case(folder, name, **options)
-    files = next(case for case in find_cases(folder) if case.name == name)
+    files = next(case for case in find_labelled_cases(folder) if case.name == name)
     path = prepare_case(files, folder / "cache", SPEC, PREPROCESSING)
     return path, np.load(path), json.loads(path.with_suffix(".json").read_text())
 
@@ -62,7 +62,7 @@ def test_the_same_body_stored_along_other_axes_gives_the_same_slices(tmp_path):
 def test_labels_follow_the_ct_to_another_grid(tmp_path):
     write_case(tmp_path, "one")
     finer = type(PREPROCESSING)(in_plane_spacing_mm=3.0, slice_interval_mm=12.0)
-    array = np.load(prepare_case(find_cases(tmp_path)[0], tmp_path / "cache", SPEC, finer))
+    array = np.load(prepare_case(find_labelled_cases(tmp_path)[0], tmp_path / "cache", SPEC, finer))
     hu, classes = array[:, 1].astype(float), array[:, -1]
     assert len(array) < 14 and set(np.unique(classes)) == {0, 2, 13}
     assert hu[classes == 2].mean() > 700 and 40 < hu[classes == 13].mean() < 70 and hu[classes == 0].mean() < -400
@@ -82,10 +82,10 @@ def test_what_was_not_drawn_is_unlabelled_or_unknown(tmp_path):
 
 def test_a_case_is_made_anew_only_when_its_files_change(tmp_path):
     path, _, _ = prepared(tmp_path, "one")
-    files, before = find_cases(tmp_path)[0], path.stat().st_mtime_ns
+    files, before = find_labelled_cases(tmp_path)[0], path.stat().st_mtime_ns
     assert prepare_case(files, tmp_path / "cache", SPEC, PREPROCESSING) == path and path.stat().st_mtime_ns == before
     (tmp_path / "one" / "labelled.json").write_text('{"slices": [4]}')
-    prepare_case(find_cases(tmp_path)[0], tmp_path / "cache", SPEC, PREPROCESSING)
+    prepare_case(find_labelled_cases(tmp_path)[0], tmp_path / "cache", SPEC, PREPROCESSING)
     assert ((np.load(path)[:, -1] != -1).any(axis=(1, 2))).sum() == 1
 
 
@@ -94,7 +94,7 @@ def test_a_case_without_a_body_is_refused(tmp_path):
     image = sitk.ReadImage(str(case / "ct.nii.gz"))
     sitk.WriteImage(sitk.Image(image * 0 - 1000), str(case / "ct.nii.gz"))
     with pytest.raises(InputError, match="'one' shows no body"):
-        prepare_case(find_cases(tmp_path)[0], tmp_path / "cache", SPEC, PREPROCESSING)
+        prepare_case(find_labelled_cases(tmp_path)[0], tmp_path / "cache", SPEC, PREPROCESSING)
 
 
 def test_augmentation_keeps_labels_on_their_tissue_and_unlabelled_pixels_apart():
@@ -107,7 +107,7 @@ def test_augmentation_keeps_labels_on_their_tissue_and_unlabelled_pixels_apart()
     assert seen[:, 0][classes == 2].mean() > 700 and abs(seen[:, 0][classes == 13].mean() - 55) < 15
     plain, same = augment(images, labels, rng, NO_AUGMENTATION)
     assert torch.equal(plain, torch.from_numpy(images).float()) and torch.equal(same, torch.from_numpy(labels).long())
-    image, label = cut([hu[0], hu[1]], labels[0], (96, 40), rng, NO_AUGMENTATION)
+    image, label = cut_slice([hu[0], hu[1]], labels[0], (96, 40), rng, NO_AUGMENTATION)
     assert image.shape == (2, 96, 40) and (image[:, :16] == -1024).all() and (label[:16] == 0).all()
     assert np.array_equal(image[1, 16:80], hu[1][:, 20:60])
 

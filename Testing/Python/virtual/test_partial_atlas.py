@@ -10,7 +10,7 @@ from virtual_cases import made_up_atlas
 
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.evaluation.cases import find_cases, read_case
+from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case
 from MSKSegmentLib.virtual.atlas import OTHER_MUSCLE, Atlas
 from MSKSegmentLib.virtual.partial_atlas import complete_atlas, labelled_structures
 
@@ -79,9 +79,9 @@ def test_command_writes_what_was_labelled(partial, donor, tmp_path):
         sitk.WriteImage(image, str(tmp_path / folder / f"{body.name}_labels.nrrd"))
     arguments = ["virtual", "-n", "1", "--seed", "3", "--spacing", "8", "6", "6", "-o", str(tmp_path / "cases")]
     assert main([*arguments, "--atlas", str(tmp_path / "partial"), "--donor", str(tmp_path / "donor")]) == 0
-    (files,) = find_cases(tmp_path / "cases")
+    (files,) = find_labelled_cases(tmp_path / "cases")
     assert json.loads(files.labelled.read_text()) == {"structures": ["PELVIS", "FEMUR", "SACRUM", "GMAX"]}
-    case = read_case(files)
+    case = read_labelled_case(files)
     assert set(np.unique(case.truth)) == {0, 1, 2, 3, 4, 101, 102, 104}
     # There is muscle that nobody labelled: more soft tissue than gluteus maximus.
     muscle = (case.volume.hu > 10) & (case.volume.hu < 90)

@@ -5,10 +5,10 @@ import pytest
 from realism_scans import SPACING, body_volume
 
 from MSKSegmentLib.ct.volume import CTVolume
-from MSKSegmentLib.virtual.realism.compare import Row
+from MSKSegmentLib.virtual.realism.compare import QuantityRow
 from MSKSegmentLib.virtual.realism.edges import positions, width_10_90
 from MSKSegmentLib.virtual.realism.levels import match_levels, signature
-from MSKSegmentLib.virtual.realism.measures import measure
+from MSKSegmentLib.virtual.realism.measures import measure_realism
 from MSKSegmentLib.virtual.realism.quantities import QUANTITIES
 from MSKSegmentLib.virtual.realism.scan import find_peak, prepare
 from MSKSegmentLib.virtual.realism.texture import correlation_length, power_spectrum
@@ -16,7 +16,7 @@ from MSKSegmentLib.virtual.realism.texture import correlation_length, power_spec
 
 @pytest.fixture(scope="module")
 def measured():
-    return measure(prepare("body", body_volume(length_mm=160.0, first_mm=210.0), SPACING)).values
+    return measure_realism(prepare("body", body_volume(length_mm=160.0, first_mm=210.0), SPACING)).values
 
 
 def test_every_quantity_of_the_table_is_measured(measured):
@@ -37,7 +37,7 @@ def test_known_tissue_comes_out(measured):
 
 
 def test_more_noise_less_muscle_and_skin_move_their_quantities(measured):
-    other = measure(
+    other = measure_realism(
         prepare(
             "b",
             body_volume(length_mm=160.0, first_mm=210.0, noise_hu=24, muscle_hu=20, skin_mm=2.0, cortex_hu=1200),
@@ -76,7 +76,7 @@ def test_horizontal_streaks_show():
     volume = body_volume(length_mm=120.0, first_mm=210.0)
     rows = np.random.default_rng(3).normal(0, 15, volume.hu.shape[:2])[:, :, None]
     streaked = CTVolume(np.where(volume.hu > -500, volume.hu + rows, volume.hu).astype(np.int16), volume.geometry)
-    plain, with_streaks = (measure(prepare("b", v, SPACING)).values for v in (volume, streaked))
+    plain, with_streaks = (measure_realism(prepare("b", v, SPACING)).values for v in (volume, streaked))
     for tissue in ("muscle", "fat"):
         assert abs(plain[f"{tissue}_stripes"]) < 0.5 and with_streaks[f"{tissue}_stripes"] > 1
 
@@ -137,7 +137,7 @@ def test_other_anatomy_and_air_have_no_common_levels():
 
 def test_the_verdict_of_a_row():
     def row(real, patients=8):
-        return Row(QUANTITIES[0], real, 5.0, 4.0, 6.0, patients)
+        return QuantityRow(QUANTITIES[0], real, 5.0, 4.0, 6.0, patients)
 
     assert [row(v).verdict for v in (3.9, 4.0, 5.5, 6.1, np.nan)] == ["below", "inside", "inside", "above", "unknown"]
     assert row(5.0, patients=2).verdict == "unknown"

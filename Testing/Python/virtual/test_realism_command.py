@@ -11,7 +11,7 @@ from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.virtual.realism.compare import Patients, compare, comparison_grid, made_patients
-from MSKSegmentLib.virtual.realism.measures import measure
+from MSKSegmentLib.virtual.realism.measures import measure_realism
 from MSKSegmentLib.virtual.realism.quantities import QUANTITIES
 from MSKSegmentLib.virtual.realism.scan import prepare, read_scan
 
@@ -133,8 +133,10 @@ def test_a_scan_without_a_body_is_refused():
 
 
 def test_the_two_real_scans_can_be_measured(shared):
-    pelvis = measure(prepare("pelvis", read_scan(shared / "ct" / "pelvis_3mm.nii.gz"), (3.0, 3.0, 3.0)).levels(10, 50)).values
-    slices = measure(prepare("slices", read_scan(shared / "ct" / "vhf_5_slices.nrrd"), (1.0, 1.0, 1.0))).values
+    pelvis = measure_realism(
+        prepare("pelvis", read_scan(shared / "ct" / "pelvis_3mm.nii.gz"), (3.0, 3.0, 3.0)).levels(10, 50)
+    ).values
+    slices = measure_realism(prepare("slices", read_scan(shared / "ct" / "vhf_5_slices.nrrd"), (1.0, 1.0, 1.0))).values
     for values in (pelvis, slices):
         assert -115 < values["fat_peak_hu"] < -95 and 10 < values["muscle_peak_hu"] < 45
         assert 60 < values["skin_excess_hu_mm"] < 130 and values["fat_stripes"] > 0.5

@@ -14,7 +14,7 @@ from MSKSegmentLib.virtual.lumbar import add_lumbar_spine, sacral_endplate
 from MSKSegmentLib.virtual.radiodensity import radiodensity, random_composition
 from MSKSegmentLib.virtual.specimen import build_specimen, make_specimen
 from MSKSegmentLib.virtual.spine import Spine
-from MSKSegmentLib.virtual.tissue import SACRUM, Frame, Tissue, smooth_noise
+from MSKSegmentLib.virtual.tissue import SACRUM_LABEL, BodyLandmarks, BodyTissue, smooth_noise
 
 SPACING = (5.0, 4.0, 4.0)
 
@@ -51,12 +51,12 @@ def test_it_is_off_unless_it_is_asked_for():
 
 def tilted_sacrum(slope):
     """Fat around two hip bones and a sacrum whose upper face starts at slice 30 and row 25 and rises backwards."""
-    tissue = np.full((70, 70, 60), Tissue.FAT, np.uint8)
+    tissue = np.full((70, 70, 60), BodyTissue.FAT, np.uint8)
     tissue[5:20, 20:40, 5:15] = 1
     tissue[5:20, 20:40, 45:55] = 101
     for row in range(25, 45):
-        tissue[10 : int(30 + slope * (row - 25) * 2.0 / 3.0), row, 18:42] = SACRUM
-    return tissue, Frame.of(tissue, (3.0, 2.0, 2.0))
+        tissue[10 : int(30 + slope * (row - 25) * 2.0 / 3.0), row, 18:42] = SACRUM_LABEL
+    return tissue, BodyLandmarks.of(tissue, (3.0, 2.0, 2.0))
 
 
 @pytest.mark.parametrize("slope", [0.3, 0.8])
@@ -71,30 +71,30 @@ def test_the_lowest_disc_and_vertebra_stand_on_the_sacrum_below_its_highest_poin
     path[frame.sacrum_top :] = (32, 30)
     before = tissue.copy()
     add_lumbar_spine(tissue, frame, Spine(path, 23.0), np.random.default_rng(0))
-    assert np.array_equal(tissue == SACRUM, before == SACRUM)
+    assert np.array_equal(tissue == SACRUM_LABEL, before == SACRUM_LABEL)
     wedge = tissue[: frame.sacrum_top, 26:44, 30]
-    assert np.count_nonzero(wedge == Tissue.DISC) > 10 and np.count_nonzero(wedge == Tissue.VERTEBRA) > 20
+    assert np.count_nonzero(wedge == BodyTissue.DISC) > 10 and np.count_nonzero(wedge == BodyTissue.VERTEBRA) > 20
     # Along the endplate, before the canal, the disc comes first; nothing stands below.
     for row in (26, 30, 34):
         column = tissue[:, row, 30]
-        top = int(np.flatnonzero(column == SACRUM).max())
-        assert column[top + 1] in (Tissue.DISC, Tissue.FAT) and Tissue.DISC in column[top + 1 : top + 4]
-    assert np.isin(tissue[:25], (Tissue.FAT, Tissue.WALL_MUSCLE, SACRUM, 1, 101)).all()
+        top = int(np.flatnonzero(column == SACRUM_LABEL).max())
+        assert column[top + 1] in (BodyTissue.DISC, BodyTissue.FAT) and BodyTissue.DISC in column[top + 1 : top + 4]
+    assert np.isin(tissue[:25], (BodyTissue.FAT, BodyTissue.WALL_MUSCLE, SACRUM_LABEL, 1, 101)).all()
 
 
 def _middle_strip(one):
     """The slab of 12 mm about the middle of the sacrum, and the sacrum's highest slice."""
-    _, _, xs = np.nonzero(one.tissue == SACRUM)
+    _, _, xs = np.nonzero(one.tissue == SACRUM_LABEL)
     middle = int(np.median(xs))
-    top = int(np.flatnonzero((one.tissue == SACRUM).any(axis=(1, 2))).max())
+    top = int(np.flatnonzero((one.tissue == SACRUM_LABEL).any(axis=(1, 2))).max())
     return one.tissue[:, :, middle - 1 : middle + 2], top
 
 
 def test_discs_and_vertebrae_alternate_up_to_the_end_of_the_scan(modelled):
     strip, top = _middle_strip(modelled)
-    rows = np.nonzero((strip == Tissue.DISC)[top:].any(axis=(0, 2)))[0]
+    rows = np.nonzero((strip == BodyTissue.DISC)[top:].any(axis=(0, 2)))[0]
     column = strip[top:, int(np.median(rows)), 1]
-    is_disc = column[np.isin(column, (Tissue.DISC, Tissue.VERTEBRA))] == Tissue.DISC
+    is_disc = column[np.isin(column, (BodyTissue.DISC, BodyTissue.VERTEBRA))] == BodyTissue.DISC
     assert len(is_disc) > 0.85 * len(column)
     # A level is 30 to 44 mm high.
     changes = np.count_nonzero(np.diff(is_disc.astype(int)) == 1)
@@ -102,8 +102,8 @@ def test_discs_and_vertebrae_alternate_up_to_the_end_of_the_scan(modelled):
 
 
 def test_kidneys_lie_beside_the_psoas_on_both_sides(modelled):
-    kidney = modelled.tissue == Tissue.KIDNEY
-    _, _, xs = np.nonzero(modelled.tissue == SACRUM)
+    kidney = modelled.tissue == BodyTissue.KIDNEY
+    _, _, xs = np.nonzero(modelled.tissue == SACRUM_LABEL)
     right, left = np.nonzero(kidney[:, :, : int(xs.mean())])[2], np.nonzero(kidney[:, :, int(xs.mean()) :])[2]
     cc = np.prod(SPACING) / 1000
     assert 40 < len(right) * cc < 320 and 40 < len(left) * cc < 320
@@ -114,20 +114,20 @@ def test_kidneys_lie_beside_the_psoas_on_both_sides(modelled):
 
 def test_aorta_and_vena_cava_run_before_the_spine(modelled):
     top = modelled.tissue[-6]
-    artery, vein, bone = (np.argwhere(top == value) for value in (Tissue.VESSEL, Tissue.VEIN, Tissue.VERTEBRA))
+    artery, vein, bone = (np.argwhere(top == value) for value in (BodyTissue.VESSEL, BodyTissue.VEIN, BodyTissue.VERTEBRA))
     assert len(artery) and len(vein)
     # Columns grow to the left, rows backwards.
     assert artery[:, 1].mean() > vein[:, 1].mean()
     assert max(artery[:, 0].mean(), vein[:, 0].mean()) < bone[:, 0].mean()
     crest = np.flatnonzero(np.isin(modelled.tissue, (1, 101)).any(axis=(1, 2))).max()
-    assert (modelled.tissue[crest + 4 :] == Tissue.VESSEL).any(axis=(1, 2)).mean() > 0.9
+    assert (modelled.tissue[crest + 4 :] == BodyTissue.VESSEL).any(axis=(1, 2)).mean() > 0.9
 
 
 def test_ribs_run_in_the_wall(modelled, plain):
     _, top = _middle_strip(modelled)
     middle = modelled.tissue.shape[2] // 2
     away = np.abs(np.arange(modelled.tissue.shape[2]) - middle) * SPACING[2] > 60
-    counts = [np.count_nonzero((one.tissue[top:] == Tissue.VERTEBRA)[:, :, away]) for one in (plain, modelled)]
+    counts = [np.count_nonzero((one.tissue[top:] == BodyTissue.VERTEBRA)[:, :, away]) for one in (plain, modelled)]
     assert counts[0] == 0 and counts[1] > 30
 
 
@@ -136,5 +136,5 @@ def test_kidneys_take_up_contrast(modelled):
     hu = []
     for artery in (45.0, 300.0):
         image = radiodensity(modelled, replace(what, artery_hu=artery), smooth_noise, np.random.default_rng(2))
-        hu.append(float(image[modelled.tissue == Tissue.KIDNEY].mean()))
+        hu.append(float(image[modelled.tissue == BodyTissue.KIDNEY].mean()))
     assert 20 < hu[0] < 50 and 150 < hu[1] < 260

@@ -11,10 +11,10 @@ from MSKSegmentLib.training.augmentation import NO_AUGMENTATION
 from MSKSegmentLib.training.recipes import find_recipe, read_recipe
 from MSKSegmentLib.training.virtual_slices import VirtualSlices, fill_bank
 from MSKSegmentLib.virtual.contrast import change_contrast
-from MSKSegmentLib.virtual.radiodensity import METAL_HU
-from MSKSegmentLib.virtual.tissue import Tissue
+from MSKSegmentLib.virtual.radiodensity import IMPLANT_HU
+from MSKSegmentLib.virtual.tissue import BodyTissue
 
-VALUES = np.array([0, 1, 2, 4, 5, 104, Tissue.FAT, Tissue.GAS, Tissue.TABLE, Tissue.VERTEBRA], np.uint8)
+VALUES = np.array([0, 1, 2, 4, 5, 104, BodyTissue.FAT, BodyTissue.GAS, BodyTissue.TABLE, BodyTissue.VERTEBRA], np.uint8)
 MEANS = np.array([-1000, 300, 300, 50, 50, 50, -105, -900, -300, 300], np.float32)
 
 
@@ -23,16 +23,16 @@ def changed(seed):
     rng = np.random.default_rng(99)
     tissue = np.repeat(VALUES, 40)[None, None].repeat(5, 1)
     before = np.repeat(MEANS, 40)[None, None].repeat(5, 1) + rng.normal(0, 8, tissue.shape).astype(np.float32)
-    before[0, 0, 45] = METAL_HU
+    before[0, 0, 45] = IMPLANT_HU
     after = before.copy()
     change_contrast(after, tissue, np.random.default_rng(seed))
-    moved = np.array([(after - before)[(tissue == value) & (before < METAL_HU)].mean() for value in VALUES])
+    moved = np.array([(after - before)[(tissue == value) & (before < IMPLANT_HU)].mean() for value in VALUES])
     return tissue, before, after, moved
 
 
 def test_air_gas_table_and_metal_keep_their_hu():
     tissue, before, after, _ = changed(1)
-    kept = np.isin(tissue, (0, Tissue.GAS, Tissue.TABLE)) | (before == METAL_HU)
+    kept = np.isin(tissue, (0, BodyTissue.GAS, BodyTissue.TABLE)) | (before == IMPLANT_HU)
     assert np.array_equal(after[kept], before[kept]) and not np.isclose(after[~kept], before[~kept]).all()
 
 
@@ -40,8 +40,8 @@ def test_tissues_move_against_each_other_and_muscles_stay_alike():
     moved = np.array([changed(seed)[3] for seed in range(60)])
     by_value = dict(zip(VALUES.tolist(), moved.T, strict=True))
     spread = {value: move.std() for value, move in by_value.items()}
-    assert 25 < spread[4] < 60 and 25 < spread[Tissue.FAT] < 60 and spread[2] > 70
-    assert abs(np.corrcoef(by_value[4], by_value[Tissue.FAT])[0, 1]) < 0.4
+    assert 25 < spread[4] < 60 and 25 < spread[BodyTissue.FAT] < 60 and spread[2] > 70
+    assert abs(np.corrcoef(by_value[4], by_value[BodyTissue.FAT])[0, 1]) < 0.4
     assert np.corrcoef(by_value[4], by_value[104])[0, 1] > 0.85 and (by_value[4] - by_value[104]).std() > 3
     assert np.abs(moved).max() <= 2.5 * 120 + 1e-3
 

@@ -17,7 +17,7 @@ from MSKSegmentLib.virtual.implants import METAL
 from MSKSegmentLib.virtual.patient import make_patient
 from MSKSegmentLib.virtual.specimen import Specimen, femur_levels
 from MSKSegmentLib.virtual.stress import KINDS, draw_stress, make_stressed_patient
-from MSKSegmentLib.virtual.tissue import Tissue
+from MSKSegmentLib.virtual.tissue import BodyTissue
 
 SPACING = (10.0, 8.0, 8.0)
 
@@ -160,7 +160,7 @@ def test_an_amputation_takes_one_leg_below_its_level_and_pads_the_stump(specimen
         stump = amputate(specimen, 1, level)
         left = np.bincount(stump.tissue.ravel(), minlength=256)
         assert left[2] == full[2] and left[13] == full[13] and left[3] == full[3]
-        assert left[102] < full[102] and left[Tissue.FAT] > 10 and left[Tissue.SKIN] > 5
+        assert left[102] < full[102] and left[BodyTissue.FAT] > 10 and left[BodyTissue.SKIN] > 5
         low = np.flatnonzero((stump.tissue == 102).any(axis=(1, 2))).min()
         assert stump.femora[102][0] == low and not np.any(stump.tissue[: max(0, low - 6), :, 50:])
         lowest.append(low)
@@ -184,7 +184,7 @@ def test_fat_takes_the_place_of_muscle_where_the_outline_is_kept(atlas):
     labels = atlas.labels.copy()
     waste_muscles(labels, Disease({13: 1.0, 113: 0.4}, outline_kept=True), atlas.spacing, np.random.default_rng(0))
     changed = labels != atlas.labels
-    assert not np.any(labels == 13) and np.any(labels == 113) and set(np.unique(labels[changed])) == {Tissue.FAT}
+    assert not np.any(labels == 13) and np.any(labels == 113) and set(np.unique(labels[changed])) == {BodyTissue.FAT}
 
 
 def test_a_slab_is_a_share_of_the_height(specimen):

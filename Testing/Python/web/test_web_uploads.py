@@ -276,7 +276,7 @@ os._exit(9)
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     running = Upload(tmp_path, "b.nii", 10, 1 << 20)
     assert len(list((tmp_path / uploads.FOLDER).iterdir())) == 2
-    uploads.remove_leftovers(tmp_path)
+    uploads.remove_stale_uploads(tmp_path)
     assert list((tmp_path / uploads.FOLDER).iterdir()) == [running.folder]
     running.discard()
 

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -54,6 +55,8 @@ ORDER = (
     "__main__",
 )
 MOST_PARAMETERS = 8
+# Names that every module of a kind defines: `commands.base` imports the module of a command and takes its `command`.
+CONVENTIONS = {"command"}
 # The rooms of `web`, the lowest first.
 WEB_ROOMS = ("case", "views", "page", "serving")
 MODULES = tuple(path for path in sorted(LIBRARY.rglob("*.py")) if path != LIBRARY / "__init__.py")
@@ -167,6 +170,34 @@ def test_command_line_starts_without_heavy_packages():
     code = "import sys, MSKSegmentLib.commands.main; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
+
+
+def test_public_names_mean_one_thing():
+    """A public class, function or type is defined once in the library; so is a constant that other modules import."""
+    defined, imported = defaultdict(set), set()
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            for name, is_constant in _defined_names(node):
+                defined[name, is_constant].add(_name(path))
+        imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert len(defined) > 1000
+    twice = {
+        name: sorted(modules)
+        for (name, is_constant), modules in defined.items()
+        if len(modules) > 1 and name not in CONVENTIONS and not (is_constant and name not in imported)
+    }
+    assert not twice, "\n".join(f"{name}: {', '.join(modules)}" for name, modules in twice.items())
+
+
+def _defined_names(node):
+    """(public name, is a constant) of what a statement at file scope defines; an alias of a type is no constant."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        names = [node.name]
+    else:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        names = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+    return [(name, name.isupper()) for name in names if not name.startswith("_")]
 
 
 def test_functions_take_few_parameters():

@@ -74,7 +74,7 @@ def scan_headers(folder: Path) -> list[SliceHeader]:
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {shown(folder)}; check the path.")
-    headers = (read_header(path) for path in image_paths(folder))
+    headers = (read_slice_header(path) for path in image_paths(folder))
     return [header for header in headers if header is not None]
 
 
@@ -155,7 +155,7 @@ def _is_element(start: bytes) -> bool:
     return False
 
 
-def read_header(path: Path) -> SliceHeader | None:
+def read_slice_header(path: Path) -> SliceHeader | None:
     """The header of one DICOM image, or None when the file is not one."""
     import pydicom  # noqa: F401  (a missing package is no damaged file)
 

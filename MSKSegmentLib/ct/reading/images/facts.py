@@ -56,7 +56,7 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
-class Placement:
+class VoxelPlacement:
     """Where voxels lie in LPS: index ``(i, j, k)`` at `steps` @ index + `origin`, in mm; `steps` may be sheared."""
 
     steps: np.ndarray
@@ -64,7 +64,7 @@ class Placement:
     findings: tuple[Finding, ...]
 
 
-def place(facts: ImageFacts, name: str, assume_orientation: str | None = None) -> Placement:
+def place_voxels(facts: ImageFacts, name: str, assume_orientation: str | None = None) -> VoxelPlacement:
     """Where the voxels of an image lie in the patient.
 
     Args:
@@ -94,7 +94,7 @@ def place(facts: ImageFacts, name: str, assume_orientation: str | None = None) -
     signs = np.array(TO_LPS[frame])
     origin = np.zeros(3) if facts.origin is None else signs * facts.origin.value
     # Adding 0 makes the zeros that a sign has turned negative plain ones again.
-    return Placement(signs[:, None] * facts.steps.value + 0.0, origin + 0.0, tuple(findings))
+    return VoxelPlacement(signs[:, None] * facts.steps.value + 0.0, origin + 0.0, tuple(findings))
 
 
 def assumed(frame: str) -> Finding:

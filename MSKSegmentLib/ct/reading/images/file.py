@@ -15,7 +15,7 @@ from ...orientation import AIR_HU
 from ...volume import Geometry
 from ..hounsfield import read_image, read_information, to_hu
 from . import nifti_file
-from .facts import ImageFacts, Stated, left_over, place
+from .facts import ImageFacts, Stated, left_over, place_voxels
 from .grid import GridFit, fit_grid
 from .metaimage import metaimage_facts, parse_metaimage
 from .metaimage_data import check_voxels, is_text, read_text
@@ -89,7 +89,7 @@ def read_image_header(path: Path) -> ImageHeader:
     path = nifti_file.pair_header(path) or path
     kind = _kind_by_content(path) or _kind_by_name(path)
     if kind is _NIFTI:
-        nifti = nifti_file.read_header(path)
+        nifti = nifti_file.read_nifti_header(path)
         facts = nifti_facts(nifti, path.name)
         return ImageHeader(path, facts, nifti.values_per_voxel, len(nifti.dims), nifti.voxel_type.kind == "c", nifti=nifti)
     if kind is not _kind_by_name(path):
@@ -119,7 +119,7 @@ def read_image_file(header: ImageHeader, assume_orientation: str | None = None) 
         InputError: voxels are missing or damaged, or the header does not say where they lie.
     """
     name = header.path.name
-    placement = place(header.facts, name, assume_orientation)
+    placement = place_voxels(header.facts, name, assume_orientation)
     fit = fit_grid(header.facts.size, placement, name)
     findings = placement.findings + fit.findings
     if header.nifti is not None:

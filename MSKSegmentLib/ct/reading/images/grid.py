@@ -12,7 +12,7 @@ from ....findings import Finding
 from ...orientation import axis_order
 from ...volume import Geometry, Matrix
 from ..straightening import LARGEST_TILT_DEGREES, straighten, tilt_finding
-from .facts import Placement
+from .facts import VoxelPlacement
 
 # No voxel may be moved by more than this share of the smallest spacing when angles are evened out.
 EVENED_OUT_VOXELS = 0.25
@@ -40,7 +40,7 @@ class GridFit:
         return straighten(array.transpose(2 - z, 2 - y, 2 - x), self.shifts, self.geometry, outside, nearest)
 
 
-def fit_grid(size: tuple[int, int, int], placement: Placement, name: str) -> GridFit:
+def fit_grid(size: tuple[int, int, int], placement: VoxelPlacement, name: str) -> GridFit:
     """The regular grid of an image of `size` ``(i, j, k)`` voxels; `name` is the file's, for sentences.
 
     Raises:
@@ -66,7 +66,9 @@ def fit_grid(size: tuple[int, int, int], placement: Placement, name: str) -> Gri
     return _tilted_stack(size, placement, lengths, axes, name)
 
 
-def _tilted_stack(size: tuple[int, int, int], placement: Placement, lengths: np.ndarray, axes: np.ndarray, name: str) -> GridFit:
+def _tilted_stack(
+    size: tuple[int, int, int], placement: VoxelPlacement, lengths: np.ndarray, axes: np.ndarray, name: str
+) -> GridFit:
     """The grid of a sheared image whose slices are rectangles: those of a tilted gantry, stacked along the patient."""
     # The table moves along the patient, so that the axis nearest to superior is the one that the slices are stacked along.
     stack = axis_order(_matrix(axes)).axes[2]

@@ -20,7 +20,7 @@ from .nifti_header import NiftiHeader
 _UNITS_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 FIRST_TEMPLATE_CODE = 3
 # Statements of the spacing that differ by less are the same number, rounded by some program.
-SAME_SPACING = 1e-3
+SAME_STATED_SPACING = 1e-3
 # Beyond this, where both forms are said to hold, nobody can tell which size is right.
 REFUSED_SPACING = 0.02
 SAME_ANGLE_DEGREES = 1.0
@@ -187,7 +187,7 @@ def _same_lengths(form: _Form, lengths: np.ndarray) -> bool:
     assert form.steps is not None
     volume = abs(np.linalg.det(form.steps))
     planes = volume / np.linalg.norm(np.cross(form.steps.T[[1, 2, 0]], form.steps.T[[2, 0, 1]]), axis=1)
-    low, high = planes * (1 - SAME_SPACING), form.lengths * (1 + SAME_SPACING)
+    low, high = planes * (1 - SAME_STATED_SPACING), form.lengths * (1 + SAME_STATED_SPACING)
     return bool(((lengths >= low) & (lengths <= high)).all())
 
 

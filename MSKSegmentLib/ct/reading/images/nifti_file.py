@@ -26,7 +26,7 @@ CHUNK_BYTES = 1 << 23
 _MOST_UNPACKED = 1032
 
 
-def read_header(path: Path) -> NiftiHeader:
+def read_nifti_header(path: Path) -> NiftiHeader:
     """The header of a ``.nii``, ``.nii.gz`` or ``.hdr`` file.
 
     Raises:

@@ -63,7 +63,7 @@ class OnlyFemur:
 
 
 @dataclass(frozen=True)
-class Frame:
+class InitialSides:
     """A coarse side field (see `side_field`), whether both sides are in the scan, and what is in doubt.
 
     With an `only_femur` the field is that leg's side everywhere below the hips, and says nothing of a second leg that
@@ -76,7 +76,7 @@ class Frame:
     findings: tuple[Finding, ...] = ()
 
 
-def find_frame(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, scanner_x_mm: float) -> Frame:
+def find_initial_sides(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, scanner_x_mm: float) -> InitialSides:
     """The first side field of a scan. The first of these that the scan offers is taken:
 
     1. Two femora: the surface equidistant from both.
@@ -97,28 +97,28 @@ def find_frame(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, sc
     shape = coarse.shape
     femora = _pair(bones[FEMUR], shape, grid) if FEMUR in bones else None
     if femora is not None:
-        return Frame(between(*femora, grid.spacing), two_sided=True)
+        return InitialSides(between(*femora, grid.spacing), two_sided=True)
     femur = largest_component(bones[FEMUR], shape, grid) if FEMUR in bones else None
     if femur is not None and _mm3(femur, grid) < FEWEST_BONE_MM3:
         femur = None
     field = _field_of_hips(coarse, bones, grid)
     if field is not None:
         if femur is None:
-            return Frame(field, True)
+            return InitialSides(field, True)
         own = OnlyFemur(femur, bool(field[femur].mean() > 0), _lowest_slice(coarse == PELVIS))
         field = own.hips_only(field)
         field[: own.hips_from] = FAR_MM if own.is_left else -FAR_MM
-        return Frame(field, True, own)
+        return InitialSides(field, True, own)
     is_bone = _bone(coarse)
     if _mm3(is_bone, grid) < FEWEST_BONE_MM3:
         midline = _midline_of_pairs(coarse, grid)
         if midline is not None:
             sentence = "No hip bone or femur was found, so the sides were told from the muscles alone; check them."
-            return Frame(plane(shape, grid.spacing, midline), True, findings=(warning("sides_from_muscles", sentence),))
+            return InitialSides(plane(shape, grid.spacing, midline), True, findings=(warning("sides_from_muscles", sentence),))
     side, findings = _only_side(coarse, is_bone, grid, scanner_x_mm)
     hip_bone = largest_component(bones[PELVIS], shape, grid) if PELVIS in bones else None
     only = None if femur is None else OnlyFemur(femur, side is Side.LEFT, _lowest_slice(hip_bone))
-    return Frame(_one_sided_field(coarse, hip_bone, side, grid), False, only, findings)
+    return InitialSides(_one_sided_field(coarse, hip_bone, side, grid), False, only, findings)
 
 
 def _field_of_hips(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid) -> np.ndarray | None:
