@@ -85,6 +85,7 @@ def segment_case(
             Sampling(passes, seed, device.name, auto=settings.auto_passes, every=scan.step),
             lambda done, total: progress("inference", done, total),
             checkpoint,
+            scan.coarse_body,
         )
     mean_passes = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
     findings = (*scan.findings, *prediction.findings)

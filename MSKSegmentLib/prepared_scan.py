@@ -10,7 +10,7 @@ import numpy as np
 from . import preview
 from .ct.boxes import Box
 from .ct.checks.volume import check_volume, refuse
-from .ct.cropping import box_around
+from .ct.cropping import CoarseBody, box_around
 from .ct.orientation import WorkingGrid, to_working_grid
 from .ct.region import Region, covering_box, region_box
 from .ct.volume import CTVolume, Geometry
@@ -40,6 +40,12 @@ class PreparedScan:
         volume = self.working.volume
         hu = np.ascontiguousarray(volume.hu[self.box.slices])
         return replace(volume, hu=hu, geometry=volume.geometry.cropped(self.box.start_xyz, self.box.size_xyz))
+
+    @property
+    def coarse_body(self) -> CoarseBody:
+        """Where in `body` the body is: found once, on the whole working grid."""
+        assert self.working.body is not None, "a CT without a body has been refused by the checks"
+        return self.working.body.cropped(self.box)
 
     @property
     def seen_geometry(self) -> Geometry:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .boxes import Box
+from .boxes import Box, IndexTriple
 from .volume import CTVolume, Geometry, Vector
 
 BODY_THRESHOLD_HU = -300
@@ -23,16 +23,31 @@ Stride = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class CoarseBody:
-    """The body on every n-th voxel: `mask` bool ``[z, y, x]``, filled; `stride` ``(x, y, z)`` in voxels of the CT."""
+    """The body on every n-th voxel: `mask` bool ``[z, y, x]``, filled; `stride` ``(x, y, z)`` in voxels of the CT.
+
+    `first` ``(x, y, z)`` is the CT's voxel that the first element of the mask stands for; negative in a cropped CT whose
+    first voxel lies between two elements.
+    """
 
     mask: np.ndarray
     stride: Stride
     spacing: Vector
+    first: IndexTriple = (0, 0, 0)
 
     @property
     def voxel_mm3(self) -> float:
         """Volume of one coarse voxel in cubic millimetres."""
         return self.spacing[0] * self.spacing[1] * self.spacing[2]
+
+    def cropped(self, box: Box) -> CoarseBody:
+        """The same body in the CT cropped to `box`; elements beside the box are kept, so that none of its voxels lacks one."""
+        begin = [(start - first) // n for start, first, n in zip(box.start_xyz, self.first, self.stride, strict=True)]
+        end = [-((first - stop) // n) for stop, first, n in zip(box.stop_xyz, self.first, self.stride, strict=True)]
+        x, y, z = (slice(a, b) for a, b in zip(begin, end, strict=True))
+        first_x, first_y, first_z = (
+            first + a * n - start for first, a, n, start in zip(self.first, begin, self.stride, box.start_xyz, strict=True)
+        )
+        return replace(self, mask=self.mask[z, y, x], first=(first_x, first_y, first_z))
 
 
 def coarse_stride(geometry: Geometry, spacing_mm: float = COARSE_SPACING_MM) -> Stride:

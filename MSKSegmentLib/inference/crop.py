@@ -12,8 +12,8 @@ from types import EllipsisType
 
 import numpy as np
 
-from ..ct.cropping import CoarseBody, coarse_body
-from ..ct.volume import CTVolume, Geometry
+from ..ct.cropping import CoarseBody
+from ..ct.volume import Geometry
 from .evidence import strips_of
 from .running_sums import SampledSlice
 from .slices import SlicePlan
@@ -63,19 +63,21 @@ class PixelWindow:
         return replace(sampled, probability=probability, uncertainty=uncertainty)
 
 
-def body_windows(volume: CTVolume, plan: SlicePlan, stride: int, passes: int) -> list[PixelWindow | None]:
-    """One window per level of the plan, None where there is no body; few different ones, whole slices where no body is found.
+def body_windows(
+    geometry: Geometry, body: CoarseBody | None, plan: SlicePlan, stride: int, passes: int
+) -> list[PixelWindow | None]:
+    """One window per level of the plan, None where there is no body; few different ones.
 
-    `stride` is the number of pixels that one pixel of the network's coarsest level covers.
+    `body` is the body of a CT on `geometry`; where it is None, the windows are whole slices. `stride` is the number of pixels that
+    one pixel of the network's coarsest level covers.
     """
     whole = PixelWindow((0, plan.padded[0]), (0, plan.padded[1]), plan.padded)
-    body = coarse_body(volume)
     if body is None:
         return [whole] * len(plan.levels)
-    step_mm = volume.geometry.spacing[2] * (plan.levels[-1] - plan.levels[0]) / max(1, len(plan.levels) - 1)
+    step_mm = geometry.spacing[2] * (plan.levels[-1] - plan.levels[0]) / max(1, len(plan.levels) - 1)
     size = max(1, round(_BLOCK_MM / step_mm)) if step_mm > 0 else 1
     blocks = [plan.levels[first : first + size] for first in range(0, len(plan.levels), size)]
-    found = [_window(volume.geometry, body, plan, block, stride) for block in blocks]
+    found = [_window(geometry, body, plan, block, stride) for block in blocks]
     # Every change of shape has to pay for itself.
     joined = _joined(found, [len(block) for block in blocks], whole.area * _CHANGE_PASSES / passes)
     return [window for window, block in zip(joined, blocks, strict=True) for _ in block]
@@ -83,7 +85,8 @@ def body_windows(volume: CTVolume, plan: SlicePlan, stride: int, passes: int) ->
 
 def _window(geometry: Geometry, body: CoarseBody, plan: SlicePlan, levels: np.ndarray, stride: int) -> PixelWindow | None:
     """The window of a few neighbouring levels."""
-    first, until = math.floor(levels[0] / body.stride[2]), math.ceil(levels[-1] / body.stride[2])
+    first, until = (level - body.first[2] for level in (levels[0], levels[-1]))
+    first, until = math.floor(first / body.stride[2]), math.ceil(until / body.stride[2])
     flat = body.mask[max(0, first - 1) : until + 2].any(axis=0)
     if not flat.any():
         return None
@@ -91,12 +94,13 @@ def _window(geometry: Geometry, body: CoarseBody, plan: SlicePlan, levels: np.nd
     for axis in (0, 1):
         occupied = np.flatnonzero(np.any(flat, axis=1 - axis))
         # By way of millimetres to the network's coarsest pixels; the surface lies somewhere between two coarse voxels.
-        coarse_mm = body.stride[1 - axis] * geometry.spacing[1 - axis]
-        cell_mm = stride * geometry.spacing[1 - axis] * geometry.size[1 - axis] / plan.grid[axis]
+        spacing_mm = geometry.spacing[1 - axis]
+        coarse_mm, offset_mm = body.stride[1 - axis] * spacing_mm, body.first[1 - axis] * spacing_mm
+        cell_mm = stride * spacing_mm * geometry.size[1 - axis] / plan.grid[axis]
         most = plan.padded[axis] // stride
         # The network's own padding needs two of them.
-        begin = min(max(0, math.floor(((occupied[0] - 1) * coarse_mm - BODY_MARGIN_MM) / cell_mm)), most - 2)
-        end = max(min(most, math.ceil(((occupied[-1] + 1) * coarse_mm + BODY_MARGIN_MM) / cell_mm)), begin + 2)
+        begin = min(max(0, math.floor(((occupied[0] - 1) * coarse_mm + offset_mm - BODY_MARGIN_MM) / cell_mm)), most - 2)
+        end = max(min(most, math.ceil(((occupied[-1] + 1) * coarse_mm + offset_mm + BODY_MARGIN_MM) / cell_mm)), begin + 2)
         ranges.append((begin * stride, end * stride))
     return PixelWindow(ranges[0], ranges[1], plan.padded)
 

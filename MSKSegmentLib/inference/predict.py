@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
+from ..ct.cropping import CoarseBody
 from ..ct.volume import CTVolume
 from ..findings import Finding, warning
 from ..network.bayesian_unet import BayesianUNet
@@ -49,11 +50,13 @@ def predict(
     sampling: Sampling,
     progress: SliceProgress = lambda done, total: None,
     checkpoint: Callable[[], None] = lambda: None,
+    body: CoarseBody | None = None,
 ) -> Prediction:
     """Run dropout passes on the slices of a CT whose axes are superior, posterior, left; the result holds these slices alone.
 
     `progress` is called with (slices done, slices in all) after every slice; `checkpoint` between passes, so that it can
-    raise `Cancelled`. Memory beyond the result is a few slices: never passes x classes x volume.
+    raise `Cancelled`. The network sees each slice around `body` alone; without one it sees whole slices. Memory beyond the result
+    is a few slices: never passes x classes x volume.
 
     Raises:
         DeviceError: the device has too little memory for one slice.
@@ -62,7 +65,7 @@ def predict(
     plan = plan_slices(volume, preprocessing, spec, every)
     reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
     sampler = Sampler(network, sampling.device, passes, sampling.seed, sampling.backends, sampling.auto)
-    windows = body_windows(volume, plan, 2 ** (spec.levels - 1), passes)
+    windows = body_windows(volume.geometry, body, plan, 2 ** (spec.levels - 1), passes)
     slices = _Slices(volume.hu[::every].shape, plan)
     evidence: list[SliceEvidence] = []
 

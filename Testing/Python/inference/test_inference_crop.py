@@ -5,11 +5,14 @@ import pytest
 import torch
 
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
+from MSKSegmentLib.ct.boxes import Box
+from MSKSegmentLib.ct.cropping import coarse_body
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.inference import crop, predict, sampler
 from MSKSegmentLib.inference.crop import BODY_MARGIN_MM, PixelWindow, body_windows
 from MSKSegmentLib.inference.slices import plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
+from MSKSegmentLib.prepared_scan import prepare_scan
 
 WINDOW = Preprocessing(hu_window=(-150.0, 350.0))
 SPEC = NetworkSpec(levels=3, base_filters=4, in_channels=1)
@@ -27,10 +30,14 @@ def _leg(depth=40, size=(120, 160), spacing=(1.5, 1.5, 5.0), table=True):
     return CTVolume(hu, Geometry(size=hu.shape[::-1], spacing=spacing))
 
 
+def _windows(volume, plan, passes):
+    return body_windows(volume.geometry, coarse_body(volume), plan, 4, passes)
+
+
 def test_windows_hold_the_body_with_its_margin_on_the_coarsest_grid():
     volume = _leg()
     plan = plan_slices(volume, WINDOW, SPEC)
-    windows = body_windows(volume, plan, 4, passes=1000)
+    windows = _windows(volume, plan, 1000)
     assert len(windows) == len(plan.levels) and len({w for w in windows if w}) > 2
     rows = round(BODY_MARGIN_MM / 1.5) - 1
     for plane, window in zip(volume.hu[:-6], windows, strict=False):
@@ -46,7 +53,7 @@ def test_windows_hold_the_body_with_its_margin_on_the_coarsest_grid():
 def test_a_change_of_window_has_to_pay_for_itself():
     volume = _leg()
     plan = plan_slices(volume, WINDOW, SPEC)
-    many, few = ({w for w in body_windows(volume, plan, 4, passes=n) if w} for n in (1000, 1))
+    many, few = ({w for w in _windows(volume, plan, n) if w} for n in (1000, 1))
     assert len(few) == 1 < len(many)
     one = few.pop()
     assert all(one.around(window) == one for window in many)
@@ -59,10 +66,39 @@ def test_a_change_of_window_has_to_pay_for_itself():
     assert crop._joined([narrow, narrow, None, wide], [1, 1, 1, 1], 2000) == [wide, wide, None, wide]
 
 
+def test_the_body_of_the_whole_scan_gives_the_windows_of_the_body_found_again_in_its_box():
+    volume = _leg()
+    scan = prepare_scan(volume)
+    plan = plan_slices(scan.body, WINDOW, SPEC)
+    assert scan.body.geometry.size != volume.geometry.size
+    windows = body_windows(scan.body.geometry, scan.coarse_body, plan, 4, 1000)
+    assert windows == _windows(scan.body, plan, 1000) and len(set(windows)) > 1
+
+
+@pytest.mark.parametrize("start", [(0, 0, 0), (40, 18, 6), (41, 19, 7), (43, 17, 3)])
+def test_a_cropped_body_lies_where_it_lay(start):
+    volume = _leg(table=False)
+    body = coarse_body(volume)
+    box = Box(start, (50, 80, 20))
+    cropped = body.cropped(box)
+    assert cropped.stride == body.stride
+    for axis, (begin, n, first) in enumerate(zip(start, body.stride, cropped.first, strict=True)):
+        assert -n < first <= 0 and (first + begin) % n == 0
+        # The last voxel of the box has an element at or before it.
+        assert first + n * (cropped.mask.shape[2 - axis] - 1) >= box.size_xyz[axis] - n
+    index = np.argwhere(cropped.mask)[:, ::-1] * cropped.stride + cropped.first + start
+    assert len(index) and all(body.mask[tuple((at // body.stride)[::-1])] for at in index)
+    # In two steps as in one.
+    again = body.cropped(Box((10, 5, 2), (120, 110, 30))).cropped(Box(tuple(np.subtract(start, (10, 5, 2)).tolist()), (50, 80, 20)))
+    if min(np.subtract(start, (10, 5, 2))) >= 0:
+        assert again.first == cropped.first and np.array_equal(again.mask, cropped.mask)
+
+
 def test_slices_without_any_body_are_whole():
     volume = CTVolume(np.full((5, 32, 40), AIR, np.int16), Geometry((40, 32, 5), (1.0, 1.0, 1.0)))
     plan = plan_slices(volume, WINDOW, SPEC)
-    assert body_windows(volume, plan, 4, 10) == [PixelWindow((0, 32), (0, 40), (32, 40))] * 5
+    assert coarse_body(volume) is None
+    assert _windows(volume, plan, 10) == [PixelWindow((0, 32), (0, 40), (32, 40))] * 5
 
 
 class _ByIntensity:
@@ -95,14 +131,14 @@ def test_result_and_evidence_are_those_of_whole_slices(monkeypatch, in_plane):
     monkeypatch.setattr(sampler, "make_backend", lambda name, net: network)
     monkeypatch.setattr(crop, "_CHANGE_PASSES", 0)
 
-    def run():
+    def run(body):
         network.pixels = 0
-        result = predict.predict(volume, network, SPEC, preprocessing, sampler.Sampling(2, 0, backends=["by intensity"]))
+        sampling = sampler.Sampling(2, 0, backends=["by intensity"])
+        result = predict.predict(volume, network, SPEC, preprocessing, sampling, body=body)
         return result, network.pixels
 
-    cut, few = run()
-    monkeypatch.setattr(crop, "coarse_body", lambda volume: None)
-    whole, many = run()
+    cut, few = run(coarse_body(volume))
+    whole, many = run(None)
     assert few < 0.6 * many
     assert np.array_equal(cut.classes, whole.classes) and cut.classes.any()
     assert np.allclose(cut.uncertainty, whole.uncertainty, atol=1e-6) and cut.uncertainty.any()
@@ -121,7 +157,7 @@ def test_a_real_network_gives_the_body_the_same_probabilities_in_its_box_as_in_t
     torch.manual_seed(2)
     network = BayesianUNet(3, 4, in_channels=1, dropout=0.0).eval()
     plan = plan_slices(volume, WINDOW, SPEC)
-    (window,) = set(body_windows(volume, plan, 4, 1000))
+    (window,) = set(_windows(volume, plan, 1000))
     assert window.area < 0.8 * 160 * 240
     image = predict.SliceReader(volume, plan, WINDOW, 1).read(2.0)
     sampling = sampler.Sampler(network, "cpu", 1, 0, ["reference"])
