@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 StageProgress = Callable[[str, int, int], None]
 
 MOST_PASSES = 1000
+_LOG = logging.getLogger(__name__)
+
+
+def _names(bundle: ModelBundle) -> tuple[str, str]:
+    return bundle.manifest.name, bundle.manifest.version
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -69,6 +76,8 @@ def segment_case(
     height_m = checked_height(volume.height_m if settings.height_m is None else settings.height_m)
     device = choose_device(settings.device)
     watch = Stopwatch()
+    _LOG.info("Bundle %s %s, %d passes at most, seed %d, on %s", *_names(bundle), passes, seed, device.description)
+    _LOG.info("Height %s, lights by the rule %s", "unknown" if height_m is None else f"{height_m:.2f} m", settings.lights)
 
     with watch.stage("checks"):
         progress("checks", 0, 1)
@@ -117,6 +126,9 @@ def segment_case(
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)
+    for finding in findings:
+        _LOG.info("Found %s", finding.code)
+    _LOG.info("Lights: %s", ", ".join(f"{n} {light.word}" for light, n in Counter(r.light for r in reports).items()))
     facts = run_facts(
         volume,
         watch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +17,8 @@ from .ct.region import Region, covering_box, region_box
 from .ct.volume import CTVolume, Geometry
 from .errors import InputError
 from .findings import Finding, warning
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,12 @@ def prepare_scan(volume: CTVolume, region: Region | None = None, as_preview: boo
         box = part
         findings += (_region_finding(around, geometry),)
     step = preview.slice_step(geometry) if as_preview else 1
+    _LOG.info("Of %s voxels the network looks at %s, in every %d. slice", _times(geometry.size), _times(box.size_xyz), step)
     return PreparedScan(working, box, inside, region is None, step, findings)
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
 
 
 def _region_finding(box: Box, geometry: Geometry) -> Finding:

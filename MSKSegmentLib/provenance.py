@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import platform
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .bundle import ModelBundle
     from .inference.devices import Device
 
+_LOG = logging.getLogger(__name__)
 _PACKAGES = ("numpy", "torch", "SimpleITK")
 
 
@@ -34,6 +36,7 @@ class Stopwatch:
         began = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - began, 3)
+        _LOG.info("The stage %s took %.2f s", name, self.seconds[name])
 
 
 def run_facts(

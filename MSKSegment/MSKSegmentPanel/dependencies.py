@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 
 from MSKSegmentLib.errors import DependencyError
 
+_LOG = logging.getLogger(__name__)
 REQUESTER = "MSKSegment"
 TORCH = "torch"
 TORCH_VERSIONS = ">=2.4"
@@ -115,7 +116,7 @@ def _installOthers(requirements):
             slicer.util.pip_install(requirements)
     except Exception as error:
         # pip fails in many ways: the console keeps the whole story, the user gets the next step.
-        logging.exception("Python packages could not be installed")
+        _LOG.exception("Python packages could not be installed")
         if not _isRefusal(error):
             raise DependencyError(_failed(requirements)) from error
     importlib.invalidate_caches()
@@ -142,7 +143,7 @@ def _installTorch():
         logic = PyTorchUtils.PyTorchUtilsLogic()
         torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH_VERSIONS)
     except Exception as error:
-        logging.exception("PyTorch could not be installed")
+        _LOG.exception("PyTorch could not be installed")
         raise DependencyError(_failed([TORCH])) from error
     if torch is None:
         raise DependencyError(_("A run needs PyTorch, which is not installed; click Segment again to install it."))

@@ -12,6 +12,8 @@ from MSKSegmentLib.errors import MSKSegmentError
 from .icons import icon, pixmap
 from .widgets import scrollTo
 
+_LOG = logging.getLogger(__name__)
+
 
 class MessageArea:
     """Shows one message at a time; empty, it takes no room."""
@@ -32,7 +34,7 @@ class MessageArea:
         except MSKSegmentError as error:
             self.showError(str(error), getattr(error, "log", ""))
         except Exception as error:
-            logging.exception("MSKSegment")
+            _LOG.exception("The panel failed")
             sentence = _("MSKSegment failed unexpectedly ({kind}); please report it with the details.")
             self.showError(sentence.format(kind=type(error).__name__), traceback.format_exc())
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 from ..errors import BundleError
 from ..resources import resource_folder
+from ..timing import time_logged
 from .store import MANIFEST_FILE, ModelBundle, load_bundle, read_manifest
 
+_LOG = logging.getLogger(__name__)
 SEARCH_VARIABLE = "MSKSEG_BUNDLES"
 
 
@@ -57,7 +60,10 @@ def resolve_bundle(name_or_path: str | Path | None = None) -> ModelBundle:
     Raises:
         BundleError: there is no such bundle, or it fails verification.
     """
-    return load_bundle(bundle_folder(name_or_path))
+    with time_logged(_LOG, "Reading and verifying the bundle"):
+        bundle = load_bundle(bundle_folder(name_or_path))
+    _LOG.info("The bundle is %s %s", bundle.manifest.name, bundle.manifest.version)
+    return bundle
 
 
 def _subfolders(root: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,7 @@ from ..output.files import whole_file
 from ..output.names import fresh_path, with_ending
 from ..output.places import check_place
 from ..quality.calibration import Calibration
+from ..timing import time_logged
 from .fit import calibrate
 from .fit_paper_rule import FEWEST_PATIENTS
 from .judging import Judged, judge_left_out, lights_table, thresholds_of
@@ -32,6 +34,8 @@ from .observing import (
     write_observations,
 )
 from .placing import reference_of
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def calibrate_bundle(
     observations = [item for case in cases for item in case_observations(case, reference)]
     if not observations:
         raise InputError(f"The cases in {data.name!r} hold no segment with an uncertainty; evaluate a bundle, not stored labels.")
-    judged = _left_out(observations, bundle.manifest.passes, job.by_condition)
+    _LOG.info("%d segments of %d patients", len(observations), len(patients_of(observations)))
+    with time_logged(_LOG, "Judging patients by calibrations on others"):
+        judged = _left_out(observations, bundle.manifest.passes, job.by_condition)
     for line in lights_table(judged):
         report(line)
     today = date.today().isoformat()

@@ -42,4 +42,4 @@ def command(invocation: Invocation, /, data: Path, bundle: str | None, **options
         options["report"],
         options["unseen_stress"],
     )
-    calibrate_bundle(resolve_bundle(bundle), job, invocation.checkpoint)
+    calibrate_bundle(resolve_bundle(bundle), job, invocation.checkpoint, invocation.say)

@@ -58,7 +58,7 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
     else:
         bundle = resolve_bundle(options["bundle"])
         segmenter = network_segmenter(bundle, options["device"], options["samples"], options["seed"], invocation.checkpoint)
-    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint):
+    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint, invocation.say):
         dice, distance = summary.spreads["dice"].mean, summary.spreads["asd_mm"].mean
         shown = "" if dice is None else f"  Dice {dice:.3f}"
         shown += "" if distance is None else f"  ASD {distance:.2f} mm"

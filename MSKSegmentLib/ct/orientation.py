@@ -5,6 +5,7 @@ The working grid's axes are x left, y posterior, z superior, as near as its dire
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from .cropping import CoarseBody, coarse_body
 from .uprightness import body_is_upright
 from .volume import IDENTITY, CTVolume, Geometry, Matrix
 
+_LOG = logging.getLogger(__name__)
 AIR_HU = -1024
 # Scans tilted by less than this are used as they are: the slices still look axial, and nothing is interpolated.
 TOLERATED_DEGREES = 5.0
@@ -132,7 +134,9 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
         return as_it_is
     body = as_it_is.body
     if body is None or not body_is_upright(body, np.asarray(ordered.geometry.direction)):
+        _LOG.info("Slices are tilted by %.1f degrees, and so is the body: they are used as they are", degrees)
         return as_it_is
+    _LOG.info("Slices are tilted by %.1f degrees against the body: the scan is resampled upright", degrees)
     geometry = upright_geometry(body, ordered.geometry)
     note = warning(
         "oblique",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from ..processes import end_tree, start_options
 from .cancelling import PARENT_VARIABLE
 from .requests import DevicesRequest, SegmentRequest
 
+_LOG = logging.getLogger(__name__)
 # How long a child may take to clean up after being asked to stop, before it is killed.
 GRACE_S = 5.0
 
@@ -75,6 +77,8 @@ class EngineRun:
                 **start_options(),
             )
         self._lines, self._stderr = (_Tail(stream) for stream in streams)
+        self._told_end = False
+        _LOG.info("The engine was started: %s, process %d", arguments[0], self._process.pid)
 
     @classmethod
     def segment(
@@ -92,7 +96,11 @@ class EngineRun:
 
     def poll(self) -> list[EngineEvent]:
         """Progress since the last call, without waiting."""
-        ended = self._process.poll() is not None
+        code = self._process.poll()
+        ended = code is not None
+        if ended and not self._told_end:
+            self._told_end = True
+            _LOG.info("The engine has ended: process %d, code %d", self._process.pid, code)
         self._errors += self._stderr.read(ended)
         events = (self._parsed(line) for line in self._lines.read(ended))
         return [event for event in events if event]

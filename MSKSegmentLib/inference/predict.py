@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from .running_sums import SampledSlice
 from .sampler import Sampler, Sampling
 from .slices import SlicePlan, SliceReader, plan_slices
 
+_LOG = logging.getLogger(__name__)
 SliceProgress = Callable[[int, int], None]
 
 
@@ -85,9 +87,14 @@ def predict(
                     evidence.append(sampled.evidence)
             behind.call(slices.add, position, sampled)
             progress(index + 1, len(plan.levels))
+    _LOG.info("%d of %d slices of the network held something, sampled %d times in all", *_counts(sampler, plan))
     made = slices.classes, slices.uncertainty
     given_up = tuple(warning("back_end", sentence) for sentence in sampler.warnings)
     return Prediction(*made, tuple(sampler.used), given_up, tuple(evidence), tuple(sampler.drawn))
+
+
+def _counts(sampler: Sampler, plan: SlicePlan) -> tuple[int, int, int]:
+    return len(sampler.drawn), len(plan.levels), sum(sampler.drawn)
 
 
 class _Slices:

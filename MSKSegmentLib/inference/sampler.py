@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,11 +12,13 @@ from torch import Tensor
 
 from ..errors import DeviceError
 from ..network.bayesian_unet import BayesianUNet
+from ..timing import time_logged
 from .auto_samples import Settling, as_of
 from .backends import Backend, available_backends, make_backend
 from .evidence import PassVotes, likeliest
 from .running_sums import RunningSums, SampledSlice
 
+_LOG = logging.getLogger(__name__)
 # A prime, so that no two (seed, slice) pairs of ordinary size share a stream of random numbers.
 _SEED_STRIDE = 1_000_003
 
@@ -92,7 +95,8 @@ class Sampler:
 
     def _current(self) -> Backend:
         if self._backend is None:
-            self._backend = make_backend(self._left[0], self._network)
+            with time_logged(_LOG, f"Preparing the back end {self._left[0]}"):
+                self._backend = make_backend(self._left[0], self._network)
             self._batch = min(self._passes, self._backend.largest_batch)
         return self._backend
 
@@ -106,9 +110,11 @@ class Sampler:
         too_small = isinstance(error, (torch.OutOfMemoryError, MemoryError))
         if too_small and self._backend is not None and self._batch > 1:
             self._batch = (self._batch + 1) // 2
+            _LOG.info("The device's memory is exhausted: %d passes at once from here on", self._batch)
         elif len(self._left) > 1:
             failed = self._left.pop(0)
             reason = "has too little memory" if too_small else f"failed ({_first_line(error)})"
+            _LOG.info("The back end %s is given up: %s", failed, reason)
             self.warnings.append(f"The back end {failed} {reason}; the rest was computed by {self._left[0]}.")
             self._backend = None
         elif too_small:

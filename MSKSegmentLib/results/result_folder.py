@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -16,10 +17,12 @@ from ..errors import InputError, shown
 from ..findings import findings_json
 from ..output.filling import recover, whole_folder
 from ..output.places import check_no_file, check_place, check_space, foreign_files, resolved
+from ..timing import time_logged
 from .review_file import write_review
 from .segmentation_file import write_segmentation, write_uncertainty
 from .tables import write_measurements
 
+_LOG = logging.getLogger(__name__)
 SEGMENTATION, UNCERTAINTY, CT = "segmentation.seg.nrrd", "uncertainty.nrrd", "ct.nrrd"
 MEASUREMENTS, RESULT, SCENE = "measurements.csv", "result.json", "scene.mrb"
 # Only in the folder of a reviewed case: what the network drew, and the review itself.
@@ -59,6 +62,7 @@ def bytes_of_result(voxels: int, keep_ct: bool = False, scene: bool = False) -> 
     return _TABLES_BYTES + round(per_voxel * voxels)
 
 
+@time_logged(_LOG, "Writing the result")
 def write_result(
     folder: Path,
     result: CaseResult,

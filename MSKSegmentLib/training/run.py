@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from ..bundle import ModelBundle
 from ..bundle.store import BUNDLE_FILES
 from ..errors import InputError, shown
 from ..output.places import check_no_file, check_place, foreign_files, resolved
+from ..timing import time_logged
 from .checkpoints import CHECKPOINT
 from .data import choose_split, prepare_data
 from .finishing import BUNDLE, write_bundle
@@ -18,6 +20,7 @@ from .folds import SPLIT_FILE, parse_fold, read_split, write_split
 from .loop import Status, train
 from .recipes import Recipe
 
+_LOG = logging.getLogger(__name__)
 __all__ = ["Choices", "finish_training", "parse_fold", "run_recipe"]
 
 
@@ -56,13 +59,15 @@ def run_recipe(
     held_out = (*split.held_out_cases, *split.held_out_bodies)
     if held_out:
         say(f"Held out: {', '.join(held_out)}.")
-    training, validation = prepare_data(recipe, folder, split, choices.atlas, choices.patients, checkpoint)
+    with time_logged(_LOG, "Preparing the data"):
+        training, validation = prepare_data(recipe, folder, split, choices.atlas, choices.patients, checkpoint)
     minutes = None if choices.minutes is None else choices.minutes - (time.monotonic() - began) / 60
     if minutes is not None and minutes <= 0:
         raise InputError(
             f"Making the patients took all of the {choices.minutes:g} minutes; start again with the same folder, they are kept."
         )
-    train(recipe, training, folder, report, checkpoint, validation, minutes)
+    with time_logged(_LOG, "Training"):
+        train(recipe, training, folder, report, checkpoint, validation, minutes)
     return write_bundle(recipe, split, folder)
 
 

@@ -6,6 +6,7 @@ Those of a body of which only a part is labelled get a ``labelled.json`` too, wh
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,14 @@ from ..errors import InputError
 from ..output.files import whole_file
 from ..output.filling import whole_folder
 from ..output.places import check_no_file, check_place, resolved
+from ..timing import time_logged
 from .atlas import load_atlases
 from .ingredients import PLAIN, Ingredients
 from .partial_atlas import complete_atlas, labelled_structures
 from .patient import make_patient
 from .stress import check_stress, draw_stress, make_stressed_patient
 
+_LOG = logging.getLogger(__name__)
 CT_FILE, LABELS_FILE, FACTS_FILE = "ct.nii.gz", "labels.nii.gz", "facts.json"
 LABELLED_FILE = "labelled.json"
 
@@ -74,11 +77,12 @@ def write_patients(folder: Path, patients: PatientSeries, atlas: Path | None = N
             yield f"{target.name}: there already"
             continue
         spacing = patients.spacing_mm or clinical_spacing(seed)
-        if stress:
-            kind, strength = draw_stress(seed, stress, strengths)
-            patient = make_stressed_patient(atlases, seed, kind, strength, spacing, patients.ingredients)
-        else:
-            patient = make_patient(atlases, seed, spacing, whole=patients.whole, ingredients=patients.ingredients)
+        with time_logged(_LOG, f"Making {target.name}"):
+            if stress:
+                kind, strength = draw_stress(seed, stress, strengths)
+                patient = make_stressed_patient(atlases, seed, kind, strength, spacing, patients.ingredients)
+            else:
+                patient = make_patient(atlases, seed, spacing, whole=patients.whole, ingredients=patients.ingredients)
         geometry = patient.volume.geometry
         with whole_folder(target, "patient", FACTS_FILE, (CT_FILE, LABELS_FILE, LABELLED_FILE, FACTS_FILE)) as partial:
             for file, array in ((CT_FILE, patient.volume.hu), (LABELS_FILE, patient.labels)):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError, shown
+from ...timing import time_logged
 from ..orientation import axis_order
 from ..volume import CTVolume
 from .dicom.headers import read_slice_header, scan_headers
@@ -19,8 +21,10 @@ from .label_maps import read_labels
 __all__ = ["FORMATS", "list_series", "read_ct", "read_labels", "read_thin_ct"]
 
 FEWEST_PIXELS = 32
+_LOG = logging.getLogger(__name__)
 
 
+@time_logged(_LOG, "Reading the CT")
 def read_ct(path: str | Path, series: str | None = None, assume_orientation: str | None = None) -> CTVolume:
     """Read a CT from a DICOM folder, one of its files, or a NIfTI, NRRD or MetaImage file.
 
@@ -120,4 +124,8 @@ def _checked(volume: CTVolume, what: str) -> CTVolume:
         raise InputError(f"{what} has slices of only {x} x {y} pixels; at least {FEWEST_PIXELS} x {FEWEST_PIXELS} are needed.")
     if z < FEWEST_SLICES:
         raise InputError(f"{what} has only {z} axial slice{'s' if z > 1 else ''}; at least {FEWEST_SLICES} are needed.")
+    spacing = " x ".join(f"{value:.3f}" for value in geometry.spacing)
+    _LOG.info("The scan has %d x %d x %d voxels of %s mm", *geometry.size, spacing)
+    for finding in volume.findings:
+        _LOG.info("The reader found %s", finding.code)
     return volume

@@ -26,6 +26,7 @@ from .result_list import ListedResult, claim_folder, find_result, is_result, lis
 from .run import RunProgress, Segmentation
 from .uploads import ArrivedCT, Upload, UploadProgress, remove_stale_uploads
 
+_LOG = logging.getLogger(__name__)
 Callback = Callable[[], None]
 _SAMPLE = "SampleCT", "sample_ct.nii.gz"
 _FIRST_WORDS = {"running": "Starting", "opening": "Opening the result", "closing": "Saving the result"}
@@ -176,6 +177,7 @@ class ReviewService:
         if self._tasks:
             work.close()
             return
+        _LOG.info("The review goes on to: %s", page)
         self.page, self.progress = page, RunProgress(_FIRST_WORDS[page], 0.0)
         self.problem, self.notice, self._cancel_asked = None, "", False
         task = asyncio.get_running_loop().create_task(self._guarded(work))
@@ -199,7 +201,7 @@ class ReviewService:
         except MemoryError:
             self._go_home(Problem("The computer's memory is exhausted; close other programs or crop the CT and try again."))
         except Exception as error:
-            logging.getLogger(__name__).exception("The review failed")
+            _LOG.exception("The review failed")
             sentence = f"The program failed unexpectedly ({type(error).__name__}); please report it with the details."
             self._go_home(Problem(sentence, redacted(traceback.format_exc())))
 
@@ -258,6 +260,8 @@ class ReviewService:
         self._changed()
 
     def _go_home(self, problem: Problem | None, notice: str = "") -> None:
+        if problem is not None:
+            _LOG.info("The work ended with a problem, which the page says")
         self.page, self.progress = self._home, None
         self._show(problem, notice)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+_LOG = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REFUSED = (
@@ -59,6 +61,7 @@ class AccessControl:
             by_address = self._is_token(request.query.get("token", ""))
             by_cookie = self._is_token(request.cookies.get(self._cookie, "").partition(".")[0])
             if not (by_address or by_cookie) or not _same_origin(request):
+                _LOG.info("A request without this server's token, or of another page, was refused")
                 return web.Response(status=403, text=_REFUSED)
             if by_address and request.method == "GET" and request.path in _PAGES:
                 return self._welcome(request)

@@ -147,3 +147,19 @@ def test_the_log_is_left_as_it_was(logging_command):
     before = library.level, list(library.handlers)
     assert main(["-v", "check"]) == 0
     assert (library.level, library.handlers) == before
+
+
+def test_a_verbose_run_tells_decisions_and_times_but_no_names(phantom_file, tiny_bundle, tmp_path, capsys):
+    arguments = ["segment", str(phantom_file), "-o", str(tmp_path / "Yamada"), "--bundle", str(tiny_bundle), "--seed", "3"]
+    assert main([*arguments, "--samples", "1", "--quiet"]) == 0
+    silent = capsys.readouterr()
+    assert silent.out == silent.err == ""
+    assert main([*arguments, "--samples", "1", "--progress", "json", "--verbose"]) == 0
+    said = capsys.readouterr()
+    assert all(line.startswith("{") for line in said.out.splitlines())
+    lines = said.err.splitlines()
+    for words in ("The bundle is tiny", "80 x 64 x 24 voxels", "1 passes at most, seed 3", "back end", "Lights: "):
+        assert any(words in line for line in lines), words
+    for step in ("Reading the CT", "The stage inference", "The stage measurement", "Writing the result"):
+        assert any(f"{step} took " in line and line.endswith(" s") for line in lines), step
+    assert phantom_file.name not in said.err and "Yamada" not in said.err

@@ -22,6 +22,7 @@ HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "
 ORDER = (
     "errors",
     "findings",
+    "timing",
     "packages",
     "processes",
     "memory",
