@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 # Debian packages: offscreen rendering with VTK, which the review needs too; for the tests Qt's offscreen platform, a font for its
 # widgets, and a browser.
 WEB_PACKAGES := libegl1 libgl1 libgl1-mesa-dri libopengl0
-TEST_PACKAGES := $(WEB_PACKAGES) libxkbcommon0 libfontconfig1 libdbus-1-3 libglib2.0-0 fonts-dejavu-core chromium
+TEST_PACKAGES := $(WEB_PACKAGES) libxkbcommon0 libfontconfig1 libdbus-1-3 libglib2.0-0 fonts-dejavu-core chromium dicom3tools
 
 .PHONY: run review test env clean
 

@@ -13,6 +13,7 @@ FOR_MEASURING = ("SimpleITK", "scipy", "cc3d", "skimage")
 FOR_SEGMENTING = ("torch", "safetensors", *FOR_MEASURING)
 FOR_REVIEW = ("trame", "trame_slicer", "trame_rca", "wslink", "undo_stack", "aiohttp", "slicer", "vtk")
 FOR_SCENE = ("slicer", "vtk")
+FOR_DICOM = ("highdicom",)
 FOR_TRAINING = ("torch", "monai", "matplotlib")
 
 # Module -> the extra in pyproject.toml that brings it; modules that no extra brings are plain dependencies.
@@ -30,6 +31,7 @@ EXTRAS: Mapping[str, str] = {
     "matplotlib": "train",
     "h5py": "keras",
     "openvino": "openvino",
+    "highdicom": "dicom",
 }
 # Modules whose distribution has another name.
 _DISTRIBUTIONS = {

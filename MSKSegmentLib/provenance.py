@@ -61,7 +61,8 @@ def run_facts(
         },
     }
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return RunFacts(date=date, input_digest=input_digest(volume), record=record, **facts)
+    series = volume.source.identity if volume.source else None
+    return RunFacts(date=date, input_digest=input_digest(volume), series=series, record=record, **facts)
 
 
 def input_digest(volume: CTVolume) -> str:

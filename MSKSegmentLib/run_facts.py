@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .ct.bounds import Bounds
+from .ct.dicom_source import SeriesIdentity, series_identity_from_json
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class RunFacts:
     segmented, ``(x0, x1, y0, y1, z0, z1)`` in mm (LPS), None for the whole scan. `passes` is the number of dropout passes,
     `mean_passes` how many a slice got on average, `lights` the rule that gave the lights. `backends` sampled the slices, in
     order. `input_digest` is the SHA-256 of the CT's voxels and geometry, `source` its path, kept only when the user asked for
-    it, `date` ISO 8601 in UTC. `record` is JSON-ready and for people: versions, bundle, device, times.
+    it, `series` the DICOM series that it is, by its UIDs, None for other files, `date` ISO 8601 in UTC. `record` is JSON-ready and
+    for people: versions, bundle, device, times.
     """
 
     height_m: float | None = None
@@ -31,6 +33,7 @@ class RunFacts:
     backends: tuple[str, ...] = ()
     input_digest: str | None = None
     source: str | None = None
+    series: SeriesIdentity | None = None
     date: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,7 +53,11 @@ class RunFacts:
             "mean_passes": self.mean_passes,
             "backends": list(self.backends),
             "preview": self.preview,
-            "input": {**self.record.get("input", {}), "digest": self.input_digest},
+            "input": {
+                **self.record.get("input", {}),
+                "digest": self.input_digest,
+                **({"dicom": self.series.to_json()} if self.series else {}),
+            },
         }
         return content | ({"source": self.source} if self.source else {})
 
@@ -62,11 +69,12 @@ def facts_from_json(data: Mapping[str, Any]) -> RunFacts:
     """What `RunFacts.to_json` made, also by earlier versions, which left out what they did not know.
 
     Raises:
-        TypeError, ValueError, AttributeError: entries are of the wrong kind.
+        KeyError, TypeError, ValueError, AttributeError: entries are of the wrong kind.
     """
     settings, image = data.get("settings", {}), dict(data.get("input", {}))
     bounds = settings.get("region_lps_mm")
     digest = image.pop("digest", None)
+    series = image.pop("dicom", None)
     record = {key: value for key, value in data.items() if key not in _FIELDS and key != "input"}
     return RunFacts(
         height_m=_number(settings.get("height_m")),
@@ -80,6 +88,7 @@ def facts_from_json(data: Mapping[str, Any]) -> RunFacts:
         backends=tuple(str(name) for name in data.get("backends", ())),
         input_digest=_text(digest),
         source=_text(data.get("source")),
+        series=None if series is None else series_identity_from_json(series),
         date=_text(data.get("date")),
         record={**record, **({"input": image} if image else {})},
     )

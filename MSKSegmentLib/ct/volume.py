@@ -16,6 +16,8 @@ from ..findings import Finding
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from .dicom_source import DicomSource
+
 Vector = tuple[float, float, float]
 Matrix = tuple[Vector, Vector, Vector]
 
@@ -101,7 +103,8 @@ class CTVolume:
 
     `hu` is int16 ``[z, y, x]``; `height_m` the patient's height in metres where the header gives one; `findings` are
     the warnings of the reader: what it repaired, left out or doubts. `resampled` means that reading interpolated slices to
-    equal intervals, so that `hu` does not show which were scanned.
+    equal intervals, so that `hu` does not show which were scanned. `source` are the DICOM slices that it was read from, None for
+    other files.
     """
 
     hu: np.ndarray
@@ -109,6 +112,7 @@ class CTVolume:
     height_m: float | None = None
     findings: tuple[Finding, ...] = field(default=())
     resampled: bool = False
+    source: DicomSource | None = None
 
     def __post_init__(self) -> None:
         """Hold shape and type to the contract."""

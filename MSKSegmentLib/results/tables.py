@@ -120,10 +120,11 @@ def write_measurements(path: Path, result: CaseResult) -> None:
         writer = csv.DictWriter(file, CSV_COLUMNS)
         writer.writeheader()
         for report in result.reports:
-            writer.writerow({key: _text(key, value) for key, value in table_row(report).items()})
+            writer.writerow({key: cell_text(key, value) for key, value in table_row(report).items()})
 
 
-def _text(column: str, value: Any) -> Any:
+def cell_text(column: str, value: Any) -> Any:
+    """A value of `table_row` as the table writes it."""
     if isinstance(value, float):
         return f"{value:.6g}" if column in _BY_DIGITS else f"{value:.4f}".rstrip("0").rstrip(".")
     return "" if value is None else value

@@ -32,6 +32,7 @@ class SliceHeader:
     """What is needed of one DICOM image's header; None or "" stand for what it does not state.
 
     Vectors are in DICOM's order: `pixel_spacing` is (row, column) mm. Lengths are in mm, `height` in m.
+    `frame` counts from 1 where this is one frame of a multi-frame image.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class SliceHeader:
     rescale_type: str
     height: float | None
     gantry_tilt: float
+    frame: int | None = None
 
 
 def scan_headers(folder: Path) -> list[SliceHeader]:
@@ -113,7 +115,7 @@ def _first_visit(path: Path, met: set[tuple[int, int]], is_kind: Any) -> bool:
     return bool(is_kind(facts.st_mode)) and not seen
 
 
-def open_dataset(path: Path, tags: tuple[str, ...] | None = None) -> Any:
+def open_dataset(path: Path, tags: tuple[str, ...] | None = None, pixels: bool = True) -> Any:
     """The data set of a DICOM file, with or without preamble and file meta information; None where it is not one.
 
     With `tags` these elements alone, and not the pixels.
@@ -132,7 +134,7 @@ def open_dataset(path: Path, tags: tuple[str, ...] | None = None) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             wanted = None if tags is None else list(tags)
-            return pydicom.dcmread(stream, stop_before_pixels=tags is not None, force=True, specific_tags=wanted)
+            return pydicom.dcmread(stream, stop_before_pixels=tags is not None or not pixels, force=True, specific_tags=wanted)
 
 
 def _start_of_data(head: bytes) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 from ....errors import InputError
 from ....findings import Finding, warning
 from ...checks.interpolated import interpolation_findings
+from ...dicom_source import DicomSource, SourceSlice
 from ...volume import CTVolume
 from ..straightening import straighten, tilt_finding
 from .foreign import LeftOut, left_out_findings, refusing
@@ -76,7 +77,20 @@ def read_series(series: Series) -> CTVolume:
         hu = interpolate_slices(hu, stack.levels, grid.levels)
     height_m, height_findings = patient_height(stack.headers[0].height)
     geometry = replace(geometry, size=(geometry.size[0], geometry.size[1], len(hu)))
-    return CTVolume(hu, geometry, height_m, (*findings, *height_findings), grid.moved)
+    return CTVolume(hu, geometry, height_m, (*findings, *height_findings), grid.moved, _source(stack))
+
+
+def _source(stack: Stack) -> DicomSource | None:
+    """The slices of a stack as results refer to them; None where a file does not identify itself."""
+    first = stack.headers[0]
+    if not all((first.study_uid, first.series_uid, *(h.instance_uid for h in stack.headers))):
+        return None
+    slices = []
+    for header in stack.headers:
+        assert header.position is not None and header.orientation is not None  # held by sorted_stack
+        x, y, z = header.position
+        slices.append(SourceSlice(header.path, header.instance_uid, header.frame, (x, y, z), header.orientation))
+    return DicomSource(first.study_uid, first.series_uid, tuple(slices))
 
 
 def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, ...]]:

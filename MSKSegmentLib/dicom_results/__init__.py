@@ -1,0 +1,1 @@
+"""Results as DICOM objects of the scanned study: segmentation, measurements, uncertainty, report."""

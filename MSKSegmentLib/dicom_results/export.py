@@ -1,0 +1,100 @@
+"""A result folder as DICOM objects in a folder: segmentation, structured report, uncertainty map, and the report as a PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..case_result import CaseResult, HistoryEvent
+from ..errors import InputError
+from ..output.filling import whole_folder
+from ..output.places import check_new_folder
+from ..packages import FOR_DICOM, require
+from ..results.result_reading import read_result
+from .encapsulated_pdf import encapsulated_pdf
+from .identity import identity_of
+from .parametric_map import make_uncertainty_map
+from .segmentation import make_segmentation
+from .source import SourceSeries, open_source, recorded_series
+from .structured_report import make_report
+
+SEGMENTATION, REPORT, UNCERTAINTY, PDF = "segmentation.dcm", "measurements.dcm", "uncertainty.dcm", "report.dcm"
+FILES = (SEGMENTATION, REPORT, UNCERTAINTY, PDF)
+
+
+def export_dicom(
+    result_folder: Path,
+    output: Path,
+    source: Path | None = None,
+    pdf: bytes | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> tuple[str, ...]:
+    """Write a result, corrections included, as DICOM objects to a new or empty folder; returns the names of the files.
+
+    `source` is where the scanned series lies now; without it the place that the result recorded, if it did. `pdf` is the report
+    for people. The folder appears whole or not at all.
+
+    Raises:
+        InputError: there is no such result or series, they do not belong together, or nothing can be written there.
+        DependencyError: highdicom is not installed.
+    """
+    require(*FOR_DICOM, purpose="DICOM export", extra="dicom")
+    real = check_new_folder(output, FILES)
+    result, history = read_result(result_folder)
+    series = open_source(result, source_place(result, source))
+    checkpoint()
+    with whole_folder(real, "DICOM results", SEGMENTATION, FILES) as partial:
+        for name, data in dicom_objects(result, history, series, pdf):
+            checkpoint()
+            data.save_as(partial / name, enforce_file_format=True)
+        return tuple(sorted(path.name for path in partial.iterdir()))
+
+
+def source_place(result: CaseResult, source: Path | None) -> Path:
+    """Where to look for the result's series.
+
+    Raises:
+        InputError: the result was not made from DICOM, or says no place and none is given.
+    """
+    recorded_series(result)
+    place = source or (Path(result.facts.source) if result.facts.source else None)
+    if place is None:
+        raise InputError(
+            "DICOM results copy patient and study from the scanned series, and this result does not say where that lies; name its "
+            "folder with --source."
+        )
+    return place
+
+
+def dicom_objects(
+    result: CaseResult, history: Sequence[HistoryEvent], source: SourceSeries, pdf: bytes | None = None
+) -> list[tuple[str, Any]]:
+    """The objects of a result by file name, as data sets.
+
+    Raises:
+        InputError: the headers of the series lack or contradict what DICOM results need.
+    """
+    try:
+        return _objects(result, history, source, pdf)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            f"The headers of the series do not allow DICOM results ({reason}); export the original series again and segment that."
+        ) from error
+
+
+def _objects(result: CaseResult, history: Sequence[HistoryEvent], source: SourceSeries, pdf: bytes | None) -> list[tuple[str, Any]]:
+    identity = identity_of(result, history, source.first.get("SeriesNumber"))
+    objects: list[tuple[str, Any]] = []
+    segmentation = make_segmentation(result, source, identity) if np.any(result.labels) else None
+    if segmentation is not None:
+        objects.append((SEGMENTATION, segmentation))
+    objects.append((REPORT, make_report(result, history, source, identity, segmentation)))
+    if result.uncertainty is not None:
+        objects.append((UNCERTAINTY, make_uncertainty_map(result, source, identity)))
+    if pdf is not None:
+        objects.append((PDF, encapsulated_pdf(pdf, source, identity)))
+    return objects
