@@ -36,14 +36,14 @@ HU = _unit("[hnsf'U]", "Hounsfield unit")
 PERCENT = _unit("%", "Percent")
 ONE = _unit("1", "no units")
 
-MEAN, MEDIAN = _sct("373098007", "Mean"), _sct("373099004", "Median")
-DEVIATION, MAXIMUM = _sct("386136009", "Standard Deviation"), _sct("56851009", "Maximum")
+_MEAN, _MEDIAN = _sct("373098007", "Mean"), _sct("373099004", "Median")
+_DEVIATION, _MAXIMUM = _sct("386136009", "Standard Deviation"), _sct("56851009", "Maximum")
 _VOLUME, _AREA = _sct("118565006", "Volume"), _sct("42798000", "Area")
 _ATTENUATION = Code("DCM", "112031", "Attenuation Coefficient")
 
 
 @dataclass(frozen=True)
-class Measure:
+class CodedNumber:
     """A number of a structure: its column in ``measurements.csv``, what it is, its unit, and how it was derived."""
 
     column: str
@@ -52,30 +52,30 @@ class Measure:
     derivation: Code | None = None
 
 
-MEASURES: tuple[Measure, ...] = (
-    Measure("volume_cc", _VOLUME, CC),
-    Measure("volume_low_cc", _own("VOLLOW", "Volume, lower bound of the likely true value"), CC),
-    Measure("volume_high_cc", _own("VOLHIGH", "Volume, upper bound of the likely true value"), CC),
-    Measure("volume_cc_per_m2", _own("VOLHT2", "Volume divided by the square of body height"), CC_PER_M2),
-    Measure("mean_hu", _ATTENUATION, HU, MEAN),
-    Measure("mean_hu_low", _own("HULOW", "Mean attenuation, lower bound of the likely true value"), HU),
-    Measure("mean_hu_high", _own("HUHIGH", "Mean attenuation, upper bound of the likely true value"), HU),
-    Measure("sd_hu", _ATTENUATION, HU, DEVIATION),
-    Measure("median_hu", _ATTENUATION, HU, MEDIAN),
-    Measure("fat_percent", _own("FAT", "Share of muscle voxels below -30 HU (fat)"), PERCENT),
-    Measure("composite_percent", _own("COMPOSITE", "Share of muscle voxels from -30 to 30 HU (composite)"), PERCENT),
-    Measure("lean_percent", _own("LEAN", "Share of muscle voxels above 30 HU (lean)"), PERCENT),
-    Measure("max_area_cm2", _AREA, CM2, MAXIMUM),
-    Measure("max_area_level_mm", _own("AREALEVEL", "Patient z of the largest axial cross-section"), MM),
-    Measure("asymmetry_percent", _own("ASYM", "Right minus left volume in percent of their mean"), PERCENT),
-    Measure("predicted_dice", _own("DICE", "Predicted Dice coefficient"), ONE),
-    Measure("dice_low", _own("DICELOW", "Predicted Dice coefficient, lower bound"), ONE),
-    Measure("dice_high", _own("DICEHIGH", "Predicted Dice coefficient, upper bound"), ONE),
-    Measure("dice_good_from", _own("DICEGOOD", "Dice coefficient from which on the structure is good"), ONE),
-    Measure("dice_failed_below", _own("DICEFAILED", "Dice coefficient below which the structure failed"), ONE),
-    Measure("failure_probability", _own("PFAIL", "Probability that it is inaccurate or failed"), ONE),
-    Measure("uncertainty", _own("UNCERTAINTY", "Mean variance of the class probabilities"), ONE),
-    Measure("dice_to_automatic", _own("DICEAUTO", "Dice coefficient of the correction to the automatic version"), ONE),
+CODED_NUMBERS: tuple[CodedNumber, ...] = (
+    CodedNumber("volume_cc", _VOLUME, CC),
+    CodedNumber("volume_low_cc", _own("VOLLOW", "Volume, lower bound of the likely true value"), CC),
+    CodedNumber("volume_high_cc", _own("VOLHIGH", "Volume, upper bound of the likely true value"), CC),
+    CodedNumber("volume_cc_per_m2", _own("VOLHT2", "Volume divided by the square of body height"), CC_PER_M2),
+    CodedNumber("mean_hu", _ATTENUATION, HU, _MEAN),
+    CodedNumber("mean_hu_low", _own("HULOW", "Mean attenuation, lower bound of the likely true value"), HU),
+    CodedNumber("mean_hu_high", _own("HUHIGH", "Mean attenuation, upper bound of the likely true value"), HU),
+    CodedNumber("sd_hu", _ATTENUATION, HU, _DEVIATION),
+    CodedNumber("median_hu", _ATTENUATION, HU, _MEDIAN),
+    CodedNumber("fat_percent", _own("FAT", "Share of muscle voxels below -30 HU (fat)"), PERCENT),
+    CodedNumber("composite_percent", _own("COMPOSITE", "Share of muscle voxels from -30 to 30 HU (composite)"), PERCENT),
+    CodedNumber("lean_percent", _own("LEAN", "Share of muscle voxels above 30 HU (lean)"), PERCENT),
+    CodedNumber("max_area_cm2", _AREA, CM2, _MAXIMUM),
+    CodedNumber("max_area_level_mm", _own("AREALEVEL", "Patient z of the largest axial cross-section"), MM),
+    CodedNumber("asymmetry_percent", _own("ASYM", "Right minus left volume in percent of their mean"), PERCENT),
+    CodedNumber("predicted_dice", _own("DICE", "Predicted Dice coefficient"), ONE),
+    CodedNumber("dice_low", _own("DICELOW", "Predicted Dice coefficient, lower bound"), ONE),
+    CodedNumber("dice_high", _own("DICEHIGH", "Predicted Dice coefficient, upper bound"), ONE),
+    CodedNumber("dice_good_from", _own("DICEGOOD", "Dice coefficient from which on the structure is good"), ONE),
+    CodedNumber("dice_failed_below", _own("DICEFAILED", "Dice coefficient below which the structure failed"), ONE),
+    CodedNumber("failure_probability", _own("PFAIL", "Probability that it is inaccurate or failed"), ONE),
+    CodedNumber("uncertainty", _own("UNCERTAINTY", "Mean variance of the class probabilities"), ONE),
+    CodedNumber("dice_to_automatic", _own("DICEAUTO", "Dice coefficient of the correction to the automatic version"), ONE),
 )
 
 LIGHT = _own("LIGHT", "Traffic light: can the numbers be trusted?")
@@ -83,7 +83,7 @@ PAPER_LIGHT = _own("LIGHTPAPER", "Traffic light by voxel uncertainty alone (Souf
 PART_LIGHT = _own("LIGHTPART", "Traffic light of the part inside the scan")
 STATE = _own("STATE", "State of review")
 FOUND = _own("FOUND", "Found in the scan")
-REASON = _own("REASON", "Reason for the traffic light")
+LIGHT_REASON = _own("REASON", "Reason for the traffic light")
 CUT_BY = _own("CUTBY", "Cut by the limits of the scan at")
 NOTICE = _own("NOTICE", "Restriction of use")
 WARNING = _own("WARNING", "Warning about the scan or the run")
@@ -118,7 +118,7 @@ def state_code(state: ReviewState) -> Code:
 
 def own_codes() -> tuple[Code, ...]:
     """Every code of the own scheme that DICOM results may hold, in the order in which they are documented."""
-    names = (LIGHT, PAPER_LIGHT, PART_LIGHT, STATE, FOUND, REASON, CUT_BY, NOTICE, WARNING, HISTORY, METHOD, UNCERTAINTY_MAP)
+    names = (LIGHT, PAPER_LIGHT, PART_LIGHT, STATE, FOUND, LIGHT_REASON, CUT_BY, NOTICE, WARNING, HISTORY, METHOD, UNCERTAINTY_MAP)
     values = (*_LIGHTS.values(), _LIKELY_WRONG, *_STATES.values())
-    every = (*(s.code for s in STRUCTURES), *(m.name for m in MEASURES), *names, *values)
+    every = (*(s.code for s in STRUCTURES), *(m.name for m in CODED_NUMBERS), *names, *values)
     return tuple(code for code in every if code.scheme == OWN_SCHEME)

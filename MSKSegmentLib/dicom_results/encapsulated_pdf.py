@@ -8,7 +8,7 @@ from .codes import ORGANIZATION
 from .identity import MODEL, Identity, finish
 from .source import SourceSeries
 
-NAME = "pdf"
+_NAME = "pdf"
 _STORAGE = "1.2.840.10008.5.1.4.1.1.104.1"
 
 
@@ -19,7 +19,7 @@ def encapsulated_pdf(pdf: bytes, source: SourceSeries, identity: Identity) -> An
     from pydicom.uid import ExplicitVRLittleEndian
 
     first = source.first
-    series = identity.series(NAME, 4, "report")
+    series = identity.series(_NAME, 4, "report")
     data = SOPClass(
         study_instance_uid=first.StudyInstanceUID,
         sop_class_uid=_STORAGE,

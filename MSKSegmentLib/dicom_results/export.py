@@ -1,4 +1,4 @@
-"""A result folder as DICOM objects in a folder: segmentation, structured report, uncertainty map, and the report as a PDF."""
+"""A result folder as DICOM objects in a folder: segmentation, structured report, uncertainty map, the report as a PDF."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ from .segmentation import make_segmentation
 from .source import SourceSeries, open_source, recorded_series
 from .structured_report import make_report
 
-SEGMENTATION, REPORT, UNCERTAINTY, PDF = "segmentation.dcm", "measurements.dcm", "uncertainty.dcm", "report.dcm"
-FILES = (SEGMENTATION, REPORT, UNCERTAINTY, PDF)
+SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT, PDF_OBJECT = (
+    "segmentation.dcm",
+    "measurements.dcm",
+    "uncertainty.dcm",
+    "report.dcm",
+)
+FILES = (SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT, PDF_OBJECT)
 
 
 def export_dicom(
@@ -46,7 +51,7 @@ def export_dicom(
     result, history = read_result(result_folder)
     series = open_source(result, source_place(result, source))
     checkpoint()
-    with whole_folder(real, "DICOM results", SEGMENTATION, FILES) as partial:
+    with whole_folder(real, "DICOM results", SEGMENTATION_OBJECT, FILES) as partial:
         for name, data in dicom_objects(result, history, series, pdf):
             checkpoint()
             data.save_as(partial / name, enforce_file_format=True)
@@ -91,10 +96,10 @@ def _objects(result: CaseResult, history: Sequence[HistoryEvent], source: Source
     objects: list[tuple[str, Any]] = []
     segmentation = make_segmentation(result, source, identity) if np.any(result.labels) else None
     if segmentation is not None:
-        objects.append((SEGMENTATION, segmentation))
-    objects.append((REPORT, make_report(result, history, source, identity, segmentation)))
+        objects.append((SEGMENTATION_OBJECT, segmentation))
+    objects.append((REPORT_OBJECT, make_report(result, history, source, identity, segmentation)))
     if result.uncertainty is not None:
-        objects.append((UNCERTAINTY, make_uncertainty_map(result, source, identity)))
+        objects.append((UNCERTAINTY_OBJECT, make_uncertainty_map(result, source, identity)))
     if pdf is not None:
-        objects.append((PDF, encapsulated_pdf(pdf, source, identity)))
+        objects.append((PDF_OBJECT, encapsulated_pdf(pdf, source, identity)))
     return objects

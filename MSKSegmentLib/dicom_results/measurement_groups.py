@@ -10,17 +10,17 @@ from ..case_result import CaseResult, SegmentReport
 from ..results.tables import cell_text, table_row
 from .codes import (
     ABSENT,
+    CODED_NUMBERS,
     CUT_BY,
     FOUND,
     LIGHT,
-    MEASURES,
+    LIGHT_REASON,
     ORGANIZATION,
     PAPER_LIGHT,
     PART_LIGHT,
     PRESENT,
-    REASON,
     STATE,
-    Measure,
+    CodedNumber,
     light_code,
     state_code,
     verdict_code,
@@ -96,10 +96,10 @@ def text_item(name: Code, text: str) -> Any:
 
 def _measurements(report: SegmentReport) -> list[Any]:
     row = table_row(report)
-    return [_measurement(measure, float(row[measure.column])) for measure in MEASURES if row[measure.column] is not None]
+    return [_measurement(measure, float(row[measure.column])) for measure in CODED_NUMBERS if row[measure.column] is not None]
 
 
-def _measurement(measure: Measure, value: float) -> Any:
+def _measurement(measure: CodedNumber, value: float) -> Any:
     """A number for people as the table writes it, and for programs with all its digits."""
     from highdicom.sr import Measurement
 
@@ -126,4 +126,4 @@ def _evaluations(report: SegmentReport) -> list[Any]:
 
 def _texts(report: SegmentReport) -> list[tuple[Code, str]]:
     cut = report.measurements.truncated_by if report.measurements else ()
-    return [(REASON, reason) for reason in report.reasons] + [(CUT_BY, face) for face in cut]
+    return [(LIGHT_REASON, reason) for reason in report.reasons] + [(CUT_BY, face) for face in cut]

@@ -12,7 +12,7 @@ from .codes import ONE, UNCERTAINTY_MAP
 from .identity import Identity, concept, finish
 from .source import SourceSeries, by_frames
 
-NAME = "uncertainty"
+_NAME = "uncertainty"
 # What viewers show from black to white: beyond, structures are about to fail.
 _WINDOW_PERCENTILE = 99.5
 
@@ -46,7 +46,7 @@ def make_uncertainty_map(result: CaseResult, source: SourceSeries, identity: Ide
         voi_lut_transformations=[VOILUTTransformation(0.5 * width, width, voi_lut_function="LINEAR_EXACT")],
         content_label="UNCERTAINTY",
         content_description=UNCERTAINTY_MAP.meaning,
-        **identity.series(NAME, 3, "uncertainty map"),
+        **identity.series(_NAME, 3, "uncertainty map"),
     )
     # Both legs are shown; the attribute has to be there all the same.
     data.Laterality = ""

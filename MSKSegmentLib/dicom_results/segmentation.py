@@ -13,7 +13,7 @@ from .codes import ORGANIZATION, verdict_code
 from .identity import Identity, algorithm_name, algorithm_version, concept, drawn_by, finish
 from .source import SourceSeries, by_frames
 
-NAME = "segmentation"
+_NAME = "segmentation"
 
 
 def present_segments(result: CaseResult, frames: np.ndarray) -> tuple[SegmentReport, ...]:
@@ -45,7 +45,7 @@ def make_segmentation(result: CaseResult, source: SourceSeries, identity: Identi
         content_label="MSKSEGMENT",
         content_description="Bones and muscles of hip and thigh; research use only",
         content_creator_name=None,
-        **identity.series(NAME, 1, "segmentation"),
+        **identity.series(_NAME, 1, "segmentation"),
     )
     return finish(data, identity, source.first)
 

@@ -13,7 +13,7 @@ from .identity import MODEL, Identity, algorithm_name, algorithm_version, finish
 from .measurement_groups import measurement_group, text_item
 from .source import SourceSeries
 
-NAME = "report"
+_NAME = "report"
 
 
 def make_report(
@@ -57,7 +57,7 @@ def make_report(
         is_complete=True,
         is_final=False,
         is_verified=False,
-        **identity.series(NAME, 2, "measurements"),
+        **identity.series(_NAME, 2, "measurements"),
     )
     return finish(data, identity, source.first)
 

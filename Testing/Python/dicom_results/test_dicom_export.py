@@ -17,9 +17,9 @@ pytest.importorskip("highdicom", reason="highdicom is not installed")
 from MSKSegmentLib.anatomy import segment_of_key, segments
 from MSKSegmentLib.anatomy.terminology import side_code
 from MSKSegmentLib.case_result import Light
-from MSKSegmentLib.dicom_results.codes import MEASURES, own_codes
+from MSKSegmentLib.dicom_results.codes import CODED_NUMBERS, own_codes
 from MSKSegmentLib.dicom_results.encapsulated_pdf import encapsulated_pdf
-from MSKSegmentLib.dicom_results.export import PDF, REPORT, SEGMENTATION, UNCERTAINTY, export_dicom
+from MSKSegmentLib.dicom_results.export import PDF_OBJECT, REPORT_OBJECT, SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT, export_dicom
 from MSKSegmentLib.dicom_results.identity import identity_of
 from MSKSegmentLib.dicom_results.segmentation import make_segmentation
 from MSKSegmentLib.dicom_results.source import open_source
@@ -39,7 +39,12 @@ def case(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(case):
     folder = case.folder.parent / "dicom"
-    assert set(export_dicom(case.folder, folder, case.series, DOCUMENT)) == {SEGMENTATION, REPORT, UNCERTAINTY, PDF}
+    assert set(export_dicom(case.folder, folder, case.series, DOCUMENT)) == {
+        SEGMENTATION_OBJECT,
+        REPORT_OBJECT,
+        UNCERTAINTY_OBJECT,
+        PDF_OBJECT,
+    }
     return folder
 
 
@@ -83,7 +88,7 @@ def references(data, keyword="ReferencedSOPInstanceUID"):
 def test_labels_read_back_by_highdicom(exported, case):
     import highdicom
 
-    read = highdicom.seg.segread(exported / SEGMENTATION)
+    read = highdicom.seg.segread(exported / SEGMENTATION_OBJECT)
     volume = read.get_volume(combine_segments=True)
     # Frames without a label are not stored.
     levels = np.flatnonzero((case.result.labels > 0).any(axis=(1, 2)))
@@ -99,7 +104,7 @@ def test_labels_read_back_by_highdicom(exported, case):
 
 
 def test_labels_read_back_by_pydicom(objects, case):
-    data = objects[SEGMENTATION]
+    data = objects[SEGMENTATION_OBJECT]
     by_number = {item.SegmentNumber: segment_of_key(item.TrackingID) for item in data.SegmentSequence}
     labels = np.zeros_like(case.result.labels)
     for frame, group in zip(data.pixel_array, data.PerFrameFunctionalGroupsSequence, strict=True):
@@ -117,17 +122,17 @@ def test_labels_read_back_by_pydicom(objects, case):
 def test_labels_read_back_by_simpleitk(exported, objects, case):
     import SimpleITK as sitk
 
-    frames = sitk.GetArrayFromImage(sitk.ReadImage(str(exported / SEGMENTATION)))
+    frames = sitk.GetArrayFromImage(sitk.ReadImage(str(exported / SEGMENTATION_OBJECT)))
     counts = np.zeros(len(segments()) + 1, int)
-    for frame, group in zip(frames, objects[SEGMENTATION].PerFrameFunctionalGroupsSequence, strict=True):
+    for frame, group in zip(frames, objects[SEGMENTATION_OBJECT].PerFrameFunctionalGroupsSequence, strict=True):
         counts[group.SegmentIdentificationSequence[0].ReferencedSegmentNumber] += np.count_nonzero(frame)
-    for item in objects[SEGMENTATION].SegmentSequence:
+    for item in objects[SEGMENTATION_OBJECT].SegmentSequence:
         label = segment_of_key(item.TrackingID).label
         assert counts[item.SegmentNumber] == np.count_nonzero(case.result.labels == label)
 
 
 def test_segments_carry_the_anatomy(objects):
-    for item in objects[SEGMENTATION].SegmentSequence:
+    for item in objects[SEGMENTATION_OBJECT].SegmentSequence:
         segment = segment_of_key(item.TrackingID)
         kind = item.SegmentedPropertyTypeCodeSequence[0]
         assert (kind.CodingSchemeDesignator, kind.CodeValue) == (segment.structure.code.scheme, segment.structure.code.value)
@@ -140,12 +145,12 @@ def test_segments_carry_the_anatomy(objects):
 
 
 def test_every_number_of_the_table_is_in_the_report(objects, case):
-    found = groups(objects[REPORT])
+    found = groups(objects[REPORT_OBJECT])
     assert list(found) == [segment.key for segment in segments()]
     told = 0
     for report in case.result.reports:
         row, numbers = table_row(report), found[report.segment.key][0]
-        expected = {m: row[m.column] for m in MEASURES if row[m.column] is not None}
+        expected = {m: row[m.column] for m in CODED_NUMBERS if row[m.column] is not None}
         assert len(numbers) == len(expected)
         for measure, value in expected.items():
             derivation = measure.derivation.value if measure.derivation else None
@@ -159,21 +164,23 @@ def test_every_number_of_the_table_is_in_the_report(objects, case):
 
 
 def test_lights_and_reasons_are_in_the_report(objects, case):
-    found = groups(objects[REPORT])
+    found = groups(objects[REPORT_OBJECT])
     for report in case.result.reports:
         _, codes, texts = found[report.segment.key]
         assert codes["LIGHT"] == ("GREYWRONG" if report.suspect else report.light.name)
         assert [text for name, text in texts if name == "REASON"] == list(report.reasons)
         assert codes["STATE"] == "AUTOMATIC" and codes["FOUND"] == ("52101004" if report.measurements else "2667000")
     assert {report.light for report in case.result.reports} >= {Light.RED, Light.YELLOW, Light.GREY}
-    texts = [i.TextValue for i in objects[REPORT].ContentSequence if (i.ValueType, i.RelationshipType) == ("TEXT", "CONTAINS")]
+    texts = [
+        i.TextValue for i in objects[REPORT_OBJECT].ContentSequence if (i.ValueType, i.RelationshipType) == ("TEXT", "CONTAINS")
+    ]
     assert texts[0].startswith("Research use only") and any("part of the thigh" in text for text in texts)
 
 
 def test_groups_refer_to_their_segments(objects):
-    numbers = {item.TrackingID: item.SegmentNumber for item in objects[SEGMENTATION].SegmentSequence}
-    uid = objects[SEGMENTATION].SOPInstanceUID
-    container = next(i for i in objects[REPORT].ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == "126010")
+    numbers = {item.TrackingID: item.SegmentNumber for item in objects[SEGMENTATION_OBJECT].SegmentSequence}
+    uid = objects[SEGMENTATION_OBJECT].SOPInstanceUID
+    container = next(i for i in objects[REPORT_OBJECT].ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == "126010")
     for group in container.ContentSequence:
         key = next(i.TextValue for i in group.ContentSequence if name_of(i)[1] == "112039")
         referred = [i.ReferencedSOPSequence[0] for i in group.ContentSequence if i.ValueType == "IMAGE"]
@@ -183,7 +190,7 @@ def test_groups_refer_to_their_segments(objects):
 
 
 def test_uncertainty_is_stored_unchanged(objects, case):
-    data = objects[UNCERTAINTY]
+    data = objects[UNCERTAINTY_OBJECT]
     frames = data.pixel_array
     assert frames.dtype == np.float32 and len(frames) == len(case.result.uncertainty)
     for frame, group in zip(frames, data.PerFrameFunctionalGroupsSequence, strict=True):
@@ -193,11 +200,11 @@ def test_uncertainty_is_stored_unchanged(objects, case):
 
 
 def test_pdf_is_stored_unchanged(objects):
-    data = objects[PDF]
+    data = objects[PDF_OBJECT]
     assert data.EncapsulatedDocument[: data.EncapsulatedDocumentLength] == DOCUMENT
 
 
-@pytest.mark.parametrize("name", [SEGMENTATION, REPORT, UNCERTAINTY, PDF])
+@pytest.mark.parametrize("name", [SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT, PDF_OBJECT])
 def test_patient_study_and_sources_are_those_of_the_scan(objects, case, name):
     data = objects[name]
     first = pydicom.dcmread(case.volume.source.slices[0].path, stop_before_pixels=True)
@@ -212,7 +219,7 @@ def test_patient_study_and_sources_are_those_of_the_scan(objects, case, name):
     ):
         assert data[keyword].value == first[keyword].value, keyword
     assert str(data.PatientName) == TAGS["PatientName"]
-    if name in (SEGMENTATION, UNCERTAINTY):
+    if name in (SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT):
         assert data.FrameOfReferenceUID == first.FrameOfReferenceUID
     assert references(data) >= set(case.volume.source.identity.instances)
     assert "research use only" in data.SeriesDescription
@@ -220,7 +227,7 @@ def test_patient_study_and_sources_are_those_of_the_scan(objects, case, name):
     assert data.CodingSchemeIdentificationSequence[0].CodingSchemeDesignator == "99MSKSEG"
 
 
-@pytest.mark.parametrize("name", [SEGMENTATION, REPORT, UNCERTAINTY, PDF])
+@pytest.mark.parametrize("name", [SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT, PDF_OBJECT])
 def test_validator_finds_no_error(exported, name):
     validator = shutil.which("dciodvfy")
     if validator is None:
@@ -234,7 +241,7 @@ def test_the_same_result_gives_the_same_bytes(exported, case, source):
     result, history = read_result(case.folder)
     again = io.BytesIO()
     make_segmentation(result, source, identity_of(result, history, 1)).save_as(again, enforce_file_format=True)
-    assert again.getvalue() == (exported / SEGMENTATION).read_bytes()
+    assert again.getvalue() == (exported / SEGMENTATION_OBJECT).read_bytes()
 
 
 def test_a_correction_gives_new_identifiers(objects, case, source, tmp_path):
@@ -245,8 +252,8 @@ def test_a_correction_gives_new_identifiers(objects, case, source, tmp_path):
     result, history = read_result(folder)
     assert result.facts.series == case.volume.source.identity
     data = make_segmentation(result, source, identity_of(result, history, 1))
-    assert data.SOPInstanceUID != objects[SEGMENTATION].SOPInstanceUID
-    assert data.SeriesInstanceUID != objects[SEGMENTATION].SeriesInstanceUID
+    assert data.SOPInstanceUID != objects[SEGMENTATION_OBJECT].SOPInstanceUID
+    assert data.SeriesInstanceUID != objects[SEGMENTATION_OBJECT].SeriesInstanceUID
     kinds = {item.TrackingID: (item.SegmentAlgorithmType, item.SegmentNumber) for item in data.SegmentSequence}
     assert kinds["GMED_left"][0] == "SEMIAUTOMATIC" and kinds["GMED_right"][0] == "AUTOMATIC"
     drawn = sum(
