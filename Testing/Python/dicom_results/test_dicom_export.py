@@ -25,7 +25,7 @@ from MSKSegmentLib.dicom_results.segmentation import make_segmentation
 from MSKSegmentLib.dicom_results.source import open_source
 from MSKSegmentLib.results.result_reading import read_result
 from MSKSegmentLib.results.tables import table_row
-from MSKSegmentLib.review.folder import finish, open_folder
+from MSKSegmentLib.review.folder import finish_review, open_folder
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = b"%PDF-1.4\n% a report of odd length\n%%EOF"
@@ -248,7 +248,7 @@ def test_a_correction_gives_new_identifiers(objects, case, source, tmp_path):
     folder = shutil.copytree(case.folder, tmp_path / "out")
     session = open_folder(folder, case.volume, "Dr. Sato")
     session.edit({"GMED_left": mask_of(grown(case.result.labels, "GMED_left", 1))})
-    finish(session, folder)
+    finish_review(session, folder)
     result, history = read_result(folder)
     assert result.facts.series == case.volume.source.identity
     data = make_segmentation(result, source, identity_of(result, history, 1))
