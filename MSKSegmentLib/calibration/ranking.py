@@ -1,4 +1,7 @@
-"""How well a score ranks segments by their error: AUROC with bootstrap intervals over patients, risk-coverage curve, AURC."""
+"""How well a score ranks segments by their error: AUROC with bootstrap intervals over patients, risk-coverage curve, AURC.
+
+Not scikit-learn's: its AUROC knows neither strata nor a thousand weighted resamples at once, and it would enter for `roc` alone.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import numpy as np
 
 INACCURATE_K, FAILED_K = -2.0, -3.0
 # Makes the median absolute deviation comparable to a standard deviation of normal data.
+# As printed in the paper, which the stored calibrations follow; scipy's scale="normal" is 1.482602..., another number.
 MAD_TO_SD = 1.4826
 RULE = "Soufi et al. 2025: median + 1.4826 k MAD of Dice (k = -2, -3), inverted through a regression line"
 

@@ -61,6 +61,8 @@ def make_reference(cases: Iterable[Mapping[int, SegmentPlacement]]) -> dict[str,
     For each structure (sides pooled, mirrored) and each bone of the same side: the logarithm of volume over the bone's volume,
     and the centroid from the bone's in cube roots of its volume: lateral, posterior, superior.
     """
+    from scipy import stats
+
     found: dict[str, dict[str, list[list[float]]]] = {}
     for number, case in enumerate(cases):
         for segment in segments():
@@ -75,7 +77,7 @@ def make_reference(cases: Iterable[Mapping[int, SegmentPlacement]]) -> dict[str,
             if len(np.unique(table[:, 0])) < FEWEST_CASES:
                 continue
             median = np.median(table[:, 1:], axis=0)
-            spread = MAD_TO_SD * np.median(np.abs(table[:, 1:] - median), axis=0)
+            spread = MAD_TO_SD * stats.median_abs_deviation(table[:, 1:], axis=0)
             least = [LEAST_LOG_VOLUME_SD, *[LEAST_PLACE_SD] * 3]
             result.setdefault(abbreviation, {})[bone] = {
                 "n": len(table),

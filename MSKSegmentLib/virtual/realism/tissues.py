@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from ...quality.paper_rule import MAD_TO_SD
 from .scan import BONE_HU, FAT_HU, GAS_HU, SOFT_HU, Scan
 
 SMALLEST_BONE_MM2 = 150.0
@@ -96,6 +97,8 @@ def _trabecular_sd(scan: Scan, inside: np.ndarray) -> float:
 
 def surroundings(scan: Scan) -> dict[str, float]:
     """The body's size (medians over slices), and the air beside it: its HU, and its noise from the median deviation."""
+    from scipy import stats
+
     planes = scan.body.any(axis=(1, 2))
     body = scan.body[planes]
     away = ndimage.binary_dilation(body, np.ones((1, 3, 3), bool), iterations=max(1, round(15 / scan.pixel)))
@@ -108,7 +111,7 @@ def surroundings(scan: Scan) -> dict[str, float]:
         "body_width_mm": float(np.median(body.any(axis=1).sum(axis=1)) * scan.spacing[2]),
         "body_depth_mm": float(np.median(body.any(axis=2).sum(axis=1)) * scan.spacing[1]),
         "air_hu": float(middle),
-        "air_sd_hu": float(1.4826 * np.median(np.abs(air - middle))) if air.size >= FEWEST_VOXELS else np.nan,
+        "air_sd_hu": float(MAD_TO_SD * stats.median_abs_deviation(air)) if air.size >= FEWEST_VOXELS else np.nan,
     }
 
 
