@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 # Helpers that assert: their failures show the values, as those in tests do.
-pytest.register_assert_rewrite("review_cases", "web_process")
+pytest.register_assert_rewrite("given_labels", "image_checks", "module_runs", "review_cases", "web_process")
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
