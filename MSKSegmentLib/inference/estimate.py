@@ -21,10 +21,11 @@ from .slices import plan_slices
 # The timing is stretched over as many dropout passes as fit into this time.
 _BUDGET_S = 3.0
 _SOFT_TISSUE_HU = 40
-# Starting, and then reading, checks, sides, measuring and writing, with what they hold in memory: measured by
-# benchmarks/estimate.py on scans of 38 and 105 million voxels.
-_START_S = 4.0
-_OTHER_S_PER_MILLION_VOXELS = 0.2
+# Starting, and then reading, checks, sides, measuring and writing: two idle cores took 6.3, 13.2 and 22.8 s for 39, 131 and 262
+# million voxels (benchmarks/RESULTS.md), another machine 22 s for 131. The rule lies between them.
+_START_S = 3.5
+_OTHER_S_PER_MILLION_VOXELS = 0.1
+# What these steps hold in memory: measured by benchmarks/estimate.py on scans of 38 and 105 million voxels.
 _BYTES_PER_VOXEL, _BYTES_OF_CT = 13, 2
 # What Python, torch and the bundled model hold, where the process cannot be asked.
 _USUAL_BYTES = 700 << 20
