@@ -32,6 +32,11 @@ EXTRAS: Mapping[str, str] = {
     "h5py": "keras",
     "openvino": "openvino",
     "highdicom": "dicom",
+    "distributed": "cohort",
+    "dask": "cohort",
+    "pyarrow": "cohort",
+    "filelock": "cohort",
+    "jinja2": "cohort",
 }
 # Modules whose distribution has another name.
 _DISTRIBUTIONS = {

@@ -9,6 +9,7 @@ COMMANDS: Mapping[str, str] = {
     "segment": "segment a CT, measure it and say what can be trusted",
     "check": "say whether a CT can be used, without segmenting it",
     "measure": "measure an existing segmentation",
+    "slices": "cross-sections of a result per slice and anatomical level",
     "devices": "the computing device, and what a run would take on it",
     "review": "review results in the browser, or segment a CT there first",
     "bundle": "model bundles",

@@ -52,6 +52,7 @@ ORDER = (
     "evaluation",
     "calibration",
     "training",
+    "cohort",
     "scene",
     "web",
     "commands",
