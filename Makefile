@@ -15,9 +15,10 @@ PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 # Debian packages: offscreen rendering with VTK, which the review needs too; for the tests Qt's offscreen platform, a font for its
-# widgets, and a browser.
+# widgets, a browser, a validator of DICOM files, and a PACS.
 WEB_PACKAGES := libegl1 libgl1 libgl1-mesa-dri libopengl0
-TEST_PACKAGES := $(WEB_PACKAGES) libxkbcommon0 libfontconfig1 libdbus-1-3 libglib2.0-0 fonts-dejavu-core chromium dicom3tools
+TEST_PACKAGES := $(WEB_PACKAGES) libxkbcommon0 libfontconfig1 libdbus-1-3 libglib2.0-0 fonts-dejavu-core chromium \
+  dicom3tools orthanc orthanc-dicomweb
 
 .PHONY: run review test env clean
 

@@ -14,6 +14,7 @@ FOR_SEGMENTING = ("torch", "safetensors", *FOR_MEASURING)
 FOR_REVIEW = ("trame", "trame_slicer", "trame_rca", "wslink", "undo_stack", "aiohttp", "slicer", "vtk")
 FOR_SCENE = ("slicer", "vtk")
 FOR_DICOM = ("highdicom",)
+FOR_NODE = ("pynetdicom", "dicomweb_client", "requests", *FOR_DICOM, *FOR_SEGMENTING)
 FOR_TRAINING = ("torch", "monai", "matplotlib")
 
 # Module -> the extra in pyproject.toml that brings it; modules that no extra brings are plain dependencies.
@@ -29,6 +30,9 @@ EXTRAS: Mapping[str, str] = {
     "aiohttp": "web",
     "monai": "train",
     "matplotlib": "train",
+    "pynetdicom": "node",
+    "dicomweb_client": "node",
+    "requests": "node",
     "h5py": "keras",
     "openvino": "openvino",
     "highdicom": "dicom",
@@ -43,6 +47,7 @@ _DISTRIBUTIONS = {
     "cc3d": "connected-components-3d",
     "skimage": "scikit-image",
     "slicer": "slicer-core",
+    "dicomweb_client": "dicomweb-client",
     "trame_slicer": "trame-slicer",
     "trame_rca": "trame-rca",
     "undo_stack": "undo-stack",

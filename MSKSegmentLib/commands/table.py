@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, str] = {
     "slices": "cross-sections of a result per slice and anatomical level",
     "devices": "the computing device, and what a run would take on it",
     "review": "review results in the browser, or segment a CT there first",
+    "node": "receive CT from a PACS, segment it, and send the results back",
     "bundle": "model bundles",
     "virtual": "make virtual patients: simulated CT with true labels",
     "train": "train a network as a recipe says, and resume where it stopped",

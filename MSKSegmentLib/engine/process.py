@@ -94,6 +94,11 @@ class EngineRun:
         """Start asking for the device and an estimate; at the end they are in `answer`, in words in `message`."""
         return cls(request.arguments(), None, python, environment)
 
+    @property
+    def pid(self) -> int:
+        """The child's process number; those that it started are below it."""
+        return self._process.pid
+
     def poll(self) -> list[EngineEvent]:
         """Progress since the last call, without waiting."""
         code = self._process.poll()

@@ -18,7 +18,7 @@ MAY = {
 }
 TORCH_LAYERS = {"network", "inference", "training", "bundle"}
 # Packages that take long to import or may be missing: only inside functions, or in modules that are imported there.
-HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "highdicom", "slicer", "vtk"}
+HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "highdicom", "pynetdicom", "slicer", "vtk"}
 # Every layer (package or module of the library) with the ground floor first: a layer may import those before it, and no other.
 ORDER = (
     "errors",
@@ -55,6 +55,7 @@ ORDER = (
     "cohort",
     "scene",
     "web",
+    "node",
     "commands",
     "__main__",
 )
