@@ -25,7 +25,11 @@ class Light(str, Enum):
 
     @property
     def word(self) -> str:
-        """The light in words, shown wherever its colour is."""
+        """The light in words, shown wherever its colour is.
+
+        >>> [light.word for light in Light]
+        ['good', 'inaccurate', 'failed', 'not rated']
+        """
         return {"green": "good", "yellow": "inaccurate", "red": "failed", "grey": "not rated"}[self.value]
 
 
@@ -39,6 +43,11 @@ def is_suspect(light: Light, failure_probability: float | None, part_light: Ligh
     """Whether a grey light stands beside evidence that the segment is more likely wrong than right.
 
     `part_light` is the light of the part inside the scan. Without a probability that part need only be yellow.
+
+    >>> is_suspect(Light.GREY, failure_probability=0.7)
+    True
+    >>> is_suspect(Light.GREY, failure_probability=0.2, part_light=Light.GREEN)
+    False
     """
     if light is not Light.GREY:
         return False
@@ -48,7 +57,11 @@ def is_suspect(light: Light, failure_probability: float | None, part_light: Ligh
 
 
 def asks_for_a_look(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
-    """Whether somebody should look at the segment: yellow, red, or grey but likely wrong (see `is_suspect`)."""
+    """Whether somebody should look at the segment: yellow, red, or grey but likely wrong (see `is_suspect`).
+
+    >>> asks_for_a_look(Light.YELLOW, None), asks_for_a_look(Light.GREY, None), asks_for_a_look(Light.GREEN, 0.1)
+    (True, False, False)
+    """
     return light in (Light.YELLOW, Light.RED) or is_suspect(light, failure_probability, part_light)
 
 

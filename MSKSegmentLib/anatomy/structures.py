@@ -19,10 +19,22 @@ def structure_of(abbreviation: str) -> Structure:
 
 
 def segment_of_key(key: str) -> Segment:
-    """See `StructureTable.segment`."""
+    """See `StructureTable.segment`.
+
+    >>> segment_of_key("FEMUR_right").label, segment_of_key("FEMUR_left").label
+    (2, 102)
+    >>> segment_of_key("SACRUM").side.value
+    'midline'
+    """
     return HIP_AND_THIGH.segment(key)
 
 
 def segment_of_label(label: int) -> Segment | None:
-    """See `StructureTable.segment_of_label`."""
+    """See `StructureTable.segment_of_label`.
+
+    >>> segment_of_label(104).key, segment_of_label(104).name
+    ('GMAX_left', 'Gluteus maximus, left')
+    >>> segment_of_label(0) is None  # background
+    True
+    """
     return HIP_AND_THIGH.segment_of_label(label)

@@ -38,7 +38,11 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice, slice]:
-        """Slices ``[z, y, x]`` that cut the box out of an array."""
+        """Slices ``[z, y, x]`` that cut the box out of an array.
+
+        >>> Box(start_xyz=(1, 2, 3), size_xyz=(10, 20, 30)).slices
+        (slice(3, 33, None), slice(2, 22, None), slice(1, 11, None))
+        """
         z, y, x = (slice(start, start + size) for start, size in zip(self.start_xyz[::-1], self.size_xyz[::-1], strict=True))
         return z, y, x
 
@@ -55,7 +59,11 @@ class Box:
         return x, y, z
 
     def shared_with(self, other: Box) -> Box | None:
-        """What two boxes share; None when that is nothing."""
+        """What two boxes share; None when that is nothing.
+
+        >>> Box((0, 0, 0), (4, 4, 4)).shared_with(Box((2, 3, 0), (9, 9, 9)))
+        Box(start_xyz=(2, 3, 0), size_xyz=(2, 1, 4))
+        """
         first, stop = np.maximum(self.start_xyz, other.start_xyz), np.minimum(self.stop_xyz, other.stop_xyz)
         return Box.between(first, stop) if (stop > first).all() else None
 

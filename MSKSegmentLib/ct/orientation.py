@@ -104,7 +104,13 @@ def _matrix(array: np.ndarray) -> Matrix:
 
 
 def axis_order(direction: Matrix) -> AxisOrder:
-    """The permutation and flips of the index axes that bring a direction matrix nearest to the identity."""
+    """The permutation and flips of the index axes that bring a direction matrix nearest to the identity.
+
+    The second index axis of this grid runs to inferior, its third to anterior:
+
+    >>> axis_order(((1, 0, 0), (0, 0, -1), (0, -1, 0)))
+    AxisOrder(axes=(0, 2, 1), signs=(1, -1, -1))
+    """
     d = np.asarray(direction)
     orders = ((sum(abs(d[row, column]) for row, column in enumerate(axes)), axes) for axes in permutations((0, 1, 2)))
     _, (x, y, z) = max(orders, key=lambda order: order[0])

@@ -49,11 +49,22 @@ class Geometry:
         return np.asarray(self.direction) * np.asarray(self.spacing)[None, :]
 
     def to_physical(self, index_xyz: Any) -> np.ndarray:
-        """LPS position in mm of (fractional) indices ``(i, j, k)``; ``[..., 3]`` in, ``[..., 3]`` out."""
+        """LPS position in mm of (fractional) indices ``(i, j, k)``; ``[..., 3]`` in, ``[..., 3]`` out.
+
+        >>> grid = Geometry(size=(512, 512, 300), spacing=(0.8, 0.8, 2.0), origin=(-200.0, -180.0, -900.0))
+        >>> grid.shape  # of an array: slices, rows, columns
+        (300, 512, 512)
+        >>> grid.to_physical((10, 0, 5)).tolist()  # x to the patient's left, y to posterior, z to superior
+        [-192.0, -180.0, -890.0]
+        """
         return np.asarray(index_xyz, dtype=float) @ self.matrix.T + np.asarray(self.origin)
 
     def to_index(self, point_lps: Any) -> np.ndarray:
-        """Fractional indices ``(i, j, k)`` of LPS positions in mm; the inverse of `to_physical`."""
+        """Fractional indices ``(i, j, k)`` of LPS positions in mm; the inverse of `to_physical`.
+
+        >>> Geometry(size=(4, 4, 4), spacing=(2.0, 2.0, 5.0)).to_index((3.0, 2.0, 10.0)).tolist()
+        [1.5, 1.0, 2.0]
+        """
         offset = np.asarray(point_lps, dtype=float) - np.asarray(self.origin)
         return offset @ np.linalg.inv(self.matrix).T
 

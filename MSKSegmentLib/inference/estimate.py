@@ -98,7 +98,11 @@ def memory_of_run(voxels: int) -> int:
 
 
 def in_words(seconds: float) -> str:
-    """A duration as a person would say it, for example ``about 4 minutes``."""
+    """A duration as a person would say it, for example ``about 4 minutes``.
+
+    >>> in_words(12.0), in_words(200.0), in_words(9000.0)
+    ('about 20 seconds', 'about 3 minutes', 'about 2.5 hours')
+    """
     if seconds < 10:
         return "a few seconds"
     if seconds < 55:

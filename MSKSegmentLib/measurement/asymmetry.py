@@ -8,6 +8,11 @@ def asymmetry_percent(right_cc: float | None, left_cc: float | None) -> float | 
 
     Positive when the right side is larger; from -200 to 200. None when a side is not known (None) or both are empty.
     A truncated side says nothing about asymmetry: pass None for it.
+
+    >>> asymmetry_percent(right_cc=110.0, left_cc=90.0)
+    20.0
+    >>> asymmetry_percent(right_cc=None, left_cc=90.0) is None
+    True
     """
     if right_cc is None or left_cc is None or right_cc + left_cc <= 0:
         return None

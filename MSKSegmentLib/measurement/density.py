@@ -39,6 +39,16 @@ def density_of(counts: np.ndarray) -> Density:
     Nothing is binned but the coarse histogram: mean, median (of an even number of voxels the mean of the middle two),
     and standard deviation (divisor n, as the whole segment is known, not a sample of it) are those of the voxels.
 
+    Fat lies below -30 HU, lean tissue above 30 HU, and composite tissue between, both limits included:
+
+    >>> counts = np.zeros(HU_VALUES, np.int64)
+    >>> counts[[hu - LOWEST_HU for hu in (-31, -30, 30, 31)]] = 1, 3, 4, 2
+    >>> density = density_of(counts)
+    >>> density.fat_fraction, density.composite_fraction, density.lean_fraction
+    (0.1, 0.7, 0.2)
+    >>> density.mean_hu, density.median_hu
+    (6.1, 30.0)
+
     Raises:
         ValueError: there is no voxel.
     """

@@ -11,12 +11,20 @@ HEIGHT_RANGE_M = (0.5, 2.6)
 
 
 def volume_cc(voxels: int, geometry: Geometry) -> float:
-    """Volume in cc of a number of voxels."""
+    """Volume in cc of a number of voxels.
+
+    >>> volume_cc(1000, Geometry(size=(64, 64, 20), spacing=(1.0, 1.0, 5.0)))
+    5.0
+    """
     return voxels * geometry.voxel_volume_mm3 / MM3_PER_CC
 
 
 def volume_cc_per_m2(cc: float, height_m: float | None) -> float | None:
-    """Volume divided by the square of the height (Soufi et al. 2025, Table 7); None when the height is unknown."""
+    """Volume divided by the square of the height (Soufi et al. 2025, Table 7); None when the height is unknown.
+
+    >>> volume_cc_per_m2(800.0, height_m=2.0)
+    200.0
+    """
     return None if height_m is None else cc / height_m**2
 
 

@@ -15,7 +15,11 @@ _STEM_BYTES = 180
 
 
 def safe_name(name: str) -> str:
-    """A file name reduced to a short folder name: no path, no extension, no sign that a file system might refuse."""
+    """A file name reduced to a short folder name: no path, no extension, no sign that a file system might refuse.
+
+    >>> safe_name("scans/Hip CT: left.nii.gz")
+    'Hip_CT_left'
+    """
     stem = re.split(r"[/\\]", name)[-1]
     stem = re.sub(r"\.(nii\.gz|nii|nrrd|mha|zip|dcm|gz)$", "", stem, flags=re.IGNORECASE)
     stem = shortened(re.sub(r"[^\w.\-]+", "_", stem).strip("._-")[:60], _STEM_BYTES).rstrip("._-")

@@ -134,7 +134,11 @@ def rate_by_paper(
 
 
 def cut_reason(truncated_by: tuple[str, ...]) -> str:
-    """That the limits of the scan or of a given label map cut a segment, in words; `truncated_by` names them."""
+    """That the limits of the scan or of a given label map cut a segment, in words; `truncated_by` names them.
+
+    >>> cut_reason(("superior", "field of view"))
+    'cut by the field of view (superior, field of view)'
+    """
     scan = [name for name in truncated_by if name != EDGE_OF_LABELS]
     causes = ["the field of view (" + ", ".join(scan) + ")"] if scan else []
     if EDGE_OF_LABELS in truncated_by:

@@ -14,6 +14,9 @@ import pytest
 # Helpers that assert: their failures show the values, as those in tests do.
 pytest.register_assert_rewrite("given_labels", "image_checks", "module_runs", "review_cases", "web_process")
 
+# Fixtures of `web_fixtures` that start Chromium, for the marker `browser`.
+BROWSER = {"browser", "visit", "window", "page"}
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 
@@ -29,6 +32,12 @@ def phantom_hu(shape=(24, 64, 80), seed=0):
         hu[far < 0.25] = 900
     hu += np.random.default_rng(seed).normal(0, 8, shape) * (hu > -900)
     return np.rint(hu).astype(np.int16)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if BROWSER & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session")

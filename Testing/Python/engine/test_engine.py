@@ -218,6 +218,7 @@ def launcher(tmp_path):
     return script
 
 
+@pytest.mark.slow
 def test_a_run_works_through_a_launcher(launcher, phantom_file, tiny_bundle, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"FROM_TEST": "1"}
     run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out"), str(launcher), environment)

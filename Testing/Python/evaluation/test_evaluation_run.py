@@ -88,6 +88,7 @@ def test_stored_segmentations_become_tables_and_plots(data, stored, tmp_path, ca
     assert not [path for path in out.rglob("*") if path.name.startswith(("msk-", "."))]
 
 
+@pytest.mark.slow
 def test_a_network_is_run_and_unchanged_cases_are_kept(data, tiny_bundle, tmp_path):
     from MSKSegmentLib.bundle import load_bundle
 
@@ -120,6 +121,7 @@ def test_a_network_is_run_and_unchanged_cases_are_kept(data, tiny_bundle, tmp_pa
     assert {row["light"] for row in rows} == {"grey"}
 
 
+@pytest.mark.slow
 def test_results_of_segment_are_read_with_their_lights(data, tiny_bundle, tmp_path):
     for number in (1, 2):
         shutil.rmtree(data / f"case{number}")

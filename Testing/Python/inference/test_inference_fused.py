@@ -52,6 +52,7 @@ def test_dropout_is_really_on_and_follows_the_generator():
     assert not torch.allclose(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("height", [0.25, 0.7])
 def test_bfloat16_differs_far_less_than_another_seed(sample_ct, height):
     """A slice through the thighs and one through the pelvis of the sample CT, with the bundled network."""

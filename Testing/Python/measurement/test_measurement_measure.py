@@ -173,6 +173,7 @@ def test_any_axis_order_gives_the_same_numbers(posed, order):
     labels, hu, geometry = posed
     turned = order.geometry(geometry)
     found = measure(order.apply(labels), order.apply(hu), turned, 1.7)
+    assert list(found) == [21, 121]
     for label, expected in measure(labels, hu, geometry, 1.7).items():
         one, two = asdict(found[label]), asdict(expected)
         assert one.pop("max_area_level_mm") == pytest.approx(two.pop("max_area_level_mm"), abs=1e-9)
@@ -184,7 +185,9 @@ def test_any_axis_order_gives_the_same_numbers(posed, order):
 def test_box_in_any_axis_order(posed, order):
     labels, hu = (order.apply(array) for array in posed[:2])
     geometry = order.geometry(posed[2])
-    for label, expected in measure(labels, hu, geometry).items():
+    measured = measure(labels, hu, geometry)
+    assert list(measured) == [21, 121]
+    for label, expected in measured.items():
         found = [np.flatnonzero((labels == label).any(axis=tuple({0, 1, 2} - {axis}))) for axis in (2, 1, 0)]
         (i, ni), (j, nj), (k, nk) = ((int(where[0]), int(where[-1] - where[0]) + 1) for where in found)
         assert measure_one(labels, hu, geometry, label, box=Box((i, j, k), (ni, nj, nk))) == expected

@@ -202,6 +202,7 @@ def test_the_examples_for_the_python_console_run(in_slicer, phantom_file, tmp_pa
     assert (tmp_path / "result" / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_the_example_for_a_folder_goes_on_after_a_bad_scan(in_slicer, phantom_file, tmp_path, monkeypatch, capsys, tiny_bundle):
     import numpy as np
     import SimpleITK as sitk

@@ -97,6 +97,7 @@ def test_the_modules_own_test_is_skipped_in_sight_where_packages_are_missing(cap
     assert "a run needs torch" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_modules_own_test_passes_with_the_bundled_model():
     """What Slicer runs as MSKSegmentTest: the sample CT, the bundled model with a single pass."""
     with open_module() as panel:

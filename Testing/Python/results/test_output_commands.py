@@ -44,6 +44,7 @@ def segment(phantom_file, tiny_bundle, out, *more):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_segment_into_the_working_folder_and_through_a_link(phantom_file, tiny_bundle, tmp_path, monkeypatch):
     here = tmp_path / "here"
     here.mkdir()

@@ -56,11 +56,12 @@ def test_logics_are_found_by_name():
     pytest.importorskip("slicer")
     with HeadlessApplication() as application:
         for name in ("Colors", "Volumes", "Segmentations", "VolumeRendering", "Terminologies", "Plots", "Tables"):
-            assert application.logic.GetModuleLogic(name) is not None, name
+            assert application.logic.GetModuleLogic(name).IsA("vtkMRMLAbstractLogic"), name
+        assert application.logic.GetModuleLogic("NoSuchModule") is None
 
 
 def test_the_nodes_of_the_views_are_known():
     pytest.importorskip("slicer")
     with HeadlessApplication() as application:
         for name in ("GPURayCastVolumeRenderingDisplay", "VolumeProperty", "PlotChart", "PlotSeries", "ColorLegendDisplay"):
-            assert application.scene.AddNewNodeByClass(f"vtkMRML{name}Node") is not None, name
+            assert application.scene.AddNewNodeByClass(f"vtkMRML{name}Node").GetClassName() == f"vtkMRML{name}Node"

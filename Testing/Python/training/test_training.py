@@ -62,6 +62,7 @@ def silent(status):
     """Shows nothing."""
 
 
+@pytest.mark.slow
 def test_loss_falls_and_the_network_learns(data, held_out, tmp_path):
     lines = []
     network = NetworkSpec(levels=2, base_filters=8, in_channels=3, dropout=0.0)

@@ -38,6 +38,7 @@ def test_the_token_does_not_stay_in_the_address(start, visit, case):
     page.wait_for_selector("tr[data-key='FEMUR_right']")
 
 
+@pytest.mark.slow
 def test_wrong_and_too_large_files_are_refused_in_words_and_a_right_one_is_segmented(
     start, visit, tmp_path, phantom_file, tiny_bundle
 ):
@@ -78,6 +79,7 @@ def test_a_run_shows_its_progress_and_can_be_cancelled(start, visit, tmp_path, t
     assert not (tmp_path / "mskseg-results").exists() or not list((tmp_path / "mskseg-results").iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_server_is_noticed_and_nothing_is_lost(start, visit, case):
     server = start(case)
     page = visit(server.address, errors=False)
@@ -96,6 +98,7 @@ def test_a_killed_server_is_noticed_and_nothing_is_lost(start, visit, case):
     assert page.locator("#banner").count() == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_connection_comes_back_by_itself(start, visit, case):
     """As after a laptop has slept."""
     server = start(case)
@@ -110,6 +113,7 @@ def test_an_interrupted_connection_comes_back_by_itself(start, visit, case):
     page.wait_for_function("document.querySelector(\"tr[data-key='FEMUR_right']\").innerText.includes('accepted')")
 
 
+@pytest.mark.slow
 def test_a_second_person_reads_and_cannot_change(start, visit, case):
     server = start(case, "--author", "Dr. A")
     first = visit(server.address)

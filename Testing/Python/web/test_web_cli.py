@@ -136,6 +136,7 @@ def test_a_result_without_ct_ends_before_a_server_starts(tmp_path, phantom):
     assert code == 2 and "holds no CT" in errors and "http://" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_starts_quickly_and_ends_on_a_signal(tmp_path, phantom, number):
     pytest.importorskip("trame_slicer")

@@ -130,6 +130,7 @@ def test_windows_overlay_and_3d_show_other_pictures(page):
     wait_for_other_picture(page, "threed", density)
 
 
+@pytest.mark.slow
 def test_the_second_server_shows_the_result_read_only(start, visit, case):
     opened(visit(start(case).address))
     second = opened(visit(start(case).address))

@@ -71,6 +71,7 @@ def test_the_scissors_cut_what_is_drawn_around(page):
     assert after == "–" or float(after) < 0.2 * before
 
 
+@pytest.mark.slow
 def test_what_was_done_is_there_after_a_reload_a_kill_and_in_the_export(start, visit, case, tmp_path):
     server = start(case)
     page = opened(visit(server.address, errors=False))

@@ -15,6 +15,8 @@ from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.scores import dice
 from MSKSegmentLib.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bundle():

@@ -116,6 +116,7 @@ def test_result_lies_on_the_inputs_grid(run, phantom_file, tmp_path):
     assert 0 < uncertainty.max() < 0.25 and uncertainty.min() >= 0
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_a_run_exactly(run, phantom_file, tmp_path):
     assert run(phantom_file, tmp_path / "a") == 0 and run(phantom_file, tmp_path / "b") == 0
     for name in ("measurements.csv", "segmentation.seg.nrrd", "uncertainty.nrrd"):

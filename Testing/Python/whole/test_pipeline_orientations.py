@@ -16,6 +16,8 @@ from MSKSegmentLib.inference import sampler
 from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(device="cpu", passes=2, seed=11)
 ORDERS = [(axes, flips) for axes in permutations(range(3)) for flips in product((False, True), repeat=3)]
 ANGLES = [(12, 0, 0), (0, 15, 0), (0, 0, 20), (10, -10, 0), (-8, 0, 25), (9, 9, 9)]

@@ -144,6 +144,7 @@ def test_a_run_on_a_region_labels_nothing_else_and_marks_what_it_cuts(run, phant
     assert "Only a region of interest" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_region_that_holds_the_whole_scan_changes_nothing_but_the_warning(run, phantom_file, tmp_path):
     everything = ("-1000", "1000", "-1000", "1000", "-1000", "1000")
     assert run(phantom_file, tmp_path / "all") == 0 and run(phantom_file, tmp_path / "roi", "--roi", *everything) == 0

@@ -35,6 +35,7 @@ def test_what_is_chosen_reaches_the_child_and_comes_back(chosen):
     assert parsed("review", *arguments_of(settings)) == settings
 
 
+@pytest.mark.slow
 def test_a_height_in_metres_is_the_one_that_was_given_in_centimetres():
     # 1.1 and 2.2 m are among those that floating point does not hold exactly.
     for tenths in (*range(500, 2500, 97), 1100, 1640, 2200):

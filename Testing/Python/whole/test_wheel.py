@@ -16,6 +16,8 @@ import SimpleITK as sitk
 from conftest import phantom_volume
 from web_process import Server
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 LIBRARY = ROOT / "MSKSegmentLib"
 # What the package's folder holds for others: Slicer's build.
