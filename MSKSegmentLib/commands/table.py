@@ -10,6 +10,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "say whether a CT can be used, without segmenting it",
     "measure": "measure an existing segmentation",
     "slices": "cross-sections of a result per slice and anatomical level",
+    "export": "write a result as DICOM: segmentation, report, uncertainty",
     "devices": "the computing device, and what a run would take on it",
     "review": "review results in the browser, or segment a CT there first",
     "node": "receive CT from a PACS, segment it, and send the results back",

@@ -95,22 +95,37 @@ def open_source(result: CaseResult, place: Path) -> SourceSeries:
 
 def _images(slices: tuple[SourceSlice, ...], geometry: Geometry) -> tuple[Any, ...]:
     """The headers of the images in order, each once; geometry as the reader settled it, whatever way the header writes it."""
-    from pydicom.valuerep import DS
-
-    x, y, _ = geometry.spacing
     images: dict[str, Any] = {}
     for one in slices:
         if one.instance_uid in images:
             continue
         images[one.instance_uid] = header = _header(one.path)
         if one.frame is None:
-            for keyword, numbers in (
-                ("ImagePositionPatient", one.position),
-                ("ImageOrientationPatient", one.orientation),
-                ("PixelSpacing", (y, x)),
-            ):
-                setattr(header, keyword, [DS(float(number), auto_format=True) for number in numbers])
+            header.ImagePositionPatient = _decimals(one.position)
+        places = (header, header) if one.frame is None else _shared_places(header)
+        places[0].PixelSpacing = _decimals((geometry.spacing[1], geometry.spacing[0]))
+        places[1].ImageOrientationPatient = _decimals(one.orientation)
     return tuple(images.values())
+
+
+def _shared_places(header: Any) -> tuple[Any, Any]:
+    """Where a multi-frame image states pixel spacing and orientation for all frames; some say it frame by frame alone."""
+    from pydicom.dataset import Dataset
+
+    if not header.get("SharedFunctionalGroupsSequence"):
+        header.SharedFunctionalGroupsSequence = [Dataset()]
+    shared = header.SharedFunctionalGroupsSequence[0]
+    own = header.PerFrameFunctionalGroupsSequence[0]
+    for keyword in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+        if not shared.get(keyword):
+            setattr(shared, keyword, own.get(keyword) or [Dataset()])
+    return shared.PixelMeasuresSequence[0], shared.PlaneOrientationSequence[0]
+
+
+def _decimals(numbers: tuple[float, ...]) -> list[Any]:
+    from pydicom.valuerep import DS
+
+    return [DS(float(number), auto_format=True) for number in numbers]
 
 
 def _header(path: Path) -> Any:

@@ -11,7 +11,7 @@ from ...errors import InputError, shown
 from ...timing import time_logged
 from ..orientation import axis_order
 from ..volume import CTVolume
-from .dicom.headers import read_slice_header, scan_headers
+from .dicom.headers import read_slice_headers, scan_headers
 from .dicom.reading import read_series
 from .dicom.series import FEWEST_SLICES, choose_series, list_series
 from .images.facts import checked_assumption
@@ -52,13 +52,13 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
     if not is_image_file(path):
-        header = read_slice_header(path)
-        if header is None:
+        own = read_slice_headers(path)
+        if not own:
             raise InputError(
                 f"The file {shown(path)} is not a CT volume; give a DICOM folder or a file of type {', '.join(FORMATS)}."
             )
         headers = [h for h in scan_headers(path.parent) if h.path.parent == path.parent]
-        wanted = series if series is not None else header.series_uid
+        wanted = series if series is not None else own[0].series_uid
         return _checked(read_series(choose_series(headers, shown(path.resolve().parent), wanted)), "the series")
     if series is not None:
         raise InputError(f"The option --series applies to DICOM folders only; leave it out for {shown(path)}.")

@@ -17,9 +17,10 @@ pytest.importorskip("highdicom", reason="highdicom is not installed")
 from MSKSegmentLib.anatomy import segment_of_key, segments
 from MSKSegmentLib.anatomy.terminology import side_code
 from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.dicom_results.codes import CODED_NUMBERS, own_codes
 from MSKSegmentLib.dicom_results.encapsulated_pdf import encapsulated_pdf
-from MSKSegmentLib.dicom_results.export import PDF_OBJECT, REPORT_OBJECT, SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT, export_dicom
+from MSKSegmentLib.dicom_results.export import PDF_OBJECT, REPORT_OBJECT, SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT
 from MSKSegmentLib.dicom_results.identity import identity_of
 from MSKSegmentLib.dicom_results.segmentation import make_segmentation
 from MSKSegmentLib.dicom_results.source import open_source
@@ -37,14 +38,13 @@ def case(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(case):
+def exported(case, source):
+    """The files that the command writes, and beside them the report as a PDF."""
     folder = case.folder.parent / "dicom"
-    assert set(export_dicom(case.folder, folder, case.series, DOCUMENT)) == {
-        SEGMENTATION_OBJECT,
-        REPORT_OBJECT,
-        UNCERTAINTY_OBJECT,
-        PDF_OBJECT,
-    }
+    assert main(["export", str(case.folder), "--dicom", str(folder), "--source", str(case.series)]) == 0
+    assert {path.name for path in folder.iterdir()} == {SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT}
+    document = encapsulated_pdf(DOCUMENT, source, identity_of(*read_result(case.folder), 1))
+    document.save_as(folder / PDF_OBJECT, enforce_file_format=True)
     return folder
 
 
@@ -266,9 +266,10 @@ def test_a_correction_gives_new_identifiers(objects, case, source, tmp_path):
     )
 
 
-def test_pdf_alone_refers_to_the_scan(case, source):
-    data = encapsulated_pdf(b"%PDF-1.4", source, identity_of(case.result, (), 1))
-    assert len(data.SourceInstanceSequence) == len(source.images) and data.Modality == "DOC"
+def test_the_command_says_what_is_wrong(case, tmp_path, capsys):
+    assert main(["export", str(case.folder), "--dicom", str(tmp_path / "new")]) == 2
+    assert "--source" in capsys.readouterr().err and not (tmp_path / "new").exists()
+    assert main(["export", str(tmp_path), "--dicom", str(tmp_path / "new")]) == 2
 
 
 def test_own_codes_are_documented_and_fit():

@@ -3,11 +3,14 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pydicom
 import pytest
-from dicom_result_cases import hip_case, make_dicom_case, positions, result_of, write_series
+from dicom_result_cases import TAGS, hip_case, make_dicom_case, positions, result_of, write_series
+from enhanced_ct import write_enhanced
+from review_cases import LABEL
 
 pytest.importorskip("highdicom", reason="highdicom is not installed")
 
@@ -148,3 +151,38 @@ def test_labels_of_mixed_intervals_go_to_the_nearest_slices(tmp_path):
     frames = by_frames(source, result.labels)
     assert source.match.unseen == read.geometry.size[2] - 15 and len(frames) == 15
     np.testing.assert_array_equal(frames, volume.hu[chosen] > 0)
+
+
+def test_labels_of_a_multi_frame_scan_lie_on_its_frames(tmp_path):
+    result, volume = hip_case()
+    order = np.random.default_rng(2).permutation(len(volume.hu)).tolist()
+    complete = partial(add_tags, tags=TAGS)
+    path = write_enhanced(tmp_path / "ct.dcm", volume.hu, order=order, positions=positions(volume), edit=complete)
+    result, read = result_of(path, result)
+    np.testing.assert_array_equal(read.hu, volume.hu)
+    source = open_source(result, path)
+    assert source.multi_frame and source.match.exact
+    np.testing.assert_array_equal(by_frames(source, result.labels), result.labels[order])
+    data = make_segmentation(result, source, identity_of(result, (), 1))
+    for frame, group in zip(data.pixel_array, data.PerFrameFunctionalGroupsSequence, strict=True):
+        key = data.SegmentSequence[group.SegmentIdentificationSequence[0].ReferencedSegmentNumber - 1].TrackingID
+        place = [float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient]
+        level = round(result.geometry.to_index(place)[2])
+        np.testing.assert_array_equal(frame > 0, result.labels[level] == LABEL[key])
+        drawn_on = group.DerivationImageSequence[0].SourceImageSequence[0]
+        assert order[int(drawn_on.ReferencedFrameNumber) - 1] == level
+
+
+def add_tags(data, tags):
+    for keyword, value in tags.items():
+        setattr(data, keyword, value)
+
+
+def test_a_scan_spread_over_multi_frame_files_is_refused(tmp_path):
+    result, volume = hip_case()
+    for name, order in (("a", range(10)), ("b", range(10, 20))):
+        place = tmp_path / "ct" / f"{name}.dcm"
+        write_enhanced(place, volume.hu, order=order, positions=positions(volume), edit=partial(add_tags, tags=TAGS))
+    result, _ = result_of(tmp_path / "ct", result)
+    with pytest.raises(InputError, match="spread over several multi-frame files"):
+        open_source(result, tmp_path / "ct")

@@ -13,7 +13,7 @@ import numpy as np
 
 from ....errors import InputError
 from ....findings import Finding, warning
-from .headers import SliceHeader
+from .slice_header import SliceHeader
 
 # More than this share of another kind is a second scan in the series and no stray image.
 MOST_FOREIGN = 0.2
@@ -110,8 +110,8 @@ def _completed(header: SliceHeader, direction: tuple[float, ...] | None, spacing
 
 def completed_findings(group: list[SliceHeader], kept: list[SliceHeader]) -> tuple[Finding, ...]:
     """A warning where slices got the orientation or pixel spacing of the others."""
-    before = {h.path: h for h in group}
-    filled = sum(before[h.path] != h for h in kept)
+    before = {(h.path, h.frame): h for h in group}
+    filled = sum(before[h.path, h.frame] != h for h in kept)
     if not filled:
         return ()
     how = "state neither" if filled > 1 else "states neither"

@@ -7,12 +7,13 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ....errors import InputError, shown
-from .values import number_of, numbers_of, text_of, whole_of, words_of
+from .frames import FRAME_TAGS, frame_headers
+from .slice_header import SliceHeader
+from .values import clean, number_of, numbers_of, text_of, whole_of, words_of
 
 # A wrong folder (a home folder, a whole archive) should end in a sentence, not in minutes of reading.
 MOST_FILES = 20_000
@@ -23,61 +24,21 @@ _TAGS = (
     "InstanceNumber", "AcquisitionNumber", "SeriesDescription", "Modality", "ImageType", "ConvolutionKernel", "Rows",
     "Columns", "SamplesPerPixel", "BitsAllocated", "NumberOfFrames", "PixelSpacing", "ImagerPixelSpacing",
     "ImageOrientationPatient", "ImagePositionPatient", "SliceLocation", "SliceThickness", "SpacingBetweenSlices",
-    "RescaleSlope", "RescaleIntercept", "RescaleType", "PatientSize", "GantryDetectorTilt",
+    "RescaleSlope", "RescaleIntercept", "RescaleType", "PatientSize", "GantryDetectorTilt", *FRAME_TAGS,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SliceHeader:
-    """What is needed of one DICOM image's header; None or "" stand for what it does not state.
-
-    Vectors are in DICOM's order: `pixel_spacing` is (row, column) mm. Lengths are in mm, `height` in m.
-    `frame` counts from 1 where this is one frame of a multi-frame image.
-    """
-
-    path: Path
-    sop_class: str
-    instance_uid: str
-    study_uid: str
-    series_uid: str
-    frame_uid: str
-    series_number: str
-    instance_number: int | None
-    acquisition: int | None
-    description: str
-    modality: str
-    image_type: tuple[str, ...]
-    kernel: str
-    rows: int
-    columns: int
-    samples: int
-    bits: int | None
-    frames: int
-    pixel_spacing: tuple[float, ...] | None
-    detector_spacing: bool
-    orientation: tuple[float, ...] | None
-    position: tuple[float, ...] | None
-    location: float | None
-    thickness: float | None
-    stated_interval: float | None
-    slope: float | None
-    intercept: float | None
-    rescale_type: str
-    height: float | None
-    gantry_tilt: float
-    frame: int | None = None
 
 
 def scan_headers(folder: Path) -> list[SliceHeader]:
     """The headers of all DICOM images in a folder, its subfolders and linked folders; other files are passed over.
+
+    A multi-frame CT counts as the slices that its frames are.
 
     Raises:
         InputError: the folder is missing or holds more files than a scan does.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {shown(folder)}; check the path.")
-    headers = (read_slice_header(path) for path in image_paths(folder))
-    return [header for header in headers if header is not None]
+    return [header for path in image_paths(folder) for header in read_slice_headers(path)]
 
 
 def image_paths(folder: Path) -> Iterator[Path]:
@@ -157,16 +118,17 @@ def _is_element(start: bytes) -> bool:
     return False
 
 
-def read_slice_header(path: Path) -> SliceHeader | None:
-    """The header of one DICOM image, or None when the file is not one."""
+def read_slice_headers(path: Path) -> list[SliceHeader]:
+    """The header of one DICOM image, or those of its frames; empty when the file is not one."""
     import pydicom  # noqa: F401  (a missing package is no damaged file)
 
     try:
         data = open_dataset(path, _TAGS)
-        return None if data is None else _header(path, data)
+        image = None if data is None else _header(path, data)
+        return [] if image is None else frame_headers(data, image)
     # A damaged header may raise nearly anything while it is parsed; the file is then no readable image.
     except Exception:
-        return None
+        return []
 
 
 def _header(path: Path, data: Any) -> SliceHeader | None:
@@ -207,8 +169,3 @@ def _header(path: Path, data: Any) -> SliceHeader | None:
         height=number_of(data, "PatientSize"),
         gantry_tilt=number_of(data, "GantryDetectorTilt") or 0.0,
     )
-
-
-def clean(text: str) -> str:
-    """One short line without control characters or quotes."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).replace('"', "'").split())[:60].rstrip(" .")

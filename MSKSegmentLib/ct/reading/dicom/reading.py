@@ -13,11 +13,11 @@ from ...dicom_source import DicomSource, SourceSlice
 from ...volume import CTVolume
 from ..straightening import straighten, tilt_finding
 from .foreign import LeftOut, left_out_findings, refusing
-from .headers import SliceHeader
 from .intervals import check_missing, interpolate_slices, interval_findings, regular_grid
 from .pixels import PixelNotes, pixel_findings, slice_pixels
 from .rescaling import mend_rescaling
 from .series import Series
+from .slice_header import SliceHeader
 from .stack import Stack, sorted_stack, stack_tilt_degrees, without_copies
 from .statements import (
     IGNORED_TILT_DEGREES,
@@ -29,7 +29,7 @@ from .statements import (
     skipped_findings,
     tilt_findings,
 )
-from .stored import LOOSE_TYPES, read_stored, rescaling
+from .stored import LOOSE_TYPES, OpenFiles, read_stored, rescaling
 
 HEIGHTS_M = (1.0, 2.3)
 
@@ -96,13 +96,15 @@ def _source(stack: Stack) -> DicomSource | None:
 def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, ...]]:
     """HU int16 ``[z, y, x]`` of a stack, what was decided about each slice, and about the rescaling of all."""
     pairs, lacking = rescaling(stack.headers)
-    first = stack.headers[0]
+    first, files = stack.headers[0], OpenFiles()
     hu, notes = np.empty((len(pairs), first.rows, first.columns), np.int16), []
     for k, (header, pair) in enumerate(zip(stack.headers, pairs, strict=True)):
-        hu[k], note = slice_pixels(read_stored(header, *pair))
+        hu[k], note = slice_pixels(read_stored(header, *pair, files))
         notes.append(note)
     # Slices that lack theirs get the others', which then are all alike.
-    mended = mend_rescaling(stack.headers, pairs, hu, notes, lambda k, pair: slice_pixels(read_stored(stack.headers[k], *pair)))
+    mended = mend_rescaling(
+        stack.headers, pairs, hu, notes, lambda k, pair: slice_pixels(read_stored(stack.headers[k], *pair, files))
+    )
     if not lacking:
         return hu, notes, (*mended, *_type_findings(stack.headers))
     if lacking == len(pairs):

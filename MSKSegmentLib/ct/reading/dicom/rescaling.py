@@ -9,8 +9,8 @@ import numpy as np
 
 from ....errors import InputError
 from ....findings import Finding, warning
-from .headers import SliceHeader
 from .pixels import PixelNotes
+from .slice_header import SliceHeader
 
 # Air and soft tissue of neighbouring slices differ by less.
 JUMP_HU = 50.0

@@ -10,7 +10,9 @@ from pathlib import Path
 from ....errors import InputError
 from ....findings import Finding, warning
 from .foreign import LeftOut, completed_findings, is_scout, left_out_findings, without_foreign
-from .headers import SliceHeader, clean, scan_headers
+from .headers import scan_headers
+from .slice_header import SliceHeader
+from .values import clean
 
 FEWEST_SLICES = 8
 
@@ -107,9 +109,9 @@ def group_series(headers: list[SliceHeader]) -> list[Series]:
     joined: list[list[SliceHeader]] = []
     for key in (_close_kin, _distant_kin):
         kin = [g for g in _grouped([h for g in small for h in g], key) if len(g) >= FEWEST_SLICES]
-        taken = {h.path for group in kin for h in group}
+        taken = {(h.path, h.frame) for group in kin for h in group}
         joined += kin
-        small = [rest for group in small if (rest := [h for h in group if h.path not in taken])]
+        small = [rest for group in small if (rest := [h for h in group if (h.path, h.frame) not in taken])]
     whole += small
     series = [_series(group, False) for group in whole] + [_series(group, True) for group in joined]
     return sorted(series, key=lambda s: (int(s.slices[0].series_number or 0), s.slices[0].series_uid))
@@ -184,7 +186,7 @@ def _problem(images: tuple[SliceHeader, ...]) -> str | None:
     if first.samples != 1:
         return "it holds colour pictures"
     if any(h.frames > 1 for h in images):
-        return "it is a multi-frame DICOM file, which has to be converted to NIfTI or to single slices first"
+        return "it is a multi-frame DICOM file whose frames do not say where they lie; it has to be exported as single slices first"
     if len(images) < FEWEST_SLICES:
         return f"it has only {len(images)} slice{'s' if len(images) > 1 else ''} where at least {FEWEST_SLICES} are needed"
     return None

@@ -12,7 +12,7 @@ from ....errors import InputError
 from ...volume import Geometry
 from ..straightening import LARGEST_TILT_DEGREES
 from .foreign import LARGEST_SHIFT_MM, SAME_DIRECTION, LeftOut, refusing, without_strays
-from .headers import SliceHeader
+from .slice_header import SliceHeader
 
 SAME_LEVEL_MM = 0.01
 

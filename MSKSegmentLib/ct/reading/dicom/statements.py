@@ -10,7 +10,7 @@ import numpy as np
 
 from ....errors import InputError
 from ....findings import Finding, warning
-from .headers import SliceHeader
+from .slice_header import SliceHeader
 
 SAME_LENGTH = 0.05
 # Overlapping reconstructions and gaps between slices are usual up to here.

@@ -11,7 +11,9 @@ import numpy as np
 
 from ....errors import InputError
 from ..hounsfield import read_image
-from .headers import CT_STORAGE, SliceHeader, open_dataset
+from .frames import encapsulated_frame
+from .headers import CT_STORAGE, open_dataset
+from .slice_header import SliceHeader
 from .values import bits_of, whole_of
 
 # Implicit little endian but for its pixels, which are big endian.
@@ -73,7 +75,22 @@ class StoredImage:
         return values * np.float64(self.slope) + self.intercept
 
 
-def read_stored(header: SliceHeader, slope: float, intercept: float) -> StoredImage:
+class OpenFiles:
+    """The data sets of the files that slices lie in; a multi-frame image stays open while its frames are asked for."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Path, Any] | None = None
+
+    def data(self, header: SliceHeader) -> Any:
+        """The data set that holds a slice, with pixels; errors are those of `open_dataset`."""
+        if self._kept is not None and self._kept[0] == header.path:
+            return self._kept[1]
+        data = open_dataset(header.path)
+        self._kept = None if header.frame is None else (header.path, data)
+        return data
+
+
+def read_stored(header: SliceHeader, slope: float, intercept: float, files: OpenFiles) -> StoredImage:
     """The stored values of one slice, with the rescaling that holds for it.
 
     Raises:
@@ -81,7 +98,7 @@ def read_stored(header: SliceHeader, slope: float, intercept: float) -> StoredIm
     """
     name = header.path.name
     try:
-        data = open_dataset(header.path)
+        data = files.data(header)
     except Exception as error:
         raise _damaged(name) from error
     element = None if data is None else data.get_item(0x7FE00010)
@@ -93,16 +110,17 @@ def read_stored(header: SliceHeader, slope: float, intercept: float) -> StoredIm
     kind = np.dtype(f"u{layout.allocated // 8}")
     syntax = str(getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", ""))
     pixels, wanted = header.rows * header.columns, header.rows * header.columns * kind.itemsize
-    content = element.value
+    content, place = element.value, (header.frame or 1) - 1
+    whole = wanted * (1 if header.frame is None else whole_of(data, "NumberOfFrames") or 1)
     undefined = getattr(element, "is_undefined_length", False) or getattr(element, "length", 0) == _UNDEFINED
-    if undefined or (syntax not in _PLAIN and not wanted <= len(content) <= wanted + 1):
+    if undefined or (syntax not in _PLAIN and not whole <= len(content) <= whole + 1):
         cells = _decompressed(data, header, syntax).astype(np.int64) & ((1 << layout.allocated) - 1)
         cells = cells.astype(kind)
     else:
-        if len(content) < wanted:
+        if len(content) < wanted * (place + 1):
             raise _damaged(name)
         little = element.is_little_endian and syntax != _GE_PRIVATE
-        cells = np.frombuffer(content, kind.newbyteorder("<" if little else ">"), pixels).astype(kind)
+        cells = np.frombuffer(content, kind.newbyteorder("<" if little else ">"), pixels, wanted * place).astype(kind)
     return StoredImage(
         name, cells.reshape(header.rows, header.columns), layout, slope, intercept,
         bits_of(data, "PixelPaddingValue"), bits_of(data, "PixelPaddingRangeLimit"), _overlay_bits(data),
@@ -164,7 +182,7 @@ def _decompressed(data: Any, header: SliceHeader, syntax: str) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "slice.dcm")
         try:
-            bare.PixelData = data.get_item(0x7FE00010).value
+            bare.PixelData = _one_frame(data.get_item(0x7FE00010).value, data, header)
             bare["PixelData"].VR, bare["PixelData"].is_undefined_length = "OB", True
             _write_whole(path, bare)
             image = read_image(path)
@@ -181,6 +199,15 @@ def _decompressed(data: Any, header: SliceHeader, syntax: str) -> np.ndarray:
     if array.size != header.rows * header.columns:
         raise InputError(f"The slice {header.path.name} is not a grey image of the series' size; export the series again.")
     return array.reshape(header.rows, header.columns)
+
+
+def _one_frame(content: bytes, data: Any, header: SliceHeader) -> bytes:
+    """The compressed pixels of a slice alone, as a single-frame image holds them."""
+    if header.frame is None:
+        return content
+    from pydicom.encaps import encapsulate
+
+    return encapsulate([encapsulated_frame(content, header.frame, whole_of(data, "NumberOfFrames") or 1)])
 
 
 def _write_whole(path: Path, data: Any) -> None:

@@ -25,6 +25,11 @@ def text_of(data: Any, name: str) -> str:
         return ""
 
 
+def clean(text: str) -> str:
+    """One short line without control characters or quotes."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).replace('"', "'").split())[:60].rstrip(" .")
+
+
 def words_of(data: Any, name: str) -> tuple[str, ...]:
     """The parts of a multi-valued code string in capitals."""
     raw = _bytes(data, name)
