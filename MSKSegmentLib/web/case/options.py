@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ...ct.reading.dicom.headers import image_paths, read_slice_header
+from ...ct.reading.dicom.headers import image_paths, read_slice_headers
 from ...errors import InputError, shown
 from ...settings import Settings
 from .opening import find_ct
@@ -97,4 +97,4 @@ def kind_of_target(target: Path | None) -> Target:
 
 
 def _holds_dicom(folder: Path) -> bool:
-    return any(read_slice_header(path) is not None for path in islice(image_paths(folder), _MOST_LOOKS))
+    return any(read_slice_headers(path) for path in islice(image_paths(folder), _MOST_LOOKS))
