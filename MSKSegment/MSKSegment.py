@@ -150,9 +150,9 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The first volume that could be a CT, to save a click; label maps and what this module made are none."""
         from MSKSegmentLib.scene.roles import ROLE_ATTRIBUTE
 
-        made = [case.nodes.uncertainty for case in self.logic.cases]
+        results = [case.nodes.uncertainty for case in self.logic.cases]
         for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-            if not (node.IsA("vtkMRMLLabelMapVolumeNode") or node.GetAttribute(ROLE_ATTRIBUTE) or node in made):
+            if not (node.IsA("vtkMRMLLabelMapVolumeNode") or node.GetAttribute(ROLE_ATTRIBUTE) or node in results):
                 return node
         return None
 

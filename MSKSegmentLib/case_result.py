@@ -201,10 +201,10 @@ class SegmentReport:
     @property
     def told_scores(self) -> dict[str, float]:
         """The scores that exist, by name, as people are shown them: of bones, without the spread of a share of fat."""
-        known = {name: value for name, value in asdict(self.scores or Scores()).items() if value is not None}
+        present_scores = {name: value for name, value in asdict(self.scores or Scores()).items() if value is not None}
         if not self.segment.structure.has_composition:
-            known.pop(FAT_SPREAD, None)
-        return known
+            present_scores.pop(FAT_SPREAD, None)
+        return present_scores
 
 
 @dataclass(frozen=True)

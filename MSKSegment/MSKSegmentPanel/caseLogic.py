@@ -114,10 +114,10 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         """Take up the cases of a scene that was loaded; returns the new ones, and an error for each that cannot be read."""
         from MSKSegmentLib.scene import find_case_nodes, restore_session, volume_of_node
 
-        known = {case.nodes.segmentation for case in self.cases}
+        openSegmentations = {case.nodes.segmentation for case in self.cases}
         restored, errors = [], []
         for nodes in find_case_nodes(slicer.mrmlScene):
-            if nodes.ct is None or nodes.segmentation in known:
+            if nodes.ct is None or nodes.segmentation in openSegmentations:
                 continue
             try:
                 restored.append(self._keep(nodes, restore_session(nodes, volume_of_node(nodes.ct), userName())))

@@ -91,8 +91,8 @@ class Manifest:
 
 
 def _build(kind: Any, data: dict[str, Any]) -> Any:
-    known = {f.name for f in fields(kind)}
-    unknown = set(data) - known
+    field_names = {f.name for f in fields(kind)}
+    unknown = set(data) - field_names
     if unknown:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})

@@ -55,8 +55,8 @@ def cross_fitted(observations: Sequence[Observation], used: Sequence[str] = USED
 
 
 def _usable(column: np.ndarray) -> bool:
-    known = np.isfinite(column)
-    return bool(column.size and known.mean() >= LEAST_PRESENT and np.ptp(column[known]) > 0)
+    is_finite = np.isfinite(column)
+    return bool(column.size and is_finite.mean() >= LEAST_PRESENT and np.ptp(column[is_finite]) > 0)
 
 
 def _groups(observations: Sequence[Observation]) -> dict[str, np.ndarray]:

@@ -45,10 +45,10 @@ def red_margin(excess: np.ndarray, needless: np.ndarray) -> float | None:
 
 def _margin(height: np.ndarray, bad: np.ndarray, most: float) -> float | None:
     """The lowest height from 0 on above which at most the share `most` is bad."""
-    known = np.isfinite(height)
-    order = np.argsort(-height[known], kind="stable")
-    ranked = height[known][order]
-    share = np.cumsum(bad[known][order]) / np.arange(1, len(ranked) + 1)
+    is_finite = np.isfinite(height)
+    order = np.argsort(-height[is_finite], kind="stable")
+    ranked = height[is_finite][order]
+    share = np.cumsum(bad[is_finite][order]) / np.arange(1, len(ranked) + 1)
     # Only between different heights can a line be drawn.
     ends = np.append(np.diff(ranked) < 0, True) if len(ranked) else np.zeros(0, bool)
     good = np.flatnonzero(ends & (share <= most))
@@ -62,9 +62,9 @@ def usual_scores(observations: Sequence[Observation], names: Sequence[str]) -> d
         if name == SCAN_WARNING:
             continue
         values = [getattr(item.evidence, name) for item in observations if item.ordinary]
-        known = [float(value) for value in values if value is not None]
-        if known:
-            found[name] = float(np.median(known))
+        present_values = [float(value) for value in values if value is not None]
+        if present_values:
+            found[name] = float(np.median(present_values))
     return found
 
 
@@ -82,10 +82,10 @@ def fit_limits(
         name: dice_thresholds([item for item in observations if item.abbreviation == name]) for name in sorted(set(names.tolist()))
     }
     missing = {name: found.reason for name, found in thresholds.items() if isinstance(found, Missing)}
-    known = {name: found for name, found in thresholds.items() if isinstance(found, DiceThresholds)}
+    fitted_thresholds = {name: found for name, found in thresholds.items() if isinstance(found, DiceThresholds)}
     slack, excess, bound = (np.full(len(names), np.nan) for _ in range(3))
     wrong = np.zeros(len(names), bool)
-    for name, found in known.items():
+    for name, found in fitted_thresholds.items():
         chosen, (green, yellow) = names == name, needed_dice(found)
         slack[chosen], excess[chosen] = log_error(green) - errors[chosen], errors[chosen] - log_error(yellow)
         wrong[chosen] = dice[chosen] < found.inaccurate
@@ -97,10 +97,10 @@ def fit_limits(
     if total < FEWEST_FAILURES:
         few = "only " + counted(total, "calibration segment was", "calibration segments were")
         why = f"{few if total else 'no calibration segment was'} inaccurate, {FEWEST_FAILURES} are needed"
-        return {}, missing | dict.fromkeys(known, why), None
-    all_green, all_red = green_margin(slack, wrong, allowed), red_margin(excess, ~wrong & np.isin(names, list(known)))
+        return {}, missing | dict.fromkeys(fitted_thresholds, why), None
+    all_green, all_red = green_margin(slack, wrong, allowed), red_margin(excess, ~wrong & np.isin(names, list(fitted_thresholds)))
     limits = {}
-    for name, found in known.items():
+    for name, found in fitted_thresholds.items():
         chosen = names == name
         own = int(wrong[chosen].sum()) >= FEWEST_FAILURES
         mine_green, mine_red = all_green, all_red
@@ -116,10 +116,10 @@ def fit_limits(
 
 def _in_failing_scans(excess: np.ndarray, patients: Sequence[str]) -> np.ndarray:
     """Whether a segment's scan fails, bool ``[n]``."""
-    names, known = np.array(patients), np.isfinite(excess)
+    names, is_finite = np.array(patients), np.isfinite(excess)
     failing = []
     for name in set(patients):
-        mine = excess[known & (names == name)]
+        mine = excess[is_finite & (names == name)]
         if is_failing(int((mine > 0).sum()), len(mine)):
             failing.append(name)
     return np.isin(names, failing)

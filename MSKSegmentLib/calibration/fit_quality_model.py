@@ -32,8 +32,8 @@ def fit_quality_model(observations: Sequence[Observation]) -> QualityModel | Mis
         return Missing("the calibration cases hold no evidence to learn from")
     errors = cross_fitted(observations)
     off = log_error(np.array([item.dice for item in observations])) - errors
-    known = np.isfinite(off)
-    scatter = _floored(isotonic_curve(errors[known], np.abs(off[known]), rising=True))
+    is_finite = np.isfinite(off)
+    scatter = _floored(isotonic_curve(errors[is_finite], np.abs(off[is_finite]), rising=True))
     residuals = _residuals(observations, errors, scatter)
     names, people = [item.abbreviation for item in observations], [item.patient for item in observations]
     reaches = {key: fit_reaches(values, names, people) for key, values in residuals.items()}

@@ -12,13 +12,13 @@ from ..quality.conformal import COVERAGE, Reach, Reaches
 def fit_reaches(residuals: np.ndarray, abbreviations: Sequence[str] | np.ndarray, patients: Sequence[str] | np.ndarray) -> Reaches:
     """Reaches from residuals ``[n]`` (truth minus prediction); those that are not numbers are left out."""
     names, people = np.array(abbreviations), np.array(patients)
-    known = np.isfinite(residuals)
+    is_finite = np.isfinite(residuals)
     own = {}
-    for name in sorted(set(names[known].tolist())):
-        found = _reach(residuals[known & (names == name)], people[known & (names == name)])
+    for name in sorted(set(names[is_finite].tolist())):
+        found = _reach(residuals[is_finite & (names == name)], people[is_finite & (names == name)])
         if found is not None:
             own[name] = found
-    return Reaches(own, _reach(residuals[known], people[known]))
+    return Reaches(own, _reach(residuals[is_finite], people[is_finite]))
 
 
 def patient_quantile(values: np.ndarray, patients: np.ndarray, level: float) -> float | None:

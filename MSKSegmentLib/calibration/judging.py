@@ -79,7 +79,9 @@ def judge_observations(
     for item in items:
         by_patient.setdefault(item.patient, []).append(item)
     failing = {
-        name: failing_scan([(one.abbreviation, one.evidence) for one in mine], calibration, bool(mine[0].scan_cautions))
+        name: failing_scan(
+            [(observation.abbreviation, observation.evidence) for observation in mine], calibration, bool(mine[0].scan_cautions)
+        )
         for name, mine in by_patient.items()
     }
     return [_judged(item, calibration, passes, thresholds, failing[item.patient]) for item in items]
@@ -127,13 +129,13 @@ def lights_table(judged: Sequence[Judged]) -> list[str]:
     ]
     for rule in (CALIBRATED_RULE, PAPER_RULE):
         for light in LIGHTS:
-            chosen = [one for one in judged if one.light_by(rule) is light]
+            chosen = [segment for segment in judged if segment.light_by(rule) is light]
             if not chosen:
                 continue
-            dice = [one.observation.dice for one in chosen]
+            dice = [segment.observation.dice for segment in chosen]
             counts = (
-                sum(bool(one.inaccurate) for one in chosen),
-                sum(bool(one.failed) for one in chosen),
+                sum(bool(segment.inaccurate) for segment in chosen),
+                sum(bool(segment.failed) for segment in chosen),
                 sum(value < 0.8 for value in dice),
             )
             cells = [f"{count} ({count / len(chosen):.1%})" for count in counts]

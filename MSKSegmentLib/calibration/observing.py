@@ -68,10 +68,10 @@ def evaluated_cases(bundle: ModelBundle, folder: Path) -> list[CaseScores]:
         InputError: the evaluation cannot be read, or is of another network or another number of passes.
         BundleError: the bundle's calibration cannot be read.
     """
-    known = networks_of(bundle)
+    networks = networks_of(bundle)
     found = read_evaluation(folder)
     for key, _ in found:
-        if key.get("bundle") not in known or key.get("passes") != bundle.manifest.passes:
+        if key.get("bundle") not in networks or key.get("passes") != bundle.manifest.passes:
             raise InputError(
                 f"The evaluation {folder.name!r} is not one of the bundle {bundle.manifest.name!r} with {bundle.manifest.passes} "
                 "passes; evaluate this bundle first, or name a folder of cases."
@@ -112,8 +112,8 @@ def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, ch
 
 def write_observations(path: Path, observations: Iterable[Observation]) -> None:
     """A table with one row per segment and case: what the calibration saw."""
-    said = ["case", "abbreviation", "side", "condition", "ordinary", "truncated"]
-    columns = [*said, "uncertainty", "dice", "volume_ratio", "hu_difference"]
+    identity_columns = ["case", "abbreviation", "side", "condition", "ordinary", "truncated"]
+    columns = [*identity_columns, "uncertainty", "dice", "volume_ratio", "hu_difference"]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*columns, *SCORE_NAMES])
         writer.writeheader()

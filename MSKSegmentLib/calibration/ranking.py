@@ -43,10 +43,10 @@ def area(
     """
     from scipy.stats import bootstrap
 
-    known = np.isfinite(risk)
-    risk, positive = risk[known], positive[known]
-    names = np.array(patients)[known]
-    groups = np.zeros(len(risk), int) if strata is None else np.unique(np.array(strata)[known], return_inverse=True)[1]
+    is_finite = np.isfinite(risk)
+    risk, positive = risk[is_finite], positive[is_finite]
+    names = np.array(patients)[is_finite]
+    groups = np.zeros(len(risk), int) if strata is None else np.unique(np.array(strata)[is_finite], return_inverse=True)[1]
     parts = [_Ranked.of(risk[groups == group], positive[groups == group]) for group in np.unique(groups)]
     people, owner = np.unique(names, return_inverse=True)
     owners = [owner[groups == group][part.order] for group, part in zip(np.unique(groups), parts, strict=True)]
@@ -135,5 +135,5 @@ def aurc(risk: np.ndarray, loss: np.ndarray) -> float | None:
 
     None without segments whose risk is known.
     """
-    known = np.isfinite(risk)
-    return float(risk_coverage(risk[known], loss[known])[1].mean()) if known.any() else None
+    is_finite = np.isfinite(risk)
+    return float(risk_coverage(risk[is_finite], loss[is_finite])[1].mean()) if is_finite.any() else None

@@ -23,7 +23,7 @@ def write_quality(folder: Path, judged: Sequence[Judged], calibration: Calibrati
     """
     from .report_plots import write_quality_plots
 
-    thresholds = thresholds_of(calibration, [one.observation for one in judged])
+    thresholds = thresholds_of(calibration, [segment.observation for segment in judged])
     measures = measure_quality(judged, thresholds, RESAMPLES)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {CSV_FILE: quality_csv(measures), QUALITY_CARD: quality_markdown(judged, measures, calibration, what, missed)}

@@ -56,51 +56,53 @@ def quality_csv(measures: Sequence[Measure]) -> str:
     return text.getvalue()
 
 
-def risk_of(one: Judged, judge: str, threshold: float | None = None) -> float:
+def risk_of(segment: Judged, judge: str, threshold: float | None = None) -> float:
     """The risk that a judge gives a segment; not a number where it gives none.
 
     With the Dice `threshold` of the segment's structure, rules that predict Dice tell how far below it they predict it to lie, so
     that structures with different thresholds can be ranked together. A score alone is the risk of `evidence_features`.
     """
     if judge == CALIBRATED_RULE:
-        if one.estimate is None:
+        if segment.estimate is None:
             return float("nan")
-        predicted = float(log_error(one.estimate.dice))
+        predicted = float(log_error(segment.estimate.dice))
         return predicted if threshold is None else predicted - float(log_error(threshold))
     if judge == PAPER_RULE:
-        if one.paper_dice is None:
+        if segment.paper_dice is None:
             return float("nan")
-        return -one.paper_dice if threshold is None else threshold - one.paper_dice
-    return BY_NAME[judge].of(one.observation.evidence)
+        return -segment.paper_dice if threshold is None else threshold - segment.paper_dice
+    return BY_NAME[judge].of(segment.observation.evidence)
 
 
 def present_judges(judged: Sequence[Judged]) -> list[str]:
     """Both rules, and the scores that at least one segment has."""
-    had = {name for one in judged for name in SCORE_NAMES if getattr(one.observation.evidence, name) is not None}
+    had = {name for segment in judged for name in SCORE_NAMES if getattr(segment.observation.evidence, name) is not None}
     return [judge for judge in JUDGES if judge in (CALIBRATED_RULE, PAPER_RULE) or judge in had]
 
 
 def by_structure(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
     """The segments of each structure that occurs, in table order."""
     found = {structure.abbreviation: [] for structure in STRUCTURES}  # type: dict[str, list[Judged]]
-    for one in judged:
-        found[one.observation.abbreviation].append(one)
+    for segment in judged:
+        found[segment.observation.abbreviation].append(segment)
     return {name: segments for name, segments in found.items() if segments}
 
 
 def _ranking(judged: Sequence[Judged], thresholds: Thresholds, resamples: int) -> list[Measure]:
     measures = []
-    rated = [one for one in judged if one.observation.abbreviation in thresholds]
+    rated = [segment for segment in judged if segment.observation.abbreviation in thresholds]
     for judge in present_judges(judged):
         for place, target in enumerate(TARGETS):
 
             def measured(
                 name: str, chosen: Sequence[Judged], draws: int, apart: bool = False, judge: str = judge, place: int = place
             ) -> Measure:
-                risks = np.array([risk_of(one, judge, thresholds[one.observation.abbreviation][place]) for one in chosen])
-                bad = np.array([bool(one.failed if place else one.inaccurate) for one in chosen], bool)
-                patients = [one.observation.patient for one in chosen]
-                strata = [one.observation.abbreviation for one in chosen] if apart else None
+                risks = np.array(
+                    [risk_of(segment, judge, thresholds[segment.observation.abbreviation][place]) for segment in chosen]
+                )
+                bad = np.array([bool(segment.failed if place else segment.inaccurate) for segment in chosen], bool)
+                patients = [segment.observation.patient for segment in chosen]
+                strata = [segment.observation.abbreviation for segment in chosen] if apart else None
                 found = area(risks, bad, patients, strata, draws)
                 return Measure(f"auroc_{TARGETS[place]}", judge, name, found.n, found.positives, found.value, found.low, found.high)
 
@@ -117,16 +119,16 @@ def _prediction(judged: Sequence[Judged]) -> list[Measure]:
     measures = []
     for judge in present_judges(judged):
         parts = {**by_structure(judged), POOLED: list(judged)}
-        risks = {name: np.array([risk_of(one, judge) for one in chosen]) for name, chosen in parts.items()}
-        losses = {name: np.array([1 - one.observation.dice for one in chosen]) for name, chosen in parts.items()}
+        risks = {name: np.array([risk_of(segment, judge) for segment in chosen]) for name, chosen in parts.items()}
+        losses = {name: np.array([1 - segment.observation.dice for segment in chosen]) for name, chosen in parts.items()}
         for measure, function in (("pearson", _pearson), ("spearman", _spearman), ("aurc", aurc)):
             found = [_measure(measure, judge, name, function, risks[name], losses[name]) for name in parts]
             measures += [*found, _mean(measure, judge, found[:-1])]
-    every = np.array([1 - one.observation.dice for one in judged])
+    every = np.array([1 - segment.observation.dice for segment in judged])
     measures.append(Measure("aurc", "oracle", POOLED, len(every), None, aurc(every, every)))
     measures.append(Measure("aurc", "no rule", POOLED, len(every), None, aurc(np.zeros(len(every)), every)))
     for judge in (CALIBRATED_RULE, PAPER_RULE):
-        pairs = [(_predicted(one, judge), one.observation.dice) for one in judged]
+        pairs = [(_predicted(segment, judge), segment.observation.dice) for segment in judged]
         errors = np.array([predicted - dice for predicted, dice in pairs if predicted is not None])
         for measure, values in (("dice_bias", errors), ("dice_mae", np.abs(errors))):
             measures.append(Measure(measure, judge, POOLED, len(errors), None, float(values.mean()) if len(errors) else None))
@@ -138,14 +140,18 @@ def _lights(judged: Sequence[Judged]) -> list[Measure]:
     measures = []
     for rule in (CALIBRATED_RULE, PAPER_RULE):
         for name, chosen in {**by_structure(judged), POOLED: list(judged)}.items():
-            rated = [one for one in chosen if one.inaccurate is not None]
-            lit = {light: [one for one in rated if one.light_by(rule) is light] for light in Light}
-            good = [one for one in rated if not one.inaccurate and one.light_by(rule) is not Light.GREY]
+            rated = [segment for segment in chosen if segment.inaccurate is not None]
+            lit = {light: [segment for segment in rated if segment.light_by(rule) is light] for light in Light}
+            good = [segment for segment in rated if not segment.inaccurate and segment.light_by(rule) is not Light.GREY]
             for measure, among, events in (
-                ("wrong_greens", lit[Light.GREEN], [one for one in lit[Light.GREEN] if one.inaccurate]),
-                ("greens_below_0.80", lit[Light.GREEN], [one for one in lit[Light.GREEN] if one.observation.dice < 0.8]),
-                ("needless_reds", lit[Light.RED], [one for one in lit[Light.RED] if not one.inaccurate]),
-                ("needless_flags", good, [one for one in good if one.light_by(rule) is not Light.GREEN]),
+                ("wrong_greens", lit[Light.GREEN], [segment for segment in lit[Light.GREEN] if segment.inaccurate]),
+                (
+                    "greens_below_0.80",
+                    lit[Light.GREEN],
+                    [segment for segment in lit[Light.GREEN] if segment.observation.dice < 0.8],
+                ),
+                ("needless_reds", lit[Light.RED], [segment for segment in lit[Light.RED] if not segment.inaccurate]),
+                ("needless_flags", good, [segment for segment in good if segment.light_by(rule) is not Light.GREEN]),
                 ("grey", rated, lit[Light.GREY]),
             ):
                 share = len(events) / len(among) if among else None
@@ -158,32 +164,35 @@ def _coverage(judged: Sequence[Judged]) -> list[Measure]:
     measures = []
     for name, chosen in {**by_structure(judged), POOLED: list(judged)}.items():
         for quantity, pairs in (
-            ("dice", [(_interval(one), one.observation.dice) for one in chosen]),
-            ("volume", [(_volume_interval(one), one.observation.volume_ratio) for one in chosen]),
-            ("mean_hu", [(one.estimate and one.estimate.hu_shifts, one.observation.hu_difference) for one in chosen]),
+            ("dice", [(_interval(segment), segment.observation.dice) for segment in chosen]),
+            ("volume", [(_volume_interval(segment), segment.observation.volume_ratio) for segment in chosen]),
+            (
+                "mean_hu",
+                [(segment.estimate and segment.estimate.hu_shifts, segment.observation.hu_difference) for segment in chosen],
+            ),
         ):
-            known = [(interval, truth) for interval, truth in pairs if interval and truth is not None]
-            held = sum(interval[0] <= truth <= interval[1] for interval, truth in known)
-            width = float(np.median([high - low for (low, high), _ in known])) if known else None
-            share = held / len(known) if known else None
-            measures.append(Measure(f"coverage_{quantity}", CALIBRATED_RULE, name, len(known), held, share))
-            measures.append(Measure(f"width_{quantity}", CALIBRATED_RULE, name, len(known), None, width))
+            complete_pairs = [(interval, truth) for interval, truth in pairs if interval and truth is not None]
+            held = sum(interval[0] <= truth <= interval[1] for interval, truth in complete_pairs)
+            width = float(np.median([high - low for (low, high), _ in complete_pairs])) if complete_pairs else None
+            share = held / len(complete_pairs) if complete_pairs else None
+            measures.append(Measure(f"coverage_{quantity}", CALIBRATED_RULE, name, len(complete_pairs), held, share))
+            measures.append(Measure(f"width_{quantity}", CALIBRATED_RULE, name, len(complete_pairs), None, width))
     return measures
 
 
-def _interval(one: Judged) -> tuple[float, float] | None:
-    return one.estimate.dice_interval if one.estimate else None
+def _interval(segment: Judged) -> tuple[float, float] | None:
+    return segment.estimate.dice_interval if segment.estimate else None
 
 
-def _volume_interval(one: Judged) -> tuple[float, float] | None:
+def _volume_interval(segment: Judged) -> tuple[float, float] | None:
     """None for cut segments, which get no interval."""
-    return one.estimate.volume_factors if one.estimate and not one.observation.truncated else None
+    return segment.estimate.volume_factors if segment.estimate and not segment.observation.truncated else None
 
 
-def _predicted(one: Judged, judge: str) -> float | None:
+def _predicted(segment: Judged, judge: str) -> float | None:
     if judge == PAPER_RULE:
-        return one.paper_dice
-    return one.estimate.dice if one.estimate else None
+        return segment.paper_dice
+    return segment.estimate.dice if segment.estimate else None
 
 
 def _measure(
@@ -194,28 +203,28 @@ def _measure(
     risks: np.ndarray,
     losses: np.ndarray,
 ) -> Measure:
-    known = np.isfinite(risks)
-    value = function(risks[known], losses[known]) if known.any() else None
-    return Measure(measure, judge, name, int(known.sum()), None, value)
+    is_finite = np.isfinite(risks)
+    value = function(risks[is_finite], losses[is_finite]) if is_finite.any() else None
+    return Measure(measure, judge, name, int(is_finite.sum()), None, value)
 
 
 def _mean(measure: str, judge: str, parts: Sequence[Measure]) -> Measure:
-    known = [part for part in parts if part.value is not None]
-    values = [part.value for part in known if part.value is not None]
-    events = sum(part.events or 0 for part in known) if any(part.events is not None for part in known) else None
-    return Measure(measure, judge, MEAN, sum(part.n for part in known), events, float(np.mean(values)) if values else None)
+    present_parts = [part for part in parts if part.value is not None]
+    values = [part.value for part in present_parts if part.value is not None]
+    events = sum(part.events or 0 for part in present_parts) if any(part.events is not None for part in present_parts) else None
+    return Measure(measure, judge, MEAN, sum(part.n for part in present_parts), events, float(np.mean(values)) if values else None)
 
 
-def _pearson(one: np.ndarray, two: np.ndarray) -> float | None:
+def _pearson(first: np.ndarray, second: np.ndarray) -> float | None:
     from scipy.stats import pearsonr
 
-    return float(pearsonr(one, two).statistic) if _varies(one) and _varies(two) else None
+    return float(pearsonr(first, second).statistic) if _varies(first) and _varies(second) else None
 
 
-def _spearman(one: np.ndarray, two: np.ndarray) -> float | None:
+def _spearman(first: np.ndarray, second: np.ndarray) -> float | None:
     from scipy.stats import spearmanr
 
-    return float(spearmanr(one, two).statistic) if _varies(one) and _varies(two) else None
+    return float(spearmanr(first, second).statistic) if _varies(first) and _varies(second) else None
 
 
 def _varies(values: np.ndarray) -> bool:

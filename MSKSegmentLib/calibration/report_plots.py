@@ -43,7 +43,7 @@ def write_quality_plots(
     folder: Path, judged: Sequence[Judged], measures: Sequence[Measure], calibration: Calibration, thresholds: Thresholds
 ) -> list[Path]:
     """Write the figures that there is data for; returns their paths."""
-    rated = [one for one in judged if one.observation.abbreviation in thresholds]
+    rated = [segment for segment in judged if segment.observation.abbreviation in thresholds]
     figures = {
         "quality_dice_uncertainty.png": plot_dice_uncertainty(rated, calibration, thresholds),
         "quality_dice_predicted.png": plot_dice_predicted(rated, calibration, thresholds),
@@ -62,9 +62,9 @@ def plot_dice_uncertainty(judged: Sequence[Judged], calibration: Calibration, th
     """Dice over the paper's uncertainty with the regression line and the thresholds, a panel per structure; its lights."""
     figure, panels = _panels(by_structure(judged))
     for axes, (name, chosen) in zip(panels, by_structure(judged).items(), strict=True):
-        known = [one for one in chosen if one.observation.uncertainty is not None]
-        x = np.array([1e3 * float(one.observation.uncertainty or 0) for one in known])
-        _lit(axes, x, known, PAPER_RULE)
+        with_uncertainty = [segment for segment in chosen if segment.observation.uncertainty is not None]
+        x = np.array([1e3 * float(segment.observation.uncertainty or 0) for segment in with_uncertainty])
+        _lit(axes, x, with_uncertainty, PAPER_RULE)
         _dice_thresholds(axes, thresholds[name])
         fitted = calibration.structures.get(name)
         if fitted is not None and x.size:
@@ -82,12 +82,12 @@ def plot_dice_predicted(judged: Sequence[Judged], calibration: Calibration, thre
     """Dice over the Dice predicted from all evidence with the limits of the lights, a panel per structure."""
     figure, panels = _panels(by_structure(judged))
     for axes, (name, chosen) in zip(panels, by_structure(judged).items(), strict=True):
-        known = [one for one in chosen if one.estimate is not None]
-        x = np.array([one.estimate.dice for one in known if one.estimate is not None])
-        _lit(axes, x, known, CALIBRATED_RULE)
+        with_estimate = [segment for segment in chosen if segment.estimate is not None]
+        x = np.array([segment.estimate.dice for segment in with_estimate if segment.estimate is not None])
+        _lit(axes, x, with_estimate, CALIBRATED_RULE)
         _dice_thresholds(axes, thresholds[name])
         if x.size:
-            low = min(float(x.min()), *(one.observation.dice for one in known))
+            low = min(float(x.min()), *(segment.observation.dice for segment in with_estimate))
             axes.plot([low, 1], [low, 1], color="black", linewidth=0.8)
         limits = calibration.model.limits.get(name) if calibration.model else None
         if limits is not None:
@@ -103,12 +103,12 @@ def plot_roc(judged: Sequence[Judged], thresholds: Thresholds) -> Figure:
     """ROC of all structures pooled, for inaccurate and for failed segments."""
     figure, panels = new_figure(9, 4.5, 2)
     for place, (axes, target) in enumerate(zip(panels, TARGETS, strict=True)):
-        bad = np.array([bool(one.failed if place else one.inaccurate) for one in judged], bool)
+        bad = np.array([bool(segment.failed if place else segment.inaccurate) for segment in judged], bool)
         for judge, (words, colour, style, width) in CURVES.items():
-            risks = np.array([risk_of(one, judge, thresholds[one.observation.abbreviation][place]) for one in judged])
-            known = np.isfinite(risks)
-            if known.any() and 0 < bad[known].sum() < known.sum():
-                false, true = roc(risks[known], bad[known])
+            risks = np.array([risk_of(segment, judge, thresholds[segment.observation.abbreviation][place]) for segment in judged])
+            is_finite = np.isfinite(risks)
+            if is_finite.any() and 0 < bad[is_finite].sum() < is_finite.sum():
+                false, true = roc(risks[is_finite], bad[is_finite])
                 value = float(np.trapezoid(true, false))
                 axes.plot(false, true, color=colour, linestyle=style, linewidth=width, label=f"{words} ({value:.3f})")
         axes.plot([0, 1], [0, 1], color="#b5b5b5", linewidth=0.7)
@@ -122,12 +122,12 @@ def plot_roc(judged: Sequence[Judged], thresholds: Thresholds) -> Figure:
 def plot_risk_coverage(judged: Sequence[Judged]) -> Figure:
     """Mean error of the segments kept, when those of the highest risk are looked at first."""
     figure, (axes,) = new_figure(5.5, 4.2, 1)
-    losses = np.array([1 - one.observation.dice for one in judged])
+    losses = np.array([1 - segment.observation.dice for segment in judged])
     for judge, (words, colour, style, width) in CURVES.items():
-        risks = np.array([risk_of(one, judge) for one in judged])
-        known = np.isfinite(risks)
-        if known.any():
-            coverage, loss = risk_coverage(risks[known], losses[known])
+        risks = np.array([risk_of(segment, judge) for segment in judged])
+        is_finite = np.isfinite(risks)
+        if is_finite.any():
+            coverage, loss = risk_coverage(risks[is_finite], losses[is_finite])
             axes.plot(100 * coverage, loss, color=colour, linestyle=style, linewidth=width, label=f"{words} ({loss.mean():.4f})")
     if losses.size:
         coverage, loss = risk_coverage(losses, losses)
@@ -144,15 +144,19 @@ def plot_risk_coverage(judged: Sequence[Judged]) -> Figure:
 def plot_calibration(judged: Sequence[Judged], measures: Sequence[Measure]) -> Figure:
     """Predicted against true Dice, told against seen frequency of failure, and coverage of the intervals by structure."""
     figure, (left, middle, right) = new_figure(12, 4.2, 3)
-    known = [one for one in judged if one.estimate is not None]
-    predicted = np.array([one.estimate.dice for one in known if one.estimate is not None])
-    dice = np.array([one.observation.dice for one in known])
+    with_estimate = [segment for segment in judged if segment.estimate is not None]
+    predicted = np.array([segment.estimate.dice for segment in with_estimate if segment.estimate is not None])
+    dice = np.array([segment.observation.dice for segment in with_estimate])
     left.scatter(predicted, dice, s=5, color="#0072b2", alpha=0.3, linewidths=0)
     _binned(left, predicted, dice)
     left.set_xlabel("Predicted Dice coefficient")
     left.set_ylabel("Dice coefficient")
-    told = [(one.estimate.failure_probability, bool(one.inaccurate)) for one in known if one.estimate is not None]
-    pairs = np.array([pair for pair in told if pair[0] is not None], dtype=float).reshape(-1, 2)
+    failures = [
+        (segment.estimate.failure_probability, bool(segment.inaccurate))
+        for segment in with_estimate
+        if segment.estimate is not None
+    ]
+    pairs = np.array([pair for pair in failures if pair[0] is not None], dtype=float).reshape(-1, 2)
     _binned(middle, pairs[:, 0], pairs[:, 1])
     middle.set_xlabel("Failure probability (Dice below the structure's threshold)")
     middle.set_ylabel("Share that was inaccurate")
@@ -189,9 +193,9 @@ def _panels(parts: dict[str, list[Judged]]) -> tuple[Figure, list[Axes]]:
 
 def _lit(axes: Axes, x: np.ndarray, judged: Sequence[Judged], rule: str) -> None:
     for light, (colour, marker) in LIGHT_STYLES.items():
-        chosen = np.array([one.light_by(rule) is light for one in judged], bool)
+        chosen = np.array([segment.light_by(rule) is light for segment in judged], bool)
         if chosen.any():
-            dice = np.array([one.observation.dice for one in judged])[chosen]
+            dice = np.array([segment.observation.dice for segment in judged])[chosen]
             width = 0.7 if marker == "x" else 0
             axes.scatter(x[chosen], dice, s=9, color=colour, marker=marker, alpha=0.6, linewidths=width)
 
@@ -202,7 +206,7 @@ def _dice_thresholds(axes: Axes, limits: tuple[float, float]) -> None:
 
 
 def _panel_title(axes: Axes, name: str, chosen: Sequence[Judged]) -> None:
-    bad = sum(bool(one.inaccurate) for one in chosen)
+    bad = sum(bool(segment.inaccurate) for segment in chosen)
     axes.set_title(f"{name}  n {len(chosen)}, {bad} inaccurate", fontsize=7.5, loc="left")
     axes.tick_params(labelsize=6.5)
     axes.set_ylim(top=1.01)

@@ -36,14 +36,19 @@ def review_by(rule: str, cases: Sequence[CaseScores], judged: Sequence[Judged], 
 
     The paper's rule knows no probability of failure.
     """
-    known = {(one.observation.patient, one.observation.abbreviation, one.observation.side): one for one in judged}
+    judged_by_key = {
+        (judgement.observation.patient, judgement.observation.abbreviation, judgement.observation.side): judgement
+        for judgement in judged
+    }
     rated = []
     for case in cases:
         rows = []
         for row in case.rows:
-            one = known.get((case.name, row.segment.structure.abbreviation, row.segment.side.value))
-            light = one.light_by(rule) if one else Light.GREY
-            probability = one.estimate.failure_probability if one and one.estimate and rule == CALIBRATED_RULE else None
+            judgement = judged_by_key.get((case.name, row.segment.structure.abbreviation, row.segment.side.value))
+            light = judgement.light_by(rule) if judgement else Light.GREY
+            probability = (
+                judgement.estimate.failure_probability if judgement and judgement.estimate and rule == CALIBRATED_RULE else None
+            )
             rows.append(RatedRow(row, light, probability))
         rated.append(rows)
     return simulate_review(rated, thresholds)

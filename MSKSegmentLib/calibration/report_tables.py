@@ -68,10 +68,10 @@ def quality_markdown(
 
 
 def _counts(judged: Sequence[Judged], calibration: Calibration, missed: int) -> str:
-    rated = [one for one in judged if one.inaccurate is not None]
-    patients = len({one.observation.patient for one in judged})
-    inaccurate, failed = sum(bool(one.inaccurate) for one in rated), sum(bool(one.failed) for one in rated)
-    false = sum(one.observation.volume_ratio is None for one in judged)
+    rated = [segment for segment in judged if segment.inaccurate is not None]
+    patients = len({segment.observation.patient for segment in judged})
+    inaccurate, failed = sum(bool(segment.inaccurate) for segment in rated), sum(bool(segment.failed) for segment in rated)
+    false = sum(segment.observation.volume_ratio is None for segment in judged)
     rests = "no rule from all evidence"
     if calibration.model is not None:
         rests = f"{calibration.model.patients} patients with {calibration.model.segments} segments"
@@ -97,8 +97,8 @@ def _ranking(table: Table) -> list[str]:
         for measure, digits in (("pearson", 2), ("spearman", 2), ("aurc", 4)):
             cells.append(_number(table, measure, judge, POOLED, digits))
         within = table[("auroc_inaccurate", judge, WITHIN)].value
-        known = reference is not None and reference.value is not None and within is not None
-        cells.append(f"{within - reference.value:+.3f}" if known and reference and reference.value and within else "-")
+        is_comparable = reference is not None and reference.value is not None and within is not None
+        cells.append(f"{within - reference.value:+.3f}" if is_comparable and reference and reference.value and within else "-")
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "Gain: AUROC for inaccurate within structures, minus that of the paper's score."]
     return lines
@@ -152,7 +152,7 @@ def _structures(judged: Sequence[Judged], table: Table) -> list[str]:
     )
     lines = [head, "|---|" + "---:|" * (head.count("|") - 2)]
     for name, chosen in by_structure(judged).items():
-        counts = len(chosen), sum(bool(one.inaccurate) for one in chosen), sum(bool(one.failed) for one in chosen)
+        counts = len(chosen), sum(bool(segment.inaccurate) for segment in chosen), sum(bool(segment.failed) for segment in chosen)
         cells = [name, *map(str, counts)]
         for target in ("inaccurate", "failed"):
             cells += [_area(table.get((f"auroc_{target}", rule, name))) for rule in (CALIBRATED_RULE, PAPER_RULE)]
@@ -167,7 +167,7 @@ def _structures(judged: Sequence[Judged], table: Table) -> list[str]:
 
 def _conditions(judged: Sequence[Judged]) -> list[str]:
     """What was done to the patients, and what became of their segments; nothing where nothing is said."""
-    kinds = sorted({one.observation.condition for one in judged})
+    kinds = sorted({segment.observation.condition for segment in judged})
     if kinds in ([], [""]):
         return []
     lines = [
@@ -177,16 +177,16 @@ def _conditions(judged: Sequence[Judged]) -> list[str]:
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for kind in kinds:
-        chosen = [one for one in judged if one.observation.condition == kind]
-        lit = {light: [one for one in chosen if one.light is light] for light in Light}
+        chosen = [segment for segment in judged if segment.observation.condition == kind]
+        lit = {light: [segment for segment in chosen if segment.light is light] for light in Light}
         counts = [
-            len({one.observation.patient for one in chosen}),
+            len({segment.observation.patient for segment in chosen}),
             len(chosen),
-            sum(bool(one.inaccurate) for one in chosen),
+            sum(bool(segment.inaccurate) for segment in chosen),
             len(lit[Light.GREEN]),
-            sum(bool(one.inaccurate) for one in lit[Light.GREEN]),
+            sum(bool(segment.inaccurate) for segment in lit[Light.GREEN]),
             len(lit[Light.RED]),
-            sum(one.inaccurate is False for one in lit[Light.RED]),
+            sum(segment.inaccurate is False for segment in lit[Light.RED]),
             len(lit[Light.GREY]),
         ]
         lines.append(f"| {kind or 'not said'} | {' | '.join(map(str, counts))} |")
@@ -195,13 +195,16 @@ def _conditions(judged: Sequence[Judged]) -> list[str]:
 
 def _wrong_greens(judged: Sequence[Judged]) -> list[str]:
     """Every green light that misled, worst first."""
-    wrong = sorted((one for one in judged if one.inaccurate and one.light is Light.GREEN), key=lambda one: one.observation.dice)
+    wrong = sorted(
+        (segment for segment in judged if segment.inaccurate and segment.light is Light.GREEN),
+        key=lambda segment: segment.observation.dice,
+    )
     if not wrong:
         return ["## Wrong greens", "", "None."]
     lines = ["## Wrong greens", "", "| Case | Segment | Kind | Dice | predicted |", "|---|---|---|---:|---:|"]
-    for one in wrong[:MOST_WRONG_GREENS]:
-        item = one.observation
-        predicted = "-" if one.estimate is None else f"{one.estimate.dice:.3f}"
+    for segment in wrong[:MOST_WRONG_GREENS]:
+        item = segment.observation
+        predicted = "-" if segment.estimate is None else f"{segment.estimate.dice:.3f}"
         cells = [item.patient, f"{item.abbreviation} {item.side}", item.condition or "-", f"{item.dice:.3f}", predicted]
         lines.append(f"| {' | '.join(cells)} |")
     if len(wrong) > MOST_WRONG_GREENS:

@@ -97,11 +97,11 @@ EMPTY_BOX = Box((0, 0, 0), (0, 0, 0))
 
 def union_box(boxes: Iterable[Box | None]) -> Box | None:
     """The smallest box around several; None and empty boxes do not count."""
-    known = [box for box in boxes if box is not None and all(box.size_xyz)]
-    if not known:
+    filled_boxes = [box for box in boxes if box is not None and all(box.size_xyz)]
+    if not filled_boxes:
         return None
-    first = np.min([box.start_xyz for box in known], axis=0)
-    return Box.between(first, np.max([box.stop_xyz for box in known], axis=0))
+    first = np.min([box.start_xyz for box in filled_boxes], axis=0)
+    return Box.between(first, np.max([box.stop_xyz for box in filled_boxes], axis=0))
 
 
 def tight_box(mask: np.ndarray, within: Box) -> Box | None:

@@ -75,12 +75,12 @@ class Summary:
 
 def spread(values: Iterable[float | None]) -> Spread:
     """The spread of the values that are not None."""
-    known = np.array([value for value in values if value is not None], dtype=float)
-    if not known.size:
+    present_values = np.array([value for value in values if value is not None], dtype=float)
+    if not present_values.size:
         return Spread(0, None, None, None, None, None)
-    q1, median, q3 = (float(value) for value in np.percentile(known, (25, 50, 75)))
-    sd = float(known.std(ddof=1)) if known.size > 1 else None
-    return Spread(known.size, float(known.mean()), sd, median, q1, q3)
+    q1, median, q3 = (float(value) for value in np.percentile(present_values, (25, 50, 75)))
+    sd = float(present_values.std(ddof=1)) if present_values.size > 1 else None
+    return Spread(present_values.size, float(present_values.mean()), sd, median, q1, q3)
 
 
 def concordance(true: np.ndarray, predicted: np.ndarray) -> float | None:

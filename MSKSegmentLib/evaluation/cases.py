@@ -145,11 +145,11 @@ def read_labelled(path: Path | None, depth: int) -> tuple[np.ndarray, np.ndarray
 
 def label_known(structures: np.ndarray) -> np.ndarray:
     """Label value of a map with sides -> whether its structure was labelled; bool ``[256]``, background False."""
-    known = np.zeros(256, bool)
+    is_labelled = np.zeros(256, bool)
     for structure in STRUCTURES:
-        known[structure.index] = structures[structure.index]
-        known[structure.index + LEFT_OFFSET] = structures[structure.index] and structure.paired
-    return known
+        is_labelled[structure.index] = structures[structure.index]
+        is_labelled[structure.index + LEFT_OFFSET] = structures[structure.index] and structure.paired
+    return is_labelled
 
 
 def first_file(folder: Path, stem: str, suffixes: Iterable[str] = FORMATS) -> Path | None:

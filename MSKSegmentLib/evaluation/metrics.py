@@ -134,7 +134,9 @@ def overlap_rows(
 def false_muscle_cc(truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, scope: Scope | None = None) -> float:
     """Volume in cc of the voxels called any structure where the truth, uint8 ``[z, y, x]`` like the prediction, has none."""
     scope = scope or Scope.everything(geometry.size[2])
-    voxels = sum(np.count_nonzero(two[one == 0]) for one, two, _ in _planes(truth, predicted, scope))
+    voxels = sum(
+        np.count_nonzero(predicted_plane[true_plane == 0]) for true_plane, predicted_plane, _ in _planes(truth, predicted, scope)
+    )
     return volume_cc(int(voxels), geometry)
 
 
@@ -158,7 +160,9 @@ def with_centroids(
     rows: list[SegmentComparison], truth: np.ndarray, predicted: np.ndarray, geometry: Geometry
 ) -> list[SegmentComparison]:
     """The rows with the centroids in both label maps, uint8 ``[z, y, x]`` with sides on `geometry`."""
-    true, found = ({label: one.centroid_mm for label, one in placements(labels, geometry).items()} for labels in (truth, predicted))
+    true, found = (
+        {label: placement.centroid_mm for label, placement in placements(labels, geometry).items()} for labels in (truth, predicted)
+    )
     return [
         replace(row, centroid_true_mm=true.get(row.segment.label), centroid_predicted_mm=found.get(row.segment.label))
         for row in rows
@@ -177,18 +181,18 @@ def _planes(truth: np.ndarray, predicted: np.ndarray, scope: Scope) -> Iterator[
     """Both maps ``[y, x]`` and the number of each slice that counts, 0 where nothing is known."""
     table = np.where(label_known(scope.structures), np.arange(256), 0).astype(np.uint8)
     for k in np.flatnonzero(scope.slices):
-        one, two = table[truth[k]], table[predicted[k]]
+        true_plane, predicted_plane = table[truth[k]], table[predicted[k]]
         if scope.outside is not None:
-            one[scope.outside[k]] = two[scope.outside[k]] = 0
-        yield one, two, int(k)
+            true_plane[scope.outside[k]] = predicted_plane[scope.outside[k]] = 0
+        yield true_plane, predicted_plane, int(k)
 
 
 def _count(truth: np.ndarray, predicted: np.ndarray, hu: np.ndarray, scope: Scope) -> _Counts:
     # Slice by slice: a count over a whole volume would first copy it as 64-bit numbers.
     true, found, both, hu_true, hu_found = np.zeros((5, 256))
-    for one, two, k in _planes(truth, predicted, scope):
-        where = np.flatnonzero(one | two)
-        a, b, values = one.ravel()[where], two.ravel()[where], hu[k].ravel()[where]
+    for true_plane, predicted_plane, k in _planes(truth, predicted, scope):
+        where = np.flatnonzero(true_plane | predicted_plane)
+        a, b, values = true_plane.ravel()[where], predicted_plane.ravel()[where], hu[k].ravel()[where]
         true += np.bincount(a, minlength=256)
         found += np.bincount(b, minlength=256)
         both += np.bincount(a[a == b], minlength=256)

@@ -88,9 +88,9 @@ def predict(
             behind.call(slices.add, position, sampled)
             progress(index + 1, len(plan.levels))
     _LOG.info("%d of %d slices of the network held something, sampled %d times in all", *_counts(sampler, plan))
-    made = slices.classes, slices.uncertainty
+    maps = slices.classes, slices.uncertainty
     given_up = tuple(warning("back_end", sentence) for sentence in sampler.warnings)
-    return Prediction(*made, tuple(sampler.used), given_up, tuple(evidence), tuple(sampler.drawn))
+    return Prediction(*maps, tuple(sampler.used), given_up, tuple(evidence), tuple(sampler.drawn))
 
 
 def _counts(sampler: Sampler, plan: SlicePlan) -> tuple[int, int, int]:

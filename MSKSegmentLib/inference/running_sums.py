@@ -45,8 +45,8 @@ class RunningSums:
         else:
             # In numpy, plane after plane: it stays in the processor's cache, and waits for no threads.
             total, squares = self._sum.numpy(), self._squares.numpy()
-            for one in probability.numpy():
-                for plane, sum_of_plane in zip(one, total, strict=True):
+            for sample in probability.numpy():
+                for plane, sum_of_plane in zip(sample, total, strict=True):
                     sum_of_plane += plane
                     squares += plane * plane
         self.passes += probability.shape[0]

@@ -147,7 +147,7 @@ def _winners(probability: Tensor) -> Iterable[np.ndarray]:
     """The likeliest class in each of ``[n, classes, H, W]``: uint8 ``[H, W]``, n times."""
     if probability.is_cuda:
         return probability.argmax(dim=1).to(torch.uint8).cpu().numpy()
-    return (likeliest(one) for one in probability.numpy())
+    return (likeliest(sample) for sample in probability.numpy())
 
 
 def _first_line(error: Exception) -> str:

@@ -110,11 +110,11 @@ class PaddingFinder:
         return (k for k in range(labels.shape[0]) if (labels[k].astype(bool) & zone[k]).any())
 
     def _zone_of_slice(self, position: int, box: Box) -> np.ndarray:
-        one = box.slab(position, position + 1)
-        around = self._around(one)
+        slab = box.slab(position, position + 1)
+        around = self._around(slab)
         z, y, x = around.slices
         padding = np.stack([self._padding(k) for k in range(z.start, z.stop)])[:, y, x]
-        return _zone(padding, around, one, self._reach)[0]
+        return _zone(padding, around, slab, self._reach)[0]
 
     def _find_padding(self, position: int) -> np.ndarray:
         import cc3d

@@ -107,10 +107,10 @@ def _deliver(staging: Path, real: Path, what: str, marker: str, owned: Collectio
 
 def _commit(staging: Path, real: Path, marker: str, owned: Collection[str], check: Check) -> None:
     ready = real / hidden_name(READY)
-    made: list[Path] = []
+    new_folders: list[Path] = []
     try:
         if not real.exists():
-            made = make_missing(real.parent)
+            new_folders = make_missing(real.parent)
             # Where another run was quicker, its folder is filled.
             if not real.exists():
                 staging.rename(real)
@@ -122,7 +122,7 @@ def _commit(staging: Path, real: Path, marker: str, owned: Collection[str], chec
             _put_in_place(ready)
     except BaseException as error:
         if staging.exists():
-            remove_empty(made)
+            remove_empty(new_folders)
             raise
         if isinstance(error, OSError):
             raise

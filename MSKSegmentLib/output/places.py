@@ -87,11 +87,11 @@ def check_place(real: Path, owned: Collection[str] = ()) -> None:
         InputError: it cannot.
     """
     try:
-        made = make_missing(real)
+        new_folders = make_missing(real)
         try:
             _try(real, owned)
         finally:
-            remove_empty(made)
+            remove_empty(new_folders)
     except OSError as error:
         raise InputError(
             f"Nothing can be written to the folder {shown(real)!r} ({cause(error)}); {advice(error)}: name another folder with -o."
@@ -144,15 +144,15 @@ def check_replaceable(real: Path, owned: Collection[str]) -> None:
 def make_missing(real: Path) -> list[Path]:
     """Make a folder with those above it; returns what was made, the innermost first."""
     missing = [place for place in (real, *real.parents) if not os.path.isdir(place)]
-    made: list[Path] = []
+    new_folders: list[Path] = []
     try:
         for place in reversed(missing):
             place.mkdir(exist_ok=True)
-            made.insert(0, place)
+            new_folders.insert(0, place)
     except OSError:
-        remove_empty(made)
+        remove_empty(new_folders)
         raise
-    return made
+    return new_folders
 
 
 def _try(real: Path, owned: Collection[str]) -> None:

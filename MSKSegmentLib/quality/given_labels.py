@@ -203,10 +203,11 @@ def _cut_by_edge(measurements: Mapping[int, Measurements]) -> tuple[Finding, ...
     names = [_name(label) for label, found in measurements.items() if EDGE_OF_LABELS in found.truncated_by]
     if not names:
         return ()
-    one = len(names) == 1
+    is_single = len(names) == 1
     sentence = (
-        f"The segmentation's own grid ends inside the CT and cuts {len(names)} structure{'' if one else 's'} ({', '.join(names)}), "
-        f"which {'counts' if one else 'count'} as cut; for whole numbers give the segmentation as it was before it was cropped."
+        f"The segmentation's own grid ends inside the CT and cuts {len(names)} structure{'' if is_single else 's'} "
+        f"({', '.join(names)}), which {'counts' if is_single else 'count'} as cut; for whole numbers give the segmentation as it "
+        "was before it was cropped."
     )
     return (warning("labels_cropped", sentence),)
 

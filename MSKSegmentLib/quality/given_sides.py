@@ -70,14 +70,14 @@ def _against_anatomy(coarse: np.ndarray, grid: Geometry, present: list[Segment])
     """What the anatomy says of the sides, where it says it without a doubt of its own."""
     from ..segmentation import split_sides
 
-    told = split_sides((coarse % LEFT_OFFSET).astype(np.uint8), grid)
-    if told.findings:
+    expected = split_sides((coarse % LEFT_OFFSET).astype(np.uint8), grid)
+    if expected.findings:
         return {}
     found: dict[int, tuple[str, ...]] = {}
     for segment in present:
-        given = told.labels[coarse == segment.label]
-        agree, known = int((given == segment.label).sum()), int((given > 0).sum())
-        share = 1 - agree / known if known else 0.0
+        given = expected.labels[coarse == segment.label]
+        agree, rated = int((given == segment.label).sum()), int((given > 0).sum())
+        share = 1 - agree / rated if rated else 0.0
         if share >= WHOLLY:
             found[segment.label] = (f"its place in the body is on the other side: it is not the {segment.side.value} one",)
         elif share >= DISAGREEING_SHARE:

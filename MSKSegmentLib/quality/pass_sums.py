@@ -104,11 +104,22 @@ def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int
             structure have there; where they have none (a pass saw what the result lacks), to that of other labels.
     """
     sums: dict[int, PassSums] = {}
-    for one in evidence:
-        left_share = sides.at(one.level)
-        for row, index in enumerate(map(int, one.structures)):
-            by_pass = np.stack([one.voxels[row], one.hu[row], one.fat[row]]).astype(float)
-            over = np.stack([plane[row] for plane in (one.squared_votes, one.mass, one.label, one.hit, one.entropy)])
+    for slice_evidence in evidence:
+        left_share = sides.at(slice_evidence.level)
+        for row, index in enumerate(map(int, slice_evidence.structures)):
+            by_pass = np.stack([slice_evidence.voxels[row], slice_evidence.hu[row], slice_evidence.fat[row]]).astype(float)
+            over = np.stack(
+                [
+                    plane[row]
+                    for plane in (
+                        slice_evidence.squared_votes,
+                        slice_evidence.mass,
+                        slice_evidence.label,
+                        slice_evidence.hit,
+                        slice_evidence.entropy,
+                    )
+                ]
+            )
             left = left_share(index)
             for label, share in ((index, 1 - left), (index + LEFT_OFFSET, left)):
                 seen, total = by_pass @ share, over.astype(float) @ share
@@ -173,5 +184,5 @@ def _share(right: np.ndarray, left: np.ndarray) -> np.ndarray:
 
 def _filled(share: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """Gaps filled from the strips beside them; all of `otherwise` where nothing is known."""
-    known = np.flatnonzero(~np.isnan(share))
-    return np.interp(np.arange(STRIPS), known, share[known]) if known.size else otherwise
+    given_strips = np.flatnonzero(~np.isnan(share))
+    return np.interp(np.arange(STRIPS), given_strips, share[given_strips]) if given_strips.size else otherwise

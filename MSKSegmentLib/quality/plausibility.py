@@ -109,13 +109,13 @@ def _against(segment: Segment, bone: str, case: Mapping[int, SegmentPlacement]) 
     own = case.get(segment.label)
     if segment.structure.abbreviation == bone or own is None or not own.whole:
         return None
-    index = next(one.structure.index for one in segments() if one.structure.abbreviation == bone)
+    index = next(segment.structure.index for segment in segments() if segment.structure.abbreviation == bone)
     wanted = {Side.RIGHT: [index], Side.LEFT: [index + LEFT_OFFSET]}.get(segment.side, [index, index + LEFT_OFFSET])
     bones = [case[label] for label in wanted if label in case]
-    if len(bones) < len(wanted) or not all(one.whole for one in bones):
+    if len(bones) < len(wanted) or not all(placement.whole for placement in bones):
         return None
-    size = float(np.mean([one.volume_cc for one in bones]))
-    place = np.asarray(own.centroid_mm) - np.mean([one.centroid_mm for one in bones], axis=0)
+    size = float(np.mean([placement.volume_cc for placement in bones]))
+    place = np.asarray(own.centroid_mm) - np.mean([placement.centroid_mm for placement in bones], axis=0)
     # Lateral is the patient's right (-x in LPS) on the right side.
     lateral, posterior, superior = place / (1000 * size) ** (1 / 3)
     outwards = -lateral if segment.side is Side.RIGHT else lateral

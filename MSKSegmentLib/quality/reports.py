@@ -36,23 +36,23 @@ def make_reports(
     if lights not in RULES:
         raise ValueError(f"there is no rule {lights!r} for lights")
     differences = asymmetries(measurements)
-    known = {label: (evidence or {}).get(label) for label in measurements}
-    pairs = [(s.structure.abbreviation, scores) for s in segments() if (scores := known.get(s.label)) is not None]
+    scores_by_label = {label: (evidence or {}).get(label) for label in measurements}
+    pairs = [(s.structure.abbreviation, scores) for s in segments() if (scores := scores_by_label.get(s.label)) is not None]
     failing = failing_scan(pairs, calibration, bool(scan_cautions))
     reports = []
     for segment in segments():
         found, asymmetry = measurements.get(segment.label), differences.get(segment.structure.index)
-        if found is not None and known.get(segment.label) is None:
+        if found is not None and scores_by_label.get(segment.label) is None:
             reason = _MEASURED_ONLY if evidence is None else "the network said nothing of its uncertainty"
             reports.append(SegmentReport(segment, Light.GREY, (reason,), found, asymmetry_percent=asymmetry))
             continue
-        scores = known.get(segment.label)
-        said = () if scores is None else (*scan_cautions, *score_cautions(scores))
+        scores = scores_by_label.get(segment.label)
+        cautions = () if scores is None else (*scan_cautions, *score_cautions(scores))
         name, uncertainty = segment.structure.abbreviation, scores.mean_variance if scores else None
-        ours = rate(name, scores, _cut(found), calibration, passes, (*said, *failing), bool(scan_cautions))
-        paper = rate_by_paper(name, uncertainty, _cut(found), calibration, passes, said)
-        told = scores if passes > 1 or scores is None else replace(scores, mean_variance=None)
-        reports.append(_report(segment, found, told, ours, paper, lights, asymmetry))
+        ours = rate(name, scores, _cut(found), calibration, passes, (*cautions, *failing), bool(scan_cautions))
+        paper = rate_by_paper(name, uncertainty, _cut(found), calibration, passes, cautions)
+        shown_scores = scores if passes > 1 or scores is None else replace(scores, mean_variance=None)
+        reports.append(_report(segment, found, shown_scores, ours, paper, lights, asymmetry))
     return tuple(reports)
 
 

@@ -200,14 +200,14 @@ def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: Li
     """What makes the prediction worse than usual, worst first; of bones nothing that speaks of fat."""
     unsaid = {SCAN_WARNING} if structure_of(abbreviation).has_composition else {SCAN_WARNING, FAT_SPREAD}
     steps = model.dice.contributions(scores, limits.usual)
-    told: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for name, step in sorted(steps.items(), key=lambda item: -item[1]):
         if name in unsaid:
             continue
         value, usual, feature = getattr(scores, name), limits.usual.get(name), BY_NAME[name]
-        if step >= TOLD_STEP and value is not None and len(told) < MOST_TOLD:
-            told.setdefault(feature.words, feature.told(value, usual))
-    return list(told.values())
+        if step >= TOLD_STEP and value is not None and len(sentences) < MOST_TOLD:
+            sentences.setdefault(feature.words, feature.told(value, usual))
+    return list(sentences.values())
 
 
 def _by_uncertainty(uncertainty: float, inaccurate: float, failed: float) -> tuple[Light, str]:

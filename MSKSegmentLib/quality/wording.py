@@ -14,8 +14,8 @@ def dice_texts(value: float, *limits: float | None) -> tuple[str, ...]:
     Two decimals, or up to four where rounding would hide it: 0.947 is below 0.950, never 0.95 below 0.95. Limits that are None are
     left out.
     """
-    known = [limit for limit in limits if limit is not None]
-    return _texts(value, known, _DICE_FORMS, [value < limit for limit in known])
+    given_limits = [limit for limit in limits if limit is not None]
+    return _texts(value, given_limits, _DICE_FORMS, [value < limit for limit in given_limits])
 
 
 def uncertainty_texts(value: float, limit: float) -> tuple[str, ...]:
@@ -32,6 +32,6 @@ def _texts(value: float, limits: Sequence[float], forms: Sequence[str], beyond: 
     return texts
 
 
-def counted(number: int, one: str, many: str) -> str:
+def counted(number: int, singular: str, plural: str) -> str:
     """A number with the words for one and for any other number: "1 patient shows", "3 patients show"."""
-    return f"{number} {one if number == 1 else many}"
+    return f"{number} {singular if number == 1 else plural}"

@@ -99,5 +99,5 @@ def _known(form: str, value: float | None, factor: float = 1) -> str:
 
 
 def _sentence(form: str, parts: list[str]) -> str:
-    known = ", ".join(part for part in parts if part)
-    return form.format(known) if known else ""
+    joined = ", ".join(part for part in parts if part)
+    return form.format(joined) if joined else ""

@@ -75,20 +75,20 @@ class Priority:
 def priorities(candidates: Iterable[Candidate]) -> dict[str, Priority]:
     """The priority of each segment of one case by its key; those that are not in the scan have no weight."""
     candidates = tuple(candidates)
-    volumes = {one.segment.key: one.volume_cc for one in candidates if one.volume_cc is not None}
+    volumes = {candidate.segment.key: candidate.volume_cc for candidate in candidates if candidate.volume_cc is not None}
     missed = _missed(candidates)
     counted = volumes | missed
     total = sum(counted.values())
     result = {}
-    for one in candidates:
-        key = one.segment.key
+    for candidate in candidates:
+        key = candidate.segment.key
         weight = 0.0
         if key in counted:
             share = counted[key] / total if total else 1 / len(counted)
             weight = VOLUME_WEIGHT * share + (1 - VOLUME_WEIGHT) / len(counted)
-        assumed = 1.0 if key in missed else _BY_LIGHT[one.part_light or one.light]
-        predicted = one.failure_probability
-        flagged = key in missed or asks_for_a_look(one.light, predicted, one.part_light)
+        assumed = 1.0 if key in missed else _BY_LIGHT[candidate.part_light or candidate.light]
+        predicted = candidate.failure_probability
+        flagged = key in missed or asks_for_a_look(candidate.light, predicted, candidate.part_light)
         result[key] = Priority(assumed if predicted is None else predicted, weight, key in missed, flagged)
     return result
 
@@ -112,13 +112,13 @@ def _group(light: Light, priority: Priority, found: bool, state: ReviewState) ->
 
 def _missed(candidates: tuple[Candidate, ...]) -> dict[str, float]:
     """Key -> volume of the other side (cc) of the segments that should be there and are not."""
-    found = {one.segment.key for one in candidates if one.volume_cc is not None}
+    found = {candidate.segment.key for candidate in candidates if candidate.volume_cc is not None}
     result: dict[str, float] = {}
     for side, other in _OPPOSITE.items():
         expected = {
-            f"{one.segment.structure.abbreviation}_{side.value}": one.volume_cc
-            for one in candidates
-            if one.segment.side is other and one.volume_cc is not None and not one.truncated
+            f"{candidate.segment.structure.abbreviation}_{side.value}": candidate.volume_cc
+            for candidate in candidates
+            if candidate.segment.side is other and candidate.volume_cc is not None and not candidate.truncated
         }
         if expected and len(expected.keys() & found) >= SIDE_IS_THERE * len(expected):
             result.update((key, volume) for key, volume in expected.items() if key not in found)

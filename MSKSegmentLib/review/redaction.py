@@ -56,10 +56,10 @@ def redacted(text: str, private: Iterable[str | Path] = ()) -> str:
         words |= _words_of_path(entry)
     text = _FIELD.sub(lambda match: _emptied(match, words), text)
     text = _TOKEN.sub(lambda match: _replacement(match, words), text)
-    known = sorted((word for word in words if _tells(word)), key=len, reverse=True)
-    if not known:
+    telling_words = sorted((word for word in words if _tells(word)), key=len, reverse=True)
+    if not telling_words:
         return text
-    anywhere = "|".join(re.escape(word) for word in known)
+    anywhere = "|".join(re.escape(word) for word in telling_words)
     return re.sub(rf"(?<![^\W_])(?:{anywhere})(?![^\W_])", PRIVATE, text, flags=re.IGNORECASE)
 
 

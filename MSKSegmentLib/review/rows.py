@@ -162,9 +162,9 @@ def sorted_by(rows: Iterable[SegmentRow], column_name: str, descending: bool = F
         return tuple(sorted(rows, key=_urgency, reverse=descending))
     if not column.numeric:
         return tuple(sorted(rows, key=lambda row: row.texts[column_name].casefold(), reverse=descending))
-    known = [(value, row) for row in rows if (value := row.values[column_name]) is not None]
-    known.sort(key=lambda pair: pair[0], reverse=descending)
-    return (*(row for _, row in known), *(row for row in rows if row.values[column_name] is None))
+    with_value = [(value, row) for row in rows if (value := row.values[column_name]) is not None]
+    with_value.sort(key=lambda pair: pair[0], reverse=descending)
+    return (*(row for _, row in with_value), *(row for row in rows if row.values[column_name] is None))
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,9 @@ def _density_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode:
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "MSKSegment density")
     properties = scene.AddNewNodeByClass("vtkMRMLVolumePropertyNode", "MSKSegment density")
     display = scene.AddNewNodeByClass("vtkMRMLGPURayCastVolumeRenderingDisplayNode", "MSKSegment density")
-    for made in (node, properties, display):
-        made.SetHideFromEditors(True)
-        made.SetSaveWithScene(False)
+    for new_node in (node, properties, display):
+        new_node.SetHideFromEditors(True)
+        new_node.SetSaveWithScene(False)
     set_role(node, _ROLE)
     set_transfer_functions(properties.GetVolumeProperty(), density_look())
     display.SetAndObserveVolumePropertyNodeID(properties.GetID())

@@ -100,9 +100,9 @@ def _halved(array: np.ndarray, axis: int) -> np.ndarray:
     def part(source: np.ndarray, *where: int | None) -> np.ndarray:
         return source[(slice(None),) * axis + (slice(*where),)]
 
-    own, one = 3 * array + np.int16(2), np.int16(2)
-    part(fine, 2, None, 2)[...] = (part(own, 1, None) + part(array, 0, -1)) >> one
-    part(fine, 1, -1, 2)[...] = (part(own, 0, -1) + part(array, 1, None)) >> one
+    own, shift = 3 * array + np.int16(2), np.int16(2)
+    part(fine, 2, None, 2)[...] = (part(own, 1, None) + part(array, 0, -1)) >> shift
+    part(fine, 1, -1, 2)[...] = (part(own, 0, -1) + part(array, 1, None)) >> shift
     part(fine, 0, 1)[...] = part(array, 0, 1)
     part(fine, -1, None)[...] = part(array, -1, None)
     return fine

@@ -55,7 +55,7 @@ def _new_chart(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLPlotChartNode:
     chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode", "MSKSegment histogram")
     table = scene.AddNewNodeByClass("vtkMRMLTableNode", "MSKSegment histogram")
     set_role(chart, _ROLE)
-    made = [chart, table]
+    new_nodes = [chart, table]
     for _ in range(_SERIES):
         series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode")
         series.SetAndObserveTableNodeID(table.GetID())
@@ -64,8 +64,8 @@ def _new_chart(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLPlotChartNode:
         series.SetMarkerStyle(series.MarkerStyleNone)
         series.SetLineWidth(_BAR_WIDTH_PIXELS)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
-        made.append(series)
-    for node in made:
+        new_nodes.append(series)
+    for node in new_nodes:
         node.SetSaveWithScene(False)
     chart.SetXAxisTitle("HU")
     chart.SetYAxisTitle("% of voxels")
@@ -88,6 +88,6 @@ def _fill(table: vtk.vtkTable, histogram: Histogram) -> None:
         columns[column] = np.where((column_of_bin == column)[:, None], stroke, np.nan).ravel()
     table.Initialize()
     for name, values in columns.items():
-        made = numpy_to_vtk(values, deep=True)
-        made.SetName(name)
-        table.AddColumn(made)
+        vtk_values = numpy_to_vtk(values, deep=True)
+        vtk_values.SetName(name)
+        table.AddColumn(vtk_values)

@@ -48,8 +48,8 @@ class Parts:
         )
         ids = (self.ids[inside] == index + 1).astype(np.uint8)
         box: Slices = (slice(0, ids.shape[0]), slice(0, ids.shape[1]), slice(0, ids.shape[2]))
-        one = slice(index, index + 1)
-        return Parts(self.structure, (z, y, x), ids, self.voxels[one], (box,), self.centroids[one])
+        only = slice(index, index + 1)
+        return Parts(self.structure, (z, y, x), ids, self.voxels[only], (box,), self.centroids[only])
 
 
 def structure_boxes(classes: np.ndarray) -> dict[int, Slices]:

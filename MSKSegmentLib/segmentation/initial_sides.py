@@ -198,7 +198,7 @@ def _distance(track: np.ndarray, other: np.ndarray, grid: CoarseGrid) -> float:
     shared = np.isfinite(difference)
     if shared.any():
         return float(np.median(difference[shared]))
-    here, there = (np.flatnonzero(np.isfinite(one[:, 0])) for one in (track, other))
+    here, there = (np.flatnonzero(np.isfinite(positions[:, 0])) for positions in (track, other))
     ends = (here[-1], there[0]) if here[-1] < there[0] else (here[0], there[-1])
     return float(np.linalg.norm(track[ends[0]] - other[ends[1]]))
 

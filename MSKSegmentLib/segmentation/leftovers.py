@@ -53,8 +53,8 @@ class Sizes:
         return self.piece & (lean.on_both_sides | (np.abs(lean.mean) < self.near) | (lean.minor >= ASTRIDE_SHARE))
 
 
-def _gap_mm(one: Slices, other: Slices, spacing: tuple[float, float, float]) -> float:
-    gaps = [max(0, a.start - b.stop, b.start - a.stop) for a, b in zip(one, other, strict=True)]
+def _gap_mm(first: Slices, second: Slices, spacing: tuple[float, float, float]) -> float:
+    gaps = [max(0, a.start - b.stop, b.start - a.stop) for a, b in zip(first, second, strict=True)]
     return float(np.linalg.norm(np.array(gaps) * spacing))
 
 

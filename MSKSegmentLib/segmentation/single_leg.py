@@ -44,6 +44,6 @@ def own_and_other(parts: Parts, femur: np.ndarray, grid: CoarseGrid) -> tuple[np
 
 def _continued(track: np.ndarray) -> np.ndarray:
     """A track without gaps: between its slices linear, beyond its ends as at the ends."""
-    known = np.flatnonzero(np.isfinite(track[:, 0]))
+    filled_slices = np.flatnonzero(np.isfinite(track[:, 0]))
     every = np.arange(track.shape[0])
-    return np.stack([np.interp(every, known, track[known, column]) for column in range(2)], axis=1)
+    return np.stack([np.interp(every, filled_slices, track[filled_slices, column]) for column in range(2)], axis=1)

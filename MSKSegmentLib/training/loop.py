@@ -154,11 +154,11 @@ def _run(
 
 def _learn(recipe: Recipe, state: TrainingState, forward: nn.Module, batch: Batch, device: str) -> Tensor:
     """One iteration; returns the loss."""
-    known = None if bool(batch.known.all()) else batch.known.to(device, non_blocking=True)
+    drawn_classes = None if bool(batch.known.all()) else batch.known.to(device, non_blocking=True)
     images = batch.images.to(device, non_blocking=True).contiguous(memory_format=state.memory_format)
     with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bf16"):
         logits = forward(images)
-    loss = segmentation_loss(logits, batch.classes.to(device, non_blocking=True), recipe.dice_weight, known)
+    loss = segmentation_loss(logits, batch.classes.to(device, non_blocking=True), recipe.dice_weight, drawn_classes)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)

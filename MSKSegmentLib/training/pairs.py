@@ -90,11 +90,11 @@ class PairSlices:
 def _open(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """A case's array, its levels with labels and those in the hip, and which structures are known."""
     data = np.load(path, mmap_mode="r")
-    known = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["known"]
+    labelled_classes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["known"]
     sampled = data[:, -1, ::2, ::2]
     drawn = np.flatnonzero((data[:, -1] != UNLABELLED).any(axis=(1, 2)))
     hip = np.flatnonzero(np.isin(sampled, HIP_CLASSES).any(axis=(1, 2)))
-    return data, drawn, hip, np.array(known)
+    return data, drawn, hip, np.array(labelled_classes)
 
 
 def _write_slices(path: Path, case: LabelledCase, network: NetworkSpec, preprocessing: Preprocessing) -> None:

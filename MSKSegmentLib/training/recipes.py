@@ -179,13 +179,13 @@ def _source(entry: dict[str, Any], base: Path) -> VirtualData | PairsData:
 
 def _build(kind: Any, data: dict[str, Any]) -> Any:
     """An object of a dataclass, each value held to the type of the field's default or its annotation."""
-    known = {field.name: str(field.type) for field in fields(kind)}
-    unknown = set(data) - set(known)
+    field_types = {field.name: str(field.type) for field in fields(kind)}
+    unknown = set(data) - set(field_types)
     if unknown:
         raise ValueError(f"unknown entry {', '.join(sorted(unknown))}")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
     for key, value in values.items():
-        wanted = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}.get(known[key])
+        wanted = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}.get(field_types[key])
         if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
             raise ValueError(f"{key} is {value!r}")
         if isinstance(value, float) and not math.isfinite(value):

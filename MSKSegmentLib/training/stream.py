@@ -29,7 +29,7 @@ def batches(plan: DataPlan, size: int, seed: tuple[int, ...], workers: int, pinn
     `pinned` puts them into memory from which a GPU can copy while it computes.
     """
     endless = _Endless(plan, size, seed)
-    made = (
+    prefetched = (
         endless
         if not workers
         else DataLoader(
@@ -43,7 +43,7 @@ def batches(plan: DataPlan, size: int, seed: tuple[int, ...], workers: int, pinn
             prefetch_factor=4,
         )
     )
-    for parts in made:
+    for parts in prefetched:
         yield Batch(*parts)
 
 

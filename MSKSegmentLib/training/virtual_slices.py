@@ -96,7 +96,7 @@ class VirtualSlices:
         for path in sorted(self._folder.glob("*.npy")):
             if path.stem.isdigit() and path not in self._patients:
                 self._patients[path] = self._open(path)
-        self._drawn = [known for known in self._patients.values() if known is not None]
+        self._drawn = [patient for patient in self._patients.values() if patient is not None]
         if not self._drawn:
             raise InputError(f"The folder {self._folder.name!r} holds no virtual patients; let 'mskseg train' make them first.")
         return len(self._drawn)
@@ -125,11 +125,11 @@ class VirtualSlices:
 
     def _slice(self) -> tuple[np.ndarray, np.ndarray, Acquisition, bool]:
         """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, the scanner, and whether there is metal."""
-        known = self._drawn[self._rng.integers(len(self._drawn))]
-        specimen, rng = known.specimen, self._rng
+        patient = self._drawn[self._rng.integers(len(self._drawn))]
+        specimen, rng = patient.specimen, self._rng
         depth, *plane = specimen.tissue.shape
-        z = int(rng.choice(known.hip)) if known.hip.size and rng.random() < HIP_SHARE else int(rng.integers(depth))
-        window, inner = self._window(known.middles[z], plane)
+        z = int(rng.choice(patient.hip)) if patient.hip.size and rng.random() < HIP_SHARE else int(rng.integers(depth))
+        window, inner = self._window(patient.middles[z], plane)
         first, last = max(0, z - self._half - _REACH), min(depth, z + self._half + _REACH + 1)
         slab = specimen.slab(first, last, window)
         hu = radiodensity(slab, random_composition(rng, specimen.atrophy), self._noise, rng)

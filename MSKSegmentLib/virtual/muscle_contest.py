@@ -60,10 +60,10 @@ def settle(anatomy: Anatomy, claims: list[Claim], rules: Rules) -> np.ndarray:
     winner = _contest(claims, pressures, owners, rules)
     values = np.array([claim.label for claim in claims] + [0], np.uint8)
     muscles = np.isin(anatomy.labels, MUSCLES).ravel()
-    known = np.array([claim.label for claim in claims])
+    claimed_labels = np.array([claim.label for claim in claims])
     labels = anatomy.labels.ravel().copy()
     # Scraps of muscles too small to take part stay where they are.
-    free = (muscles & np.isin(labels, known)) | (labels == 0)
+    free = (muscles & np.isin(labels, claimed_labels)) | (labels == 0)
     labels[free] = values[winner[free]]
     return without_islands(labels.reshape(anatomy.labels.shape))
 

@@ -49,8 +49,8 @@ def _filled(partial: Atlas, donor: Atlas) -> np.ndarray:
     """The partial body's labels with `OTHER_MUSCLE` where the donor has a muscle that the partial body does not label."""
     from scipy import ndimage
 
-    known = {structure.index for structure in STRUCTURES if structure.abbreviation in labelled_structures(partial)}
-    unknown = [structure.index for structure in STRUCTURES if not structure.is_bone and structure.index not in known]
+    labelled = {structure.index for structure in STRUCTURES if structure.abbreviation in labelled_structures(partial)}
+    unknown = [structure.index for structure in STRUCTURES if not structure.is_bone and structure.index not in labelled]
     wanted = np.isin(np.arange(256), [*unknown, OTHER_MUSCLE])
     maps = [_bone_map(partial, donor, bone) for bone in (_HIP, _FEMUR)]
     spacing = np.asarray(partial.spacing)

@@ -73,7 +73,7 @@ def scan_specimen(
     factors = [have / want for have, want in zip(specimen.spacing, spacing_mm, strict=True)]
     depth, height, width = (max(1, round(n * factor)) for n, factor in zip(body.shape, factors, strict=True))
     hu, labels = np.empty((depth, height, width), np.int16), np.empty((depth, height, width), np.uint8)
-    known = known_labels()
+    known_values = known_labels()
     in_plane = spacing_mm[1], spacing_mm[2]
     outside = outside_view((height, width), in_plane, settings)
     for first in range(0, depth, _SLICES_AT_ONCE):
@@ -82,7 +82,7 @@ def scan_specimen(
         planes = resampled(body, grid, order=1)
         metal = resampled((specimen.depth == METAL).view(np.uint8), grid, order=0) > 0
         scan_slices(planes, metal, in_plane, settings, smooth_noise, rng)
-        labels[levels] = known[resampled(specimen.tissue, grid, order=0)]
+        labels[levels] = known_values[resampled(specimen.tissue, grid, order=0)]
         if outside is not None:
             planes[:, outside] = LOWEST_SCANNED_HU
             labels[levels[0] : levels[-1] + 1, outside] = 0
@@ -100,10 +100,10 @@ def _grid(levels: np.ndarray, factors: list[float], size: tuple[int, int]) -> li
 
 def known_labels() -> np.ndarray:
     """``[256]`` table that keeps the labels of segments and turns all other tissue to 0."""
-    known = np.zeros(256, np.uint8)
+    table = np.zeros(256, np.uint8)
     for segment in segments():
-        known[segment.label] = segment.label
-    return known
+        table[segment.label] = segment.label
+    return table
 
 
 def class_table() -> np.ndarray:

@@ -106,9 +106,9 @@ def _head(femur: np.ndarray, middle: float) -> np.ndarray:
 
 def _axis(femur: np.ndarray, count: int, step: float) -> np.ndarray:
     levels = np.floor(femur[:, 0] / step).astype(int)
-    known = np.unique(levels)
-    centres = np.array([femur[levels == level][:, 1:].mean(axis=0) for level in known])
-    return np.stack([np.interp(np.arange(count), known, centres[:, k]) for k in (0, 1)], axis=1)
+    filled_levels = np.unique(levels)
+    centres = np.array([femur[levels == level][:, 1:].mean(axis=0) for level in filled_levels])
+    return np.stack([np.interp(np.arange(count), filled_levels, centres[:, k]) for k in (0, 1)], axis=1)
 
 
 def unpose(points: np.ndarray, body: Skeleton, poses: tuple[LegPose, LegPose]) -> np.ndarray:

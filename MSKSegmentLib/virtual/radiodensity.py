@@ -168,9 +168,9 @@ def _borders(tissue: np.ndarray, muscle: np.ndarray, fine: np.ndarray) -> np.nda
     """Voxels of muscle that touch another muscle in plane: the first of each pair, and a third of the second."""
     border = np.zeros(tissue.shape, bool)
     for axis in (1, 2):
-        one, two = [slice(None)] * 3, [slice(None)] * 3
-        one[axis], two[axis] = slice(None, -1), slice(1, None)
-        first, second = tuple(one), tuple(two)
+        lower, upper = [slice(None)] * 3, [slice(None)] * 3
+        lower[axis], upper[axis] = slice(None, -1), slice(1, None)
+        first, second = tuple(lower), tuple(upper)
         differs = (tissue[first] != tissue[second]) & muscle[first] & muscle[second]
         border[first] |= differs
         border[second] |= differs & (fine[second] > 0.5)

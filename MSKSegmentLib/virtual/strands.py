@@ -45,11 +45,11 @@ def add_vessels(tissue: np.ndarray, frame: BodyLandmarks, build: Build, rng: np.
                 muscle, bone = np.argwhere(plane == sartorius), np.argwhere(plane == femur)
                 if muscle.size and bone.size:
                     path[k] = 0.72 * muscle.mean(axis=0) + 0.28 * bone.mean(axis=0) + (0, medial * 4 / dx)
-        known = np.flatnonzero(~np.isnan(path[:, 0]))
-        if known.size < 2:
+        path_slices = np.flatnonzero(~np.isnan(path[:, 0]))
+        if path_slices.size < 2:
             continue
-        smooth = [np.interp(np.arange(frame.shape[0]), known, path[known, axis]) for axis in (0, 1)]
-        for k in range(known.min(), known.max() + 1 if top is None else min(known.max() + 1, top)):
+        smooth = [np.interp(np.arange(frame.shape[0]), path_slices, path[path_slices, axis]) for axis in (0, 1)]
+        for k in range(path_slices.min(), path_slices.max() + 1 if top is None else min(path_slices.max() + 1, top)):
             for offset, kind in ((0.0, BodyTissue.VESSEL), (2.2 * build.vessel_radius, BodyTissue.VEIN)):
                 y, x = smooth[0][k] + 0.3 * offset / dy, smooth[1][k] + medial * offset / dx
                 plane = tissue[k]

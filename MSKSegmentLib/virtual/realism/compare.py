@@ -90,8 +90,8 @@ def made_patients(atlas: Path | None, number: int, seed: int) -> Patients:
     atlases = load_atlases(atlas)
 
     def volumes(spacing: Spacing) -> Iterator[tuple[str, CTVolume]]:
-        for one in range(seed, seed + number):
-            yield f"virtual {one}", make_patient(atlases, one, spacing, metal=False).volume
+        for patient_seed in range(seed, seed + number):
+            yield f"virtual {patient_seed}", make_patient(atlases, patient_seed, spacing, metal=False).volume
 
     return Patients(volumes)
 
@@ -220,7 +220,7 @@ def _around(found: np.ndarray, pixel: float) -> slice:
 
 
 def _row(quantity: Quantity, real: Measures, virtual: list[Measures]) -> QuantityRow:
-    values = np.array([one.values[quantity.name] for one in virtual])
+    values = np.array([measures.values[quantity.name] for measures in virtual])
     values = values[np.isfinite(values)]
     low, median, high = np.percentile(values, (5, 50, 95)) if values.size else (np.nan,) * 3
     return QuantityRow(quantity, real.values[quantity.name], float(median), float(low), float(high), int(values.size))

@@ -48,8 +48,8 @@ def pooled(curves: list[HuHistogram]) -> tuple[np.ndarray, np.ndarray] | None:
 
     Spectra of other grids have other frequencies: all are read at those of the shortest one.
     """
-    known = [(x, y) for x, y in curves if x.size and np.isfinite(y).any()]
-    if not known:
+    filled_curves = [(x, y) for x, y in curves if x.size and np.isfinite(y).any()]
+    if not filled_curves:
         return None
-    x = min((x for x, _ in known), key=len)
-    return x, np.stack([np.interp(x, at, y) for at, y in known])
+    x = min((x for x, _ in filled_curves), key=len)
+    return x, np.stack([np.interp(x, at, y) for at, y in filled_curves])

@@ -76,7 +76,7 @@ def _texture(comparison: Comparison) -> Any:
 
 def _overlay(axes: Any, comparison: Comparison, key: str) -> None:
     """The real curve over the virtual median and the band from the 5th to the 95th percentile."""
-    virtual = pooled([one.curves[key] for one in comparison.virtual])
+    virtual = pooled([measures.curves[key] for measures in comparison.virtual])
     if virtual is not None:
         x, values = virtual
         low, middle, high = np.percentile(values, (5, 50, 95), axis=0)
@@ -115,5 +115,5 @@ def _slices(comparison: Comparison) -> Any:
 
 def _extent(picture: Picture) -> tuple[float, float]:
     """Largest height and width of the slices in mm."""
-    known = [plane.shape for plane in picture.slices if plane is not None] or [(1, 1)]
-    return max(s[0] for s in known) * picture.pixel[0], max(s[1] for s in known) * picture.pixel[1]
+    shapes = [plane.shape for plane in picture.slices if plane is not None] or [(1, 1)]
+    return max(s[0] for s in shapes) * picture.pixel[0], max(s[1] for s in shapes) * picture.pixel[1]

@@ -79,7 +79,7 @@ def write_report(folder: Path, comparisons: tuple[Comparison, ...]) -> None:
     check_comparison_folder(folder)
     with whole_folder(folder, "comparison", SUMMARY) as partial:
         _write_table(partial / TABLE, comparisons)
-        pictures = {one.name: draw(partial, one) for one in comparisons}
+        pictures = {comparison.name: draw(partial, comparison) for comparison in comparisons}
         (partial / SUMMARY).write_text(summary(comparisons, pictures), encoding="utf-8")
 
 
@@ -90,19 +90,19 @@ def summary(comparisons: tuple[Comparison, ...], pictures: dict[str, list[str]])
         "Each quantity is one number of a scan, taken by the same rule from real and virtual CT. The range is that of the virtual",
         "patients, 5th to 95th percentile. A real scan inside the range could be one of them in that respect.",
     ]
-    for one in comparisons:
-        z, y, x = one.spacing
-        judged = [row for row in one.rows if row.verdict != "unknown"]
+    for comparison in comparisons:
+        z, y, x = comparison.spacing
+        judged = [row for row in comparison.rows if row.verdict != "unknown"]
         inside = sum(row.verdict == "inside" for row in judged)
-        lines += ["", f"## {one.name}", ""]
+        lines += ["", f"## {comparison.name}", ""]
         lines += [
-            f"{len(one.virtual)} virtual patients on {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x); levels {one.levels_mm[0]:.0f} to "
-            f"{one.levels_mm[1]:.0f} mm above the scan's lowest slice. {inside} of {len(judged)} quantities lie inside.",
+            f"{len(comparison.virtual)} virtual patients on {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x); levels "
+            f"{comparison.levels_mm[0]:.0f} to {comparison.levels_mm[1]:.0f} mm above the scan's lowest slice. {inside} of {len(judged)} quantities lie inside.",
         ]
-        for group, rows in groupby(one.rows, key=lambda row: row.quantity.group):
+        for group, rows in groupby(comparison.rows, key=lambda row: row.quantity.group):
             lines += ["", f"### {group}", "", "| quantity | real | virtual median | 5-95 % | real lies | meaning |"]
             lines += ["|---|---|---|---|---|---|", *map(_line, rows)]
-        lines += ["", *(f"![{file}]({file})" for file in pictures[one.name])]
+        lines += ["", *(f"![{file}]({file})" for file in pictures[comparison.name])]
     return "\n".join(lines) + "\n"
 
 
@@ -118,11 +118,13 @@ def _write_table(path: Path, comparisons: tuple[Comparison, ...]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        for one in comparisons:
-            for row in one.rows:
+        for comparison in comparisons:
+            for row in comparison.rows:
                 numbers = [_number(v) for v in (row.real, row.median, row.low, row.high)]
                 quantity = row.quantity
-                writer.writerow([one.name, quantity.group, quantity.name, *numbers, row.patients, row.verdict, quantity.meaning])
+                writer.writerow(
+                    [comparison.name, quantity.group, quantity.name, *numbers, row.patients, row.verdict, quantity.meaning]
+                )
 
 
 def _number(value: float) -> str:

@@ -106,8 +106,8 @@ def _next_slice(patches: np.ndarray, above: np.ndarray) -> float:
     paired = above.any(axis=(1, 2))
     if paired.sum() < FEWEST_PATCHES:
         return np.nan
-    one, two = patches[paired], above[paired]
-    return float((one * two).sum() / np.sqrt((one**2).sum() * (two**2).sum()))
+    lower, upper = patches[paired], above[paired]
+    return float((lower * upper).sum() / np.sqrt((lower**2).sum() * (upper**2).sum()))
 
 
 def power_spectrum(patches: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:

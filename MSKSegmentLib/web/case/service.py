@@ -216,22 +216,22 @@ class ReviewService:
 
     async def _segment(self, ct: ArrivedCT) -> None:
         loop, options = asyncio.get_running_loop(), self.options
-        made = None
+        finished = None
         try:
             if options.reuses_results:
                 how = options.folder, ct.name, ct.path, ct.series, options.settings.assume_orientation
-                made = await loop.run_in_executor(None, earlier_result, *how)
-            if made is None and self._cancel_asked:
+                finished = await loop.run_in_executor(None, earlier_result, *how)
+            if finished is None and self._cancel_asked:
                 self._go_home(None, "The run was cancelled; nothing was written.")
-            elif made is None:
-                made = await self._run_engine(ct)
+            elif finished is None:
+                finished = await self._run_engine(ct)
             else:
                 self.notice = "This scan was segmented before; its result has been opened."
         finally:
             ct.discard()
-        if made is not None:
+        if finished is not None:
             self._show_progress(RunProgress("Opening the result", 100.0))
-            await self._open(made)
+            await self._open(finished)
 
     async def _run_engine(self, ct: ArrivedCT) -> Path | None:
         """The result folder that a run has made; None when it did not."""

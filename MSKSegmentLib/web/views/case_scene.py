@@ -74,9 +74,9 @@ class CaseScene:
 
     def missing_surfaces(self, mode: str, key: str) -> list[str]:
         """The segments whose surfaces a 3D mode ("segment", "density" or "all") needs and that were never made."""
-        made = surface_node(self.segmentation)
-        known = set(made.GetSegmentation().GetSegmentIDs()) if made else set()
-        return [wanted for wanted in [*self._solid(mode, key), *self._context(mode, key)] if wanted not in known]
+        surfaces = surface_node(self.segmentation)
+        present_keys = set(surfaces.GetSegmentation().GetSegmentIDs()) if surfaces else set()
+        return [wanted for wanted in [*self._solid(mode, key), *self._context(mode, key)] if wanted not in present_keys]
 
     def make_surface(self, key: str) -> None:
         """Make a surface ahead of its being shown."""
@@ -86,9 +86,9 @@ class CaseScene:
         """Show the segment among translucent bones, its density, or all segments; returns whether there is anything to show."""
         solid, context = self._solid(mode, key), self._context(mode, key)
         show_only_3d(self.segmentation, [*solid, *context])
-        if made := surface_node(self.segmentation):
+        if surfaces := surface_node(self.segmentation):
             for shown in (*solid, *context):
-                made.GetDisplayNode().SetSegmentOpacity3D(shown, 1.0 if shown in solid else _CONTEXT_OPACITY)
+                surfaces.GetDisplayNode().SetSegmentOpacity3D(shown, 1.0 if shown in solid else _CONTEXT_OPACITY)
         if mode != "density":
             hide_density(self._views.scene)
             return bool(solid)

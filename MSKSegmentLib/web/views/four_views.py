@@ -169,7 +169,7 @@ class Views:
             return
         bounds, size = self._fitted[name]
         now = self.slice_view(name).get_view_node().GetFieldOfView()[:2]
-        if all(math.isclose(one, other, rel_tol=1e-3) for one, other in zip(size, now, strict=True)):
+        if all(math.isclose(size_before, other, rel_tol=1e-3) for size_before, other in zip(size, now, strict=True)):
             self._fitted[name] = bounds, self._fit_slice(name, bounds)
 
     def _move(self, name: str, offset: float | None) -> None:

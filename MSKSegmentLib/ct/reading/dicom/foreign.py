@@ -153,8 +153,10 @@ def left_out_findings(left: tuple[LeftOut, ...]) -> tuple[Finding, ...]:
     """A warning that says which images were left out and why; by their numbers, since file names may name the patient."""
     if not left:
         return ()
-    one = len(left) == 1
-    sentence = f"{len(left)} image{'' if one else 's'} of the series {'was' if one else 'were'} left out: {_listed(left)}."
+    is_single = len(left) == 1
+    sentence = (
+        f"{len(left)} image{'' if is_single else 's'} of the series {'was' if is_single else 'were'} left out: {_listed(left)}."
+    )
     return (warning("images_left_out", sentence),)
 
 
@@ -163,8 +165,8 @@ def _listed(left: tuple[LeftOut, ...]) -> str:
     for image in left:
         number = image.header.instance_number
         reasons.setdefault(image.reason, []).append("without number" if number is None else f"number {number}")
-    told = [f"{_images(numbers)} {reason}" for reason, numbers in reasons.items()]
-    return "; ".join(told[:4])
+    parts = [f"{_images(numbers)} {reason}" for reason, numbers in reasons.items()]
+    return "; ".join(parts[:4])
 
 
 def _images(numbers: list[str]) -> str:

@@ -66,9 +66,9 @@ def _within(image: StoredImage, layout: Layout, *tags: tuple[int, int]) -> tuple
     return as_whole | ((values >= low) & (values <= high)), np.zeros_like(as_whole)
 
 
-def unstated_padding(hu: np.ndarray, known: np.ndarray) -> np.ndarray:
+def unstated_padding(hu: np.ndarray, stated: np.ndarray) -> np.ndarray:
     """Where a constant beyond all metal in the image's corners fills what lies outside the scanned field, bool ``[y, x]``."""
-    corners = [(y, x) for y in (0, -1) for x in (0, -1) if not known[y, x]]
+    corners = [(y, x) for y in (0, -1) for x in (0, -1) if not stated[y, x]]
     values = [hu[corner] for corner in corners if hu[corner] > NO_TISSUE_ABOVE_HU]
     usual = max(values, key=values.count, default=None)
     if usual is None or values.count(usual) < 2:

@@ -60,11 +60,11 @@ def mend_rescaling(
         hu[k], notes[k] = read(k, usual)
     if any(_jump(hu[k - 1], hu[k]) > max(JUMP_HU, LEFT_SHARE * jumps[k]) for k in breaks):
         raise refusal
-    one = len(wrong) == 1
+    is_single = len(wrong) == 1
     named = ", ".join(_number(headers[k]) for k in wrong[:6]) + (" and more" if len(wrong) > 6 else "")
     sentence = (
-        f"{len(wrong)} slice{' states' if one else 's state'} a rescale slope or intercept that {'its' if one else 'their'} "
-        f"pixels contradict ({named}): densities would jump by {jumps[at]:.0f} HU. Those of the other slices were taken, so "
+        f"{len(wrong)} slice{' states' if is_single else 's state'} a rescale slope or intercept that "
+        f"{'its' if is_single else 'their'} pixels contradict ({named}): densities would jump by {jumps[at]:.0f} HU. Those of the other slices were taken, so "
         "check the densities there."
     )
     return (warning("contradicting_rescaling", sentence),)

@@ -29,7 +29,7 @@ def interval_contradictions(headers: Sequence[SliceHeader], levels: np.ndarray, 
     """A warning where locations, stated interval or thickness do not go with the positions, at `levels` (mm, rising)."""
     intervals = np.diff(levels)
     interval = float(np.median(intervals))
-    told = []
+    contradictions = []
     locations = [h.location for h in headers]
     if all(location is not None for location in locations):
         steps = np.abs(np.diff(np.array(locations, dtype=float)))
@@ -37,20 +37,20 @@ def interval_contradictions(headers: Sequence[SliceHeader], levels: np.ndarray, 
         factors = (1.0, 1.0 / math.cos(math.radians(tilt_degrees)), math.cos(math.radians(tilt_degrees)))
         off = min(float(np.median(np.abs(steps - factor * intervals))) for factor in factors)
         if steps.any() and off > SAME_LENGTH * interval + 0.02:
-            told.append(f"their slice locations are {np.median(steps):.2f} mm apart")
+            contradictions.append(f"their slice locations are {np.median(steps):.2f} mm apart")
     stated = [abs(h.stated_interval) for h in headers if h.stated_interval]
     if stated and abs(float(np.median(stated)) - interval) > SAME_LENGTH * interval + 0.02:
-        told.append(f"the header states {np.median(stated):.2f} mm between slices")
+        contradictions.append(f"the header states {np.median(stated):.2f} mm between slices")
     thickness = [h.thickness for h in headers if h.thickness and h.thickness > 0]
     if thickness:
         thick = float(np.median(thickness))
         if thick > LARGEST_OVERLAP * interval or interval > LARGEST_SKIP * thick:
-            told.append(f"they are {thick:.2f} mm thick")
-    if not told:
+            contradictions.append(f"they are {thick:.2f} mm thick")
+    if not contradictions:
         return ()
     sentence = (
-        f"By their positions the slices lie {interval:.2f} mm apart, but {' and '.join(told)}; the positions were used, so "
-        "check that the body has its natural height."
+        f"By their positions the slices lie {interval:.2f} mm apart, but {' and '.join(contradictions)}; the positions were used, "
+        "so check that the body has its natural height."
     )
     return (warning("contradictory_intervals", sentence),)
 

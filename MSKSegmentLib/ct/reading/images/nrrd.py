@@ -195,13 +195,16 @@ def _check_stated_once(header: NrrdHeader, steps: np.ndarray, axes: tuple[int, i
 
 def _one_unit(words: list[str], field: str, name: str) -> tuple[float, Stated[float] | None]:
     """The unit of all axes in mm; none stated stands for mm."""
-    known = {re.sub(r"s$", "", word.strip().lower()) if len(word) > 2 else word.strip().lower() for word in words} - {"", "???"}
-    if not known:
+    stated_units = {re.sub(r"s$", "", word.strip().lower()) if len(word) > 2 else word.strip().lower() for word in words} - {
+        "",
+        "???",
+    }
+    if not stated_units:
         return 1.0, None
-    factors = {_UNITS_MM.get(word) for word in known}
+    factors = {_UNITS_MM.get(word) for word in stated_units}
     factor = factors.pop()
     if factor is None or factors:
-        listed = ", ".join(sorted(known))
+        listed = ", ".join(sorted(stated_units))
         raise InputError(f"The image {name} gives its lengths in {listed}, which cannot be read as one unit; save it in mm.")
     return factor, Stated(factor, field)
 
