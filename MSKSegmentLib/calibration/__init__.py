@@ -1,1 +1,1 @@
-"""What a run's lights are learned from: observations of labelled cases, the fit, and the reports that judge it."""
+"""The calibration of the lights: observations of labelled cases, the fit, and the reports that assess it."""

@@ -1,4 +1,4 @@
-"""The calibration of a bundle on cases with true labels, and what it is worth for patients that it has not seen."""
+"""The calibration of a bundle on cases with true labels, and its performance on patients left out of it."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class CalibrationJob:
     """What to calibrate on, and what to write.
 
     `data` holds cases, or is a folder that ``mskseg evaluate`` wrote for this bundle: then nothing is segmented again. The new
-    bundle goes to `folder`, its version is `version`, and `source` says in words what the cases are. What the calibration is worth
-    for patients left out goes, with figures, into `report_folder`. With `by_condition`, patients are left out together with all
-    others to whom the same was done (see `judging.judge_left_out`).
+    bundle goes to `folder`, its version is `version`, and `source` says in words what the cases are. The performance on patients
+    left out goes, with figures, into `report_folder`. With `by_condition`, patients are left out together with all others to whom
+    the same was done (see `judging.judge_left_out`).
     """
 
     data: Path
@@ -62,8 +62,8 @@ def calibrate_bundle(
 ) -> ModelBundle:
     """Calibrate on all cases of a folder and write a new bundle; ``<folder>_observations.csv`` beside it keeps the numbers.
 
-    What the calibration is worth for patients left out also goes to `report`, line by line. Volumes and places are compared with
-    the true ones of these cases or, where they are too few, with those of the bundle's calibration.
+    The performance on patients left out also goes to `report`, line by line. Volumes and places are compared with the true ones of
+    these cases or, where they are too few, with those of the bundle's calibration.
 
     Raises:
         InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
@@ -108,14 +108,14 @@ def calibrate_bundle(
 
 
 def _checked(folder: Path, report_folder: Path | None) -> tuple[Path, Path | None]:
-    """Where the observations and the report go; what could not be written at the end is refused here.
+    """Where the observations and the report go; a place that cannot be written is refused before the work.
 
     Raises:
         BundleError: the bundle cannot be written.
         InputError: the observations or the report cannot be written.
     """
     real = check_new_bundle(folder)
-    # An earlier table of that name is kept: it may be all that is left of a calibration.
+    # An earlier table of that name is kept: it may be the only record of a calibration.
     observed = fresh_path(real.with_name(with_ending(real.name, "_observations.csv")))
     try:
         check_place(observed.parent)

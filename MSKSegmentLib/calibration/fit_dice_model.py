@@ -15,13 +15,13 @@ from .observations import Observation, folds
 # Share of the observations that must have a score for it to be used.
 LEAST_PRESENT = 0.99
 RIDGE = 0.02
-# An offset of its own weighs as much as that of all structures from so many patients on.
+# With so many patients a structure's own offset weighs as much as the mean offset.
 SHRINKAGE_PATIENTS = 10.0
 FOLDS = 10
 
 
 def fit_dice_model(observations: Sequence[Observation], used: Sequence[str] = USED) -> DiceModel | None:
-    """The rule for these observations; None where no score is there to learn from."""
+    """The rule for these observations; None where they have no usable score."""
     table = risks([item.evidence for item in observations], [bool(item.scan_cautions) for item in observations], used)
     names = [name for name, column in zip(used, table.T, strict=True) if _usable(column)]
     table = table[:, [list(used).index(name) for name in names]]
@@ -41,7 +41,7 @@ def fit_dice_model(observations: Sequence[Observation], used: Sequence[str] = US
 def cross_fitted(observations: Sequence[Observation], used: Sequence[str] = USED, number: int = FOLDS) -> np.ndarray:
     """Log errors ``[n]`` that a rule learned on other patients predicts; not a number where it cannot.
 
-    The patients are dealt into `number` parts; each part is predicted by a rule that was fitted to the others.
+    The patients are split into `number` parts; each part is predicted by a rule that was fitted to the others.
     """
     parts = folds([item.patient for item in observations], number)
     predicted = np.full(len(observations), math.nan)

@@ -17,11 +17,11 @@ from .isotonic import isotonic_curve
 from .missing import Missing
 from .observations import Observation, patients_of
 
-# Aims for the calibration cases. What is promised for others, 1 % and 10 %, needs room: the best margin for some patients is too
-# small for the next ones.
+# Targets on the calibration cases. The rates stated for other patients, 1 % and 10 %, are higher: a margin that is best for some
+# patients is too small for others.
 WRONG_GREENS = 0.004
 NEEDLESS_REDS = 0.04
-# Below this a structure's own segments say that the margins of all structures are not enough for it.
+# With a p value below this, a structure's own segments show that the common margins are too small for it.
 SIGNIFICANCE = 0.05
 FEWEST_FAILURES = 5
 
@@ -49,7 +49,7 @@ def _margin(height: np.ndarray, bad: np.ndarray, most: float) -> float | None:
     order = np.argsort(-height[is_finite], kind="stable")
     ranked = height[is_finite][order]
     share = np.cumsum(bad[is_finite][order]) / np.arange(1, len(ranked) + 1)
-    # Only between different heights can a line be drawn.
+    # A threshold can only lie between two different heights.
     ends = np.append(np.diff(ranked) < 0, True) if len(ranked) else np.zeros(0, bool)
     good = np.flatnonzero(ends & (share <= most))
     return max(0.0, float(ranked[good[-1]])) if good.size else None
@@ -90,7 +90,7 @@ def fit_limits(
         slack[chosen], excess[chosen] = log_error(green) - errors[chosen], errors[chosen] - log_error(yellow)
         wrong[chosen] = dice[chosen] < found.inaccurate
         bound[chosen] = upper[chosen] - log_error(_lowest(yellow))
-    # What can never be green has no say in how much green asks for.
+    # A segment that can never be green does not influence the margin for green.
     guarded = np.array([item.truncated or bool(item.cautions) for item in observations], bool)
     allowed = (bound <= 0) & ~guarded & ~_in_failing_scans(excess, [item.patient for item in observations])
     total = int(wrong.sum())
@@ -126,7 +126,7 @@ def _in_failing_scans(excess: np.ndarray, patients: Sequence[str]) -> np.ndarray
 
 
 def _misled(height: np.ndarray, bad: np.ndarray, margin: float | None, most: float) -> bool:
-    """Whether the margin of all structures fails for one of them by more than chance (one-sided binomial test)."""
+    """Whether the common margin fails for one structure by more than chance (one-sided binomial test)."""
     from scipy.stats import binomtest
 
     lit = bad[height >= margin] if margin is not None else bad[:0]
@@ -134,7 +134,7 @@ def _misled(height: np.ndarray, bad: np.ndarray, margin: float | None, most: flo
 
 
 def _lowest(yellow_needs: float) -> float:
-    """What the lower bound of a green segment's Dice has to reach: not failed, though 0.80 will do for any structure."""
+    """The value that the lower bound of a green segment's Dice must reach: the threshold for failed, at most 0.80."""
     return min(yellow_needs, GREEN_NEEDS_DICE)
 
 

@@ -79,5 +79,5 @@ def _covered(residuals: np.ndarray, names: list[str], patients: list[str]) -> fl
 
 
 def _floored(curve: Curve) -> Curve:
-    """Not below the scatter that a few voxels make."""
+    """The curve, raised where it lies below the scatter that a few voxels cause."""
     return Curve(tuple((x, max(y, LEAST_SCATTER)) for x, y in curve.knots))

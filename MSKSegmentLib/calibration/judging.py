@@ -16,7 +16,7 @@ from .fit import calibrate
 from .fit_paper_rule import dice_thresholds
 from .observations import Observation, folds, patients_of
 
-# Calibrations that are made to judge the patients left out.
+# The number of calibrations for judging the patients left out.
 PARTS = 5
 NO_CONDITION = ("", "none")
 CALIBRATED_RULE, PAPER_RULE = "all evidence", "paper's rule"
@@ -120,7 +120,7 @@ def condition_parts(observations: Sequence[Observation]) -> np.ndarray:
 
 
 def lights_table(judged: Sequence[Judged]) -> list[str]:
-    """What the lights are worth, by both rules: a Markdown table, line by line; empty without segments."""
+    """The performance of the lights by both rules: a Markdown table, line by line; empty without segments."""
     if not judged:
         return []
     lines = [

@@ -1,4 +1,4 @@
-"""What a calibration learns from: segments of patients whose true labels are known, with the evidence a run had of them."""
+"""Observations for a calibration: segments of patients with true labels, with the scores that a run gave them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ class Observation:
 
     `uncertainty` is the paper's score, also ``scores.mean_variance``. `volume_ratio` is the true volume divided by the predicted
     one, `hu_difference` the true mean HU minus the predicted one; None where the truth lacks the segment. `ordinary` is False for
-    scans that were made to break a network: what is normal for a structure is learned from the others; `condition` says in a
-    word what was done to it. `truncated` says that the field of view cuts the segment, `scan_cautions` are what speaks against the
-    scan as a whole (see `guards`).
+    stress tests: what is usual for a structure comes from the other scans; `condition` names the stress. `truncated` says that the
+    field of view cuts the segment, `scan_cautions` are the reasons against green for the scan as a whole (see `guards`).
     """
 
     patient: str

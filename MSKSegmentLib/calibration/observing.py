@@ -31,15 +31,15 @@ from ..settings import Settings
 from .observations import Observation
 from .placing import with_deviations
 
-# Virtual patients under stress up to this strength are still what a clinic sees every day.
+# Virtual patients with stress up to this strength count as ordinary.
 ORDINARY_STRENGTH = 0.2
 
 
 def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = None) -> list[Observation]:
     """The observations of one case: segments that were found, or called where the truth has none (Dice 0).
 
-    Missed segments have no evidence, and slivers no meaning; neither is observed. With a `reference` the deviations of
-    volumes and places are those from it, also where the run had none.
+    Missed segments have no scores and slivers say nothing about the network; both are left out. With a `reference` the deviations
+    of volumes and places are those from it, also where the run had none.
     """
     ordinary, condition, cautions = is_ordinary(case.facts), _condition(case.facts), scan_cautions(case.findings)
     rows = with_deviations(case, reference).rows if reference else case.rows
@@ -51,7 +51,7 @@ def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = No
 
 
 def is_ordinary(facts: Mapping[str, Any]) -> bool:
-    """Whether the scan is one that a clinic sees every day: not a virtual patient who was made to break a network."""
+    """Whether the scan is an ordinary one and not a stress test."""
     stress = facts.get("stress")
     return not isinstance(stress, Mapping) or stress.get("kind") == "none" or stress.get("strength", 1.0) <= ORDINARY_STRENGTH
 
@@ -111,7 +111,7 @@ def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, ch
 
 
 def write_observations(path: Path, observations: Iterable[Observation]) -> None:
-    """A table with one row per segment and case: what the calibration saw."""
+    """A table with one row per segment and case: the calibration's observations."""
     identity_columns = ["case", "abbreviation", "side", "condition", "ordinary", "truncated"]
     columns = [*identity_columns, "uncertainty", "dice", "volume_ratio", "hu_difference"]
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -1,6 +1,6 @@
 """How well a score ranks segments by their error: AUROC with bootstrap intervals over patients, risk-coverage curve, AURC.
 
-Not scikit-learn's: its AUROC knows neither strata nor a thousand weighted resamples at once, and it would enter for `roc` alone.
+scikit-learn's AUROC has neither strata nor many weighted resamples at once, so it would only replace `roc`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def area(
     """AUROC of a risk ``[n]``, which rises with the expected error, for `positive`, bool ``[n]``.
 
     With `strata` only segments of the same stratum are compared with each other (the sum of their Mann-Whitney statistics over the
-    number of pairs), so that a score which has another scale for each structure is not blamed for that. The interval is the
-    bootstrap percentile interval of `resamples` draws of whole patients (scipy), as segments of one patient fail together.
+    number of pairs), so that a score whose scale depends on the structure is not penalised. The interval is the bootstrap
+    percentile interval of `resamples` draws of whole patients (scipy), as segments of one patient fail together.
     """
     from scipy.stats import bootstrap
 

@@ -1,4 +1,4 @@
-"""What failure detection is worth on cases with true labels: numbers, tables and figures written into a folder."""
+"""The performance of failure detection on cases with true labels: numbers, tables and figures in a folder."""
 
 from __future__ import annotations
 

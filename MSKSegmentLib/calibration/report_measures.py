@@ -1,4 +1,4 @@
-"""The numbers of the report on failure detection: every score alone, the paper's rule and ours, side by side."""
+"""The numbers of the report on failure detection: every score alone, the paper's rule and the calibrated one, side by side."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _prediction(judged: Sequence[Judged]) -> list[Measure]:
 
 
 def _lights(judged: Sequence[Judged]) -> list[Measure]:
-    """Shares of lights that mislead: `n` lights of that kind, `events` of them wrong."""
+    """Shares of wrong lights: `n` lights of that kind, `events` of them wrong."""
     measures = []
     for rule in (CALIBRATED_RULE, PAPER_RULE):
         for name, chosen in {**by_structure(judged), POOLED: list(judged)}.items():

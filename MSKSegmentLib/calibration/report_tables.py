@@ -1,4 +1,4 @@
-"""``quality.md``: what failure detection is worth, in tables for a model card."""
+"""``quality.md``: the performance of failure detection, in tables for a model card."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _structures(judged: Sequence[Judged], table: Table) -> list[str]:
 
 
 def _conditions(judged: Sequence[Judged]) -> list[str]:
-    """What was done to the patients, and what became of their segments; nothing where nothing is said."""
+    """The results by stress condition; empty where no condition is stated."""
     kinds = sorted({segment.observation.condition for segment in judged})
     if kinds in ([], [""]):
         return []
@@ -194,7 +194,7 @@ def _conditions(judged: Sequence[Judged]) -> list[str]:
 
 
 def _wrong_greens(judged: Sequence[Judged]) -> list[str]:
-    """Every green light that misled, worst first."""
+    """Every green light on an inaccurate segment, worst first."""
     wrong = sorted(
         (segment for segment in judged if segment.inaccurate and segment.light is Light.GREEN),
         key=lambda segment: segment.observation.dice,

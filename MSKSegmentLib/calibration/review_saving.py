@@ -1,4 +1,4 @@
-"""What the review queue saves: reviewers who follow it against reviewers who look at every structure, on cases with the truth.
+"""The time that the review queue saves: reviewers who follow it against reviewers who look at every structure, on labelled cases.
 
 A simulated reviewer recognises every error that is looked at. Looking takes the same time for each structure, correcting takes
 more for a failed one than for an inaccurate one; the minutes are assumptions (`ReviewMinutes`), the counts are not.
@@ -19,7 +19,7 @@ from ..review.queue import Candidate, Priority, place_in_queue, priorities
 
 # Points of a curve over the share of all structures looked at, from none to all.
 SHARES = np.linspace(0, 1, 101)
-# The part of the queue that a reviewer in a hurry gets through.
+# The first part of the queue, for a reviewer with little time.
 FIRST_PART = 0.25
 QUEUE, BY_UNCERTAINTY, BEST = "Review queue", "Uncertainty alone", "Errors known"
 
@@ -140,7 +140,7 @@ def saving_sentences(saving: ReviewSaving, minutes: ReviewMinutes | None = None)
 
 
 def _order_sentence(saving: ReviewSaving) -> str:
-    """What the order alone is worth, whatever is flagged."""
+    """The effect of the order alone, without the flags."""
     first = int(np.flatnonzero(np.isclose(SHARES, FIRST_PART))[0])
     found = {name: f"{curve[first]:.0%}" for name, curve in saving.curves.items()}
     return (
@@ -151,7 +151,7 @@ def _order_sentence(saving: ReviewSaving) -> str:
 
 
 def _looks(case: Sequence[RatedRow], thresholds: Mapping[str, tuple[float, float]]) -> list[_Look]:
-    """What there is to look at in a case: all that was found, all that was missed, and what the queue thinks was missed."""
+    """The structures of a case to look at: found, missed, and those that the queue takes for missed."""
     given = {rated.row.segment.key: rated for rated in case}
     candidates = []
     for segment in segments():

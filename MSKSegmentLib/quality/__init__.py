@@ -1,1 +1,1 @@
-"""Scores, calibration and the traffic light: whether a segment's numbers can be trusted."""
+"""Scores, calibration and the traffic light: whether the numbers of a segment can be trusted."""

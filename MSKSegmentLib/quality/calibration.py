@@ -17,10 +17,10 @@ FORMAT = 2
 class Calibration:
     """What turns scores into lights.
 
-    `structures` are the paper's calibrations by abbreviation, `missing` the reasons for structures without one. `passes` is the T
-    they were made with. `model` is the rule from all evidence; None in calibrations of before there was one, and where `no_model`
-    says why. `reference` is what `plausibility` compares a case with. `networks` are the digests of the bundles whose network was
-    calibrated: evaluations of any of them tell about this one too.
+    `structures` maps abbreviations to the paper's calibrations, `missing` to the reasons why a structure has none. `passes` is the
+    number of dropout passes of the calibration cases. `model` is the rule from all evidence; it is None in calibrations of older
+    versions, and where `no_model` gives the reason. `plausibility` compares a case with `reference`. `networks` are the digests of
+    the bundles whose network was calibrated: an evaluation of any of them also holds for this one.
     """
 
     date: str
@@ -49,7 +49,7 @@ class Calibration:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Calibration:
-        """Read what `to_json` wrote, or the paper's rule alone of a calibration of before.
+        """Read what `to_json` wrote; a calibration of an older version holds the paper's rule alone.
 
         Raises:
             BundleError: entries are missing or not numbers, or the format is a later one.

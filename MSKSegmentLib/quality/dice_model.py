@@ -1,8 +1,8 @@
-"""Dice predicted from few scores by a small monotone rule: worse evidence never gives a better prediction.
+"""Dice predicted from a few scores by monotone regression: a worse score never gives a better prediction.
 
 The logarithm of the error (1 - Dice) is a sum of risks (see `evidence_features`) with weights that are not negative (Lawson and
-Hanson's NNLS with a ridge, within structures), plus an offset of the structure that is shrunk to that of all; an isotonic
-regression over all structures then bends the sum to the errors that were seen.
+Hanson's NNLS with a ridge, within structures), plus an offset of the structure, shrunk towards the mean offset; an isotonic
+regression over all structures then maps the sum to the observed errors.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import numpy as np
 from ..case_result import Scores
 from .evidence_features import SCAN_WARNING, risks
 
-# Below an error of 2 % differences are those of voxels and of the hands that drew the truth.
+# Errors below 2 % reflect single voxels and the variability of manual labels.
 SMALLEST_ERROR = 0.02
-# What the rule may use, where the calibration cases have it. The quotient of overlap and union follows from the overlap. Volume
-# and place tell of the patient's build and are guards alone: bodies unlike those of the calibration must not shift predictions.
+# The scores that the rule may use, where the calibration cases have them. Intersection over union follows from the Dice
+# coefficient and is left out. Volume and place depend on the patient's build, so they only act as guards: a body unlike those of
+# the calibration must not shift a prediction.
 USED = (
     "mean_variance",
     "mean_entropy",
@@ -64,7 +65,7 @@ class DiceModel:
     knots: tuple[tuple[float, float], ...]
 
     def predicted_errors(self, abbreviations: Sequence[str], scores: Sequence[Scores], warned: Sequence[bool]) -> np.ndarray:
-        """Log errors ``[n]`` of segments; not a number where evidence is missing. `warned` says whose scan was warned of."""
+        """Log errors ``[n]`` of segments; not a number where a score is missing. `warned` says whose scan has a warning."""
         index = risks(scores, warned, self.features) @ np.array(self.weights)
         index += np.array([self.offsets.get(name, self.pooled_offset) for name in abbreviations], dtype=float)
         at, error = np.array(self.knots).T

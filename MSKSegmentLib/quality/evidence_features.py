@@ -1,4 +1,4 @@
-"""From scores of different kinds to risks that a monotone rule can add up: each rises with the error to be expected."""
+"""Scores of different kinds as risks that monotone regression can add up: each risk rises with the expected error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..case_result import Scores
 
-# Scores whose tails are a matter of a few voxels tell nothing below these.
+# Below these values a score depends on a few voxels and carries no information.
 SMALLEST_DISAGREEMENT = 0.005
 
 
@@ -32,7 +32,7 @@ class Feature:
     factor: float = 1.0
 
     def of(self, scores: Scores) -> float:
-        """The risk of a segment; not a number where it cannot be told."""
+        """The risk of a segment; not a number where the score is missing."""
         value = getattr(scores, self.name)
         if value is None or not math.isfinite(value):
             return math.nan if self.absent is None else self.absent
@@ -77,14 +77,14 @@ FEATURES = (
     Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", "{:.1f} SD"),
 )
 BY_NAME = {feature.name: feature for feature in FEATURES}
-# Not a score of a segment: 1 where the scan as a whole was warned of (`guards.SCAN_CAUTIONS`).
+# Not a score of a segment: 1 where the scan as a whole has a warning (`guards.SCAN_CAUTIONS`).
 SCAN_WARNING = "scan_warning"
 
 
 def risks(scores: Sequence[Scores], warned: Sequence[bool], names: Sequence[str]) -> np.ndarray:
-    """The risks of segments, float ``[segments, names]``; not a number where one cannot be told.
+    """The risks of segments, float ``[segments, names]``; not a number where a score is missing.
 
-    `names` are those of scores or `SCAN_WARNING`, `warned` says whose scan was warned of.
+    `names` are those of scores or `SCAN_WARNING`, `warned` says whose scan has a warning.
     """
     columns = [
         [float(one) for one in warned] if name == SCAN_WARNING else [BY_NAME[name].of(one) for one in scores] for name in names

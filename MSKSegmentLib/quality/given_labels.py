@@ -1,7 +1,7 @@
-"""What speaks against the numbers of a label map that somebody gives: no network made it, so nothing else says whether it is right.
+"""Checks of a label map that the user gives: no network made it, so no uncertainty says whether it is right.
 
-Limits are so wide that no structure of a living adult lies beyond them; what does is another structure, lies elsewhere, or
-comes from a program with other numbers.
+The limits are so wide that every structure of a living adult lies within them. A label beyond them is another structure, lies
+elsewhere, or comes from a program with other label values.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ LARGEST_CC = {
 SMALLEST_SHARE = 0.01
 LEAST_BONE_HU = 60.0
 MUSCLE_HU = (-120.0, 120.0)
-# What is denser is bone: some of every bone, little of any muscle. What is below the first bin's end is gas, not tissue.
+# Denser voxels are bone: every bone has some, a muscle hardly any. Voxels below the end of the first bin are gas.
 CORTICAL_FROM_HU = 200
 LEAST_CORTICAL_SHARE = 0.03
 MOST_CORTICAL_SHARE = 0.25
 MOST_GAS_SHARE = 0.10
-# Nothing of a map is believed when so many of its structures are in doubt, ...
+# No number of a label map is trusted when so many of its structures are in doubt, ...
 LOST_SHARE = 0.5
-# ... or when muscles take so much of the bone in it, which is more than the rim of a bone or the streaks beside metal.
+# ... or when muscle labels cover so much of its bone: more than the rim of a bone or streaks beside metal explain.
 MOST_BONE_IN_MUSCLES = 0.25
 LEAST_SHARE_OF_MUSCLES = 0.02
 MOST_NAMED = 3
@@ -56,7 +56,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What speaks against a label map: `doubts` by label, and `misfit`, why none of its numbers is to be believed, or None."""
+    """What speaks against a label map: `doubts` by label, and `misfit`, the reason to trust none of its numbers, or None."""
 
     doubts: Mapping[int, tuple[Doubt, ...]]
     misfit: str | None = None
@@ -118,9 +118,7 @@ def judged_reports(reports: Iterable[SegmentReport], verdict: Verdict, shares: M
 
 
 def given_findings(measurements: Mapping[int, Measurements], verdict: Verdict, shares: Mapping[int, float]) -> tuple[Finding, ...]:
-    """What is told of the label map as a whole: what of it lies beyond the CT, what its own edge cuts, and which structures are
-    implausible.
-    """
+    """Findings on the whole label map: the share beyond the CT, what its own edge cuts, and the implausible structures."""
     return (*_beyond(shares), *_cut_by_edge(measurements), *_implausible(measurements, verdict))
 
 
@@ -171,7 +169,7 @@ def _share_from(found: Measurements, hu: int) -> float:
 
 
 def _misfit(measurements: Mapping[int, Measurements], doubts: Mapping[int, tuple[Doubt, ...]]) -> str | None:
-    """Why none of the numbers is to be believed: most structures or most bones are in doubt, or bone is called muscle."""
+    """The reason to trust none of the numbers: most structures or most bones are in doubt, or bone is called muscle."""
     grave = set(Verdict(doubts).grave)
     bones = {label for label in measurements if _is_bone(label)}
     if grave and len(doubts) >= LOST_SHARE * len(measurements):

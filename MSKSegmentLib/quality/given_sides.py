@@ -8,14 +8,14 @@ from ..anatomy import LEFT_OFFSET, Segment, Side, segments
 from ..ct.orientation import axis_order
 from ..ct.volume import Geometry
 
-# Sides are told on every n-th voxel, at about this spacing.
+# Sides are determined on every n-th voxel, at about this spacing.
 COARSE_MM = 3.0
 # A right structure whose middle lies this far to the left of the left one's is on the wrong side, even with crossed legs.
 EXCHANGED_MM = 30.0
 # Two pieces of one structure of which the smaller has this share of the larger, this far apart, are its two sides.
 COMPARABLE_SHARE = 0.5
 APART_MM = 100.0
-# The anatomy's own sides are taken to be right about a structure when they disagree about this share of it.
+# When the sides found from the anatomy differ on this share of a structure, they are taken to be right.
 DISAGREEING_SHARE = 0.25
 WHOLLY = 0.75
 
@@ -67,7 +67,7 @@ def _exchanged_pairs(coarse: np.ndarray, grid: Geometry, present: list[Segment])
 
 
 def _against_anatomy(coarse: np.ndarray, grid: Geometry, present: list[Segment]) -> dict[int, tuple[str, ...]]:
-    """What the anatomy says of the sides, where it says it without a doubt of its own."""
+    """Doubts from the sides that the anatomy shows; none where these are in doubt themselves."""
     from ..segmentation import split_sides
 
     expected = split_sides((coarse % LEFT_OFFSET).astype(np.uint8), grid)

@@ -16,12 +16,12 @@ from ..findings import Finding
 SMALLEST_METAL_MM3 = 300.0
 # Streaks reach far within a slice, but the worst of them lie near the metal.
 METAL_REACH_MM = 30.0
-# Robust z scores against the calibration cases: beyond these a volume or a place is not that of an ordinary patient. Of virtual
-# patients' good segments 0.1 and 0.3 % lie beyond, of the bad ones a sixth.
+# Robust z scores against the calibration cases: beyond these, volume or place is unusual. Of virtual patients' good segments 0.1
+# and 0.3 % lie beyond, of the bad ones a sixth.
 MOST_VOLUME_DEVIATION = 4.0
 MOST_POSITION_DEVIATION = 5.0
 # Findings on the scan as a whole that the scores of the passes do not reflect: their codes, and the reason that each gives every
-# segment. What a scan shows is left to the scores, and metal to the distance from it.
+# segment. The scores reflect the image itself, and the distance to metal reflects metal.
 SCAN_CAUTIONS = {
     "in_plane_spacing": "the scan's pixels are larger or smaller than usual",
     "slices_far_apart": "the scan's slices lie far apart",
@@ -47,7 +47,7 @@ SCAN_CAUTIONS = {
 
 
 def score_cautions(scores: Scores) -> tuple[str, ...]:
-    """Reasons from a segment's own scores: metal near it, a volume or a place that no ordinary patient has."""
+    """Reasons from a segment's own scores: metal near it, an unusual volume or place."""
     found = []
     if scores.metal_distance_mm is not None and scores.metal_distance_mm <= METAL_REACH_MM:
         found.append(f"metal lies within {METAL_REACH_MM:.0f} mm of it")

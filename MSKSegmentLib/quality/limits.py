@@ -5,10 +5,10 @@ counts as inaccurate minus the predicted one. Green asks for a slack of at least
 predictions, so that of the green segments at most `fit_limits.WRONG_GREENS` were inaccurate, with as many greens as possible;
 red for a predicted error above that of a failed segment by a margin chosen likewise for `fit_limits.NEEDLESS_REDS`.
 
-The paper's thresholds follow from how much a structure scatters, so that one that is nearly always right is called inaccurate
-at a Dice coefficient that is excellent for any other. A rule of our own stands beside them: from a predicted Dice coefficient
-of `ALWAYS_GOOD_FROM` on no structure is inaccurate or failed for its thresholds alone. It does not override what speaks against a
-segment otherwise, nor a calibration that found nothing sure enough to be called good.
+The paper's thresholds follow from the spread of a structure's Dice coefficients: a structure that is nearly always right counts as
+inaccurate at a Dice coefficient that would be excellent for any other. We therefore add a rule: from a predicted Dice coefficient
+of `ALWAYS_GOOD_FROM` on, the thresholds alone make no structure inaccurate or failed. Other reasons against a segment remain, and
+so does a calibration that found no value good enough for green.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from ..case_result import DiceLimits
 from .paper_rule import DiceThresholds
 
-# A rule learned with a weak network calls its usual poor result normal. Whatever the calibration cases looked like, a segment
-# whose Dice is predicted below these is not shown as good, or as more than failed.
+# A calibration of a weak network takes its usual poor results for normal. Therefore a segment with a predicted Dice below these
+# values is never green, or never better than red, whatever the calibration cases were.
 GREEN_NEEDS_DICE = 0.80
 YELLOW_NEEDS_DICE = 0.60
 # From here on a structure's thresholds alone make nothing inaccurate, whatever the calibration cases looked like.
 ALWAYS_GOOD_FROM = 0.95
-# Where the network is lost in a third of a scan, it also misses muscle that its passes agree about.
+# A network that fails in a third of a scan also misses muscle on which its passes agree.
 FAILING_SHARE = 1 / 3
 FEWEST_IN_FAILING_SCAN = 3
 
@@ -76,5 +76,5 @@ def needed_dice(thresholds: DiceThresholds | LightLimits) -> tuple[float, float]
 
 
 def is_failing(failed: int, rated: int) -> bool:
-    """Whether so many of the rated segments of a scan are predicted to have failed that none of them is to be believed."""
+    """Whether so many of the rated segments of a scan are predicted to have failed that none of them can be trusted."""
     return failed >= FEWEST_IN_FAILING_SCAN and failed >= FAILING_SHARE * rated

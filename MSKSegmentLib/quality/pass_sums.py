@@ -1,4 +1,4 @@
-"""What all dropout passes said about each segment: the sums of the slices, given to right and left."""
+"""The votes of all dropout passes for each segment: sums over the slices, assigned to right and left."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class PassSums:
 
 
 def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int, PassSums]:
-    """Label with side -> sums, for every segment that any pass saw.
+    """Label with side -> sums, for every segment that any pass predicted.
 
     Args:
         evidence: of the slices of one CT.

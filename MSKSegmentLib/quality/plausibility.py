@@ -1,4 +1,4 @@
-"""Whether a segment's volume and place fit the bones around it, against what calibration cases had."""
+"""Whether volume and place of a segment fit the bones around it, compared with the calibration cases."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..anatomy import LEFT_OFFSET, Segment, Side, segments
 from ..ct.volume import Geometry
 from .paper_rule import MAD_TO_SD
 
-# Bones that volumes and places are taken against, the better one first: the hip bone is whole in most scans.
+# Bones that volumes and places are related to, the better one first: the hip bone is whole in most scans.
 REFERENCE_BONES = ("PELVIS", "FEMUR")
 FEWEST_CASES = 10
-# Spreads never count as smaller: a reference of alike bodies must not call an ordinary one implausible.
+# The least spreads: a reference of similar bodies must not make an ordinary one implausible.
 LEAST_LOG_VOLUME_SD = 0.15
 LEAST_PLACE_SD = 0.04
 

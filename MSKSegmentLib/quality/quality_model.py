@@ -1,4 +1,4 @@
-"""What a calibration knows beside the paper's rule: predicted Dice, intervals, failure probability, limits of the lights."""
+"""What a calibration holds beside the paper's rule: predicted Dice, intervals, failure probability, limits of the lights."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class QualityEstimate:
 
 @dataclass(frozen=True)
 class QualityModel:
-    """The monotone rule with all that was fitted around it.
+    """The Dice model and everything fitted on top of it.
 
-    `scatter` is the usual absolute error of a predicted log error, over that; intervals are so many times as wide. `limits` are by
-    abbreviation, `missing` says of the other structures why they have none. `covered` are the shares of segments
-    that the intervals of "dice", "volume" and "mean_hu" held when their patients were left out.
+    `scatter` is the mean absolute error of a predicted log error as a function of that prediction; the intervals are multiples of
+    it. `limits` maps abbreviations to limits, `missing` the other structures to the reason why they have none. `covered` are the
+    shares of segments that the intervals of "dice", "volume" and "mean_hu" held when their patients were left out.
     """
 
     dice: DiceModel
@@ -53,9 +53,9 @@ class QualityModel:
     covered: Mapping[str, float | None]
 
     def estimate(self, abbreviation: str, scores: Scores, warned: bool = False) -> QualityEstimate | None:
-        """What is predicted of a segment; None where evidence is missing that the rule needs.
+        """What is predicted of a segment; None where a score that the rule needs is missing.
 
-        `warned` says whether the scan as a whole was warned of.
+        `warned` says whether the scan as a whole has a warning.
         """
         error = float(self.dice.predicted_errors([abbreviation], [scores], [warned])[0])
         if not math.isfinite(error):
@@ -118,7 +118,7 @@ class QualityModel:
 
 
 def error_of(dice: np.ndarray) -> np.ndarray:
-    """How wide volumes and mean HU scatter, up to a factor: by the predicted error, as wrong voxels make both wrong."""
+    """The spread of volume and mean HU, up to a factor: it grows with the predicted error, since wrong voxels change both."""
     return 1.0 + SMALLEST_ERROR - dice
 
 

@@ -58,7 +58,7 @@ def make_scores(
 
 
 def _by_segment(strays: Iterable[Stray], sides: Sides, strips: np.ndarray) -> dict[int, list[int]]:
-    """Label -> voxels of each removed component, which belongs to the side that its place does."""
+    """Label -> voxels of each removed component; a component belongs to the side on which it lies."""
     found: dict[int, list[int]] = {}
     for stray in strays:
         z, _, x = stray.centroid

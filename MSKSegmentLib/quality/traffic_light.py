@@ -16,8 +16,8 @@ from .paper_rule import StructureCalibration
 from .quality_model import QualityEstimate, QualityModel
 from .wording import counted, dice_texts, uncertainty_texts
 
-# Which rule gives the light: that from all evidence, or the single score of Soufi et al. 2025.
-# Evidence is told where it alone raises the expected error by a quarter.
+# Which rule gives the light: that from all evidence, or the single score of Soufi et al. 2025. A score is named as a reason where
+# it alone raises the expected error by a quarter.
 TOLD_STEP = math.log(1.25)
 MOST_TOLD = 2
 
@@ -51,8 +51,8 @@ def rate(
 
     `truncated_by` names the faces of the field of view that cut it, `passes` the dropout passes that the scores rest on.
     `cautions` are reasons from outside the network that rule out a green light (see `guards`), `warned` says whether the scan as a
-    whole was warned of. A calibration of before there was a rule from all evidence falls back to the paper's, and says so. With
-    fewer passes than the calibration rests on nothing is predicted.
+    whole has a warning. A calibration of an older version, without the rule from all evidence, falls back to the paper's rule and
+    says so. With fewer passes than those of the calibration, nothing is predicted.
     """
     if scores is None:
         return Rating(Light.GREY, ("not found in this scan",))
@@ -87,7 +87,7 @@ def rate(
 def failing_scan(segments: Iterable[tuple[str, Scores]], calibration: Calibration | None, warned: bool = False) -> tuple[str, ...]:
     """A reason against green for all segments of a scan, (abbreviation, scores), where a third of them is predicted to have failed.
 
-    A network that is lost in a scan also misses muscle without its passes disagreeing about it.
+    A network that fails in a scan also misses muscle on which its passes agree.
     """
     if calibration is None or calibration.model is None:
         return ()
@@ -153,7 +153,7 @@ def _guarded(rating: Rating, truncated_by: tuple[str, ...], cautions: Sequence[s
         light = Light.YELLOW
     if not truncated_by:
         return replace(rating, light=light, reasons=reasons)
-    # Its volume is not the muscle's volume; a red or yellow light would still be worth knowing, a green one misleads.
+    # The volume of a cut segment is not that of the muscle, so green would mislead; red and yellow are still worth knowing.
     reasons = (cut_reason(truncated_by), f"its part inside the scan is rated {light.word}", *reasons)
     return replace(rating, light=Light.GREY, reasons=reasons, part_light=light)
 
@@ -168,7 +168,7 @@ def _by_prediction(dice: float, interval: tuple[float, float], limits: LightLimi
         return Light.YELLOW, f"{_predicted(f'{dice:.2f}', interval)} does not count as failed, but {unknown}"
     value, limit = dice_texts(dice, good_from)
     shown = _predicted(value, interval)
-    # Not-a-number compares false with everything, so that green is what has to be proved.
+    # Comparisons with not-a-number are false, so a missing value never gives green.
     if dice >= good_from and interval[0] >= limits.lower_from:
         if limits.green_from is None or dice >= limits.green_from:
             return Light.GREEN, f"{shown} reaches {limit}, from which on this structure counts as good"
@@ -197,7 +197,7 @@ def _paper_limits(fitted: StructureCalibration) -> DiceLimits:
 
 
 def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: LightLimits) -> list[str]:
-    """What makes the prediction worse than usual, worst first; of bones nothing that speaks of fat."""
+    """The scores that make the prediction worse than usual, worst first; for bones without those about fat."""
     unsaid = {SCAN_WARNING} if structure_of(abbreviation).has_composition else {SCAN_WARNING, FAT_SPREAD}
     steps = model.dice.contributions(scores, limits.usual)
     sentences: dict[str, str] = {}

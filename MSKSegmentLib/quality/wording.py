@@ -1,4 +1,4 @@
-"""How numbers stand in the reasons of a light: with as many digits as the sentence needs, and nouns in the right number."""
+"""How the reasons of a light state numbers: with as many digits as the sentence needs, and nouns in singular or plural."""
 
 from __future__ import annotations
 

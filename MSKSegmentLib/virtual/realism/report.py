@@ -97,7 +97,8 @@ def summary(comparisons: tuple[Comparison, ...], pictures: dict[str, list[str]])
         lines += ["", f"## {comparison.name}", ""]
         lines += [
             f"{len(comparison.virtual)} virtual patients on {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x); levels "
-            f"{comparison.levels_mm[0]:.0f} to {comparison.levels_mm[1]:.0f} mm above the scan's lowest slice. {inside} of {len(judged)} quantities lie inside.",
+            f"{comparison.levels_mm[0]:.0f} to {comparison.levels_mm[1]:.0f} mm above the scan's lowest slice. "
+            f"{inside} of {len(judged)} quantities lie inside.",
         ]
         for group, rows in groupby(comparison.rows, key=lambda row: row.quantity.group):
             lines += ["", f"### {group}", "", "| quantity | real | virtual median | 5-95 % | real lies | meaning |"]

@@ -64,8 +64,8 @@ def mend_rescaling(
     named = ", ".join(_number(headers[k]) for k in wrong[:6]) + (" and more" if len(wrong) > 6 else "")
     sentence = (
         f"{len(wrong)} slice{' states' if is_single else 's state'} a rescale slope or intercept that "
-        f"{'its' if is_single else 'their'} pixels contradict ({named}): densities would jump by {jumps[at]:.0f} HU. Those of the other slices were taken, so "
-        "check the densities there."
+        f"{'its' if is_single else 'their'} pixels contradict ({named}): densities would jump by {jumps[at]:.0f} HU. "
+        "Those of the other slices were taken, so check the densities there."
     )
     return (warning("contradicting_rescaling", sentence),)
 
