@@ -15,10 +15,11 @@ PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 # Debian packages: offscreen rendering with VTK, which the review needs too; for the tests Qt's offscreen platform, a font for its
-# widgets, a browser, a validator of DICOM files, and a PACS.
+# widgets, a browser, a validator of DICOM files, and a PACS;
+# Pango, which lays out the report's PDF, a Japanese font for it, and pdftotext.
 WEB_PACKAGES := libegl1 libgl1 libgl1-mesa-dri libopengl0
 TEST_PACKAGES := $(WEB_PACKAGES) libxkbcommon0 libfontconfig1 libdbus-1-3 libglib2.0-0 fonts-dejavu-core chromium \
-  dicom3tools orthanc orthanc-dicomweb
+  dicom3tools orthanc orthanc-dicomweb libpango-1.0-0 libpangoft2-1.0-0 fonts-ipafont-gothic poppler-utils
 
 .PHONY: run review test env clean
 

@@ -15,6 +15,8 @@ FOR_REVIEW = ("trame", "trame_slicer", "trame_rca", "wslink", "undo_stack", "aio
 FOR_SCENE = ("slicer", "vtk")
 FOR_DICOM = ("highdicom",)
 FOR_NODE = ("pynetdicom", "dicomweb_client", "requests", *FOR_DICOM, *FOR_SEGMENTING)
+FOR_REPORT = ("jinja2", "matplotlib")
+FOR_PDF = ("weasyprint",)
 FOR_TRAINING = ("torch", "monai", "matplotlib")
 
 # Module -> the extra in pyproject.toml that brings it; modules that no extra brings are plain dependencies.
@@ -33,6 +35,7 @@ EXTRAS: Mapping[str, str] = {
     "pynetdicom": "node",
     "dicomweb_client": "node",
     "requests": "node",
+    "weasyprint": "report",
     "h5py": "keras",
     "openvino": "openvino",
     "highdicom": "dicom",

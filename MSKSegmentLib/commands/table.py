@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "export": "write a result as DICOM: segmentation, report, uncertainty",
     "devices": "the computing device, and what a run would take on it",
     "review": "review results in the browser, or segment a CT there first",
+    "report": "write a report of a result for people, as HTML and PDF",
     "node": "receive CT from a PACS, segment it, and send the results back",
     "bundle": "model bundles",
     "virtual": "make virtual patients: simulated CT with true labels",

@@ -27,13 +27,15 @@ SEGMENTATION, UNCERTAINTY, CT = "segmentation.seg.nrrd", "uncertainty.nrrd", "ct
 MEASUREMENTS, RESULT, SCENE = "measurements.csv", "result.json", "scene.mrb"
 # Only in the folder of a reviewed case: what the network drew, and the review itself.
 AUTOMATIC, REVIEW = "automatic.seg.nrrd", "review.npz"
+# What people read; made on request, and removed with the result that it describes.
+REPORT_HTML, REPORT_PDF = "report.html", "report.pdf"
 # Who has it open; replacing a result takes the lock away, by which a reviewer's page notices.
 LOCK = ".review.lock"
 RESULT_FORMAT, RESULT_FORMAT_VERSION = "mskseg-result", 1
 # In result.json: the digest of every file of the run.
 FILES = "files"
 # What a result folder may hold of this software's; everything else is somebody's own and stays.
-_OWNED = (LOCK, SEGMENTATION, UNCERTAINTY, CT, MEASUREMENTS, SCENE, AUTOMATIC, REVIEW, RESULT)
+_OWNED = (LOCK, SEGMENTATION, UNCERTAINTY, CT, MEASUREMENTS, SCENE, AUTOMATIC, REVIEW, REPORT_HTML, REPORT_PDF, RESULT)
 # Per voxel: float32 noise hardly compresses, but is zero outside the body and where all passes agree. Labels are next to nothing.
 _UNCERTAINTY_BYTES, _CT_BYTES, _TABLES_BYTES = 2.0, 1.5, 2 << 20
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ..resources import resource_file
 
@@ -32,10 +33,29 @@ class Reference:
 _WHERE = {"affected": "on the affected side", "unaffected": "on the unaffected side", "whole": "for both sides together"}
 
 
+@dataclass(frozen=True)
+class Cohort:
+    """Where the means were published."""
+
+    citation: str
+    doi: str
+
+
+@cache
+def _data() -> Any:
+    return json.loads(resource_file("ReferenceValues", FILE).read_text(encoding="utf-8"))
+
+
+def cohort() -> Cohort:
+    """The paper that the means are from."""
+    source = _data()["source"]
+    return Cohort(source["citation"], source["doi"])
+
+
 @cache
 def references() -> Mapping[str, Reference]:
     """Abbreviation -> means of Soufi et al. 2025, Table 7."""
-    data = json.loads(resource_file("ReferenceValues", FILE).read_text(encoding="utf-8"))
+    data = _data()
     return {
         abbreviation: Reference(means["volume_cc_per_m2"], means["mean_hu"], data["cohort"])
         for abbreviation, means in data["structures"].items()

@@ -54,6 +54,12 @@ def outdated_labels(reports: Iterable[SegmentReport], labels: ReviewedLabels) ->
     return {r.segment.label for r in reports if labels.voxels(r.segment.label) != _voxels(r)}
 
 
+def changed_elsewhere(result: CaseResult) -> bool:
+    """Whether a label holds more or fewer voxels than its report says, as `outdated_labels` tells of a review."""
+    counts = np.bincount(result.labels.ravel(), minlength=256)
+    return any(counts[report.segment.label] != _voxels(report) for report in result.reports)
+
+
 def check_ct(reports: Iterable[SegmentReport], outdated: set[int], labels: ReviewedLabels) -> None:
     """Measure the smallest segment that was not changed again: its density tells one CT from another.
 

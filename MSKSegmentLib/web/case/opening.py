@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...ct import read_ct
-from ...ct.volume import CTVolume
 from ...errors import InputError, MSKSegmentError, shown
 from ...provenance import input_digest
-from ...results.result_folder import CT, REVIEW, SEGMENTATION
+from ...results.result_folder import REVIEW, SEGMENTATION
 from ...results.result_reading import read_content, stored_facts
 from ...results.segmentation_file import write_segmentation
 from ...review import ReviewSession
 from ...review.folder import open_folder, save
+from ...review.source_ct import input_of, read_own_ct
 from .lock import ReviewLock, user_name
 from .result_list import list_results
 
@@ -141,33 +141,12 @@ def open_result(
     """
     lock = ReviewLock(folder, author)
     try:
-        volume = _read_own_ct(folder, ct, series, assume_orientation)
+        volume = read_own_ct(folder, ct, series, assume_orientation)
         session = open_folder(folder, volume, author or user_name())
     except BaseException:
         lock.release()
         raise
     return Opened(folder, folder.resolve().name, session, lock.reason, lock)
-
-
-def find_ct(folder: Path, given: Path | None) -> Path:
-    """The CT of a result: the given one, the one in the folder, or the one whose path was recorded.
-
-    Raises:
-        InputError: there is none.
-    """
-    if given is not None:
-        if not given.exists():
-            raise InputError(f"There is no file or folder {shown(given)}; check the path after --ct.")
-        return given
-    if (folder / CT).is_file():
-        return folder / CT
-    recorded = stored_facts(read_content(folder)).source
-    if recorded is not None and Path(recorded).exists():
-        return Path(recorded)
-    raise InputError(
-        f"The result {shown(folder.resolve())!r} holds no CT; name the scan that was segmented with --ct, or segment it again with "
-        "--keep-ct."
-    )
 
 
 def earlier_result(root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None) -> Path | None:
@@ -184,15 +163,7 @@ def earlier_result(root: Path, name: str, ct: Path, series: str | None, assume_o
     if not named:
         return None
     digest = input_digest(read_ct(ct, series, assume_orientation))
-    return {_input_of(folder): folder for folder in named}.get(digest)
-
-
-def _input_of(folder: Path) -> str | None:
-    """The digest of the CT that a result was made from; None when it cannot be told."""
-    try:
-        return stored_facts(read_content(folder)).input_digest
-    except MSKSegmentError:
-        return None
+    return {input_of(folder): folder for folder in named}.get(digest)
 
 
 def _is_preview(folder: Path) -> bool:
@@ -200,16 +171,3 @@ def _is_preview(folder: Path) -> bool:
         return stored_facts(read_content(folder)).preview
     except MSKSegmentError:
         return False
-
-
-def _read_own_ct(folder: Path, given: Path | None, series: str | None, assume_orientation: str | None) -> CTVolume:
-    """The CT that the result was made from, not just one on the same grid."""
-    path = find_ct(folder, given)
-    volume = read_ct(path, series if path.is_dir() else None, assume_orientation)
-    expected = _input_of(folder)
-    if path != folder / CT and expected is not None and input_digest(volume) != expected:
-        raise InputError(
-            f"The CT {shown(path)} is not the one that {shown(folder.resolve())!r} was made from; choose the scan that was "
-            "segmented."
-        )
-    return volume

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...ct.reading.dicom.headers import image_paths, read_slice_headers
 from ...errors import InputError, shown
+from ...review.source_ct import find_ct
 from ...settings import Settings
-from .opening import find_ct
 from .result_list import is_result, list_results
 
 LOOPBACK = "127.0.0.1"

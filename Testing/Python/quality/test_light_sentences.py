@@ -6,6 +6,7 @@ import pytest
 from light_cases import all_reports
 
 from MSKSegmentLib.case_result import SUSPECT_WORD, Light
+from MSKSegmentLib.report.reasons import FORMS, ReasonKind, reason_kind, told_reason
 from MSKSegmentLib.review.rows import make_rows
 
 WRONG = {
@@ -73,3 +74,26 @@ def test_what_is_said_of_an_edit(said):
         "the automatic version was rated good",
         "the automatic version had not found it",
     }
+
+
+def test_reports_know_every_reason_and_all_of_its_words(said):
+    """A form that is missing would leave English words in a report of another language."""
+    for reason in said[0]:
+        assert reason_kind(reason) is not ReasonKind.OTHER, reason
+        assert not re.findall(r"[A-Za-z]{3,}", untranslated(reason)), f"{reason}: {untranslated(reason)}"
+
+
+def untranslated(reason):
+    """What stays of a reason when all that is translated is taken away: numbers and units."""
+
+    class Gone:
+        def gettext(self, text):
+            return " ".join(re.findall(r"\{\w+\}", text))
+
+    return told_reason(Gone(), reason)
+
+
+def test_no_form_of_a_reason_hides_another():
+    for form in FORMS:
+        sentence = re.sub(r"\{\w+\}", "1", form.text)
+        assert reason_kind(sentence) is form.kind, sentence

@@ -54,6 +54,7 @@ ORDER = (
     "training",
     "cohort",
     "scene",
+    "report",
     "web",
     "node",
     "commands",

@@ -1,0 +1,5 @@
+"""A report for people from a result folder: one page for the surgeon, a part for every structure, the facts of the run."""
+
+from .writing import ReportRequest, html_of_folder, write_pdf, write_report_files
+
+__all__ = ["ReportRequest", "html_of_folder", "write_pdf", "write_report_files"]

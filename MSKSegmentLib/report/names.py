@@ -1,0 +1,79 @@
+"""What structures, sides and lights are called in a report, and the shape and letter by which a light is known without colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..anatomy import Segment, Side, Structure
+from ..case_result import SUSPECT_WORD, Light
+from ..review.rows import MISSED_MARK, NOT_FOUND, SUSPECT_MARK, SegmentRow
+from .language import Words
+from .language import noted as N_
+
+# Not found on either side, or on a side that the scan does not show.
+ABSENT_MARK = "absent"
+# Worst first. The letters stand in the marks, where a printer or an eye knows no colour.
+MARK_NAMES = (Light.RED.value, SUSPECT_MARK, Light.YELLOW.value, MISSED_MARK, Light.GREY.value, Light.GREEN.value, ABSENT_MARK)
+_LETTERS = {
+    Light.RED.value: N_("F"),
+    SUSPECT_MARK: N_("W"),
+    Light.YELLOW.value: N_("I"),
+    MISSED_MARK: N_("M"),
+    Light.GREY.value: N_("N"),
+    Light.GREEN.value: N_("G"),
+    ABSENT_MARK: N_("–"),
+}
+_WORDS = {
+    **{light.value: light.word for light in Light},
+    SUSPECT_MARK: SUSPECT_WORD,
+    MISSED_MARK: N_("perhaps missed"),
+    ABSENT_MARK: NOT_FOUND,
+}
+_MEANINGS = {
+    Light.RED.value: N_("the predicted overlap is so low that the number must not be used"),
+    SUSPECT_MARK: N_("not rated, but more likely wrong than right: do not use the number before you have looked"),
+    Light.YELLOW.value: N_("look at it, and expect to correct it"),
+    MISSED_MARK: N_("not found, although the other side was: look for it"),
+    Light.GREY.value: N_("nothing can be said of it; this is no all-clear"),
+    Light.GREEN.value: N_("nothing speaks against it; this is no proof"),
+    ABSENT_MARK: N_("not found, and nothing says that it should be"),
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A light as it is drawn: its name in the style sheet, its letter, its word, and what it means."""
+
+    name: str
+    letter: str
+    word: str
+    meaning: str
+
+
+def mark(words: Words, name: str) -> Mark:
+    """The mark of that name, one of `MARK_NAMES`."""
+    _ = words.gettext
+    return Mark(name, _(_LETTERS[name]), _(_WORDS[name]), _(_MEANINGS[name]))
+
+
+def mark_of(row: SegmentRow) -> str:
+    """The name of a row's mark."""
+    return ABSENT_MARK if not row.found and not row.missed else row.mark
+
+
+def structure_name(words: Words, structure: Structure) -> str:
+    """The name of a structure; English where the catalogue lacks it."""
+    return words.gettext(structure.name)
+
+
+def segment_name(words: Words, segment: Segment) -> str:
+    """The name of a structure with its side."""
+    name = structure_name(words, segment.structure)
+    return name if segment.side is Side.MIDLINE else words.gettext("{structure}, {side}").format(
+        structure=name, side=words.gettext(segment.side.value)
+    )  # fmt: skip
+
+
+def side_letter(words: Words, side: Side) -> str:
+    """R or L as on a film; nothing for the midline."""
+    return {Side.RIGHT: words.gettext("R"), Side.LEFT: words.gettext("L")}.get(side, "")

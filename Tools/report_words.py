@@ -1,0 +1,113 @@
+"""The catalogues of the report's words.
+
+    python Tools/report_words.py           bring every catalogue up to date with the program, and compile it
+    python Tools/report_words.py LANGUAGE  the same, after beginning the catalogue of a new language
+
+A catalogue is ``MSKSegmentLib/report/locale/LANGUAGE/LC_MESSAGES/report.po``. What the program no longer says is dropped from it;
+what is new has no translation yet and stays English. Needs Babel.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from MSKSegmentLib.anatomy import STRUCTURES
+from MSKSegmentLib.case_result import SUSPECT_WORD, Light
+from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
+from MSKSegmentLib.report.language import DOMAIN, FOLDER
+from MSKSegmentLib.review.rows import NOT_FOUND
+
+PACKAGE = FOLDER.parent
+METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
+OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
+KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+
+
+_UNUSED_HEADERS = tuple(
+    f'"{name}:'.encode()
+    for name in (
+        "POT-Creation-Date", "PO-Revision-Date", "Generated-By", "Report-Msgid-Bugs-To", "Last-Translator", "Language-Team",
+        "Project-Id-Version",
+    )
+)  # fmt: skip
+
+
+def template() -> Catalog:
+    """All that the report says, in the order of the files; structures, lights and cautions come from where they are defined."""
+    catalog = Catalog(domain=DOMAIN, project="MSKSegment", copyright_holder="MSKSegment contributors", fuzzy=False)
+    for name, _line, message, comments, context in extract_from_dir(PACKAGE, METHODS, OPTIONS, KEYWORDS):
+        catalog.add(message, None, [(f"report/{name}", None)], auto_comments=comments, context=context)
+    for structure in STRUCTURES:
+        catalog.add(structure.name, None, [("anatomy", None)])
+    for word in (*(light.word for light in Light), SUSPECT_WORD, NOT_FOUND):
+        catalog.add(word, None, [("case_result.py", None)])
+    for caution in SCAN_CAUTIONS.values():
+        catalog.add(caution, None, [("quality/guards.py", None)])
+    return catalog
+
+
+def path_of(language: str) -> Path:
+    """The catalogue of a language, for people."""
+    return FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def read(language: str) -> Catalog:
+    """The catalogue as it stands; empty for a new language."""
+    path = path_of(language)
+    if not path.is_file():
+        return Catalog(locale=language, domain=DOMAIN, project="MSKSegment", fuzzy=False)
+    with path.open("rb") as file:
+        return read_po(file, locale=language, domain=DOMAIN)
+
+
+def updated(language: str) -> Catalog:
+    """The catalogue of a language with all that the program says now and nothing else."""
+    catalog = read(language)
+    catalog.update(template(), no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    catalog.header_comment = f"# {language}: the words of MSKSegment's reports, by MSKSegment contributors; Apache-2.0."
+    return catalog
+
+
+def text_of(catalog: Catalog) -> bytes:
+    """The catalogue as a file for people; without times, so that it changes only when its words do."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalog, width=132, omit_header=False, sort_output=False)
+    lines = buffer.getvalue().split(b"\n")
+    return b"\n".join(line for line in lines if not line.startswith(_UNUSED_HEADERS))
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """The catalogue as gettext reads it."""
+    with io.BytesIO(text_of(catalog)) as file:
+        plain = read_po(file, locale=catalog.locale, domain=DOMAIN)
+    # A file changes only when its words do.
+    plain.creation_date = plain.revision_date = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    buffer = io.BytesIO()
+    write_mo(buffer, plain)
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Bring all catalogues up to date."""
+    known = {path.parents[1].name for path in FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.po")}
+    for language in sorted(known | set(sys.argv[1:])):
+        catalog = updated(language)
+        path = path_of(language)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text_of(catalog))
+        path.with_suffix(".mo").write_bytes(compiled(catalog))
+        missing = sum(not message.string or not all(message.string) for message in catalog if message.id)
+        print(f"{language}: {len(catalog)} entries, {missing} without translation")
+
+
+if __name__ == "__main__":
+    main()
