@@ -98,7 +98,7 @@ class ReferenceBackend:
 
 
 class TorchBackend:
-    """`FusedUNet` on the CPU or on CUDA, in the quickest type that the device computes in itself."""
+    """`FusedUNet` on the CPU or on CUDA, in the fastest data type that the device supports natively."""
 
     def __init__(self, network: BayesianUNet, device: str) -> None:
         self.name = TORCH_CPU if device == "cpu" else TORCH_CUDA

@@ -21,7 +21,7 @@ from .slices import SlicePlan
 BODY_MARGIN_MM = 12.0
 # Stretches are made of blocks of this length.
 _BLOCK_MM = 20.0
-# A new shape makes a back end prepare itself again, which costs as much as this many passes of a slice (OpenVINO, small network).
+# For a new shape a back end is prepared anew, which takes as long as this many passes of a slice (OpenVINO, small network).
 _CHANGE_PASSES = 8
 
 
@@ -78,7 +78,7 @@ def body_windows(
     size = max(1, round(_BLOCK_MM / step_mm)) if step_mm > 0 else 1
     blocks = [plan.levels[first : first + size] for first in range(0, len(plan.levels), size)]
     found = [_window(geometry, body, plan, block, stride) for block in blocks]
-    # Every change of shape has to pay for itself.
+    # A change of shape is only worth its preparation time where it saves more pixels.
     joined = _joined(found, [len(block) for block in blocks], whole.area * _CHANGE_PASSES / passes)
     return [window for window, block in zip(joined, blocks, strict=True) for _ in block]
 
@@ -93,7 +93,7 @@ def _window(geometry: Geometry, body: CoarseBody, plan: SlicePlan, levels: np.nd
     ranges = []
     for axis in (0, 1):
         occupied = np.flatnonzero(np.any(flat, axis=1 - axis))
-        # By way of millimetres to the network's coarsest pixels; the surface lies somewhere between two coarse voxels.
+        # From coarse voxels through millimetres to the network's coarsest pixels; the surface lies between two coarse voxels.
         spacing_mm = geometry.spacing[1 - axis]
         coarse_mm, offset_mm = body.stride[1 - axis] * spacing_mm, body.first[1 - axis] * spacing_mm
         cell_mm = stride * spacing_mm * geometry.size[1 - axis] / plan.grid[axis]

@@ -1,4 +1,4 @@
-"""How long a run will take and how much memory it needs, from a short run of the very network. Needs torch."""
+"""How long a run will take and how much memory it needs, from a short run of the same network. Needs torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .predict import predict
 from .sampler import Sampling
 from .slices import plan_slices
 
-# The timing is stretched over as many dropout passes as fit into this time.
+# The timing uses as many dropout passes as fit into this time.
 _BUDGET_S = 3.0
 _SOFT_TISSUE_HU = 40
 # Starting, and then reading, checks, sides, measuring and writing: two idle cores took 6.3, 13.2 and 22.8 s for 39, 131 and 262
@@ -90,7 +90,7 @@ def estimate_run(
 
 
 def memory_of_run(voxels: int) -> int:
-    """The bytes that a run takes on a CT of so many voxels that has been read: what the process holds now, and what comes.
+    """The bytes that a run takes on a CT of so many voxels: those that the process holds after reading, and those still to come.
 
     Without the slice in the network, which takes a few hundred megabytes for a large network.
     """
@@ -98,7 +98,7 @@ def memory_of_run(voxels: int) -> int:
 
 
 def in_words(seconds: float) -> str:
-    """A duration as a person would say it, for example ``about 4 minutes``.
+    """A duration in words, for example ``about 4 minutes``.
 
     >>> in_words(12.0), in_words(200.0), in_words(9000.0)
     ('about 20 seconds', 'about 3 minutes', 'about 2.5 hours')
@@ -120,7 +120,7 @@ def _soft_tissue(geometry: Geometry, depth: int) -> CTVolume:
 
 
 def _levels(geometry: Geometry, bundle: ModelBundle) -> int:
-    # A volume without memory behind it: only its shape counts here.
+    # A broadcast array takes no memory; only its shape matters here.
     hu = np.broadcast_to(np.int16(_SOFT_TISSUE_HU), geometry.shape)
     return len(plan_slices(CTVolume(hu, geometry), bundle.manifest.preprocessing, bundle.manifest.network).levels)
 

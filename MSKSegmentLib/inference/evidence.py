@@ -1,4 +1,4 @@
-"""What the dropout passes of a slice say about each structure, as sums: nothing the size of passes x volume is kept.
+"""The votes of the dropout passes of a slice for each structure, as sums: no array of passes x volume is kept.
 
 Right and left are known only after the last slice. So that every sum can be given to a side afterwards, it is kept for `STRIPS`
 strips along the slice's columns; a strip that holds both sides of a structure is shared between them (`quality.pass_sums`).
@@ -14,7 +14,7 @@ from ..measurement.density import FAT_BELOW_HU
 
 # About 15 mm across a body: both sides of one structure hardly ever share a strip.
 STRIPS = 32
-# A mean probability below this adds nothing to an entropy that anybody reads.
+# A mean probability below this does not change an entropy at the reported precision.
 _NO_PROBABILITY = 1e-6
 
 

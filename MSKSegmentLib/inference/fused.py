@@ -18,10 +18,10 @@ def quick_dtype(device: str) -> torch.dtype:
     """The quickest type that a device computes in itself: bfloat16 where the processor or the GPU has it, else float32.
 
     In bfloat16 labels differ in some hundredths of a percent of the body's voxels from float32 with the same dropout, where two
-    seeds differ in one percent. Processors that only imitate bfloat16 are slower with it.
+    seeds differ in one percent. Processors that emulate bfloat16 are slower with it.
     """
     if device != "cpu":
-        # From Ampere on; older cards imitate it.
+        # From Ampere on; older cards emulate it.
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
     # Names that torch does not promise to keep: without them the result is the same, only slower.
     has = [getattr(torch.cpu, f"_is_{feature}_supported", lambda: False)() for feature in ("avx512_bf16", "amx_tile")]
@@ -114,7 +114,7 @@ def _folded(weight: Tensor, bias: Tensor, norm: nn.Module | None, out_axis: int)
     if not isinstance(norm, nn.BatchNorm2d):
         return weight, bias
     assert norm.running_var is not None and norm.running_mean is not None
-    # In float64: the running variance of a filter that hardly fires is tiny.
+    # In float64: the running variance of a filter that is rarely active is tiny.
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     shape = [1, 1, 1, 1]
     shape[out_axis] = -1

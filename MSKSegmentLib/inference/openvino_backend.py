@@ -84,7 +84,7 @@ def _apart(call: Callable[..., None], *arguments: Any) -> None:
 
 def _random_numbers(source: np.random.SFC64, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     count = int(np.prod(shape))
-    # Several numbers from every draw of 64 bits.
+    # Each draw of 64 bits gives several numbers.
     return source.random_raw(-(-count * kind.itemsize // 8)).view(kind)[:count].reshape(shape)
 
 

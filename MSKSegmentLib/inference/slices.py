@@ -1,4 +1,7 @@
-"""From a CT to what the network sees: window, scale, in-plane spacing, neighbouring slices. The one copy of that rule."""
+"""From a CT to the network's input: window, scale, in-plane spacing, neighbouring slices.
+
+Training and prediction share this module.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct.orientation import AIR_HU
 from ..ct.volume import CTVolume
 
-# In the body something is denser than fat; slices without a voxel above this hold only air, foam or cloth.
+# A slice of the body has voxels denser than fat; slices without a voxel above this show only air, foam or cloth.
 _EMPTY_BELOW_HU = -300
 # A model interval this close to the CT's own is taken as equal: interpolating would cost and blur for nothing.
 _SAME_SPACING = 1.25

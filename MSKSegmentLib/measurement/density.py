@@ -58,7 +58,7 @@ def density_of(counts: np.ndarray) -> Density:
     values = present + LOWEST_HU
     weights = counts[present].astype(np.int64)
     total = int(weights.sum())
-    # Integers of any length: no rounding, so that the order of the voxels and of the axes cannot show in a digit.
+    # Python integers: without rounding, the result does not depend on the order of voxels and axes.
     first = sum(int(w) * int(v) for w, v in zip(weights, values, strict=True))
     second = sum(int(w) * int(v) ** 2 for w, v in zip(weights, values, strict=True))
     up_to = np.cumsum(weights)

@@ -27,7 +27,7 @@ EDGE_OF_LABELS = "edge of the segmentation"
 SMALLEST_CUT_SHARE = 0.05
 # Scanners fill the corners outside their round field of view with air or with values below it.
 PADDING_HU = -1024
-# A network stops a voxel or two before the edge of the padding.
+# The network's labels end one or two voxels before the padding.
 PADDING_REACH_MM = 2.0
 
 

@@ -6,7 +6,7 @@ from ..ct.volume import Geometry
 from ..errors import InputError
 
 MM3_PER_CC = 1000.0
-# A patient's height divides a volume by its square: a slip in units must not pass as a number.
+# A volume is divided by the square of the height: a height in the wrong unit must be refused.
 HEIGHT_RANGE_M = (0.5, 2.6)
 
 

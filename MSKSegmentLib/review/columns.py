@@ -33,7 +33,7 @@ class Column:
         if value is None:
             return NO_VALUE
         text = format(value, self.form)
-        # Nobody wants to read "-0.0".
+        # Avoids "-0.0".
         return text if float(text) else format(0.0, self.form)
 
 

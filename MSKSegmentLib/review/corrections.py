@@ -1,4 +1,4 @@
-"""What a report says of a segment whose voxels are no longer those that the network drew."""
+"""The report of a segment whose voxels differ from those of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of a segment in words: what the predicted Dice rests on, for those who want to know."""
+"""The scores of a segment in sentences: the basis of its predicted Dice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LEAST_TOLD_SHARE = 0.001
 
 
 def probability_text(probability: float) -> str:
-    """A probability in percent, never as certain."""
+    """A probability in percent, never 0 or 100 %."""
     percent = 100 * probability
     number = "below 1" if percent < 1 else "above 99" if percent > 99 else f"{percent:.0f}"
     return f"{number}\N{NO-BREAK SPACE}%"

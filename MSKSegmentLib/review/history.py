@@ -9,7 +9,7 @@ from typing import Any
 
 from ..case_result import HistoryEvent, ReviewState, SegmentReport
 
-# A correction of many strokes is one decision; after a pause this long a new entry begins.
+# The strokes of one correction share an entry; after a pause this long a new entry begins.
 SAME_CORRECTION = timedelta(minutes=10)
 
 

@@ -1,6 +1,6 @@
 """Text that may be shown to others: without paths, DICOM identifiers, names of people and of this computer.
 
-Rather too much than too little: a word that was part of a path goes wherever else it stands.
+It removes too much rather than too little: a word of a path is removed wherever else it occurs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FIELD = re.compile(
 _CODE = re.compile(r"[\w\-]+\.(?:py|pyd|so|dll|dylib|ui|exe)(?::\d+)?$", re.IGNORECASE)
 _ENDING = re.compile(rf"\.{_IMAGE}$", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\\/]+")
-# Folder names that say nothing of anybody, and words that the sentences of a log need.
+# Folder names that identify nobody, and words that the sentences of a log need.
 _COMMON = frozenset(
     """file home users user data desktop documents downloads temp local library share volumes private root media windows program
     files slicer python roaming appdata images image scans scan result results output segmentation uncertainty dicom path name

@@ -23,7 +23,7 @@ class Reference:
 
     @property
     def sentence(self) -> str:
-        """The means in words, with whose they are."""
+        """The means in a sentence that names their cohort."""
         means = "; ".join(
             f"{volume:.1f} cc/m² and {self.mean_hu[side]:.1f} HU {_WHERE[side]}" for side, volume in self.volume_cc_per_m2.items()
         )

@@ -1,4 +1,4 @@
-"""The label map with sides in the making."""
+"""The label map with sides while it is being filled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .splitting import leaning, left_part, sides_of_whole
 
 @dataclass(frozen=True)
 class Canvas:
-    """The label map in the making, and the coarse grid; axes in order."""
+    """The label map to be filled and the coarse grid; axes in order."""
 
     labels: np.ndarray
     grid: CoarseGrid

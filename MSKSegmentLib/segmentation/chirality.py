@@ -1,4 +1,4 @@
-"""Which leg is this? The order of the muscles around the femur tells right from left without a midline."""
+"""Right or left leg from the order of the muscles around the femur, without a midline."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _slabs(classes: np.ndarray, spacing: Vector, fewest: int) -> Iterator[tuple[
             continue
         left = np.bincount(indices, x * spacing[2], minlength=len(table))[present] / area[present]
         front = -np.bincount(indices, y * spacing[1], minlength=len(table))[present] / area[present]
-        # Roots of the areas: one large muscle shall not outvote the others.
+        # Square roots of the areas, so that one large muscle does not dominate the others.
         shares = np.sqrt(area[present])
         shares /= shares.sum()
         places = table[present] - shares @ table[present]

@@ -11,13 +11,13 @@ import numpy as np
 from ..anatomy import STRUCTURES, Structure
 from ..ct.volume import Geometry
 
-# 26 neighbours: a thin oblique muscle in thick slices hangs together by voxel edges only.
+# 26 neighbours: in thick slices a thin oblique muscle is connected by voxel edges only.
 CONNECTIVITY: Literal[26] = 26
 
 # A component this large, or with this share of the structure's largest one, is a side or a head of its own.
 MAIN_SHARE = 0.1
 MAIN_VOLUME_MM3 = 10_000.0
-# A smaller one is a torn-off piece when it is no speck and lies close to a main one.
+# A smaller component is a detached piece when it is not tiny and lies close to a main one.
 PIECE_SHARE = 0.01
 PIECE_DISTANCE_MM = 10.0
 
@@ -107,10 +107,10 @@ class Stray:
 def clean_components(classes: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, tuple[Stray, ...]]:
     """Drop components that lie apart from their structure: a copy, uint8 ``[z, y, x]``, and what was dropped.
 
-    Per structure, components are connected by 26 neighbours. Main ones are the largest, and, for paired structures,
-    any other of at least 10 cc or 10 % of the largest: the other side, or a side or head of its own. Of the rest
-    those of at least 1 % of the largest whose nearest voxel is within 10 mm of a main one stay as torn-off pieces;
-    all others become background. The largest component always stays.
+    Per structure, components are connected by 26 neighbours. Main ones are the largest, and, for paired structures, any other of
+    at least 10 cc or 10 % of the largest: the other side, or a side or head of its own. Of the rest those of at least 1 % of the
+    largest whose nearest voxel is within 10 mm of a main one stay as detached pieces; all others become background. The largest
+    component always stays.
 
     Args:
         classes: uint8 ``[z, y, x]`` of 0..22.

@@ -25,7 +25,7 @@ SACRUM = structure_of("SACRUM").index
 LEGS_APART_MM = 75.0
 # In volume and in number of slices.
 COMPARABLE_SHARE = 0.4
-# Legs may cross at the knees, not at the hips: which is which is seen in the upper part.
+# Legs may cross at the knees but not at the hips: the upper part decides which leg is which.
 UPPER_MM = 100.0
 # A single hip bone is not this wide.
 BOTH_HIP_BONES_MM = 220.0

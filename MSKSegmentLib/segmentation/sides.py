@@ -50,7 +50,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
        settled. Those that reach 10 mm and more into both sides are cut by a watershed (`splitting.left_part`), as
        the hip bones are when fused at the symphysis.
     5. Small pieces astride the median surface, like a vertebra's called hip bone, go to the body of their structure
-       that they lie beside, or become background (`leftovers`): no side is a matter of a voxel.
+       that they lie beside, or become background (`leftovers`), so that a single voxel never decides a side.
 
     Args:
         classes: uint8 ``[z, y, x]`` of 0..22, without stray components.
