@@ -1,4 +1,4 @@
-"""Model bundles: a network's weights with all that is needed to use and to judge them."""
+"""Model bundles: a network's weights with everything needed to use and to assess them."""
 
 from .finding import bundle_folder, find_bundles, resolve_bundle
 from .keras_import import KerasModel, import_keras

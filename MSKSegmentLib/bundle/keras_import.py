@@ -43,7 +43,7 @@ class _Slot:
 
 @dataclass(frozen=True)
 class KerasModel:
-    """What is said of a weights file, which holds weights alone: the network, how slices were prepared for it, and its papers.
+    """The description of a weights file, which holds weights alone: the network, how slices were prepared for it, and its papers.
 
     `batch_norm` None means: as found in the file; `name` None: the file's name. `dropout` and `passes` are those to run it with,
     `dtype` that to store it in.

@@ -1,4 +1,4 @@
-"""What a model bundle says of itself: the dataclasses behind ``bundle.json``."""
+"""The manifest of a model bundle: the dataclasses behind ``bundle.json``."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _difference(source: Geometry, target: Geometry) -> str:
     first = ordered.to_physical((0, 0, 0))
     start = target.to_index(first)
     if ordered.size == target.size and np.abs(start).max() >= 1:
-        # The same grid elsewhere: what its rounding leaves over says nothing.
+        # The same grid elsewhere: the rest of the rounding carries no information.
         return f"they lie {_mm(first - target.origin)} apart{_lost(source, target)}"
     stop = start + np.asarray(ordered.size)
     if (stop <= 0).any() or (start >= np.asarray(target.size)).any():

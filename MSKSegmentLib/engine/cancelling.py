@@ -49,7 +49,7 @@ def cancellable() -> Iterator[Callable[[], None]]:
 
 
 def _watch_parent(over: threading.Event) -> None:
-    """A front end that dies must not leave a run behind that eats the machine for minutes; watches until the run is `over`."""
+    """Ends the run when its front end has died, so that it does not go on for minutes; watches until the run is `over`."""
     parent = os.environ.get(PARENT_VARIABLE, "")
     if not parent.isdigit():
         return

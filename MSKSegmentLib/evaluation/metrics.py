@@ -21,7 +21,7 @@ from ..quality.plausibility import placements
 from .cases import label_known
 from .surface_distances import surface_distances
 
-# A sliver of a structure at the edge of the field of view says nothing about the network.
+# A sliver of a structure at the edge of the field of view does not measure the network.
 FEWEST_TRUE_VOXELS = 50
 
 
@@ -243,7 +243,7 @@ def _with_distances(
     """`around` is the box around both segments, None where one of them is empty."""
     if around is None:
         return row
-    # Where a segment ends inside the scan, a voxel of margin tells that it does.
+    # A margin of one voxel shows that a segment ends inside the scan.
     box = around.grown((1, 1, 1), geometry.size).slices
     label = row.segment.label
     spacing = geometry.spacing[::-1]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DOTS_PER_INCH = 200
 # Colours that stay apart for colour-blind readers and in grey print.
 GROUPS = {"bone": ("Bones", "#6b6b6b", "s"), "hip": ("Hip muscles", "#0072b2", "o"), "thigh": ("Thigh muscles", "#d55e00", "^")}
-# Below this many values a box would suggest more than is known; the points are drawn alone.
+# With fewer values a box plot would mislead; the points are drawn alone.
 FEWEST_FOR_BOX = 5
 
 

@@ -142,7 +142,7 @@ def _false_sentence(cases: Sequence[CaseScores], summaries: Sequence[Summary]) -
 
 
 def _lights_table(cases: Sequence[CaseScores]) -> list[str]:
-    """What the lights were worth; nothing where none was given."""
+    """The performance of the lights; empty where there are none."""
     rows = [row for case in cases for row in judged(case.rows) if row.light]
     if not rows:
         return []

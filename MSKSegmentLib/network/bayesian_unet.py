@@ -143,7 +143,7 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _he_normal(module: nn.Module) -> None:
-    # Without memory there is nothing to draw, and torch would load its compiler for it: 2 s at the start of every run.
+    # A meta tensor has no values to draw, and torch would load its compiler for it: 2 s at the start of every run.
     if not isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) or module.weight.is_meta:
         return
     if isinstance(module, nn.Conv2d):

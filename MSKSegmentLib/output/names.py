@@ -53,7 +53,7 @@ def fresh_path(path: Path) -> Path:
 
 
 def advice(error: OSError) -> str:
-    """What somebody can do about a refusal of the system, as half a sentence."""
+    """What the user can do about a refusal of the system, as half a sentence."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free space there"
     if error.errno == errno.ENAMETOOLONG:

@@ -1,4 +1,4 @@
-"""Folders for results, tried out before the work that fills them: what would fail at the end is said at the beginning."""
+"""Checks of a result folder before the run: what would fail at the end is refused at the beginning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import InputError, shown
 from .names import advice, cause
 from .staging import hidden_name, is_hidden
 
-# What systems and file managers put into folders by themselves; nobody's data.
+# Files that systems and file managers put into folders; they are no user data.
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found", ".Trashes", "$RECYCLE.BIN"})
 # As long as any file that is written into a result folder.
 _LONGEST_NAME = "a-file-with-a-long-name.seg.nrrd"

@@ -1,4 +1,4 @@
-"""The hidden folders in which a result is made, and how those of processes that were killed are told from living ones."""
+"""The hidden folders in which a result is made, and how those of killed processes are distinguished from those of running ones."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _is_old(path: Path) -> bool:
 
 
 def _here() -> str:
-    """What tells this computer from others: numbers of processes mean something only here, and not in another container."""
+    """Identifies this computer: process numbers are only valid here, not in another container."""
     try:
         numbering = os.readlink("/proc/self/ns/pid")
     except OSError:

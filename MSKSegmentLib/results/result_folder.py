@@ -34,9 +34,10 @@ LOCK = ".review.lock"
 RESULT_FORMAT, RESULT_FORMAT_VERSION = "mskseg-result", 1
 # In result.json: the digest of every file of the run.
 FILES = "files"
-# What a result folder may hold of this software's; everything else is somebody's own and stays.
+# The files of this software in a result folder; all others belong to the user and stay.
 _OWNED = (LOCK, SEGMENTATION, UNCERTAINTY, CT, MEASUREMENTS, SCENE, AUTOMATIC, REVIEW, REPORT_HTML, REPORT_PDF, RESULT)
-# Per voxel: float32 noise hardly compresses, but is zero outside the body and where all passes agree. Labels are next to nothing.
+# Per voxel: float32 noise hardly compresses, but is zero outside the body and where all passes agree. Labels take hardly any
+# space.
 _UNCERTAINTY_BYTES, _CT_BYTES, _TABLES_BYTES = 2.0, 1.5, 2 << 20
 
 
@@ -189,7 +190,7 @@ def _check_content(real: Path) -> None:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file, by which a file that somebody corrected with another program is told."""
+    """SHA-256 of every file: it reveals a file that was changed with another program."""
     return {path.name: _digest(path) for path in sorted(folder.iterdir())}
 
 

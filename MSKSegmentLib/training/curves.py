@@ -51,7 +51,7 @@ def read_points(folder: Path) -> list[TrainingPoint]:
 
 
 def forget_after(folder: Path, iteration: int) -> None:
-    """Drop rows beyond the iteration from which a training goes on: what they tell of was lost with the process."""
+    """Drop rows beyond the iteration from which a training resumes: that part of the training was lost with the process."""
     for path in (folder / LOSSES, folder / VALIDATION):
         if not path.exists():
             continue

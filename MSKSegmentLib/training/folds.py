@@ -1,4 +1,4 @@
-"""Which patients a network learns from and which are kept to judge it: whole patients or bodies, never slices of one."""
+"""The split into training and held-out patients: whole patients or bodies, never slices of one."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def write_split(folder: Path, split: Split) -> None:
 
 
 def read_split(folder: Path) -> Split:
-    """What `write_split` wrote; everybody learned from where there is none."""
+    """What `write_split` wrote; without such a file all patients are for training."""
     path = folder / SPLIT_FILE
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return Split(**{key: tuple(names) if isinstance(names, list) else names for key, names in content.items()})

@@ -1,4 +1,4 @@
-"""Signals while a network is trained: a step is never torn apart, so that what was learned until then can be kept."""
+"""Signals while a network is trained: a step is always completed, so that the weights until then can be kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss: cross entropy and a batch Dice, both of which leave alone what nobody labelled."""
+"""The loss: cross entropy and a batch Dice, both of which ignore what is not labelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A quick look at how good the averaged network is on patients that it does not learn from."""
+"""A quick validation of the averaged network on held-out patients."""
 
 from __future__ import annotations
 

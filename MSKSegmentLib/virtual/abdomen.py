@@ -1,6 +1,6 @@
 """What lies beside and before the lumbar spine: kidneys, aorta and vena cava, liver, spleen, stomach and the lowest ribs.
 
-Above the iliac crest nothing but the psoas is labelled; whatever is missing here, a network calls psoas.
+Above the iliac crest only the psoas is labelled: a network labels any soft tissue that is missing here as psoas.
 """
 
 from __future__ import annotations

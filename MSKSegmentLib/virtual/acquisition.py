@@ -1,4 +1,4 @@
-"""What the scanner does to a virtual patient: slices, kernel, noise, calibration drift, artefacts, field of view."""
+"""The simulated scanner: slices, kernel, noise, calibration drift, artefacts, field of view."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .artefacts import add_beam_hardening, add_metal_streaks, add_starvation_str
 from .noise import Noise
 
 LOWEST_SCANNED_HU, HIGHEST_SCANNED_HU = -1024, 3071
-# Metal is brighter than the scale ends; what the kernel smears is not.
+# Metal exceeds the HU scale; what the kernel blurs does not.
 _METAL_SHOWN_HU = 3500.0
 # Before the scan nothing but metal is as bright as this.
 METAL_FROM_HU = 3000.0

@@ -1,4 +1,4 @@
-"""What is done to a finished virtual body: turned about its long axis, a leg amputated, cut beside one leg, more implants."""
+"""Changes of a finished virtual body: turned about its long axis, a leg amputated, cut beside one leg, more implants."""
 
 from __future__ import annotations
 

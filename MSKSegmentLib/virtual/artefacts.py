@@ -76,7 +76,7 @@ def add_metal_streaks(
             turned = (np.arctan2(dy, dx) / (2 * np.pi) * _STREAK_BINS).astype(int) % _STREAK_BINS
             shape = np.exp(-far / reach_mm) * np.clip(far / 12, 0, 1)
             streak = strength * (pattern + 0.15 * rng.standard_normal(_STREAK_BINS).astype(np.float32))[turned] * shape
-            # In air there is nothing to harden the beam, but streaks reach there too.
+            # Air does not harden the beam, but streaks extend into it.
             hu[k] += np.where(hu[k] > -500, streak, 0.3 * streak)
         if len(centres) > 1:
             (y0, x0), (y1, x1) = centres[:2]

@@ -1,6 +1,6 @@
 """Completion of a labelled skeleton-and-muscle map to a whole body: everything that a CT shows and no label names.
 
-Whatever is left out here, a network later calls muscle: abdominal wall, back muscles, lumbar spine, viscera, vessels, hands and
+A network later labels whatever is left out here as muscle: abdominal wall, back muscles, lumbar spine, viscera, vessels, hands and
 the table are therefore part of every virtual patient.
 """
 
@@ -124,7 +124,7 @@ def _add_skin_and_fat(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks
         inside = ndimage.binary_fill_holes(inside)
         plane = tissue[k]
         plane[inside & (plane == 0)] = BodyTissue.FAT
-        # At least the outermost voxel; what its share of skin is, radiodensity knows.
+        # At least the outermost voxel; `radiodensity` accounts for its share of skin.
         edge = ndimage.distance_transform_edt(inside, sampling=frame.spacing[1:]) <= max(1.8, *frame.spacing[1:])
         plane[edge & (plane == BodyTissue.FAT)] = BodyTissue.SKIN
 

@@ -1,8 +1,7 @@
-"""Contrast that no scanner has: a random linear curve for each class of tissue, so that a network trusts shapes more than HU.
+"""Contrast randomisation: a random linear curve for each class of tissue, so that a network relies on shape more than on HU.
 
-Simulated physics covers the scanners that somebody thought of. A network that has also seen wild contrast depends less on it
-(domain randomisation: Billot et al., SynthSeg, Medical Image Analysis 86, 2023; here around the simulated HU, not in place of
-them).
+Simulated physics covers known scanners only. A network that is also trained on random contrast depends less on contrast (domain
+randomisation: Billot et al., SynthSeg, Medical Image Analysis 86, 2023; here around the simulated HU, not in place of them).
 """
 
 from __future__ import annotations

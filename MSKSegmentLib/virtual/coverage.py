@@ -9,7 +9,7 @@ import numpy as np
 from .specimen import Specimen
 from .tissue import HIP_BONE_LABELS
 
-# A scan of fewer slices is no volume.
+# The fewest slices of a scan.
 MIN_SLICES = 6
 
 

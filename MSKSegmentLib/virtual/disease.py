@@ -1,4 +1,4 @@
-"""What disease does to the shapes: muscles get thin, hip joints lose cartilage and grow osteophytes."""
+"""Disease in the shapes: muscles get thin, hip joints lose cartilage and grow osteophytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A lumbar spine that stands on the sacrum: the lowest disc and vertebra lie before it, tilted, as the promontory is.
 
-A spine that starts above the sacrum's highest point leaves bowel where every real scan shows the fifth lumbar vertebra between
-the sacrum's wings, and a network that has learned this calls that vertebra sacrum.
+A spine that starts above the sacrum's highest point leaves bowel where every real scan shows the fifth lumbar vertebra between the
+sacrum's wings, and a network trained on this labels that vertebra as sacrum.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The contest of muscles for voxels: each presses until it has the volume that it asks for, and the one that lies deepest wins."""
+"""Muscles compete for voxels: each expands until it has its target volume, and the one to which a voxel lies deepest gets it."""
 
 from __future__ import annotations
 

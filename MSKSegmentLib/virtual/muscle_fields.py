@@ -88,7 +88,7 @@ def anatomy_of(atlas: Atlas, grid_mm: float) -> Anatomy:
 def _surroundings(labels: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where bone is, how far it is (mm, float32), and the voxels that no muscle may take: bone, joints and what is in them."""
     bone = np.isin(labels, _BONES)
-    # Cartilage, ligaments and whatever an atlas names besides: not ours to move.
+    # Cartilage, ligaments and other labels of an atlas stay where they are.
     fixed = bone | ((labels > 0) & ~np.isin(labels, MUSCLES))
     closed = fixed | (_outside(fixed & ~bone & ~_is(labels, LIGAMENT), spacing) <= _CARTILAGE_MM)
     near = np.zeros(labels.shape, np.uint8)

@@ -15,7 +15,7 @@ Noise = Callable[[np.random.Generator, tuple[int, ...], tuple[float, ...]], np.n
 class NoisePool:
     """Smooth noise cut from large fields that are made once per smoothness, at random places and mirrored at random.
 
-    A window of a field is as random as the field for whoever does not know the place; making one costs a copy.
+    A window at a random place is as random as the field and only costs a copy.
     """
 
     def __init__(self, size: tuple[int, int, int], seed: int = 0) -> None:

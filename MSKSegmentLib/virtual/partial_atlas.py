@@ -1,8 +1,8 @@
-"""A body of which only a part is labelled, made whole enough to be scanned: what is missing is filled from another body.
+"""A body of which only a part is labelled, completed for scanning with muscles of another body.
 
-Published labels often cover a few structures of one side. A scan of them alone would show a thigh of fat. Here the labelled
-side is mirrored, and muscles that nobody labelled are carried over from a donor, bone by bone, as `OTHER_MUSCLE`: there is
-muscle, and nobody says which.
+Published labels often cover a few structures of one side. A scan of them alone would show a thigh of fat. Here the labelled side
+is mirrored, and muscles that nobody labelled are carried over from a donor, bone by bone, as `OTHER_MUSCLE`: muscle without a
+known structure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hounsfield units of a virtual patient's tissues, before the scanner blurs them."""
+"""Hounsfield units of a virtual patient's tissues, before the simulated scanner blurs them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the toolkit's own warnings off the terminal: what matters of them is told in our words."""
+    """Keep the toolkit's own warnings off the terminal: findings state what matters."""
     import SimpleITK as sitk
 
     before = sitk.ProcessObject.GetGlobalWarningDisplay()

@@ -115,7 +115,7 @@ def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: 
     for k, section in enumerate(layers):
         ranks = np.zeros(section.shape[:2], dtype=np.uint16)
         for layer, table in enumerate(tables):
-            # Clipped, negative values are background and large ones fall on the table's last entry, which is nobody's.
+            # Clipped, negative values are background and large ones fall on the table's last entry, which no structure has.
             found = np.take(table, section[..., layer], mode="clip")
             for rank in foreign:
                 if (found == rank).any():

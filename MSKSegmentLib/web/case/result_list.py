@@ -20,7 +20,7 @@ from ...results.result_folder import RESULT, RESULT_FORMAT
 from ...review.rows import SUSPECT_MARK
 from ...run_facts import facts_from_json
 
-# A list that nobody reads to its end should not take minutes to make.
+# A very long list must not take minutes to make.
 MOST_RESULTS = 2000
 # A result.json holds 43 segments with histograms and a history of edits; nothing of this size is one.
 _MOST_BYTES = 64 << 20

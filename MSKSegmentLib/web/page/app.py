@@ -41,7 +41,7 @@ class ReviewApp:
         build_page(server)
         self._unsubscribe = service.subscribe(self._show)
         self._show()
-        # By the time that somebody has chosen a scan, what draws it is loaded.
+        # The drawing libraries load while the user chooses a scan.
         self._preloading = asyncio.get_running_loop().call_later(PRELOAD_AFTER_S, self._case.pictures.preload)
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ def shown_rows(rows: Iterable[SegmentRow], wanted: RowFilter, column: str, desce
 
 
 def refreshed_rows(shown: Iterable[dict[str, Any]], rows: Iterable[SegmentRow]) -> list[dict[str, Any]]:
-    """The same rows in the same places with what they say now: nothing moves under the hand of whoever corrects."""
+    """The same rows in the same places with their present content: no row moves during a correction."""
     now = {row.key: row for row in rows}
     return [_row(now[old["key"]]) for old in shown]
 

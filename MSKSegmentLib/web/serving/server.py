@@ -150,7 +150,7 @@ def _end_signal() -> asyncio.Future[None]:
 
 @contextlib.contextmanager
 def _own_command_line() -> Iterator[None]:
-    """trame reads the program's command line and environment for options of its own: leave it nothing to find."""
+    """trame reads options of its own from the command line and the environment: clear both for it."""
     arguments, trame_arguments = sys.argv, os.environ.pop("TRAME_ARGS", None)
     sys.argv = arguments[:1]
     try:

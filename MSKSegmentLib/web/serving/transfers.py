@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 20
 _SHOW_EVERY_S = 0.25
 _FILES = {MEASUREMENTS: "text/csv", SEGMENTATION: "application/octet-stream"}
 ARCHIVE = "result.zip"
-# Compressing images again costs much time and wins nothing.
+# Compressing images again takes much time and saves no space.
 _STORED = (".nrrd", ".mrb", ".gz", ".zip", ".png")
 
 

@@ -54,7 +54,7 @@ class CaseScene:
             self._views.show_overlay(None, 0.0)
             return ""
         if self._uncertainty is None:
-            # A quarter of the memory that a whole case takes: not before somebody wants to see it.
+            # A quarter of the memory of a whole case: made only when it is shown.
             self._uncertainty = add_uncertainty(self._views.scene, self._session.result, reference_volume_node=self.ct)
         self._views.show_overlay(self._uncertainty, opacity)
         return f"{self._uncertainty.GetDisplayNode().GetWindowLevelMax():.2g}"

@@ -83,7 +83,7 @@ class Editing:
         self._editor.set_active_segment_id(key)
 
     def activate(self, tool: str, settings: ToolSettings) -> None:
-        """Take a tool into the hand; those without a mouse only wait for `apply`. An empty name puts all away."""
+        """Activate a tool; those without a mouse only wait for `apply`. An empty name deactivates all."""
         self.settings = settings
         effect = {
             "paint": self._tools.paint,

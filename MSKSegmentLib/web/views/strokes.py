@@ -44,12 +44,12 @@ def register_drawing_tools(editor: Any) -> DrawingTools:
             return node
 
     class Telling(SliceOnly):
-        """A brush that tells where it was drawn."""
+        """A brush that reports where it was drawn."""
 
         after_stroke: Callable[[tuple[float, ...]], None] | None = None
 
         def paint_glyph_at_world_coordinates(self, polydata: vtk.vtkPolyData, points: vtk.vtkPoints) -> None:
-            """Draw, then tell."""
+            """Draw, then report."""
             bounds = stroke_bounds(polydata, points)
             super().paint_glyph_at_world_coordinates(polydata, points)  # type: ignore[misc]
             if self.after_stroke:

@@ -1,6 +1,6 @@
 """Images that a series holds besides its slices: scouts, dose pages, screenshots, images of another size or plane.
 
-They are left out, each with the reason. Where no clear majority says what the series is, nothing is guessed.
+They are left out, each with the reason. Without a clear majority no image is left out.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def _header(path: Path, data: Any) -> SliceHeader | None:
         instance_number=whole_of(data, "InstanceNumber"),
         acquisition=whole_of(data, "AcquisitionNumber"),
         description=clean(text_of(data, "SeriesDescription")),
-        # The kind of object says it too.
+        # The SOP class states it, too.
         modality=clean(text_of(data, "Modality")).upper() or ("CT" if sop_class == CT_STORAGE else ""),
         image_type=words_of(data, "ImageType"),
         kernel=text_of(data, "ConvolutionKernel"),

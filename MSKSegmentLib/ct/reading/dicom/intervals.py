@@ -105,8 +105,8 @@ def regular_grid(levels: np.ndarray) -> RegularGrid:
 def prevailing_interval(intervals: np.ndarray) -> float:
     """The interval in mm that holds for most of the scan's length.
 
-    Where that is coarse and other parts of the scan are finer, the finest of these, so that no part loses what was seen
-    there. `intervals` are the gaps between neighbouring slices in order, float ``[n]`` in mm. Single odd gaps have no say.
+    Where that is coarse and other parts of the scan are finer, the finest of these, so that no part loses what was seen there.
+    `intervals` are the gaps between neighbouring slices in order, float ``[n]`` in mm. Single odd gaps do not count.
     """
     left = np.ones(len(intervals), bool)
     parts: list[tuple[float, float]] = []

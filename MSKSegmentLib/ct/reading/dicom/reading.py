@@ -37,9 +37,9 @@ HEIGHTS_M = (1.0, 2.3)
 def read_series(series: Series) -> CTVolume:
     """Read the slices of one CT series.
 
-    Copies and foreign images do not count. Missing slices are refused. Slices at irregular intervals are interpolated
-    linearly to the interval that prevails, but not finer than 1 mm. A gantry tilt of at least half a degree is
-    corrected. All of it is told in the findings.
+    Copies and foreign images do not count. Missing slices are refused. Slices at irregular intervals are interpolated linearly to
+    the interval that prevails, but not finer than 1 mm. A gantry tilt of at least half a degree is corrected. The findings report
+    all of it.
 
     Raises:
         InputError: the slices do not make one volume or cannot be decoded.

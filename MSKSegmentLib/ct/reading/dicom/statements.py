@@ -1,4 +1,4 @@
-"""What the headers of a stack say twice, held against each other: intervals, order, acquisitions, frames of reference."""
+"""Statements of the headers of a stack compared with each other: intervals, order, acquisitions, frames of reference."""
 
 from __future__ import annotations
 

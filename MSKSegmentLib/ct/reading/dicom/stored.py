@@ -19,7 +19,7 @@ from .values import bits_of, whole_of
 # Implicit little endian but for its pixels, which are big endian.
 _GE_PRIVATE = "1.2.840.113619.5.2"
 _UNDEFINED = 0xFFFFFFFF
-# Rescale types that may be Hounsfield units and do not say so plainly.
+# Rescale types that may be Hounsfield units without stating it.
 LOOSE_TYPES = {"US", "UNSPECIFIED", "HU_MOD"}
 _PLAIN = {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", _GE_PRIVATE}
 

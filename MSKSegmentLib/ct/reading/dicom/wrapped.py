@@ -11,7 +11,7 @@ from .stored import Layout, StoredImage
 
 # Noise in air leads this far below zero at most.
 MOST_BELOW_ZERO = 2000
-# Air cannot be less than nothing, but sharp kernels undershoot.
+# Air lies at -1000 HU, but sharp kernels undershoot.
 LOWEST_AIR_HU = -4000.0
 # Where the neighbours are air, a value beyond this in a few pixels is none; extended scales end at the second one, so that a
 # value beyond it is none anywhere.

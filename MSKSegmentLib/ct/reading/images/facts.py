@@ -98,7 +98,7 @@ def place_voxels(facts: ImageFacts, name: str, assume_orientation: str | None = 
 
 
 def assumed(frame: str) -> Finding:
-    """The lasting warning on a scan whose orientation was said by the user and not by the file."""
+    """The lasting warning on a scan whose orientation the user stated and not the file."""
     return warning(
         ASSUMED,
         f"The file does not state how its axes lie in the patient; as asked, {frame} was assumed, and if that is wrong, right "

@@ -21,7 +21,7 @@ _UNITS_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 FIRST_TEMPLATE_CODE = 3
 # Statements of the spacing that differ by less are the same number, rounded by some program.
 SAME_STATED_SPACING = 1e-3
-# Beyond this, where both forms are said to hold, nobody can tell which size is right.
+# Beyond this, where both forms are set, it is unknown which size is right.
 REFUSED_SPACING = 0.02
 SAME_ANGLE_DEGREES = 1.0
 # Beyond this another axis of the body is nearest to an axis of the image.
