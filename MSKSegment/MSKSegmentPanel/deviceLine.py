@@ -31,7 +31,7 @@ class DeviceLine:
         self.refresh()
 
     def stop(self):
-        """Ask no more; a question under way is dropped."""
+        """Stop asking; drop a question under way."""
         self._active = False
         self._settle.stop()
         self._drop()

@@ -1,4 +1,4 @@
-"""Icons of the panel: every light and mark has its own shape, so that none depends on colour."""
+"""Icons of the panel: every light and mark has its own shape, so that the icon can be read without colour."""
 
 import os
 

@@ -70,7 +70,7 @@ class ResultsTable:
         self._arrange()
 
     def choose(self, key):
-        """Choose the row of a key without telling `onChosen`; None, or a row out of sight, chooses none."""
+        """Choose the row of a key without calling `onChosen`; None, or a row out of sight, chooses none."""
         with signalsBlocked(self._table):
             if key in self._shown:
                 self._table.selectRow(self._shown.index(key))

@@ -7,7 +7,7 @@ import qt
 
 @contextmanager
 def signalsBlocked(*widgets):
-    """Change widgets without their telling anybody."""
+    """Change widgets without emitting signals."""
     before = [(widget, widget.blockSignals(True)) for widget in widgets]
     try:
         yield

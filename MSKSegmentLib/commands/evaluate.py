@@ -47,7 +47,9 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
     wait_without_spinning()
     if options["quality"]:
         if segmentations is not None:
-            raise InputError("--quality judges what a network says of itself; leave out --segmentations, or --quality.")
+            raise InputError(
+                "--quality assesses the uncertainty of a network, which given segmentations lack; leave out --segmentations or --quality."
+            )
         calibrated = check_calibrated(resolve_bundle(options["bundle"]))
         if is_evaluation(data):
             invocation.say(judge_evaluation(calibrated, data, output))

@@ -39,7 +39,7 @@ def parse_fold(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
     fold = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= fold[0] <= fold[1] or fold[1] < 2:
-        raise InputError(f"The fold {text!r} is none; give its number and how many there are, such as 1/5.")
+        raise InputError(f"{text!r} is no fold; give its number and the number of folds, such as 1/5.")
     return fold
 
 
@@ -83,7 +83,7 @@ def write_split(folder: Path, split: Split) -> None:
     content = json.dumps(asdict(split), indent=1) + "\n"
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(content):
         raise InputError(
-            f"The folder {shown(folder)!r} holds a run that learns from other patients; name a new folder, or delete that one."
+            f"The folder {shown(folder)!r} holds a run that is trained on other patients; name a new folder, or delete that one."
         )
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -103,9 +103,9 @@ def _split(cases: Sequence[str], bodies: Sequence[str], held_out: set[str]) -> S
     away = [case for case in cases if patient_of(case) in held_out]
     if not held_out & set(bodies):
         if not kept:
-            raise InputError("Nobody is left to learn from; give at least two patients.")
+            raise InputError("No patient is left for training; give at least two patients.")
         return Split(tuple(kept), tuple(away))
     rest = tuple(sorted(set(bodies) - held_out))
     if not rest:
-        raise InputError("No body is left to make virtual patients of; give an atlas of at least two.")
+        raise InputError("No body is left for virtual patients; give an atlas of at least two bodies.")
     return Split(tuple(kept), tuple(away), rest, tuple(sorted(held_out & set(bodies))))

@@ -62,7 +62,7 @@ def write_patients(folder: Path, patients: PatientSeries, atlas: Path | None = N
     if stress:
         check_stress(stress, strengths)
         if not patients.whole:
-            raise InputError("A stress says itself what the scan covers; ask for stressed patients or scans of a part, not both.")
+            raise InputError("A stress decides what the scan covers; ask for stressed patients or scans of a part, not both.")
     folder = resolved(folder)
     check_no_file(folder)
     check_place(folder)

@@ -53,7 +53,7 @@ def make_stressed_patient(
 ) -> VirtualPatient:
     """The virtual patient of that seed with a stress of `kind` (one of `KINDS`), on a grid of `spacing_mm` ``(z, y, x)``.
 
-    `strength` 0 is the ordinary patient of the seed, 1 a hopeless one; ``none`` is always ordinary. The facts name both.
+    `strength` 0 is the ordinary patient of the seed, 1 the strongest stress; ``none`` is always ordinary. The facts name both.
 
     Raises:
         InputError: an unknown kind, or a strength outside 0..1.
@@ -88,7 +88,7 @@ def check_stress(kinds: Sequence[str], strengths: tuple[float, float]) -> None:
         raise InputError(f"Stress {unknown or 'of no kind'} is not known; choose from {', '.join(KINDS)}, all.")
     low, high = strengths
     if not 0 <= low <= high <= 1:
-        raise InputError("Give strengths of stress between 0 (an ordinary patient) and 1 (a hopeless one), the lower one first.")
+        raise InputError("Give strengths of stress between 0 (an ordinary patient) and 1 (the strongest), the lower one first.")
 
 
 def draw_stress(seed: int, kinds: Sequence[str], strengths: tuple[float, float]) -> tuple[str, float]:

@@ -120,7 +120,7 @@ def test_train_command_ends_with_a_bundle_that_segments(recipe_file, tmp_path, p
     result = segment_case(phantom, bundle, Settings(device="cpu", passes=2, seed=1))
     assert result.labels.shape == phantom.hu.shape and all(report.predicted_dice is None for report in result.reports)
     assert main(["train", str(recipe_file), "-o", str(out), "--fold", "2/3"]) == 2
-    assert "learns from other patients" in capsys.readouterr().err
+    assert "is trained on other patients" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_was_learned_and_the_command_goes_on(recipe_file, tmp_path, monkeypatch, capsys):
