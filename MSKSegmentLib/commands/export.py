@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ..engine.progress import JsonLines, make_reporter
+from ..errors import DependencyError
+from ..packages import FOR_REPORT, require
 from .base import PLACE, Command, Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from ..dicom_results.source import SourceSeries
 
 
 @click.command(cls=Command)
@@ -16,7 +25,7 @@ from .base import PLACE, Command, Invocation, pass_invocation
     type=PLACE,
     required=True,
     metavar="DIR",
-    help="new or empty folder for segmentation, structured report and uncertainty map",
+    help="new or empty folder for segmentation, structured report, uncertainty map and report",
 )
 @click.option(
     "--source",
@@ -24,10 +33,72 @@ from .base import PLACE, Command, Invocation, pass_invocation
     metavar="SERIES",
     help="folder of the scanned DICOM series (default: where the result says it was, if --record-path noted that)",
 )
+@click.option("--pdf/--no-pdf", default=None, help="with the report as a PDF (default: where its packages are installed)")
+@click.option("--progress", type=click.Choice(("bar", "json", "none")), default="none", help="default: none")
 @pass_invocation
-def command(invocation: Invocation, result: Path, dicom: Path, source: Path | None) -> None:
+def command(invocation: Invocation, /, result: Path, dicom: Path, source: Path | None, pdf: bool | None, progress: str) -> None:
     """Write the result folder OUT, corrections included, as DICOM objects of the study that was scanned."""
     from ..dicom_results.export import export_dicom
 
-    names = export_dicom(result, dicom, source, checkpoint=invocation.checkpoint)
-    invocation.say(f"Written to {dicom}: {', '.join(names)}.")
+    reporter = make_reporter(progress)
+    try:
+        reporter.step("writing", 0, 1)
+        names = export_dicom(result, dicom, source, report_maker(result, pdf), invocation.checkpoint)
+        reporter.step("writing", 1, 1)
+    finally:
+        reporter.close()
+    told = f"Written to {dicom}: {', '.join(names)}."
+    if isinstance(reporter, JsonLines):
+        reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": told})
+    else:
+        invocation.say(told)
+
+
+def report_maker(folder: Path, asked: bool | None) -> Callable[[SourceSeries], bytes] | None:
+    """What gives the report of a result folder as PDF: the one that lies there if nothing changed since, else a new one.
+
+    None where it is not wanted. Where nobody asked for it, what a new one lacks is no error.
+
+    Raises:
+        DependencyError: it is asked for, and a package is missing.
+    """
+    from ..report.pdf import check_pdf
+
+    if asked is False:
+        return None
+    stored = _stored_report(folder)
+    if stored is not None:
+        return lambda series: stored
+    try:
+        require(*FOR_REPORT, purpose="The report", extra="report")
+        check_pdf()
+    except DependencyError:
+        if asked:
+            raise
+        return None
+    return lambda series: _new_report(folder, series)
+
+
+def _stored_report(folder: Path) -> bytes | None:
+    from ..results.result_folder import REPORT_PDF, RESULT, REVIEW
+
+    written = folder / REPORT_PDF
+    changed = [path.stat().st_mtime for path in (folder / RESULT, folder / REVIEW) if path.is_file()]
+    return written.read_bytes() if written.is_file() and written.stat().st_mtime >= max(changed, default=0.0) else None
+
+
+def _new_report(folder: Path, series: SourceSeries) -> bytes:
+    """Without pictures in three dimensions, which take most of the time."""
+    from ..report.writing import ReportRequest, write_report_files
+
+    day = str(series.first.get("StudyDate") or "")
+    request = ReportRequest(
+        folder,
+        title=f"CT {day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else None,
+        ct=series.slices[0].path.parent,
+        series=str(series.first.SeriesInstanceUID),
+        with_3d=False,
+    )
+    with tempfile.TemporaryDirectory() as place:
+        (path,) = write_report_files(request, Path(place, "report.pdf"))
+        return path.read_bytes()

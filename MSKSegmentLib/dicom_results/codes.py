@@ -99,6 +99,7 @@ _STATES: Mapping[ReviewState, Code] = {
     ReviewState.EDITED: _own("EDITED", "Edited by hand"),
     ReviewState.ACCEPTED: _own("ACCEPTED", "Accepted by a reviewer"),
 }
+_GIVEN = _own("GIVEN", "Given label map, not reviewed")
 
 
 def light_code(light: Light) -> Code:
@@ -111,14 +112,14 @@ def verdict_code(report: SegmentReport) -> Code:
     return _LIKELY_WRONG if report.suspect else _LIGHTS[report.light]
 
 
-def state_code(state: ReviewState) -> Code:
-    """A state of review as a coded value."""
-    return _STATES[state]
+def state_code(state: ReviewState, given: bool = False) -> Code:
+    """A state of review as a coded value; what nobody touched may be `given` instead of drawn by the network."""
+    return _GIVEN if given and state is ReviewState.AUTOMATIC else _STATES[state]
 
 
 def own_codes() -> tuple[Code, ...]:
     """Every code of the own scheme that DICOM results may hold, in the order in which they are documented."""
     names = (LIGHT, PAPER_LIGHT, PART_LIGHT, STATE, FOUND, LIGHT_REASON, CUT_BY, NOTICE, WARNING, HISTORY, METHOD, UNCERTAINTY_MAP)
-    values = (*_LIGHTS.values(), _LIKELY_WRONG, *_STATES.values())
+    values = (*_LIGHTS.values(), _LIKELY_WRONG, *_STATES.values(), _GIVEN)
     every = (*(s.code for s in STRUCTURES), *(m.name for m in CODED_NUMBERS), *names, *values)
     return tuple(code for code in every if code.scheme == OWN_SCHEME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from .codes import ORGANIZATION
@@ -19,7 +20,8 @@ def encapsulated_pdf(pdf: bytes, source: SourceSeries, identity: Identity) -> An
     from pydicom.uid import ExplicitVRLittleEndian
 
     first = source.first
-    series = identity.series(_NAME, 4, "report")
+    # Two reports of one result may differ: in their language, for example.
+    series = identity.series(f"{_NAME} {hashlib.sha256(pdf).hexdigest()}", 4, "report")
     data = SOPClass(
         study_instance_uid=first.StudyInstanceUID,
         sop_class_uid=_STORAGE,

@@ -34,13 +34,13 @@ def export_dicom(
     result_folder: Path,
     output: Path,
     source: Path | None = None,
-    pdf: bytes | None = None,
+    pdf: Callable[[SourceSeries], bytes] | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> tuple[str, ...]:
     """Write a result, corrections included, as DICOM objects to a new or empty folder; returns the names of the files.
 
-    `source` is where the scanned series lies now; without it the place that the result recorded, if it did. `pdf` is the report
-    for people. The folder appears whole or not at all.
+    `source` is where the scanned series lies now; without it the place that the result recorded, if it did. `pdf` makes the
+    report for people. The folder appears whole or not at all.
 
     Raises:
         InputError: there is no such result or series, they do not belong together, or nothing can be written there.
@@ -51,8 +51,10 @@ def export_dicom(
     result, history = read_result(result_folder)
     series = open_source(result, source_place(result, source))
     checkpoint()
+    document = pdf(series) if pdf else None
+    checkpoint()
     with whole_folder(real, "DICOM results", SEGMENTATION_OBJECT, FILES) as partial:
-        for name, data in dicom_objects(result, history, series, pdf):
+        for name, data in dicom_objects(result, history, series, document):
             checkpoint()
             data.save_as(partial / name, enforce_file_format=True)
         return tuple(sorted(path.name for path in partial.iterdir()))

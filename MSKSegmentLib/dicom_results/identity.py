@@ -95,16 +95,26 @@ def algorithm_version(result: CaseResult) -> str:
     return f"{software.get('version', __version__)}{model}"[:_LONGEST_NAME]
 
 
+def is_given(result: CaseResult) -> bool:
+    """Whether no network of this software drew the labels, but somebody gave them to be measured."""
+    return not result.facts.record.get("bundle")
+
+
 def algorithm_name(result: CaseResult) -> str:
-    """What drew the labels: this software, or somebody who gave them to be measured."""
-    return "MSKSegment Bayesian U-Net" if result.facts.record.get("bundle") else "Given label map, measured by MSKSegment"
+    """What drew the labels."""
+    return "Given label map, measured by MSKSegment" if is_given(result) else "MSKSegment Bayesian U-Net"
+
+
+def algorithm_family(result: CaseResult) -> Any:
+    """The kind of algorithm, of DICOM's context group 7162."""
+    from pydicom.sr.codedict import codes
+
+    return codes.cid7162.ManualProcessing if is_given(result) else codes.cid7162.ArtificialIntelligence
 
 
 def drawn_by(result: CaseResult, report: SegmentReport) -> str:
     """DICOM's segment algorithm type: of given label maps nobody knows how they were drawn."""
-    if result.facts.record.get("bundle") and report.state is not ReviewState.EDITED:
-        return "AUTOMATIC"
-    return "SEMIAUTOMATIC"
+    return "SEMIAUTOMATIC" if is_given(result) or report.state is ReviewState.EDITED else "AUTOMATIC"
 
 
 def finish(data: Any, identity: Identity, source: Any) -> Any:

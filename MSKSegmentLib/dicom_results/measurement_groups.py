@@ -25,7 +25,7 @@ from .codes import (
     state_code,
     verdict_code,
 )
-from .identity import Identity, algorithm_name, algorithm_version, concept
+from .identity import Identity, algorithm_family, algorithm_name, algorithm_version, concept, is_given
 from .source import SourceSeries
 
 
@@ -42,7 +42,6 @@ def measurement_group(
         TrackingIdentifier,
         VolumetricROIMeasurementsAndQualitativeEvaluations,
     )
-    from pydicom.sr.codedict import codes
 
     segment = report.segment
     side = side_code(segment.side)
@@ -55,11 +54,11 @@ def measurement_group(
         "algorithm_id": AlgorithmIdentification(
             name=algorithm_name(result),
             version=algorithm_version(result),
-            family=codes.DCM.ArtificialIntelligence,
+            family=algorithm_family(result),
             manufacturer=ORGANIZATION,
         ),
         "measurements": _measurements(report),
-        "qualitative_evaluations": _evaluations(report),
+        "qualitative_evaluations": _evaluations(report, is_given(result)),
     }
     number = segment_number(segmentation, segment.key)
     group: Any
@@ -110,13 +109,13 @@ def _measurement(measure: CodedNumber, value: float) -> Any:
     return measurement
 
 
-def _evaluations(report: SegmentReport) -> list[Any]:
+def _evaluations(report: SegmentReport, given: bool) -> list[Any]:
     from highdicom.sr import QualitativeEvaluation
 
     coded = [
         (LIGHT, verdict_code(report)),
         (FOUND, PRESENT if report.measurements else ABSENT),
-        (STATE, state_code(report.state)),
+        (STATE, state_code(report.state, given)),
     ]
     coded += [
         (name, light_code(light)) for name, light in ((PAPER_LIGHT, report.paper_light), (PART_LIGHT, report.part_light)) if light

@@ -10,7 +10,7 @@ from ..anatomy.terminology import CATEGORY, side_code
 from ..case_result import CaseResult, SegmentReport
 from ..errors import InputError
 from .codes import ORGANIZATION, verdict_code
-from .identity import Identity, algorithm_name, algorithm_version, concept, drawn_by, finish
+from .identity import Identity, algorithm_family, algorithm_name, algorithm_version, concept, drawn_by, finish
 from .source import SourceSeries, by_frames
 
 _NAME = "segmentation"
@@ -54,12 +54,11 @@ def _description(number: int, report: SegmentReport, result: CaseResult, identit
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentDescription
-    from pydicom.sr.codedict import codes
 
     segment = report.segment
     algorithm = AlgorithmIdentificationSequence(
         name=algorithm_name(result),
-        family=codes.DCM.ArtificialIntelligence,
+        family=algorithm_family(result),
         version=algorithm_version(result),
         source=ORGANIZATION,
     )

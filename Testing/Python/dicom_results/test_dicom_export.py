@@ -1,6 +1,8 @@
 """A result folder as DICOM objects: written, checked by a validator, read back by three libraries."""
 
 import io
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,13 +19,14 @@ pytest.importorskip("highdicom", reason="highdicom is not installed")
 from MSKSegmentLib.anatomy import segment_of_key, segments
 from MSKSegmentLib.anatomy.terminology import side_code
 from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.commands.export import report_maker
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.dicom_results.codes import CODED_NUMBERS, own_codes
-from MSKSegmentLib.dicom_results.encapsulated_pdf import encapsulated_pdf
 from MSKSegmentLib.dicom_results.export import PDF_OBJECT, REPORT_OBJECT, SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT
 from MSKSegmentLib.dicom_results.identity import identity_of
 from MSKSegmentLib.dicom_results.segmentation import make_segmentation
 from MSKSegmentLib.dicom_results.source import open_source
+from MSKSegmentLib.results.result_folder import REPORT_PDF
 from MSKSegmentLib.results.result_reading import read_result
 from MSKSegmentLib.results.tables import table_row
 from MSKSegmentLib.review.folder import finish_review, open_folder
@@ -38,13 +41,12 @@ def case(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(case, source):
-    """The files that the command writes, and beside them the report as a PDF."""
+def exported(case):
+    """The files that the command writes of a folder with a report."""
+    (case.folder / REPORT_PDF).write_bytes(DOCUMENT)
     folder = case.folder.parent / "dicom"
     assert main(["export", str(case.folder), "--dicom", str(folder), "--source", str(case.series)]) == 0
-    assert {path.name for path in folder.iterdir()} == {SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT}
-    document = encapsulated_pdf(DOCUMENT, source, identity_of(*read_result(case.folder), 1))
-    document.save_as(folder / PDF_OBJECT, enforce_file_format=True)
+    assert {path.name for path in folder.iterdir()} == {SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT, PDF_OBJECT}
     return folder
 
 
@@ -264,6 +266,34 @@ def test_a_correction_gives_new_identifiers(objects, case, source, tmp_path):
     assert (
         drawn == np.count_nonzero(result.labels == LABEL["GMED_left"]) > np.count_nonzero(case.result.labels == LABEL["GMED_left"])
     )
+
+
+def test_the_report_is_made_anew_after_a_change(case, source, tmp_path, monkeypatch):
+    folder = shutil.copytree(case.folder, tmp_path / "out")
+    (folder / REPORT_PDF).write_bytes(DOCUMENT)
+    assert report_maker(folder, None)(source) == DOCUMENT and report_maker(folder, False) is None
+    later = (folder / REPORT_PDF).stat().st_mtime + 10
+    os.utime(folder / "result.json", (later, later))
+    asked = []
+
+    def write(request, path):
+        asked.append(request)
+        path.write_bytes(b"%PDF-1.4 new")
+        return (path,)
+
+    monkeypatch.setattr("MSKSegmentLib.report.pdf.check_pdf", lambda: None)
+    monkeypatch.setattr("MSKSegmentLib.commands.export.require", lambda *modules, **words: None)
+    monkeypatch.setattr("MSKSegmentLib.report.writing.write_report_files", write)
+    assert report_maker(folder, True)(source) == b"%PDF-1.4 new"
+    assert (asked[0].folder, asked[0].ct, asked[0].title) == (folder, case.series, "CT 2026-03-01")
+    assert asked[0].series == case.volume.source.series_uid
+
+
+def test_a_program_gets_lines(case, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("MSKSegmentLib.dicom_results.export.export_dicom", lambda *arguments: ("a.dcm",))
+    command = ["export", str(case.folder), "--dicom", str(tmp_path / "new"), "--source", str(case.series), "--progress", "json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["stage"] == "done"
 
 
 def test_the_command_says_what_is_wrong(case, tmp_path, capsys):
