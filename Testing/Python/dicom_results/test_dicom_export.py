@@ -1,8 +1,6 @@
 """A result folder as DICOM objects: written, checked by a validator, read back by three libraries."""
 
 import io
-import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_result_cases import BUNDLE, TAGS, make_dicom_case
+from dicom_result_cases import BUNDLE, DOCUMENT, TAGS, make_dicom_case
 from review_cases import LABEL, grown, mask_of
 
 pytest.importorskip("highdicom", reason="highdicom is not installed")
@@ -19,7 +17,6 @@ pytest.importorskip("highdicom", reason="highdicom is not installed")
 from MSKSegmentLib.anatomy import segment_of_key, segments
 from MSKSegmentLib.anatomy.terminology import side_code
 from MSKSegmentLib.case_result import Light
-from MSKSegmentLib.commands.export import report_maker
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.dicom_results.codes import CODED_NUMBERS, own_codes
 from MSKSegmentLib.dicom_results.export import PDF_OBJECT, REPORT_OBJECT, SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT
@@ -32,7 +29,6 @@ from MSKSegmentLib.results.tables import table_row
 from MSKSegmentLib.review.folder import finish_review, open_folder
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENT = b"%PDF-1.4\n% a report of odd length\n%%EOF"
 
 
 @pytest.fixture(scope="module")
@@ -266,40 +262,6 @@ def test_a_correction_gives_new_identifiers(objects, case, source, tmp_path):
     assert (
         drawn == np.count_nonzero(result.labels == LABEL["GMED_left"]) > np.count_nonzero(case.result.labels == LABEL["GMED_left"])
     )
-
-
-def test_the_report_is_made_anew_after_a_change(case, source, tmp_path, monkeypatch):
-    folder = shutil.copytree(case.folder, tmp_path / "out")
-    (folder / REPORT_PDF).write_bytes(DOCUMENT)
-    assert report_maker(folder, None)(source) == DOCUMENT and report_maker(folder, False) is None
-    later = (folder / REPORT_PDF).stat().st_mtime + 10
-    os.utime(folder / "result.json", (later, later))
-    asked = []
-
-    def write(request, path):
-        asked.append(request)
-        path.write_bytes(b"%PDF-1.4 new")
-        return (path,)
-
-    monkeypatch.setattr("MSKSegmentLib.report.pdf.check_pdf", lambda: None)
-    monkeypatch.setattr("MSKSegmentLib.commands.export.require", lambda *modules, **words: None)
-    monkeypatch.setattr("MSKSegmentLib.report.writing.write_report_files", write)
-    assert report_maker(folder, True)(source) == b"%PDF-1.4 new"
-    assert (asked[0].folder, asked[0].ct, asked[0].title) == (folder, case.series, "CT 2026-03-01")
-    assert asked[0].series == case.volume.source.series_uid
-
-
-def test_a_program_gets_lines(case, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("MSKSegmentLib.dicom_results.export.export_dicom", lambda *arguments: ("a.dcm",))
-    command = ["export", str(case.folder), "--dicom", str(tmp_path / "new"), "--source", str(case.series), "--progress", "json"]
-    assert main(command) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["stage"] == "done"
-
-
-def test_the_command_says_what_is_wrong(case, tmp_path, capsys):
-    assert main(["export", str(case.folder), "--dicom", str(tmp_path / "new")]) == 2
-    assert "--source" in capsys.readouterr().err and not (tmp_path / "new").exists()
-    assert main(["export", str(tmp_path), "--dicom", str(tmp_path / "new")]) == 2
 
 
 def test_own_codes_are_documented_and_fit():

@@ -27,6 +27,7 @@ from MSKSegmentLib.run_facts import RunFacts
 
 # Structures that lie within the few slices.
 WHOLE = {"OI_left": 9.0, "OI_right": 5.0}
+DOCUMENT = b"%PDF-1.4\n% a report of odd length\n%%EOF"
 BUNDLE = {"name": "tiny", "version": "3", "digest": "d1"}
 TAGS: dict[str, Any] = {
     "FrameOfReferenceUID": generate_uid(entropy_srcs=["frame"]),

@@ -1,0 +1,59 @@
+"""The command that makes DICOM objects of a result: its report, its lines for programs, its refusals."""
+
+import json
+import os
+import shutil
+
+import pytest
+from dicom_result_cases import DOCUMENT, make_dicom_case
+
+pytest.importorskip("highdicom", reason="highdicom is not installed")
+
+from MSKSegmentLib.commands.export import report_maker
+from MSKSegmentLib.commands.main import main
+from MSKSegmentLib.dicom_results.source import open_source
+from MSKSegmentLib.results.result_folder import REPORT_PDF
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return make_dicom_case(tmp_path_factory.mktemp("dicom"))
+
+
+@pytest.fixture(scope="module")
+def source(case):
+    return open_source(case.result, case.series)
+
+
+def test_the_report_is_made_anew_after_a_change(case, source, tmp_path, monkeypatch):
+    folder = shutil.copytree(case.folder, tmp_path / "out")
+    (folder / REPORT_PDF).write_bytes(DOCUMENT)
+    assert report_maker(folder, None)(source) == DOCUMENT and report_maker(folder, False) is None
+    later = (folder / REPORT_PDF).stat().st_mtime + 10
+    os.utime(folder / "result.json", (later, later))
+    asked = []
+
+    def write(request, path):
+        asked.append(request)
+        path.write_bytes(b"%PDF-1.4 new")
+        return (path,)
+
+    monkeypatch.setattr("MSKSegmentLib.report.pdf.check_pdf", lambda: None)
+    monkeypatch.setattr("MSKSegmentLib.commands.export.require", lambda *modules, **words: None)
+    monkeypatch.setattr("MSKSegmentLib.report.writing.write_report_files", write)
+    assert report_maker(folder, True)(source) == b"%PDF-1.4 new"
+    assert (asked[0].folder, asked[0].ct, asked[0].title) == (folder, case.series, "CT 2026-03-01")
+    assert asked[0].series == case.volume.source.series_uid
+
+
+def test_a_program_gets_lines(case, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("MSKSegmentLib.dicom_results.export.export_dicom", lambda *arguments: ("a.dcm",))
+    command = ["export", str(case.folder), "--dicom", str(tmp_path / "new"), "--source", str(case.series), "--progress", "json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["stage"] == "done"
+
+
+def test_the_command_says_what_is_wrong(case, tmp_path, capsys):
+    assert main(["export", str(case.folder), "--dicom", str(tmp_path / "new")]) == 2
+    assert "--source" in capsys.readouterr().err and not (tmp_path / "new").exists()
+    assert main(["export", str(tmp_path), "--dicom", str(tmp_path / "new")]) == 2
