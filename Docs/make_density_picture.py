@@ -15,7 +15,6 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
-from MSKSegmentLib.anatomy import segments
 from MSKSegmentLib.case_result import CaseResult
 from MSKSegmentLib.ct import read_ct, read_labels
 from MSKSegmentLib.pipeline import measure_case
@@ -56,10 +55,10 @@ def draw(out: Path, structure: str, viewed_from: str, ct: Path, labels: Path) ->
         ensure_closed_surface(node, keys)
         boxes = [np.reshape(bounds_ras(node, [key]), (3, 2)) for key in keys]
         half = max(np.ptp(box, axis=1).max() for box in boxes) / 2 + ROOM
-        bones = [s.key for s in segments() if s.structure.group == "bone" and s.key in reports]
+        bones = [s.key for s in result.table.segments if s.structure.is_bone and s.key in reports]
         for key, box in zip(keys, boxes, strict=True):
             show_only_3d(node, bones)
-            show_density(scene, ct_node, result.labels, [key])
+            show_density(scene, ct_node, result, [key])
             middle = box.mean(axis=1)
             around = tuple(np.stack([middle - half, middle + half], axis=1).ravel())
             found = histogram_of(reports[key])

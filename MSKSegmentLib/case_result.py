@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .anatomy import Segment
+from .anatomy import Segment, StructureTable
+from .anatomy.built_in import HIP_AND_THIGH
 from .ct.volume import Geometry
 from .findings import Finding, sentences
 from .run_facts import RunFacts
@@ -78,11 +79,11 @@ class Measurements:
     """Numbers of one segment, all taken on the CT's own grid inside the label.
 
     Fractions are shares (0..1) of a muscle's voxels below -30 HU (fat), from -30 to 30 HU (composite) and above 30 HU
-    (lean); None for bones, see `Structure.has_composition`. `histogram` counts voxels in bins of 10 HU from -200 to 300
+    (lean); None for bones, see `anatomy.Group`. `histogram` counts voxels in bins of 10 HU from -200 to 300
     HU, the first and last bin holding everything beyond. `max_area_level_mm` is the LPS z of the axial slice of largest
     cross-section.
-    `volume_cc_per_m2` is None when the height is unknown. `truncated_by` names the faces of the field of view that cut the
-    segment (for example "superior"); empty when it lies inside.
+    `volume_cc_per_m2` is None when the height is unknown or means nothing for the structure. `truncated_by` names the faces of
+    the field of view that cut the segment (for example "superior"); empty when it lies inside.
     """
 
     voxels: int
@@ -228,8 +229,8 @@ class CaseResult:
 
     `labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`), `uncertainty` float32 ``[z, y, x]``: the mean over the classes
     of the variance over the dropout passes, 0 where the network was not run, or None when labels were only measured.
-    `reports` holds the 43 segments in table order, `findings` what was found about the scan and the run as a whole,
-    `facts` how the result came about.
+    `reports` holds all segments of `table` in its order, `findings` what was found about the scan and the run as a whole,
+    `facts` how the result came about. A report of a segment that is not in the table is a `ValueError`.
     """
 
     labels: np.ndarray
@@ -238,6 +239,14 @@ class CaseResult:
     uncertainty: np.ndarray | None = None
     findings: tuple[Finding, ...] = ()
     facts: RunFacts = RunFacts()
+    table: StructureTable = HIP_AND_THIGH
+
+    def __post_init__(self) -> None:
+        foreign = {
+            report.segment.key for report in self.reports if self.table.segment_of_label(report.segment.label) != report.segment
+        }
+        if foreign:
+            raise ValueError(f"reports of {', '.join(sorted(foreign))}, which the table {self.table.name!r} does not hold")
 
     @property
     def warnings(self) -> tuple[str, ...]:

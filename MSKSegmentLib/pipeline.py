@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import preview
+from .anatomy import StructureTable
+from .anatomy.built_in import HIP_AND_THIGH
 from .bundle import ModelBundle
 from .case_result import CaseResult, Measurements, Scores
 from .ct.label_grid import place_labels
@@ -104,9 +106,9 @@ def segment_case(
         findings = (preview.finding(len(prediction.classes), scan.body.geometry.size[2], passes), *findings)
     with watch.stage("segmentation"):
         progress("segmentation", 0, 2)
-        classes, strays = clean_components(prediction.classes, scan.seen_geometry)
+        classes, strays = clean_components(prediction.classes, scan.seen_geometry, bundle.table)
         checkpoint()
-        sides = split_sides(classes, scan.seen_geometry)
+        sides = split_sides(classes, scan.seen_geometry, bundle.table)
         findings += sides.findings
         progress("segmentation", 1, 2)
         labels, uncertainty = scan.labels_to_input(sides.labels), scan.scalars_to_input(prediction.uncertainty)
@@ -117,12 +119,13 @@ def segment_case(
         inside = scan.inside
         seen = volume.geometry.cropped(inside.start_xyz, inside.size_xyz)
         # Inside the region alone, whose faces then cut structures as those of the scan do.
-        measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, height_m)
+        measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, bundle.table, height_m)
         if not measurements:
             findings += (_nothing_found(),)
-        drawn = _Drawn(labels, uncertainty, sides.labels, (*strays, *sides.strays), prediction.evidence)
+        drawn = _Drawn(labels, uncertainty, sides.labels, bundle.table, (*strays, *sides.strays), prediction.evidence)
         scores = _scores(drawn, measurements, volume, scan, calibration)
-        reports = make_reports(measurements, scores, calibration, passes, scan_cautions(findings), settings.lights)
+        cautions = scan_cautions(findings)
+        reports = make_reports(bundle.table, measurements, scores, calibration, passes, cautions, settings.lights)
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)
@@ -144,17 +147,18 @@ def segment_case(
         preview=settings.preview,
         backends=prediction.backends,
     )
-    return CaseResult(labels, volume.geometry, reports, uncertainty, findings, facts)
+    return CaseResult(labels, volume.geometry, reports, uncertainty, findings, facts, bundle.table)
 
 
 @dataclass(frozen=True)
 class _Drawn:
     """What the network drew: `labels` and `uncertainty` on the CT's own grid; `seen`, the labels with sides on the slices that were
-    looked at, `strays` the components removed there, and `evidence` of the passes."""
+    looked at, `table` their structures, `strays` the components removed there, and `evidence` of the passes."""
 
     labels: np.ndarray
     uncertainty: np.ndarray
     seen: np.ndarray
+    table: StructureTable
     strays: Sequence[Stray]
     evidence: Sequence[SliceEvidence]
 
@@ -174,8 +178,9 @@ def _scores(
     uncertainties = structure_uncertainty(drawn.labels, drawn.uncertainty)
     metal_mm = metal_distances(drawn.labels, volume.hu, volume.geometry)
     cut = [label for label, found in measurements.items() if found.truncated_by]
-    off = deviations(placements(drawn.seen, scan.seen_geometry, cut), calibration.reference if calibration else {})
-    return make_scores(drawn.evidence, drawn.seen, drawn.strays, uncertainties, metal_mm, off)
+    placed = placements(drawn.seen, scan.seen_geometry, cut)
+    off = deviations(placed, calibration.reference if calibration else {}, drawn.table)
+    return make_scores(drawn.evidence, drawn.seen, drawn.table, drawn.strays, uncertainties, metal_mm, off)
 
 
 def measure_case(
@@ -184,13 +189,15 @@ def measure_case(
     volume: CTVolume,
     height_m: float | None = None,
     reference: Mapping[str, Any] | None = None,
+    table: StructureTable = HIP_AND_THIGH,
 ) -> CaseResult:
     """Measure a given label map with sides, uint8 ``[z, y, x]`` on `geometry`.
 
     It must lie on the CT's voxels, but may have another order of axes, cover a part of the CT only (3D Slicer saves
     segmentations cropped to their segments) or reach beyond it; then what does counts as cut, and so does what its own edge cuts
     inside the CT. No light is green: grey, or yellow and red where volume, density, place or side of a structure are implausible
-    (`quality.given_labels`). `reference` is what a calibration knows of volumes and places among the bones.
+    (`quality.given_labels`). `reference` is what a calibration knows of volumes and places among the bones, `table` says what
+    the labels stand for.
 
     Raises:
         InputError: the label map does not lie on the CT's voxels, holds no structure there, or the height is impossible.
@@ -206,24 +213,32 @@ def measure_case(
     height = checked_height(volume.height_m if height_m is None else height_m)
     watch = Stopwatch()
     with watch.stage("measurement"):
-        measured = measure(labels, volume.hu, volume.geometry, height)
+        measured = measure(labels, volume.hu, volume.geometry, table, height)
         measurements, shares = with_lost_parts(measured, placed), outside_shares(measured, placed.outside)
-        verdict = judge_given_labels(labels, volume.geometry, measurements, reference)
-    reports = judged_reports(make_reports(measurements, None, None, 0), verdict, shares)
+        verdict = judge_given_labels(labels, volume.geometry, table, measurements, reference)
+    reports = judged_reports(make_reports(table, measurements, None, None, 0), verdict, shares)
     facts = run_facts(volume, watch, height_m=height)
-    findings = (*volume.findings, *given_findings(measurements, verdict, shares))
-    return CaseResult(labels, volume.geometry, reports, None, findings, facts)
+    findings = (*volume.findings, *given_findings(table, measurements, verdict, shares))
+    return CaseResult(labels, volume.geometry, reports, None, findings, facts, table)
 
 
-def usual_reference() -> Mapping[str, Any]:
-    """What the default bundle's calibration knows of volumes and places among the bones; empty where there is none."""
+def bundle_knowledge(name: str | None = None) -> tuple[StructureTable, Mapping[str, Any]]:
+    """The structures of a bundle, and what its calibration knows of their volumes and places among the bones (empty without one).
+
+    None is the default bundle; where none is installed, the structures are those of hip and thigh.
+
+    Raises:
+        BundleError: there is no bundle of that name, or it cannot be read.
+    """
     from .bundle import resolve_bundle
 
     try:
-        calibration = resolve_bundle(None).calibration
-        return Calibration.from_json(calibration).reference if calibration else {}
+        bundle = resolve_bundle(name)
+        return bundle.table, Calibration.from_json(bundle.calibration).reference if bundle.calibration else {}
     except BundleError:
-        return {}
+        if name is not None:
+            raise
+        return HIP_AND_THIGH, {}
 
 
 def checked_passes(passes: int) -> int:

@@ -19,7 +19,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from MSKSegmentLib.anatomy import STRUCTURES
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import SUSPECT_WORD, Light
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
 from MSKSegmentLib.report.language import DOMAIN, FOLDER
@@ -45,7 +45,7 @@ def template() -> Catalog:
     catalog = Catalog(domain=DOMAIN, project="MSKSegment", copyright_holder="MSKSegment contributors", fuzzy=False)
     for name, _line, message, comments, context in extract_from_dir(PACKAGE, METHODS, OPTIONS, KEYWORDS):
         catalog.add(message, None, [(f"report/{name}", None)], auto_comments=comments, context=context)
-    for structure in STRUCTURES:
+    for structure in HIP_AND_THIGH.structures:
         catalog.add(structure.name, None, [("anatomy", None)])
     for word in (*(light.word for light in Light), SUSPECT_WORD, NOT_FOUND):
         catalog.add(word, None, [("case_result.py", None)])

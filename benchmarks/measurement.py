@@ -21,9 +21,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python"), str(ROOT / "Testing
 
 from segmentation_phantom import phantom  # noqa: E402
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
 from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
 from MSKSegmentLib.measurement import measure  # noqa: E402
-from MSKSegmentLib.segmentation import remove_stray_components, split_sides  # noqa: E402
+from MSKSegmentLib.segmentation import clean_components, split_sides  # noqa: E402
 
 SLICES = (150, 500)
 IN_PLANE = 512
@@ -116,11 +117,11 @@ def run(job: str, slices: int) -> Row:
     present = [int(value) for value in np.unique(labels[:: max(1, slices // 50)]) if value]
     before, clock, cpu = start_peak(), time.perf_counter(), time.process_time()
     if job == "measurement":
-        found = measure(labels, hu, geometry, HEIGHT_M)
+        found = measure(labels, hu, geometry, HIP_AND_THIGH, HEIGHT_M)
         if sum(m.voxels for m in found.values()) != np.count_nonzero(labels):
             raise RuntimeError("voxels are missing from the measurements")
     else:
-        sides = split_sides(remove_stray_components(classes, geometry), geometry)
+        sides = split_sides(clean_components(classes, geometry, HIP_AND_THIGH)[0], geometry, HIP_AND_THIGH)
     seconds, cpu_seconds = time.perf_counter() - clock, time.process_time() - cpu
     extra = None if before is None else status_mib("VmHWM") - before
     cpu = time.process_time()

@@ -25,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "Testing" / "Pyt
 from measurement import HEIGHT_M, IN_PLANE, case, start_peak, status_mib  # noqa: E402
 from review_cases import PASSES, calibration  # noqa: E402
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
 from MSKSegmentLib.case_result import CaseResult, Scores  # noqa: E402
 from MSKSegmentLib.ct.boxes import Box  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume  # noqa: E402
@@ -50,7 +51,7 @@ def rated_case() -> tuple[CaseResult, CTVolume]:
     for k, plane in enumerate(labels):
         uncertainty[k] = np.where(plane > 0, wave * (1 + 0.5 * np.sin(k / 30)), 0)
     evidence = {label: Scores(mean_variance=mean) for label, mean in structure_uncertainty(labels, uncertainty).items()}
-    reports = make_reports(measure(labels, hu, geometry, HEIGHT_M), evidence, calibration(), PASSES)
+    reports = make_reports(HIP_AND_THIGH, measure(labels, hu, geometry, HIP_AND_THIGH, HEIGHT_M), evidence, calibration(), PASSES)
     facts = RunFacts(height_m=HEIGHT_M, input_digest="benchmark")
     return CaseResult(labels, geometry, reports, uncertainty, (), facts), CTVolume(hu, geometry)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.boxes import box_of_labels
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.pipeline import measure_case
@@ -66,9 +66,9 @@ def main() -> None:
         ensure = [timed(lambda: ensure_closed_surface(case.segmentation, [KEY]))[1] for _ in range(2)]
         report("ensure_closed_surface, one muscle, first", ensure[:1])
         report("ensure_closed_surface, one muscle, again", ensure[1:])
-        report("show_density, one muscle", [timed(lambda: show_density(scene, ct, labels, [KEY]))[1] for _ in range(REPEATS)])
-        every = [segment.key for segment in segments()]
-        report("show_density, all muscles", [timed(lambda: show_density(scene, ct, labels, every))[1]])
+        report("show_density, one muscle", [timed(lambda: show_density(scene, ct, result, [KEY]))[1] for _ in range(REPEATS)])
+        every = [segment.key for segment in HIP_AND_THIGH.segments]
+        report("show_density, all muscles", [timed(lambda: show_density(scene, ct, result, every))[1]])
 
 
 def large_scan() -> tuple[CTVolume, np.ndarray]:

@@ -13,6 +13,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.evaluation.cases import find_labelled_cases
 from MSKSegmentLib.evaluation.folder import read_evaluation
@@ -35,7 +36,7 @@ def main():
     parser.add_argument("--left-out-of", metavar="BODY")
     options = parser.parse_args()
     wait_without_spinning()
-    tasks = folder_tasks(options.cases)
+    tasks = folder_tasks(options.cases, HIP_AND_THIGH)
     if options.left_out_of:
         made_of = {
             files.name: json.loads(files.facts.read_text())["body"] for files in find_labelled_cases(options.cases) if files.facts

@@ -40,6 +40,7 @@ NEXT_PICTURE = """() => new Promise(resolve => {
 
 def enlarged_case(folder: Path) -> None:
     """A result of the full size with its CT in a folder."""
+    from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
     from MSKSegmentLib.ct import read_ct, read_labels
     from MSKSegmentLib.ct.volume import CTVolume
     from MSKSegmentLib.pipeline import measure_case
@@ -48,7 +49,7 @@ def enlarged_case(folder: Path) -> None:
 
     samples = ROOT / "MSKSegmentLib" / "Resources" / "SampleCT"
     small = read_ct(samples / "sample_ct.nii.gz")
-    labels, _ = read_labels(samples / "sample_labels.nii.gz")
+    labels, _ = read_labels(samples / "sample_labels.nii.gz", HIP_AND_THIGH)
     places = [np.linspace(0, old - 1, new).round().astype(int) for old, new in zip(small.hu.shape, SHAPE, strict=True)]
     spacing = [step * old / new for step, old, new in zip(small.geometry.spacing, small.geometry.size, SHAPE[::-1], strict=True)]
     geometry = replace(small.geometry, size=SHAPE[::-1], spacing=tuple(spacing))

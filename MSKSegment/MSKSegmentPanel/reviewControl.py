@@ -15,7 +15,6 @@ from .widgets import signalsBlocked, singleShot
 # Strokes in quick succession are measured once.
 SETTLE_MS = 150
 
-_GROUPS = (None, "bone", "hip", "thigh")
 _SIDES = (None, "right", "left")
 
 
@@ -32,6 +31,7 @@ class ReviewControl:
         self._unsubscribe = None
         self._waits = False
         self._slice = 0
+        self._groups = (None,)
         self._structure = StructurePanel(ui)
         self._views = ViewControl(ui)
         self._table = ResultsTable(ui.resultsTable, self._chosen)
@@ -62,9 +62,11 @@ class ReviewControl:
         self._views.setCase(case)
         self._structure.clear()
         self._ui.selectedSection.setEnabled(case is not None)
+        if case:
+            self._offerGroups(case.session.table.groups)
         self._table.setRows(case.session.rows() if case else ())
         self._table.choose(None)
-        self._showSummary()
+        self._filter()
         self._watch(case)
 
     def enter(self):
@@ -195,12 +197,23 @@ class ReviewControl:
         self._table.setFilter(
             RowFilter(
                 flagged_only=ui.flaggedOnlyCheckBox.checked,
-                group=_GROUPS[ui.groupFilter.currentIndex],
+                group=self._groups[ui.groupFilter.currentIndex],
                 side=_SIDES[ui.sideFilter.currentIndex],
                 text=ui.searchEdit.text,
             )
         )
         self._showSummary()
+
+    def _offerGroups(self, groups):
+        """Let the table be filtered by the groups of the case's structures; the one chosen so far stays if it is one of them."""
+        selector = self._ui.groupFilter
+        chosen = self._groups[selector.currentIndex]
+        self._groups = (None, *(group.key for group in groups))
+        with signalsBlocked(selector):
+            selector.clear()
+            for name in (_("All groups"), *(group.name for group in groups)):
+                selector.addItem(name)
+            selector.setCurrentIndex(self._groups.index(chosen) if chosen in self._groups else 0)
 
     def _showAllRows(self):
         ui = self._ui

@@ -3,12 +3,9 @@
 import slicer
 from slicer.i18n import tr as _
 
-from MSKSegmentLib.anatomy import segments
-
 from .widgets import signalsBlocked, singleShot
 
 _OFF, _SELECTED, _ALL = range(3)
-_MUSCLES = tuple(segment.key for segment in segments() if segment.structure.has_composition)
 
 
 class ViewControl:
@@ -128,16 +125,18 @@ class ViewControl:
 
     def _densityKeys(self):
         choice = self._ui.densitySelector.currentIndex
+        segments = self._case.session.table.segments if self._case else ()
+        muscles = tuple(segment.key for segment in segments if segment.structure.has_composition)
         if choice == _ALL:
-            return _MUSCLES
-        return (self._key,) if choice == _SELECTED and self._key in _MUSCLES else ()
+            return muscles
+        return (self._key,) if choice == _SELECTED and self._key in muscles else ()
 
     def _showDensity(self, *args):
         from MSKSegmentLib.scene import hide_density, show_density
 
-        keys = self._densityKeys() if self._case else ()
+        keys = self._densityKeys()
         if keys:
-            show_density(slicer.mrmlScene, self._case.nodes.ct, self._case.session.result.labels, keys)
+            show_density(slicer.mrmlScene, self._case.nodes.ct, self._case.session.result, keys)
         else:
             hide_density(slicer.mrmlScene)
 

@@ -170,13 +170,22 @@ class StructureTable:
     def segment(self, key: str) -> Segment:
         """The segment with that key, for example ``GMAX_right``.
 
+        >>> from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
+        >>> HIP_AND_THIGH.segment("FEMUR_right").label, HIP_AND_THIGH.segment("FEMUR_left").label
+        (2, 102)
+
         Raises:
             KeyError: no segment has that key.
         """
         return self._by_key[key]
 
     def segment_of_label(self, label: int) -> Segment | None:
-        """The segment with that value in a label map with sides, or None for background and foreign values."""
+        """The segment with that value in a label map with sides, or None for background and foreign values.
+
+        >>> from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
+        >>> HIP_AND_THIGH.segment_of_label(104).name
+        'Gluteus maximus, left'
+        """
         return self._by_label.get(label)
 
     def landmark(self, landmark: Landmark) -> Structure | None:

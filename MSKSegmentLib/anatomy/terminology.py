@@ -1,6 +1,6 @@
-"""Coded meaning of segments as 3D Slicer and DICOM segmentations store it, built from the anatomy table.
+"""Coded meaning of segments as 3D Slicer and DICOM segmentations store it, built from a table of structures.
 
-Run ``python -m MSKSegmentLib.anatomy.terminology FILE`` to write the terminology that Slicer loads at start-up.
+Run ``python -m MSKSegmentLib.anatomy.terminology FILE`` to write that of the built-in table, which Slicer loads at start-up.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .structures import STRUCTURES
-from .table import Code, Segment, Side, Structure
+from .table import Code, Segment, Side, Structure, StructureTable
 
-CONTEXT_NAME = "MSKSegment hip and thigh"
 CATEGORY = Code("SCT", "123037004", "Anatomical Structure")
 _SIDE_CODES = {Side.RIGHT: Code("SCT", "24028007", "Right"), Side.LEFT: Code("SCT", "7771000", "Left")}
 _NO_CODE = "^^"
+
+
+def context_name(table: StructureTable) -> str:
+    """What Slicer's list of terminologies calls the one of a table."""
+    return f"MSKSegment {table.name}"
 
 
 def side_code(side: Side) -> Code | None:
@@ -24,8 +27,8 @@ def side_code(side: Side) -> Code | None:
     return _SIDE_CODES.get(side)
 
 
-def terminology_entry(segment: Segment) -> str:
-    """Slicer's terminology string of a segment.
+def terminology_entry(segment: Segment, table: StructureTable) -> str:
+    """Slicer's terminology string of a segment of a table.
 
     Seven parts joined by ``~``: context, category, type, type modifier (the side), anatomic context, anatomic
     region, region modifier. The last three stay empty because the type itself is the anatomical structure. A code
@@ -33,7 +36,7 @@ def terminology_entry(segment: Segment) -> str:
     """
     side = side_code(segment.side)
     parts = (
-        CONTEXT_NAME,
+        context_name(table),
         _joined(CATEGORY),
         _joined(segment.structure.code),
         _joined(side) if side else _NO_CODE,
@@ -44,20 +47,22 @@ def terminology_entry(segment: Segment) -> str:
     return "~".join(parts)
 
 
-def terminology_context() -> dict[str, Any]:
-    """The content of Slicer's terminology file: one category with the 22 structures and their sides."""
+def terminology_context(table: StructureTable) -> dict[str, Any]:
+    """The content of Slicer's terminology file: one category with the structures and their sides."""
     return {
-        "SegmentationCategoryTypeContextName": CONTEXT_NAME,
+        "SegmentationCategoryTypeContextName": context_name(table),
         "@schema": "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas/segment-context-schema.json#",
         "SegmentationCodes": {
-            "Category": [{**_fields(CATEGORY), "showAnatomy": False, "Type": [_type_of(structure) for structure in STRUCTURES]}]
+            "Category": [
+                {**_fields(CATEGORY), "showAnatomy": False, "Type": [_type_of(structure) for structure in table.structures]}
+            ]
         },
     }
 
 
-def terminology_text() -> str:
+def terminology_text(table: StructureTable) -> str:
     """`terminology_context` as the text of ``Resources/Terminology/MSKSegment.term.json``."""
-    return json.dumps(terminology_context(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(terminology_context(table), indent=2, ensure_ascii=False) + "\n"
 
 
 def _joined(code: Code) -> str:
@@ -80,4 +85,6 @@ def _type_of(structure: Structure) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(terminology_text(), encoding="utf-8", newline="\n")
+    from .built_in import HIP_AND_THIGH
+
+    Path(sys.argv[1]).write_text(terminology_text(HIP_AND_THIGH), encoding="utf-8", newline="\n")

@@ -6,10 +6,14 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ..anatomy import StructureTable
+from ..anatomy.built_in import BUILT_IN, HIP_AND_THIGH
 from ..errors import BundleError
 
 FORMAT = "mskseg-bundle"
-FORMAT_VERSION = 1
+# The second version names a table of structures, which software of the first would take for the usual one.
+FORMAT_VERSIONS = (1, 2)
+STRUCTURES_FILE = "structures.json"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,11 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of ``bundle.json``. `files` maps every other file of the bundle to its SHA-256."""
+    """The content of ``bundle.json``. `files` maps every other file of the bundle to its SHA-256.
+
+    `structures` names the built-in table of structures whose classes the network has, or is ``structures.json`` where the bundle
+    carries its own; a manifest that does not say is of before there were several, and means that of hip and thigh.
+    """
 
     name: str
     version: str
@@ -51,11 +59,16 @@ class Manifest:
     network: NetworkSpec = NetworkSpec()
     preprocessing: Preprocessing = Preprocessing()
     passes: int = 10
+    structures: str = HIP_AND_THIGH.name
     files: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
-        return {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+        content = asdict(self)
+        usual = content["structures"] == HIP_AND_THIGH.name
+        if usual:
+            del content["structures"]
+        return {"format": FORMAT, "format_version": FORMAT_VERSIONS[0 if usual else 1], **content}
 
     @staticmethod
     def from_json(data: Any) -> Manifest:
@@ -66,9 +79,9 @@ class Manifest:
         """
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise BundleError("bundle.json is not the manifest of an MSKSegment model bundle; choose another folder.")
-        if data.get("format_version") != FORMAT_VERSION:
+        if data.get("format_version") not in FORMAT_VERSIONS:
             raise BundleError(
-                f"The bundle has format version {data.get('format_version')}, this software reads {FORMAT_VERSION}; "
+                f"The bundle has format version {data.get('format_version')}, this software reads up to {FORMAT_VERSIONS[-1]}; "
                 "update MSKSegment or choose another bundle."
             )
         try:
@@ -81,6 +94,7 @@ class Manifest:
                 network=_build(NetworkSpec, data["network"]),
                 preprocessing=_build(Preprocessing, data["preprocessing"]),
                 passes=data["passes"],
+                structures=data.get("structures", HIP_AND_THIGH.name),
                 files={str(key): str(value) for key, value in data["files"].items()},
             )
             _check_kinds(manifest)
@@ -104,6 +118,8 @@ def _check_kinds(manifest: Manifest) -> None:
     counts = (network.levels, network.base_filters, network.classes, network.in_channels, manifest.passes)
     if not all(type(count) is int for count in counts) or type(network.batch_norm) is not bool:
         raise TypeError("a count is not a whole number")
+    if not isinstance(manifest.structures, str):
+        raise TypeError("structures is not text")
     pairs = (preprocessing.hu_window, preprocessing.value_range)
     if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise TypeError("a range is not a pair")
@@ -113,13 +129,23 @@ def _check_kinds(manifest: Manifest) -> None:
         raise TypeError("a value is not a number")
 
 
+def wrong_classes(classes: int, table: StructureTable) -> str:
+    """That a network's classes are not those of its table, in words."""
+    return f"{classes} classes instead of background and {table.classes - 1} structures"
+
+
 def _check(manifest: Manifest) -> None:
     network, preprocessing = manifest.network, manifest.preprocessing
     problem = None
     if not 2 <= network.levels <= 8 or network.base_filters < 1 or not 0 <= network.dropout < 1:
         problem = "a network that cannot be built"
-    elif network.classes != 23:
-        problem = f"{network.classes} classes instead of background and 22 structures"
+    elif manifest.structures not in (*BUILT_IN, STRUCTURES_FILE):
+        known = ", ".join(BUILT_IN)
+        problem = f"the structures {manifest.structures!r}, which this software does not know ({known}, or {STRUCTURES_FILE})"
+    elif (manifest.structures == STRUCTURES_FILE) != (STRUCTURES_FILE in manifest.files):
+        problem = f"the structures {manifest.structures!r}, but its files are {', '.join(manifest.files) or 'none'}"
+    elif manifest.structures in BUILT_IN and network.classes != BUILT_IN[manifest.structures].classes:
+        problem = wrong_classes(network.classes, BUILT_IN[manifest.structures])
     elif network.in_channels < 1 or network.in_channels % 2 == 0:
         problem = f"{network.in_channels} neighbouring slices, which is not odd"
     elif len(preprocessing.hu_window) != 2 or preprocessing.hu_window[0] >= preprocessing.hu_window[1]:

@@ -1,7 +1,8 @@
 """Model bundles on disk: load, verify, save, recalibrate.
 
 A bundle is a folder with exactly ``bundle.json``, ``weights.safetensors``, ``MODEL_CARD.md`` and, once calibrated,
-``calibration.json``. The manifest holds the SHA-256 of the others. Nothing in it can run code when read.
+``calibration.json``; one of other structures than a built-in table's also has ``structures.json``. The manifest holds the SHA-256
+of the others. Nothing in it can run code when read.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from ..anatomy import StructureTable
 from ..errors import BundleError, InputError
 from ..output.filling import recover, whole_folder
 from ..output.places import check_new_folder, foreign_files, resolved
-from .manifest import Manifest
+from .manifest import STRUCTURES_FILE, Manifest
+from .structures import check_classes, structures_file, structures_of
 from .weights import decode_weights, encode_weights
 
 if TYPE_CHECKING:
@@ -31,19 +34,20 @@ CALIBRATION_FILE = "calibration.json"
 CARD_FILE = "MODEL_CARD.md"
 
 _REQUIRED = (WEIGHTS_FILE, CARD_FILE)
-_ALLOWED = (*_REQUIRED, CALIBRATION_FILE)
+_ALLOWED = (*_REQUIRED, CALIBRATION_FILE, STRUCTURES_FILE)
 BUNDLE_FILES = (*_ALLOWED, MANIFEST_FILE)
 
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A verified bundle. `digest` (SHA-256 of bundle.json, hex) identifies it with all its files."""
+    """A verified bundle. `digest` (SHA-256 of bundle.json, hex) identifies it with all its files; `table` are its structures."""
 
     manifest: Manifest
     folder: Path
     calibration: dict[str, Any] | None
     card: str
     digest: str
+    table: StructureTable
 
     def load_network(self) -> BayesianUNet:
         """The network with its weights: float32, on the CPU, in evaluation mode (dropout off).
@@ -87,7 +91,7 @@ def load_bundle(folder: str | Path) -> ModelBundle:
         raise _damaged(folder, f"{CARD_FILE} or {CALIBRATION_FILE} is not readable text") from error
     if calibration is not None and not isinstance(calibration, dict):
         raise _damaged(folder, f"{CALIBRATION_FILE} is not a table of values")
-    return ModelBundle(manifest, folder, calibration, card, digest)
+    return ModelBundle(manifest, folder, calibration, card, digest, structures_of(folder, manifest))
 
 
 def verify_bundle(folder: str | Path) -> list[str]:
@@ -120,10 +124,12 @@ def save_bundle(
     card: str,
     dtype: str = "float16",
     replace_old: bool = False,
+    table: StructureTable | None = None,
 ) -> ModelBundle:
     """Write a bundle and load it back. `folder` appears whole or not at all; `manifest.files` is filled in.
 
-    The folder is new or empty or, with `replace_old`, a bundle that is replaced.
+    The folder is new or empty or, with `replace_old`, a bundle that is replaced. `table` are the structures of a network of others
+    than a built-in table's; None: those that the manifest names.
 
     `network_state` is the state dictionary of a `BayesianUNet`; its kernels are stored as `dtype` ("float16",
     "bfloat16" or "float32"), biases and batch-norm statistics as float32.
@@ -132,9 +138,13 @@ def save_bundle(
         BundleError: `folder` holds something or cannot be written, or manifest, weights and calibration do not fit or hold
             numbers that are not finite.
     """
+    if table is not None:
+        check_classes(Path(folder), manifest, table)
+        manifest = replace(manifest, structures=STRUCTURES_FILE)
     files = {
         WEIGHTS_FILE: encode_weights(network_state, manifest.network, dtype),
         CARD_FILE: card.encode("utf-8"),
+        **structures_file(table),
     }
     return _write(Path(folder), manifest, files, calibration, replace_old)
 
@@ -165,8 +175,7 @@ def update_calibration(
     if version == bundle.manifest.version:
         raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
     manifest = replace(bundle.manifest, version=version, date=date or datetime.date.today().isoformat())
-    files = {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: bundle.card.encode("utf-8")}
-    return _write(Path(folder), manifest, files, calibration)
+    return _write(Path(folder), manifest, _kept_files(bundle, bundle.card), calibration)
 
 
 def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBundle:
@@ -175,8 +184,13 @@ def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBund
     Raises:
         BundleError: `folder` exists or cannot be written, or the bundle's weights changed since it was loaded.
     """
-    files = {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8")}
-    return _write(Path(folder), bundle.manifest, files, bundle.calibration)
+    return _write(Path(folder), bundle.manifest, _kept_files(bundle, card), bundle.calibration)
+
+
+def _kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:
+    """The files of a bundle that is written anew with this card, all but its calibration."""
+    own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
+    return {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8"), **structures_file(own)}
 
 
 def _recover(folder: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..anatomy import STRUCTURES
+from ..anatomy import StructureTable
 from ..bundle import ModelBundle, check_new_bundle, update_calibration
 from ..errors import InputError
 from ..evaluation.agreement import spread
@@ -78,7 +78,7 @@ def calibrate_bundle(
         for case in segmented_cases(bundle, data, job.device, checkpoint):
             cases.append(case)
             report(_line(case))
-    reference: Mapping[str, Any] = reference_of(case for case in cases if is_ordinary(case.facts))
+    reference: Mapping[str, Any] = reference_of((case for case in cases if is_ordinary(case.facts)), bundle.table)
     if not reference and bundle.calibration:
         reference = Calibration.from_json(bundle.calibration).reference
     observations = [item for case in cases for item in case_observations(case, reference)]
@@ -90,8 +90,9 @@ def calibrate_bundle(
     for line in lights_table(judged):
         report(line)
     today = date.today().isoformat()
-    calibration = calibrate(observations, today, job.source, bundle.manifest.passes, reference, networks_of(bundle))
-    for line in _unlit(calibration):
+    passes = bundle.manifest.passes
+    calibration = calibrate(observations, today, job.source, passes, reference, networks_of(bundle), bundle.table)
+    for line in _unlit(calibration, bundle.table):
         report(line)
     if report_folder is not None and judged:
         from .report import QUALITY_CARD, write_quality
@@ -134,12 +135,12 @@ def _left_out(observations: list[Observation], passes: int, by_condition: bool) 
     return judge_left_out(observations, passes, by_condition)
 
 
-def _unlit(calibration: Calibration) -> list[str]:
+def _unlit(calibration: Calibration, table: StructureTable) -> list[str]:
     """Sentences on the structures whose lights stay grey, by either rule."""
     if calibration.model is None:
         lines = [f"All lights stay grey, unless the paper's rule is asked for: {calibration.no_model}."]
     else:
-        every = dict.fromkeys((structure.abbreviation for structure in STRUCTURES), "no calibration patient shows it")
+        every = dict.fromkeys((structure.abbreviation for structure in table.structures), "no calibration patient shows it")
         missing = {**every, **calibration.model.missing}
         missing = {name: why for name, why in missing.items() if name not in calibration.model.limits}
         lines = _grouped(missing, "without a light")

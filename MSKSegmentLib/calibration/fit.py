@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..anatomy import STRUCTURES
+from ..anatomy import StructureTable
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..quality.calibration import Calibration
 from ..quality.paper_rule import StructureCalibration
 from .fit_paper_rule import fit_structure
@@ -21,17 +22,19 @@ def calibrate(
     passes: int,
     reference: Mapping[str, Any] | None = None,
     networks: tuple[str, ...] = (),
+    table: StructureTable = HIP_AND_THIGH,
 ) -> Calibration:
-    """Fit both rules for every structure for which the observations suffice; say why for the others."""
+    """Fit both rules for every structure for which the observations suffice; say why for the others, and for those of `table`."""
     items = list(observations)
     structures: dict[str, StructureCalibration] = {}
     missing: dict[str, str] = {}
-    for structure in STRUCTURES:
-        found = fit_structure([item for item in items if item.abbreviation == structure.abbreviation])
+    listed = (structure.abbreviation for structure in table.structures)
+    for name in dict.fromkeys((*listed, *(item.abbreviation for item in items))):
+        found = fit_structure([item for item in items if item.abbreviation == name])
         if isinstance(found, Missing):
-            missing[structure.abbreviation] = found.reason
+            missing[name] = found.reason
         else:
-            structures[structure.abbreviation] = found
+            structures[name] = found
     model = fit_quality_model(items)
     fitted, why = (None, model.reason) if isinstance(model, Missing) else (model, None)
     return Calibration(date, source, passes, structures, missing, fitted, why, reference or {}, networks)

@@ -100,14 +100,14 @@ def segmented_cases(bundle: ModelBundle, data: Path, device: str, checkpoint: Ca
 
 
 def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, checkpoint: Callable[[], None]) -> CaseScores:
-    case = read_labelled_case(files)
+    case = read_labelled_case(files, bundle.table)
     result = segment_case(case.volume, bundle, Settings(device=device, seed=seed), checkpoint=checkpoint)
-    scope = Scope(case.slices, case.structures, case.outside)
+    scope = Scope.of(case)
     rows = overlap_rows(case.truth, result.labels, case.volume.geometry, case.volume.hu, scope)
     rows = with_reports(rows, {report.segment.key: report for report in result.reports})
     rows = with_centroids(rows, within(case.truth, scope), within(result.labels, scope), case.volume.geometry)
     false_cc = false_muscle_cc(case.truth, result.labels, case.volume.geometry, scope)
-    return CaseScores(case.name, tuple(rows), false_cc, case.facts, result.findings)
+    return CaseScores(case.name, tuple(rows), false_cc, case.table, case.facts, result.findings)
 
 
 def write_observations(path: Path, observations: Iterable[Observation]) -> None:

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..anatomy import StructureTable
 from ..evaluation.tables import CaseScores
 from ..quality.plausibility import SegmentPlacement, deviations, make_reference
 
 
-def reference_of(cases: Iterable[CaseScores]) -> dict[str, Any]:
-    """The reference that the true labels of some cases make (see `plausibility.make_reference`); cut segments do not count."""
-    return make_reference(_true_placements(case) for case in cases)
+def reference_of(cases: Iterable[CaseScores], table: StructureTable) -> dict[str, Any]:
+    """The reference that the true labels of some cases make, with structures of `table`; cut segments do not count.
+
+    See `plausibility.make_reference`.
+    """
+    return make_reference((_true_placements(case) for case in cases), table)
 
 
 def with_deviations(case: CaseScores, reference: Mapping[str, Any]) -> CaseScores:
@@ -22,7 +26,7 @@ def with_deviations(case: CaseScores, reference: Mapping[str, Any]) -> CaseScore
         for row in case.rows
         if row.centroid_predicted_mm is not None
     }
-    found = deviations(placed, reference)
+    found = deviations(placed, reference, case.table)
     rows = []
     for row in case.rows:
         if row.scores is not None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from ..anatomy import STRUCTURES
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..case_result import SCORE_NAMES, Light
 from ..quality.dice_model import log_error
 from ..quality.evidence_features import BY_NAME
@@ -81,10 +81,10 @@ def present_judges(judged: Sequence[Judged]) -> list[str]:
 
 
 def by_structure(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
-    """The segments of each structure that occurs, in table order."""
-    found = {structure.abbreviation: [] for structure in STRUCTURES}  # type: dict[str, list[Judged]]
+    """The segments of each structure that occurs: those of hip and thigh in table order, then others as they come."""
+    found: dict[str, list[Judged]] = {structure.abbreviation: [] for structure in HIP_AND_THIGH.structures}
     for segment in judged:
-        found[segment.observation.abbreviation].append(segment)
+        found.setdefault(segment.observation.abbreviation, []).append(segment)
     return {name: segments for name, segments in found.items() if segments}
 
 

@@ -12,7 +12,7 @@ from math import inf
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy import Segment
 from ..case_result import Light
 from ..evaluation.metrics import Outcome, SegmentComparison
 from ..review.queue import Candidate, Priority, place_in_queue, priorities
@@ -153,8 +153,9 @@ def _order_sentence(saving: ReviewSaving) -> str:
 def _looks(case: Sequence[RatedRow], thresholds: Mapping[str, tuple[float, float]]) -> list[_Look]:
     """The structures of a case to look at: found, missed, and those that the queue takes for missed."""
     given = {rated.row.segment.key: rated for rated in case}
+    structures = {rated.row.segment.structure.abbreviation: rated.row.segment.structure for rated in case}
     candidates = []
-    for segment in segments():
+    for segment in (Segment(structure, side) for structure in structures.values() for side in structure.sides):
         rated = given.get(segment.key)
         if rated is None:
             candidates.append(Candidate(segment, Light.GREY))

@@ -54,13 +54,14 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
         if is_evaluation(data):
             invocation.say(judge_evaluation(calibrated, data, output))
             return
-    tasks = folder_tasks(data, labelled_only) if truth is None else [pair_task(data, truth, labelled_only)]
     if segmentations is not None:
         segmenter = stored_segmenter(segmentations)
     else:
         bundle = resolve_bundle(options["bundle"])
         segmenter = network_segmenter(bundle, options["device"], options["samples"], options["seed"], invocation.checkpoint)
-    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint, invocation.say):
+    table = segmenter.table
+    tasks = folder_tasks(data, table, labelled_only) if truth is None else [pair_task(data, truth, table, labelled_only)]
+    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint):
         dice, distance = summary.spreads["dice"].mean, summary.spreads["asd_mm"].mean
         shown = "" if dice is None else f"  Dice {dice:.3f}"
         shown += "" if distance is None else f"  ASD {distance:.2f} mm"

@@ -18,6 +18,9 @@ from .base import PLACE, Command, Invocation, pass_invocation
 @click.option("-o", "--output", type=PLACE, required=True, metavar="OUT", help="result folder")
 @reading_options
 @height_option
+@click.option(
+    "--bundle", metavar="NAME|DIR", help="model bundle whose structures the labels are of (default: the one that comes along)"
+)
 @pass_invocation
 def command(
     invocation: Invocation,
@@ -27,20 +30,22 @@ def command(
     series: str | None,
     assume_orientation: str | None,
     height_cm: float | None,
+    bundle: str | None,
 ) -> None:
     """Measure SEGMENTATION, a .seg.nrrd file or a label map with this software's labels."""
     from ..ct import read_ct, read_label_map
-    from ..pipeline import measure_case, usual_reference
+    from ..pipeline import bundle_knowledge, measure_case
     from ..results.result_folder import check_output, write_result
     from .console import print_result
 
     output = check_output(output)
     require(*FOR_MEASURING, "rich")
     volume = read_ct(ct, series, assume_orientation)
-    found = read_label_map(segmentation, assume_orientation)
+    table, reference = bundle_knowledge(bundle)
+    found = read_label_map(segmentation, table, assume_orientation)
     volume = replace(volume, findings=(*volume.findings, *found.findings))
     invocation.checkpoint()
-    result = measure_case(found.labels, found.geometry, volume, in_metres(height_cm), usual_reference())
+    result = measure_case(found.labels, found.geometry, volume, in_metres(height_cm), reference, table)
     write_result(output, result)
     if not invocation.quiet:
         print_result(result, output)

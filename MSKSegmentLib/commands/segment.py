@@ -48,7 +48,8 @@ def command(invocation: Invocation, /, ct: Path, output: Path, settings: Setting
     finally:
         reporter.close()
     if isinstance(reporter, JsonLines):
-        message = f"{sum(report.measurements is not None for report in result.reports)} of 43 segments found."
+        found = sum(report.measurements is not None for report in result.reports)
+        message = f"{found} of {len(result.reports)} segments found."
         reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": message})
     elif not invocation.quiet:
         print_result(result, output)

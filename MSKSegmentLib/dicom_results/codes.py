@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..anatomy import STRUCTURES, Code
+from ..anatomy import Code, StructureTable
 from ..case_result import SUSPECT_WORD, Light, ReviewState, SegmentReport
 
 OWN_SCHEME = "99MSKSEG"
@@ -117,9 +117,9 @@ def state_code(state: ReviewState, given: bool = False) -> Code:
     return _GIVEN if given and state is ReviewState.AUTOMATIC else _STATES[state]
 
 
-def own_codes() -> tuple[Code, ...]:
-    """Every code of the own scheme that DICOM results may hold, in the order in which they are documented."""
+def own_codes(table: StructureTable) -> tuple[Code, ...]:
+    """Every code of the own scheme that DICOM results with these structures may hold, in the order in which they are documented."""
     names = (LIGHT, PAPER_LIGHT, PART_LIGHT, STATE, FOUND, LIGHT_REASON, CUT_BY, NOTICE, WARNING, HISTORY, METHOD, UNCERTAINTY_MAP)
     values = (*_LIGHTS.values(), _LIKELY_WRONG, *_STATES.values(), _GIVEN)
-    every = (*(s.code for s in STRUCTURES), *(m.name for m in CODED_NUMBERS), *names, *values)
+    every = (*(s.code for s in table.structures), *(m.name for m in CODED_NUMBERS), *names, *values)
     return tuple(code for code in every if code.scheme == OWN_SCHEME)

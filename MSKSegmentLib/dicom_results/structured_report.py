@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import RESEARCH_USE_ONLY
-from ..anatomy import Code, segment_of_key
+from ..anatomy import Code, StructureTable
 from ..case_result import CaseResult, HistoryEvent
 from .codes import HISTORY, METHOD, NOTICE, ORGANIZATION, WARNING
 from .identity import MODEL, Identity, algorithm_name, algorithm_version, finish
@@ -19,7 +19,7 @@ _NAME = "report"
 def make_report(
     result: CaseResult, history: Sequence[HistoryEvent], source: SourceSeries, identity: Identity, segmentation: Any
 ) -> Any:
-    """A Comprehensive SR data set with one measurement group for each of the 43 segments, also for those that are absent.
+    """A Comprehensive SR data set with one measurement group for each segment of its table, also for those that are absent.
 
     `segmentation` is the data set that `make_segmentation` made, to whose segments the groups refer; None where there is none.
     """
@@ -67,7 +67,7 @@ def _texts(result: CaseResult, history: Sequence[HistoryEvent], source: SourceSe
     texts = [(NOTICE, RESEARCH_USE_ONLY), (METHOD, f"{algorithm_name(result)}, version {algorithm_version(result)}.")]
     texts += [(METHOD, sentence) for sentence in (*_run(result), *_brought_back(source))]
     texts += [(WARNING, sentence) for sentence in result.warnings]
-    return texts + [(HISTORY, _told(event)) for event in history]
+    return texts + [(HISTORY, _told(event, result.table)) for event in history]
 
 
 def _run(result: CaseResult) -> list[str]:
@@ -95,7 +95,7 @@ def _brought_back(source: SourceSeries) -> list[str]:
     return told
 
 
-def _told(event: HistoryEvent) -> str:
-    what = f"{segment_of_key(event.key).name}: {event.what}" if event.key else event.what
+def _told(event: HistoryEvent, table: StructureTable) -> str:
+    what = f"{table.segment(event.key).name}: {event.what}" if event.key else event.what
     details = ", ".join(f"{name} {value}" for name, value in event.details.items())
     return f"{event.when}, {event.who or 'unnamed'}: {what}{f' ({details})' if details else ''}"

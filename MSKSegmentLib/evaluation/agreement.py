@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..anatomy import STRUCTURES
+from ..anatomy import StructureTable, Tissue
 from .metrics import Outcome, SegmentComparison
 
 # The measures of a row that are summarised, in the order of the tables.
 MEASURES = ("dice", "asd_mm", "hd95_mm", "ave_percent", "rve_percent", "aie_hu")
 FEWEST_PAIRS = 3
-GROUPS = (("BONES", ("bone",)), ("MUSCLES", ("hip", "thigh")), ("ALL", ("bone", "hip", "thigh")))
+GROUPS = (("BONES", (Tissue.BONE,)), ("MUSCLES", (Tissue.MUSCLE,)), ("ALL", tuple(Tissue)))
 
 
 @dataclass(frozen=True)
@@ -136,16 +136,16 @@ def found(rows: Iterable[SegmentComparison]) -> list[SegmentComparison]:
     return [row for row in rows if row.outcome is Outcome.COMPARED]
 
 
-def summarise(cases: Mapping[str, Sequence[SegmentComparison]]) -> list[Summary]:
-    """The summary of all cases (name -> rows): the structures that occur in table order, then bones, muscles and all."""
+def summarise(cases: Mapping[str, Sequence[SegmentComparison]], table: StructureTable) -> list[Summary]:
+    """The summary of all cases (name -> rows): the structures of `table` that occur in its order, then bones, muscles and all."""
     lines = []
-    for structure in STRUCTURES:
+    for structure in table.structures:
         chosen = _chosen(cases, {structure.abbreviation})
         if any(chosen.values()):
             lines.append(_summary(structure.abbreviation, chosen, *_agreements(_all(chosen))))
     structures = list(lines)
-    for name, groups in GROUPS:
-        members = {structure.abbreviation for structure in STRUCTURES if structure.group.key in groups}
+    for name, tissues in GROUPS:
+        members = {structure.abbreviation for structure in table.structures if structure.group.tissue in tissues}
         chosen = _chosen(cases, members)
         if any(chosen.values()):
             parts = [line for line in structures if line.name in members]

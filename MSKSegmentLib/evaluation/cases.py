@@ -1,7 +1,7 @@
 """Cases with true labels: a folder per case with ``ct.*``, ``labels.*`` and, where not all was labelled, ``labelled.json``.
 
 ``labelled.json`` may hold ``"slices"``: numbers along the label map's last axis, counted from 0, or pairs ``[first, last]`` with
-both ends included; and ``"structures"``: abbreviations of the anatomy table. What it leaves out counts as labelled everywhere.
+both ends included; and ``"structures"``: abbreviations of structures. What it leaves out counts as labelled everywhere.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, STRUCTURES
+from ..anatomy import LEFT_OFFSET, StructureTable
 from ..ct import FORMATS, CTVolume, Geometry, place_labels, read_ct, read_labels, read_thin_ct, resample_labels
 from ..ct.reading.dicom.series import FEWEST_SLICES
 from ..errors import InputError, shown
 from ..virtual.cases import FACTS_FILE, LABELLED_FILE
 
 FIRST_EXTRA_LABEL = 200
-_BY_ABBREVIATION = {structure.abbreviation: structure for structure in STRUCTURES}
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,10 @@ class CaseFiles:
 class LabelledCase:
     """A CT with its truth on the CT's own grid.
 
-    `truth` is uint8 ``[z, y, x]`` with sides, `slices` bool ``[z]``: True where the slice was labelled, `structures` bool ``[23]``:
-    False where a class was labelled nowhere (background, 0, is always True). `outside` is bool ``[z, y, x]``, True where
-    nothing is known because the label map ends there, or None where it covers the CT. `facts` is the content of the case's
-    ``facts.json``: how a virtual patient was made.
+    `truth` is uint8 ``[z, y, x]`` with sides, `slices` bool ``[z]``: True where the slice was labelled, `structures` bool
+    ``[classes]``: False where a class was labelled nowhere (background, 0, is always True). `table` says what the labels stand for.
+    `outside` is bool ``[z, y, x]``, True where nothing is known because the label map ends there, or None where it covers the CT.
+    `facts` is the content of the case's ``facts.json``: how a virtual patient was made.
     """
 
     name: str
@@ -50,6 +49,7 @@ class LabelledCase:
     truth: np.ndarray
     slices: np.ndarray
     structures: np.ndarray
+    table: StructureTable
     outside: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -71,19 +71,21 @@ def find_labelled_cases(data: Path) -> list[CaseFiles]:
     return found
 
 
-def read_labelled_case(files: CaseFiles) -> LabelledCase:
-    """Read a case; a label map that covers a part of the CT's voxels, as 3D Slicer saves it, is background elsewhere.
+def read_labelled_case(files: CaseFiles, table: StructureTable) -> LabelledCase:
+    """Read a case with labels of `table`.
+
+    A label map that covers a part of the CT's voxels, as 3D Slicer saves it, is background elsewhere.
 
     Raises:
         InputError: CT, labels or ``labelled.json`` cannot be used, or do not fit each other.
     """
     volume = read_ct(files.ct)
-    truth = on_grid(*read_labels(files.labels), volume.geometry, f"labels of the case {files.name!r}")
-    slices, structures = read_labelled(files.labelled, truth.shape[0])
-    return LabelledCase(files.name, volume, truth, slices, structures, facts=_read_facts(files.facts))
+    truth = on_grid(*read_labels(files.labels, table), volume.geometry, f"labels of the case {files.name!r}")
+    slices, structures = read_labelled(files.labelled, truth.shape[0], table)
+    return LabelledCase(files.name, volume, truth, slices, structures, table, facts=_read_facts(files.facts))
 
 
-def read_pair(ct: Path, labels: Path) -> LabelledCase:
+def read_pair(ct: Path, labels: Path, table: StructureTable) -> LabelledCase:
     """Read one CT and a label map on any grid, which is brought to the CT's voxels by position (nearest neighbour).
 
     Values from 200 on, tissue of an atlas that is not segmented, become background; voxels beyond the label map are unknown.
@@ -93,14 +95,14 @@ def read_pair(ct: Path, labels: Path) -> LabelledCase:
         InputError: a file cannot be read, the label map holds unknown values, or it lies elsewhere than the CT.
     """
     volume, real = _read_thin_ct(ct)
-    stored, geometry = read_labels(labels, FIRST_EXTRA_LABEL)
+    stored, geometry = read_labels(labels, table, FIRST_EXTRA_LABEL)
     truth = resample_labels(stored, geometry, volume.geometry)
     covered = resample_labels(np.ones_like(stored), geometry, volume.geometry) > 0
     if not covered.any():
         raise InputError(f"The label map {labels.name} lies elsewhere than the CT {ct.name}; give labels of the same body.")
     name = ct.name.split(".")[0] if ct.is_file() else ct.resolve().name
     slices = real & covered.any(axis=(1, 2))
-    return LabelledCase(name, volume, truth, slices, np.ones(len(STRUCTURES) + 1, bool), None if covered.all() else ~covered)
+    return LabelledCase(name, volume, truth, slices, np.ones(table.classes, bool), table, None if covered.all() else ~covered)
 
 
 def only_slices_with_labels(case: LabelledCase) -> LabelledCase:
@@ -117,13 +119,13 @@ def on_grid(labels: np.ndarray, source: Geometry, target: Geometry, what: str) -
     return place_labels(labels, source, target, what).labels
 
 
-def read_labelled(path: Path | None, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """What was labelled: slices bool ``[depth]`` and classes bool ``[23]``; all of it where `path` is None.
+def read_labelled(path: Path | None, depth: int, table: StructureTable) -> tuple[np.ndarray, np.ndarray]:
+    """What was labelled: slices bool ``[depth]`` and classes bool ``[classes]`` of a table; all of it where `path` is None.
 
     Raises:
         InputError: the file is no such description, or names slices or structures that do not exist.
     """
-    slices, structures = np.ones(depth, bool), np.ones(len(STRUCTURES) + 1, bool)
+    slices, structures = np.ones(depth, bool), np.ones(table.classes, bool)
     if path is None:
         return slices, structures
     where = f"{path.parent.name}/{path.name}"
@@ -139,14 +141,14 @@ def read_labelled(path: Path | None, depth: int) -> tuple[np.ndarray, np.ndarray
             slices[first : last + 1] = True
     if "structures" in content:
         structures[1:] = False
-        structures[_indices(content["structures"], where)] = True
+        structures[_indices(content["structures"], table, where)] = True
     return slices, structures
 
 
-def label_known(structures: np.ndarray) -> np.ndarray:
+def label_known(structures: np.ndarray, table: StructureTable) -> np.ndarray:
     """Label value of a map with sides -> whether its structure was labelled; bool ``[256]``, background False."""
     is_labelled = np.zeros(256, bool)
-    for structure in STRUCTURES:
+    for structure in table.structures:
         is_labelled[structure.index] = structures[structure.index]
         is_labelled[structure.index + LEFT_OFFSET] = structures[structure.index] and structure.paired
     return is_labelled
@@ -187,13 +189,14 @@ def _ranges(entries: Any, depth: int, where: str) -> list[tuple[int, int]]:
     return ranges
 
 
-def _indices(names: Any, where: str) -> list[int]:
+def _indices(names: Any, table: StructureTable, where: str) -> list[int]:
+    known = {structure.abbreviation: structure.index for structure in table.structures}
     if not isinstance(names, list):
         raise InputError(f'The structures in {where} must be a list of abbreviations such as "GMED"; correct it.')
     for name in names:
-        if not isinstance(name, str) or name not in _BY_ABBREVIATION:
+        if not isinstance(name, str) or name not in known:
             raise InputError(f"{where} names the structure {name!r}, which does not exist; use the table's abbreviations.")
-    return [_BY_ABBREVIATION[name].index for name in names]
+    return [known[name] for name in names]
 
 
 def _read_thin_ct(path: Path) -> tuple[CTVolume, np.ndarray]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..anatomy.built_in import stored_table, table_of_stored
 from ..errors import InputError, shown
 from ..findings import findings_from_json, findings_json, findings_of_sentences
 from ..output.places import check_no_file, check_place, foreign_files, resolved
@@ -18,8 +19,9 @@ REPORT = "quality.csv"
 
 def scores_json(scores: CaseScores) -> dict[str, Any]:
     """The scores of a case, JSON-ready."""
-    rows = [row_json(row) for row in scores.rows]
+    rows, table = [row_json(row) for row in scores.rows], stored_table(scores.table)
     return {
+        **({} if table is None else {"structures": table}),
         "false_muscle_cc": scores.false_muscle_cc,
         "facts": dict(scores.facts),
         "findings": findings_json(scores.findings),
@@ -33,12 +35,13 @@ def kept_scores(path: Path, key: dict[str, Any]) -> CaseScores | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["key"] != key:
             return None
-        rows = tuple(row_from_json(row) for row in content["rows"])
+        table = table_of_stored(content.get("structures"))
+        rows = tuple(row_from_json(row, table) for row in content["rows"])
         facts = dict(content["facts"])
         # Up to version 0.4.0 the sentences stood among the facts.
         before = findings_of_sentences(facts.pop("warnings", ()))
         found = findings_from_json(content["findings"]) if "findings" in content else before
-        return CaseScores(path.stem, rows, content["false_muscle_cc"], facts, found)
+        return CaseScores(path.stem, rows, content["false_muscle_cc"], table, facts, found)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

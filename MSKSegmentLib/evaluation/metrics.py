@@ -12,13 +12,13 @@ from enum import Enum
 
 import numpy as np
 
-from ..anatomy import Segment, segments
+from ..anatomy import Segment, StructureTable
 from ..case_result import Scores, SegmentReport
 from ..ct.boxes import Box, label_boxes, union_box
 from ..ct.volume import Geometry
 from ..measurement.volume import volume_cc
 from ..quality.plausibility import placements
-from .cases import label_known
+from .cases import LabelledCase, label_known
 from .surface_distances import surface_distances
 
 # A sliver of a structure at the edge of the field of view does not measure the network.
@@ -69,16 +69,25 @@ class SegmentComparison:
 
 @dataclass(frozen=True)
 class Scope:
-    """Where the truth is known: `slices` bool ``[z]`` and `structures` bool ``[23]``; not where `outside`, bool ``[z, y, x]``."""
+    """Where the truth is known: `slices` bool ``[z]`` and `structures` bool ``[classes]``; not where `outside`, bool ``[z, y, x]``.
 
+    `table` says what the labels stand for.
+    """
+
+    table: StructureTable
     slices: np.ndarray
     structures: np.ndarray
     outside: np.ndarray | None = None
 
     @staticmethod
-    def everything(depth: int) -> Scope:
+    def everything(table: StructureTable, depth: int) -> Scope:
         """All of a volume of `depth` slices is labelled."""
-        return Scope(np.ones(depth, bool), np.ones(23, bool))
+        return Scope(table, np.ones(depth, bool), np.ones(table.classes, bool))
+
+    @staticmethod
+    def of(case: LabelledCase) -> Scope:
+        """What is known of a case."""
+        return Scope(case.table, case.slices, case.structures, case.outside)
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class _Counts:
 
 
 def evaluate_labels(
-    truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope | None = None
+    truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope
 ) -> list[SegmentComparison]:
     """Compare a segmentation with the truth: a row per segment that occurs in either, in table order.
 
@@ -105,12 +114,11 @@ def evaluate_labels(
         predicted: likewise.
         geometry: the grid of all arrays; its spacing makes the distances millimetres.
         hu: int16 ``[z, y, x]`` in HU.
-        scope: where the truth is known; None means everywhere.
+        scope: where the truth is known (`Scope.everything`: everywhere), and of which structures.
 
     Raises:
         ValueError: arrays that are not of the grid's shape, or label maps that are not uint8.
     """
-    scope = scope or Scope.everything(geometry.size[2])
     rows = overlap_rows(truth, predicted, geometry, hu, scope)
     truth, predicted = within(truth, scope), within(predicted, scope)
     boxes = label_boxes(truth), label_boxes(predicted)
@@ -119,21 +127,20 @@ def evaluate_labels(
 
 
 def overlap_rows(
-    truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope | None = None
+    truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, hu: np.ndarray, scope: Scope
 ) -> list[SegmentComparison]:
     """`evaluate_labels` without the surface distances, which take nearly all of its time."""
     if truth.dtype != np.uint8 or predicted.dtype != np.uint8:
         raise ValueError("label maps must be uint8")
     if any(array.shape != geometry.shape for array in (truth, predicted, hu)):
         raise ValueError(f"truth, prediction and CT must have the grid's shape {geometry.shape}")
-    counts = _count(truth, predicted, hu, scope or Scope.everything(geometry.size[2]))
-    rows = (_row(segment, counts, geometry) for segment in segments())
+    counts = _count(truth, predicted, hu, scope)
+    rows = (_row(segment, counts, geometry) for segment in scope.table.segments)
     return [row for row in rows if row is not None]
 
 
-def false_muscle_cc(truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, scope: Scope | None = None) -> float:
+def false_muscle_cc(truth: np.ndarray, predicted: np.ndarray, geometry: Geometry, scope: Scope) -> float:
     """Volume in cc of the voxels called any structure where the truth, uint8 ``[z, y, x]`` like the prediction, has none."""
-    scope = scope or Scope.everything(geometry.size[2])
     voxels = sum(
         np.count_nonzero(predicted_plane[true_plane == 0]) for true_plane, predicted_plane, _ in _planes(truth, predicted, scope)
     )
@@ -179,7 +186,7 @@ def within(labels: np.ndarray, scope: Scope) -> np.ndarray:
 
 def _planes(truth: np.ndarray, predicted: np.ndarray, scope: Scope) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """Both maps ``[y, x]`` and the number of each slice that counts, 0 where nothing is known."""
-    table = np.where(label_known(scope.structures), np.arange(256), 0).astype(np.uint8)
+    table = np.where(label_known(scope.structures, scope.table), np.arange(256), 0).astype(np.uint8)
     for k in np.flatnonzero(scope.slices):
         true_plane, predicted_plane = table[truth[k]], table[predicted[k]]
         if scope.outside is not None:

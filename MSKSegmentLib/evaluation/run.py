@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..anatomy import StructureTable
+from ..anatomy.built_in import stored_table
 from ..bundle import ModelBundle
 from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
@@ -24,7 +26,7 @@ from ..output.places import check_no_file, check_place, foreign_files, resolved
 from ..packages import FOR_TRAINING, require
 from ..pipeline import segment_case
 from ..results.result_folder import RESULT, SEGMENTATION
-from ..results.result_reading import report_from_json, stored_findings
+from ..results.result_reading import report_from_json, stored_findings, stored_structures
 from ..settings import Settings
 from .agreement import Summary, judged, spread, summarise
 from .cases import (
@@ -71,15 +73,17 @@ class Segmenter:
 
     `what` describes it for readers. `key` identifies what it gives for a case of that name, JSON-ready. `segment` returns
     uint8 ``[z, y, x]`` with sides on the case's grid, what was said of each segment, by its key, and the findings of the run.
+    `table` are the structures that the labels stand for; the truth must be one of the same.
     """
 
     what: str
+    table: StructureTable
     key: Callable[[str], dict[str, Any]]
     segment: Callable[[LabelledCase], tuple[np.ndarray, Reports, tuple[Finding, ...]]]
 
 
-def folder_tasks(data: Path, labelled_slices_only: bool = False) -> list[Task]:
-    """The cases of a folder (see `labelled_cases`).
+def folder_tasks(data: Path, table: StructureTable, labelled_slices_only: bool = False) -> list[Task]:
+    """The cases of a folder (see `cases`), with labels of `table`.
 
     Raises:
         InputError: there is none.
@@ -88,16 +92,16 @@ def folder_tasks(data: Path, labelled_slices_only: bool = False) -> list[Task]:
         Task(
             files.name,
             tuple(path for path in (files.ct, files.labels, files.labelled) if path is not None),
-            partial(read_labelled_case, files),
+            partial(read_labelled_case, files, table),
             labelled_slices_only,
         )
         for files in find_labelled_cases(data)
     ]
 
 
-def pair_task(ct: Path, labels: Path, labelled_slices_only: bool = False) -> Task:
-    """One CT with a label map on any grid (see `labelled_cases.read_pair`)."""
-    return Task(ct.resolve().name.split(".")[0], (ct, labels), partial(read_pair, ct, labels), labelled_slices_only)
+def pair_task(ct: Path, labels: Path, table: StructureTable, labelled_slices_only: bool = False) -> Task:
+    """One CT with a label map of `table` on any grid (see `cases.read_pair`)."""
+    return Task(ct.resolve().name.split(".")[0], (ct, labels), partial(read_pair, ct, labels, table), labelled_slices_only)
 
 
 def network_segmenter(bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None]) -> Segmenter:
@@ -111,11 +115,13 @@ def network_segmenter(bundle: ModelBundle, device: str, passes: int | None, seed
         return result.labels, {report.segment.key: report for report in result.reports}, result.findings
 
     what = f"the model bundle {manifest.name} {manifest.version} (SHA-256 {bundle.digest[:12]}), {passes} dropout passes"
-    return Segmenter(what, lambda name: key, segment)
+    return Segmenter(what, bundle.table, lambda name: key, segment)
 
 
 def stored_segmenter(folder: Path) -> Segmenter:
     """Segmentations from files: ``<case>.*``, ``<case>/labels.*`` or result folders ``<case>/`` of ``mskseg segment``.
+
+    Their structures are those that a result in the folder states; of files alone, those of hip and thigh.
 
     Raises:
         InputError: there is no such folder.
@@ -123,15 +129,20 @@ def stored_segmenter(folder: Path) -> Segmenter:
     if not folder.is_dir():
         raise InputError(f"There is no folder {shown(folder)!r}; name the folder that holds a segmentation of each case.")
 
+    results = sorted(folder.glob(f"*/{RESULT}"))
+    table = stored_structures(_content(results[0]) if results else {})
+    noted = stored_table(table)
+
     def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[Finding, ...]]:
         path = _stored(folder, case.name)
-        labels, geometry = read_labels(path)
+        labels, geometry = read_labels(path, table)
         what = f"segmentation of the case {case.name!r}"
-        return on_grid(labels, geometry, case.volume.geometry, what), *_stored_reports(path.parent / RESULT)
+        return on_grid(labels, geometry, case.volume.geometry, what), *_stored_reports(path.parent / RESULT, table)
 
-    return Segmenter(
-        f"the segmentations in the folder {shown(folder.resolve())}", lambda name: {"file": _state(_stored(folder, name))}, segment
-    )
+    def key(name: str) -> dict[str, Any]:
+        return {"file": _state(_stored(folder, name)), **({} if noted is None else {"structures": noted})}
+
+    return Segmenter(f"the segmentations in the folder {shown(folder.resolve())}", table, key, segment)
 
 
 def evaluate(
@@ -170,22 +181,22 @@ def evaluate(
             note = f"{time.perf_counter() - began:.0f} s"
         cases.append(scores)
         report(f"{_line(scores)} ({note})")
-    return _write_tables(folder, cases, segmenter.what)
+    return _write_tables(folder, cases, segmenter)
 
 
-def _write_tables(folder: Path, cases: list[CaseScores], what: str) -> list[Summary]:
-    summaries = summarise({case.name: case.rows for case in cases})
+def _write_tables(folder: Path, cases: list[CaseScores], segmenter: Segmenter) -> list[Summary]:
+    summaries = summarise({case.name: case.rows for case in cases}, segmenter.table)
     if not summaries:
         raise InputError("Neither truth nor segmentations hold any structure; check the label maps.")
     many = f"{len(cases)} cases" if len(cases) != 1 else "1 case"
-    sentence = f"Evaluated on {many}: {what}. MSKSegment {__version__}. {RESEARCH_USE_ONLY}"
+    sentence = f"Evaluated on {many}: {segmenter.what}. MSKSegment {__version__}. {RESEARCH_USE_ONLY}"
     for name, text in (
         (ROWS_FILE, evaluation_csv(cases)),
         (SUMMARY_FILE, summary_csv(summaries)),
         (CARD_FILE, summary_markdown(cases, summaries, sentence)),
     ):
         _write(folder / name, text)
-    write_plots(folder, [row for case in cases for row in case.rows])
+    write_plots(folder, [row for case in cases for row in case.rows], segmenter.table)
     return summaries
 
 
@@ -195,12 +206,12 @@ def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
         labels, reports, findings = segmenter.segment(case)
     except InputError as error:
         raise InputError(f"The case {task.name!r} cannot be evaluated: {error}") from error
-    scope = Scope(case.slices, case.structures, case.outside)
+    scope = Scope.of(case)
     geometry = case.volume.geometry
     rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
     false_cc = false_muscle_cc(case.truth, labels, geometry, scope)
     rows = with_centroids(with_reports(rows, reports), within(case.truth, scope), within(labels, scope), geometry)
-    return CaseScores(task.name, tuple(rows), false_cc, case.facts, findings)
+    return CaseScores(task.name, tuple(rows), false_cc, case.table, case.facts, findings)
 
 
 def _line(scores: CaseScores) -> str:
@@ -251,10 +262,18 @@ def _stored(folder: Path, name: str) -> Path:
     return found
 
 
-def _stored_reports(path: Path) -> tuple[Reports, tuple[Finding, ...]]:
-    """What the ``result.json`` beside a segmentation says of each segment, and its findings; nothing without such a file."""
+def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {entry["key"]: report_from_json(entry) for entry in content["segments"]}, stored_findings(content)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _stored_reports(path: Path, table: StructureTable) -> tuple[Reports, tuple[Finding, ...]]:
+    """What the ``result.json`` beside a segmentation says of each segment, and its findings; nothing without such a file."""
+    try:
+        content = _content(path)
+        return {entry["key"]: report_from_json(entry, table) for entry in content["segments"]}, stored_findings(content)
+    except (ValueError, KeyError, TypeError):
         return {}, ()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ..anatomy import segment_of_key
+from ..anatomy import StructureTable
 from ..case_result import SCORE_NAMES, Scores
 from ..findings import Finding
 from .agreement import MEASURES, Agreement, Spread, Summary, judged, spread
@@ -27,12 +27,13 @@ class CaseScores:
     """The rows of one case, and the cc that were called any structure where the truth has none.
 
     `facts` is what the case's own ``facts.json`` says of it, empty where there is none; `findings` what the run found
-    of the scan.
+    of the scan. `table` are the structures that were compared.
     """
 
     name: str
     rows: tuple[SegmentComparison, ...]
     false_muscle_cc: float
+    table: StructureTable
     facts: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -44,15 +45,15 @@ def row_json(row: SegmentComparison) -> dict[str, Any]:
     return {"key": row.segment.key, "outcome": row.outcome.value, **numbers, "scores": scores}
 
 
-def row_from_json(data: Mapping[str, Any]) -> SegmentComparison:
-    """Read what `row_json` wrote.
+def row_from_json(data: Mapping[str, Any], table: StructureTable) -> SegmentComparison:
+    """Read what `row_json` wrote of a segment of `table`.
 
     Raises:
         KeyError: an entry is missing, or the segment unknown.
         TypeError: a score is unknown.
         ValueError: the outcome is unknown.
     """
-    segment = segment_of_key(data["key"])
+    segment = table.segment(data["key"])
     scores = None if data["scores"] is None else Scores(**data["scores"])
     values = {name: data[name] for name in _NUMBERS}
     values |= {name: data[name] and tuple(data[name]) for name in _PLACES}

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..anatomy import segment_of_label
+from ..anatomy import Segment, StructureTable
 from ..case_result import Measurements
 from ..ct.boxes import Box, box_of_labels
 from ..ct.orientation import AxisOrder, axis_order
 from ..ct.volume import Geometry
 from .density import HU_VALUES, LOWEST_HU, Density, density_of
 from .extent import PaddingFinder, face_voxels, truncated_by
-from .volume import volume_cc, volume_cc_per_m2
+from .volume import height_of, volume_cc, volume_cc_per_m2
 
 # Voxels looked at together: enough to make each numpy call worth while, few enough to stay near the processor.
 CHUNK_VOXELS = 2_000_000
@@ -44,6 +44,7 @@ def measure(
     labels: np.ndarray,
     hu: np.ndarray,
     geometry: Geometry,
+    table: StructureTable,
     height_m: float | None = None,
     valid: np.ndarray | None = None,
 ) -> dict[int, Measurements]:
@@ -57,6 +58,7 @@ def measure(
         labels: uint8 ``[z, y, x]`` with sides; 0 is background.
         hu: int16 ``[z, y, x]`` in HU.
         geometry: the grid of both.
+        table: the structures, whose groups say what is measured of them; labels that it lacks are measured in full.
         height_m: the patient's height in metres; None leaves `volume_cc_per_m2` None.
         valid: bool ``[z, y, x]``, True where the scanner saw; None takes it from the padding values in `hu`. One
             slice's mask can be passed as ``np.broadcast_to(mask, hu.shape)``.
@@ -69,13 +71,14 @@ def measure(
     """
     scan = _in_order(labels, hu, valid, geometry, axis_order(geometry.direction))
     whole = Box.whole(scan.geometry.size)
-    return _summarise(scan, _tally(scan, whole, None), height_m)
+    return _summarise(scan, _tally(scan, whole, None), table, height_m)
 
 
 def measure_one(
     labels: np.ndarray,
     hu: np.ndarray,
     geometry: Geometry,
+    table: StructureTable,
     label: int,
     height_m: float | None = None,
     valid: np.ndarray | None = None,
@@ -94,7 +97,7 @@ def measure_one(
     inside = box_of_labels(scan.labels, (label,)) if box is None else _box_in_order(box, geometry, order)
     if inside is None:
         return None
-    return _summarise(scan, _tally(scan, inside, label), height_m).get(label)
+    return _summarise(scan, _tally(scan, inside, label), table, height_m).get(label)
 
 
 def _in_order(labels: np.ndarray, hu: np.ndarray, valid: np.ndarray | None, geometry: Geometry, order: AxisOrder) -> _Scan:
@@ -154,7 +157,7 @@ def _count_values(tally: _Tally, labels: np.ndarray, hu: np.ndarray) -> None:
         tally.values[int(label)][lowest - LOWEST_HU : highest - LOWEST_HU + 1] += row
 
 
-def _summarise(scan: _Scan, tally: _Tally, height_m: float | None) -> dict[int, Measurements]:
+def _summarise(scan: _Scan, tally: _Tally, table: StructureTable, height_m: float | None) -> dict[int, Measurements]:
     on_faces = face_voxels(scan.labels)
     geometry = scan.geometry
     result = {}
@@ -165,11 +168,12 @@ def _summarise(scan: _Scan, tally: _Tally, height_m: float | None) -> dict[int, 
         largest = int(per_slice[level])
         cc = volume_cc(voxels, geometry)
         density = density_of(tally.values[label])
-        fat, composite, lean = _composition(label, density)
+        segment = table.segment_of_label(label)
+        fat, composite, lean = _composition(segment, density)
         result[label] = Measurements(
             voxels=voxels,
             volume_cc=cc,
-            volume_cc_per_m2=volume_cc_per_m2(cc, height_m),
+            volume_cc_per_m2=volume_cc_per_m2(cc, height_of(segment, height_m)),
             mean_hu=density.mean_hu,
             sd_hu=density.sd_hu,
             median_hu=density.median_hu,
@@ -184,9 +188,8 @@ def _summarise(scan: _Scan, tally: _Tally, height_m: float | None) -> dict[int, 
     return result
 
 
-def _composition(label: int, density: Density) -> tuple[float, float, float] | tuple[None, None, None]:
-    """Shares (0..1) of fat, composite and lean tissue of a label with sides; None each where the structure has no composition."""
-    segment = segment_of_label(label)
+def _composition(segment: Segment | None, density: Density) -> tuple[float, float, float] | tuple[None, None, None]:
+    """Shares (0..1) of fat, composite and lean tissue; None each where the structure has no composition."""
     if segment is not None and not segment.structure.has_composition:
         return None, None, None
     return density.fat_fraction, density.composite_fraction, density.lean_fraction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..anatomy import Segment
 from ..ct.volume import Geometry
 from ..errors import InputError
 
@@ -26,6 +27,11 @@ def volume_cc_per_m2(cc: float, height_m: float | None) -> float | None:
     200.0
     """
     return None if height_m is None else cc / height_m**2
+
+
+def height_of(segment: Segment | None, height_m: float | None) -> float | None:
+    """The height that a segment's volume is normalised with: none where its group is not (see `anatomy.Group`)."""
+    return None if segment is not None and not segment.structure.group.height_normalised else height_m
 
 
 def checked_height(height_m: float | None) -> float | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import Segment, segment_of_label, segments
+from ..anatomy import LEFT_OFFSET, Segment, StructureTable, Tissue
 from ..case_result import Light, Measurements, Scores, SegmentReport
 from ..ct.label_grid import PlacedLabels
 from ..ct.volume import Geometry
@@ -23,12 +23,6 @@ from .guards import score_cautions
 from .plausibility import deviations, placements
 from .traffic_light import cut_reason
 
-# Volumes in cc of one side: for muscles about three times, for bones about twice those of an average adult.
-LARGEST_CC = {
-    "PELVIS": 700, "FEMUR": 1000, "SACRUM": 550, "GMAX": 2500, "GMED": 1000, "GMIN": 350, "ILI": 500, "OE": 200, "OI": 200,
-    "PE": 200, "PI": 200, "PSOAS": 900, "AD": 2500, "BF": 900, "GRAC": 350, "RF": 900, "SART": 500, "SM": 900, "ST": 600,
-    "TFL": 350, "VLVI": 3500, "VM": 1500,
-}  # fmt: skip
 # A structure that the scan does not cut and that is smaller than this share of the largest one is a piece.
 SMALLEST_SHARE = 0.01
 LEAST_BONE_HU = 60.0
@@ -83,13 +77,18 @@ def outside_shares(measurements: Mapping[int, Measurements], outside: np.ndarray
 
 
 def judge_given_labels(
-    labels: np.ndarray, geometry: Geometry, measurements: Mapping[int, Measurements], reference: Mapping[str, Any] | None = None
+    labels: np.ndarray,
+    geometry: Geometry,
+    table: StructureTable,
+    measurements: Mapping[int, Measurements],
+    reference: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """What speaks against the numbers of a given label map.
 
     Args:
         labels: uint8 ``[z, y, x]`` with sides.
         geometry: their grid.
+        table: the structures that the labels stand for.
         measurements: by label.
         reference: what `plausibility.make_reference` made, for the place among the bones; None: it is not judged. The volume is
             not held against it: labels that an expert drew of a wasted muscle are right.
@@ -97,10 +96,10 @@ def judge_given_labels(
     from .given_sides import side_doubts
 
     cut = [label for label, found in measurements.items() if found.truncated_by]
-    off = deviations(placements(labels, geometry, cut), reference or {})
-    sides = side_doubts(labels, geometry)
+    off = deviations(placements(labels, geometry, cut), reference or {}, table)
+    sides = side_doubts(labels, geometry, table)
     result: dict[int, tuple[Doubt, ...]] = {}
-    for segment in segments():
+    for segment in table.segments:
         found = measurements.get(segment.label)
         if found is None:
             continue
@@ -109,7 +108,7 @@ def judge_given_labels(
         doubts += [Doubt(reason, False) for reason in score_cautions(Scores(position_deviation=place))]
         if doubts:
             result[segment.label] = tuple(doubts)
-    return Verdict(result, _misfit(measurements, result))
+    return Verdict(result, _misfit(table, measurements, result))
 
 
 def judged_reports(reports: Iterable[SegmentReport], verdict: Verdict, shares: Mapping[int, float]) -> tuple[SegmentReport, ...]:
@@ -117,9 +116,13 @@ def judged_reports(reports: Iterable[SegmentReport], verdict: Verdict, shares: M
     return tuple(_judged(report, verdict, shares.get(report.segment.label)) for report in reports)
 
 
-def given_findings(measurements: Mapping[int, Measurements], verdict: Verdict, shares: Mapping[int, float]) -> tuple[Finding, ...]:
+def given_findings(
+    table: StructureTable, measurements: Mapping[int, Measurements], verdict: Verdict, shares: Mapping[int, float]
+) -> tuple[Finding, ...]:
     """Findings on the whole label map: the share beyond the CT, what its own edge cuts, and the implausible structures."""
-    return (*_beyond(shares), *_cut_by_edge(measurements), *_implausible(measurements, verdict))
+    names = {segment.label: segment.name for segment in table.segments}
+    implausible = _implausible(names, table, measurements, verdict)
+    return (*_beyond(names, shares), *_cut_by_edge(names, measurements), *implausible)
 
 
 def _judged(report: SegmentReport, verdict: Verdict, share: float | None) -> SegmentReport:
@@ -142,21 +145,23 @@ def _judged(report: SegmentReport, verdict: Verdict, share: float | None) -> Seg
 
 def _of_numbers(segment: Segment, found: Measurements) -> list[Doubt]:
     """Doubts from the volume and the density of a structure."""
-    largest = LARGEST_CC[segment.structure.abbreviation]
+    largest, tissue = segment.structure.largest_cc, segment.structure.group.tissue
     doubts = []
-    if found.volume_cc > largest:
-        doubts.append(Doubt(f"its volume of {found.volume_cc:,.0f} cc is too large for it (at most {largest:,} cc)"))
-    elif found.volume_cc < SMALLEST_SHARE * largest and not found.truncated_by:
+    if largest is not None and found.volume_cc > largest:
+        doubts.append(Doubt(f"its volume of {found.volume_cc:,.0f} cc is too large for it (at most {largest:,g} cc)"))
+    elif largest is not None and found.volume_cc < SMALLEST_SHARE * largest and not found.truncated_by:
         doubts.append(Doubt(f"its volume of {found.volume_cc:.3g} cc is too small for all of it", False))
     gas, cortical = found.histogram[0] / found.voxels, _share_from(found, CORTICAL_FROM_HU)
     mean = f"its mean of {found.mean_hu:.0f} HU"
     if gas > MOST_GAS_SHARE:
         doubts.append(Doubt(f"{_percent(gas)} of it lies in air or gas"))
-    if segment.structure.is_bone:
+    if tissue is Tissue.BONE:
         if found.mean_hu < LEAST_BONE_HU:
             doubts.append(Doubt(f"{mean} is too low for bone"))
         elif cortical < LEAST_CORTICAL_SHARE:
             doubts.append(Doubt(f"{mean} without a dense shell is not that of bone"))
+    elif tissue is not Tissue.MUSCLE:
+        return doubts
     elif not MUSCLE_HU[0] <= found.mean_hu <= MUSCLE_HU[1]:
         doubts.append(Doubt(f"{mean} is too {'low' if found.mean_hu < 0 else 'high'} for muscle"))
     elif cortical > MOST_CORTICAL_SHARE:
@@ -168,26 +173,28 @@ def _share_from(found: Measurements, hu: int) -> float:
     return sum(found.histogram[(hu - HISTOGRAM_FIRST_HU) // HISTOGRAM_BIN_HU :]) / found.voxels
 
 
-def _misfit(measurements: Mapping[int, Measurements], doubts: Mapping[int, tuple[Doubt, ...]]) -> str | None:
+def _misfit(table: StructureTable, measurements: Mapping[int, Measurements], doubts: Mapping[int, tuple[Doubt, ...]]) -> str | None:
     """The reason to trust none of the numbers: most structures or most bones are in doubt, or bone is called muscle."""
     grave = set(Verdict(doubts).grave)
-    bones = {label for label in measurements if _is_bone(label)}
+    tissues = {segment.label: segment.structure.group.tissue for segment in table.segments}
+    bones = {label for label in measurements if tissues.get(label) is Tissue.BONE}
+    muscles = {label for label in measurements if tissues.get(label) is Tissue.MUSCLE}
     if grave and len(doubts) >= LOST_SHARE * len(measurements):
         return f"{len(doubts)} of its {len(measurements)} structures are in doubt"
     if len(bones & grave) > LOST_SHARE * len(bones):
         return f"{len(bones & grave)} of its {len(bones)} bones are implausible"
     dense = {label: _share_from(found, CORTICAL_FROM_HU) * found.voxels for label, found in measurements.items()}
-    in_muscles = sum(voxels for label, voxels in dense.items() if label not in bones)
-    muscles = sum(found.voxels for label, found in measurements.items() if label not in bones)
-    if in_muscles > LEAST_SHARE_OF_MUSCLES * muscles and in_muscles > MOST_BONE_IN_MUSCLES * sum(dense.values()):
+    in_muscles = sum(voxels for label, voxels in dense.items() if label in muscles)
+    all_muscles = sum(found.voxels for label, found in measurements.items() if label in muscles)
+    if in_muscles > LEAST_SHARE_OF_MUSCLES * all_muscles and in_muscles > MOST_BONE_IN_MUSCLES * sum(dense.values()):
         return f"{_percent(in_muscles / sum(dense.values()))} of what is as dense as bone in it is called muscle"
     return None
 
 
-def _beyond(shares: Mapping[int, float]) -> tuple[Finding, ...]:
+def _beyond(names: Mapping[int, str], shares: Mapping[int, float]) -> tuple[Finding, ...]:
     if not shares:
         return ()
-    parts = ", ".join(f"{_name(label)} {_percent(share)}" for label, share in shares.items())
+    parts = ", ".join(f"{names.get(label, label)} {_percent(share)}" for label, share in shares.items())
     return (
         warning(
             "labels_beyond_ct",
@@ -197,45 +204,39 @@ def _beyond(shares: Mapping[int, float]) -> tuple[Finding, ...]:
     )
 
 
-def _cut_by_edge(measurements: Mapping[int, Measurements]) -> tuple[Finding, ...]:
-    names = [_name(label) for label, found in measurements.items() if EDGE_OF_LABELS in found.truncated_by]
-    if not names:
+def _cut_by_edge(names: Mapping[int, str], measurements: Mapping[int, Measurements]) -> tuple[Finding, ...]:
+    cut = [names.get(label, str(label)) for label, found in measurements.items() if EDGE_OF_LABELS in found.truncated_by]
+    if not cut:
         return ()
-    is_single = len(names) == 1
+    is_single = len(cut) == 1
     sentence = (
-        f"The segmentation's own grid ends inside the CT and cuts {len(names)} structure{'' if is_single else 's'} "
-        f"({', '.join(names)}), which {'counts' if is_single else 'count'} as cut; for whole numbers give the segmentation as it "
+        f"The segmentation's own grid ends inside the CT and cuts {len(cut)} structure{'' if is_single else 's'} "
+        f"({', '.join(cut)}), which {'counts' if is_single else 'count'} as cut; for whole numbers give the segmentation as it "
         "was before it was cropped."
     )
     return (warning("labels_cropped", sentence),)
 
 
-def _implausible(measurements: Mapping[int, Measurements], verdict: Verdict) -> tuple[Finding, ...]:
+def _implausible(
+    names: Mapping[int, str], table: StructureTable, measurements: Mapping[int, Measurements], verdict: Verdict
+) -> tuple[Finding, ...]:
     grave, doubts = verdict.grave, verdict.doubts
     if not grave and verdict.misfit is None:
         return ()
-    named = "; ".join(f"{_name(label)}: {doubts[label][0].reason}" for label in grave[:MOST_NAMED])
+    named = "; ".join(f"{names.get(label, label)}: {doubts[label][0].reason}" for label in grave[:MOST_NAMED])
     more = f"; and {len(grave) - MOST_NAMED} more" if len(grave) > MOST_NAMED else ""
     examples = f" Implausible structures: {len(grave)} of {len(measurements)} ({named}{more})." if grave else ""
     misfit = verdict.misfit
+    last = len(table.structures)
     start = f"The segmentation does not fit this CT: {misfit}." if misfit else "Parts of the segmentation do not fit this CT."
     return (
         warning(
             "implausible_labels",
             f"{start}{examples} Do not use these numbers; give labels that were drawn on this CT, with this software's numbers "
-            "(1 to 22 on the patient's right, paired structures 101 to 122 on the left), or a .seg.nrrd with its names.",
+            f"(1 to {last} on the patient's right, paired structures {LEFT_OFFSET + 1} to {LEFT_OFFSET + last} on the left), or a "
+            ".seg.nrrd with its names.",
         ),
     )
-
-
-def _is_bone(label: int) -> bool:
-    segment = segment_of_label(label)
-    return segment is not None and segment.structure.is_bone
-
-
-def _name(label: int) -> str:
-    segment = segment_of_label(label)
-    return segment.name if segment else str(label)
 
 
 def _percent(share: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, Segment, Side, segments
+from ..anatomy import LEFT_OFFSET, Segment, Side, StructureTable
 from ..ct.orientation import axis_order
 from ..ct.volume import Geometry
 
@@ -20,16 +20,16 @@ DISAGREEING_SHARE = 0.25
 WHOLLY = 0.75
 
 
-def side_doubts(labels: np.ndarray, geometry: Geometry) -> dict[int, tuple[str, ...]]:
+def side_doubts(labels: np.ndarray, geometry: Geometry, table: StructureTable) -> dict[int, tuple[str, ...]]:
     """Label -> reasons why its side cannot be right, for uint8 ``[z, y, x]`` with sides; empty where there are none."""
     coarse, grid = _coarse(labels, geometry)
-    present = [s for s in segments() if s.structure.paired and (coarse == s.label).any()]
+    present = [s for s in table.segments if s.structure.paired and (coarse == s.label).any()]
     found: dict[int, tuple[str, ...]] = {}
     for segment in present:
         if _lies_on_both_sides(coarse == segment.label, grid):
             found[segment.label] = (_both(segment),)
     found |= {label: reason for label, reason in _exchanged_pairs(coarse, grid, present).items() if label not in found}
-    return {**_against_anatomy(coarse, grid, present), **found}
+    return {**_against_anatomy(coarse, grid, table, present), **found}
 
 
 def _coarse(labels: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, Geometry]:
@@ -66,11 +66,13 @@ def _exchanged_pairs(coarse: np.ndarray, grid: Geometry, present: list[Segment])
     return found
 
 
-def _against_anatomy(coarse: np.ndarray, grid: Geometry, present: list[Segment]) -> dict[int, tuple[str, ...]]:
+def _against_anatomy(
+    coarse: np.ndarray, grid: Geometry, table: StructureTable, present: list[Segment]
+) -> dict[int, tuple[str, ...]]:
     """Doubts from the sides that the anatomy shows; none where these are in doubt themselves."""
     from ..segmentation import split_sides
 
-    expected = split_sides((coarse % LEFT_OFFSET).astype(np.uint8), grid)
+    expected = split_sides((coarse % LEFT_OFFSET).astype(np.uint8), grid, table)
     if expected.findings:
         return {}
     found: dict[int, tuple[str, ...]] = {}

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..anatomy import segments
 from ..case_result import Scores
 from ..ct.checks.volume import METAL_HU
 from ..ct.volume import Geometry
@@ -88,4 +87,4 @@ def metal_distances(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> M
     coarse = labels[:: stride[0], :: stride[1], :: stride[2]]
     nearest = np.full(256, np.inf)
     np.minimum.at(nearest, coarse.ravel(), distance.ravel())
-    return {segment.label: float(nearest[segment.label]) for segment in segments() if np.isfinite(nearest[segment.label])}
+    return {int(label): float(nearest[label]) for label in np.flatnonzero(np.isfinite(nearest)) if label}

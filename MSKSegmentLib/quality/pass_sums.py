@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, STRUCTURES
+from ..anatomy import LEFT_OFFSET, StructureTable
 from ..inference.evidence import STRIPS, SliceEvidence, strips_of
 
-_UNPAIRED = frozenset(structure.index for structure in STRUCTURES if not structure.paired)
 # The segment's area that the worst slices make up together.
 LOW_SLICE_SHARE = 0.1
 
@@ -131,11 +130,13 @@ def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int
 class Sides:
     """Which side each strip of a slice belongs to, from a label map with sides ``[z, y, x]``."""
 
-    def __init__(self, labels: np.ndarray) -> None:
+    def __init__(self, labels: np.ndarray, table: StructureTable) -> None:
         self._labels = labels
+        self._unpaired = frozenset(table.unpaired)
+        self._paired = [structure.index for structure in table.structures if structure.paired]
         self._strip = np.broadcast_to(strips_of(labels.shape[2]), labels.shape[1:]).ravel()
         self._all = sum((self._counts(plane) for plane in labels), np.zeros((256, STRIPS)))
-        self._somewhere = _filled(_share(*_both(self._all)), np.full(STRIPS, 0.5))
+        self._somewhere = _filled(_share(*self._both(self._all)), np.full(STRIPS, 0.5))
         self._known: dict[int, Callable[[int], np.ndarray]] = {}
 
     @property
@@ -152,10 +153,10 @@ class Sides:
 
     def _of_slice(self, k: int) -> Callable[[int], np.ndarray]:
         here = self._counts(self._labels[k])
-        general = _filled(_share(*_both(here)), self._somewhere)
+        general = _filled(_share(*self._both(here)), self._somewhere)
 
         def left_share(index: int) -> np.ndarray:
-            if index in _UNPAIRED:
+            if index in self._unpaired:
                 return np.zeros(STRIPS)
             own = _share(here[index], here[index + LEFT_OFFSET])
             return np.where(np.isnan(own), general, own)
@@ -171,10 +172,9 @@ class Sides:
         cells = plane.ravel()[where].astype(np.intp) * STRIPS + self._strip[where]
         return np.bincount(cells, minlength=256 * STRIPS).reshape(256, STRIPS).astype(float)
 
-
-def _both(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    paired = [structure.index for structure in STRUCTURES if structure.paired]
-    return counts[paired].sum(axis=0), counts[[index + LEFT_OFFSET for index in paired]].sum(axis=0)
+    def _both(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        paired = np.array(self._paired, dtype=np.intp)
+        return counts[paired].sum(axis=0), counts[paired + LEFT_OFFSET].sum(axis=0)
 
 
 def _share(right: np.ndarray, left: np.ndarray) -> np.ndarray:

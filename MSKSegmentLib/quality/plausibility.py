@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, Segment, Side, segments
+from ..anatomy import LEFT_OFFSET, Landmark, Segment, Side, Structure, StructureTable
 from ..ct.volume import Geometry
 from .paper_rule import MAD_TO_SD
 
 # Bones that volumes and places are related to, the better one first: the hip bone is whole in most scans.
-REFERENCE_BONES = ("PELVIS", "FEMUR")
+REFERENCE_BONES = (Landmark.HIP_BONE, Landmark.FEMUR)
 FEWEST_CASES = 10
 # The least spreads: a reference of similar bodies must not make an ordinary one implausible.
 LEAST_LOG_VOLUME_SD = 0.15
@@ -55,47 +55,50 @@ def placements(labels: np.ndarray, geometry: Geometry, truncated: Iterable[int] 
     }
 
 
-def make_reference(cases: Iterable[Mapping[int, SegmentPlacement]]) -> dict[str, Any]:
+def make_reference(cases: Iterable[Mapping[int, SegmentPlacement]], table: StructureTable) -> dict[str, Any]:
     """Medians and spreads of cases with true labels, JSON-ready; pairs of structure and bone with fewer than 10 cases are left out.
 
     For each structure (sides pooled, mirrored) and each bone of the same side: the logarithm of volume over the bone's volume,
     and the centroid from the bone's in cube roots of its volume: lateral, posterior, superior.
     """
-    from scipy import stats
 
     found: dict[str, dict[str, list[list[float]]]] = {}
     for number, case in enumerate(cases):
-        for segment in segments():
-            for bone in REFERENCE_BONES:
+        for segment in table.segments:
+            for bone in _bones(table):
                 values = _against(segment, bone, case)
                 if values is not None:
-                    found.setdefault(segment.structure.abbreviation, {}).setdefault(bone, []).append([number, *values])
+                    by_bone = found.setdefault(segment.structure.abbreviation, {})
+                    by_bone.setdefault(bone.abbreviation, []).append([number, *values])
     result: dict[str, Any] = {}
     for abbreviation, by_bone in found.items():
-        for bone, rows in by_bone.items():
-            table = np.array(rows)
-            if len(np.unique(table[:, 0])) < FEWEST_CASES:
+        for name, rows in by_bone.items():
+            values_of = np.array(rows)
+            if len(np.unique(values_of[:, 0])) < FEWEST_CASES:
                 continue
-            median = np.median(table[:, 1:], axis=0)
-            spread = MAD_TO_SD * stats.median_abs_deviation(table[:, 1:], axis=0)
+            median = np.median(values_of[:, 1:], axis=0)
+            spread = MAD_TO_SD * np.median(np.abs(values_of[:, 1:] - median), axis=0)
             least = [LEAST_LOG_VOLUME_SD, *[LEAST_PLACE_SD] * 3]
-            result.setdefault(abbreviation, {})[bone] = {
-                "n": len(table),
+            result.setdefault(abbreviation, {})[name] = {
+                "n": len(values_of),
                 "median": median.tolist(),
                 "spread": np.maximum(spread, least).tolist(),
             }
     return result
 
 
-def deviations(case: Mapping[int, SegmentPlacement], reference: Mapping[str, Any]) -> dict[int, tuple[float, float]]:
+def deviations(
+    case: Mapping[int, SegmentPlacement], reference: Mapping[str, Any], table: StructureTable
+) -> dict[int, tuple[float, float]]:
     """Label -> robust z of the volume (signed) and the largest of the place (absolute), for whole segments beside a whole bone.
 
     z = (value - median) / (1.4826 MAD) of the reference, against the first of `REFERENCE_BONES` that is whole and in the reference.
     """
     result = {}
-    for segment in segments():
-        for bone in REFERENCE_BONES:
-            entry = reference.get(segment.structure.abbreviation, {}).get(bone)
+    bones = _bones(table)
+    for segment in table.segments:
+        for bone in bones:
+            entry = reference.get(segment.structure.abbreviation, {}).get(bone.abbreviation)
             values = _against(segment, bone, case)
             if entry is not None and values is not None:
                 z = (np.asarray(values) - entry["median"]) / entry["spread"]
@@ -104,12 +107,16 @@ def deviations(case: Mapping[int, SegmentPlacement], reference: Mapping[str, Any
     return result
 
 
-def _against(segment: Segment, bone: str, case: Mapping[int, SegmentPlacement]) -> list[float] | None:
+def _bones(table: StructureTable) -> list[Structure]:
+    return [bone for mark in REFERENCE_BONES if (bone := table.landmark(mark)) is not None]
+
+
+def _against(segment: Segment, bone: Structure, case: Mapping[int, SegmentPlacement]) -> list[float] | None:
     """Volume and place of a segment against a bone of its side; of the sacrum, against the mean of both sides' bones."""
     own = case.get(segment.label)
-    if segment.structure.abbreviation == bone or own is None or not own.whole:
+    if segment.structure.index == bone.index or own is None or not own.whole:
         return None
-    index = next(segment.structure.index for segment in segments() if segment.structure.abbreviation == bone)
+    index = bone.index
     wanted = {Side.RIGHT: [index], Side.LEFT: [index + LEFT_OFFSET]}.get(segment.side, [index, index + LEFT_OFFSET])
     bones = [case[label] for label in wanted if label in case]
     if len(bones) < len(wanted) or not all(placement.whole for placement in bones):

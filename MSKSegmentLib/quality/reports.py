@@ -1,11 +1,11 @@
-"""Measurements, scores and lights put together: the 43 reports of a case."""
+"""Measurements, scores and lights put together: the reports of a case."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..anatomy import STRUCTURES, Segment, Side, segments
+from ..anatomy import Segment, Side, StructureTable
 from ..case_result import DiceLimits, Light, Measurements, Scores, SegmentReport
 from ..measurement import asymmetry_percent
 from ..settings import CALIBRATED, RULES
@@ -19,6 +19,7 @@ _MEASURED_ONLY = "measured from a given segmentation, whose uncertainty is not k
 
 
 def make_reports(
+    table: StructureTable,
     measurements: Mapping[int, Measurements],
     evidence: Mapping[int, Scores] | None,
     calibration: Calibration | None,
@@ -26,7 +27,7 @@ def make_reports(
     scan_cautions: Sequence[str] = (),
     lights: str = CALIBRATED,
 ) -> tuple[SegmentReport, ...]:
-    """One report per segment in table order, absent segments included.
+    """One report per segment of the table in its order, absent segments included.
 
     `measurements` and `evidence` map labels with sides to values. `evidence` is None where no
     network was run, and every light is then grey. `scan_cautions` are reasons against green for all segments (see `guards`), beside
@@ -35,12 +36,12 @@ def make_reports(
     """
     if lights not in RULES:
         raise ValueError(f"there is no rule {lights!r} for lights")
-    differences = asymmetries(measurements)
+    differences = asymmetries(table, measurements)
     scores_by_label = {label: (evidence or {}).get(label) for label in measurements}
-    pairs = [(s.structure.abbreviation, scores) for s in segments() if (scores := scores_by_label.get(s.label)) is not None]
+    pairs = [(s.structure.abbreviation, scores) for s in table.segments if (scores := scores_by_label.get(s.label)) is not None]
     failing = failing_scan(pairs, calibration, bool(scan_cautions))
     reports = []
-    for segment in segments():
+    for segment in table.segments:
         found, asymmetry = measurements.get(segment.label), differences.get(segment.structure.index)
         if found is not None and scores_by_label.get(segment.label) is None:
             reason = _MEASURED_ONLY if evidence is None else "the network said nothing of its uncertainty"
@@ -49,7 +50,8 @@ def make_reports(
         scores = scores_by_label.get(segment.label)
         cautions = () if scores is None else (*scan_cautions, *score_cautions(scores))
         name, uncertainty = segment.structure.abbreviation, scores.mean_variance if scores else None
-        ours = rate(name, scores, _cut(found), calibration, passes, (*cautions, *failing), bool(scan_cautions))
+        composition = segment.structure.has_composition
+        ours = rate(name, scores, _cut(found), calibration, passes, (*cautions, *failing), bool(scan_cautions), composition)
         paper = rate_by_paper(name, uncertainty, _cut(found), calibration, passes, cautions)
         shown_scores = scores if passes > 1 or scores is None else replace(scores, mean_variance=None)
         reports.append(_report(segment, found, shown_scores, ours, paper, lights, asymmetry))
@@ -113,13 +115,11 @@ def _hu_interval(found: Measurements | None, estimate: QualityEstimate | None) -
     return found.mean_hu + low, found.mean_hu + high
 
 
-def asymmetries(measurements: Mapping[int, Measurements]) -> dict[int, float]:
+def asymmetries(table: StructureTable, measurements: Mapping[int, Measurements]) -> dict[int, float]:
     """Structure index -> asymmetry in percent, where both sides are there and whole; `measurements` by label with sides."""
-    by_key = {segment.key: measurements.get(segment.label) for segment in segments()}
     result = {}
-    for structure in STRUCTURES:
-        right = by_key.get(f"{structure.abbreviation}_{Side.RIGHT.value}")
-        left = by_key.get(f"{structure.abbreviation}_{Side.LEFT.value}")
+    for structure in table.structures:
+        right, left = (measurements.get(Segment(structure, side).label) for side in (Side.RIGHT, Side.LEFT))
         if right and left and not right.truncated_by and not left.truncated_by:
             value = asymmetry_percent(right.volume_cc, left.volume_cc)
             if value is not None:

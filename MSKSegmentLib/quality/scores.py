@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET
+from ..anatomy import LEFT_OFFSET, StructureTable
 from ..case_result import Scores
 from ..inference.evidence import SliceEvidence, strips_of
 from ..segmentation import Stray
@@ -16,6 +16,7 @@ from .pass_sums import PassSums, Sides, sums_by_segment
 def make_scores(
     evidence: Iterable[SliceEvidence],
     labels: np.ndarray,
+    table: StructureTable,
     strays: Iterable[Stray],
     uncertainties: Mapping[int, float],
     metal_mm: Mapping[int, float],
@@ -26,12 +27,13 @@ def make_scores(
     Args:
         evidence: of the slices that were sampled.
         labels: uint8 ``[z, y, x]`` with sides on the grid that the network was run on, without the strays.
+        table: the structures that the labels stand for.
         strays: the components that were removed, on the same grid.
         uncertainties: mean voxel uncertainty by label.
         metal_mm: distance to metal by label; empty without metal.
         deviations: of volume and place by label (`plausibility.deviations`).
     """
-    sides = Sides(labels)
+    sides = Sides(labels, table)
     sums, voxels = sums_by_segment(evidence, sides), sides.voxels
     removed = _by_segment(strays, sides, strips_of(labels.shape[2]))
     found = {}

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..anatomy import structure_of
 from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores
 from ..measurement.extent import EDGE_OF_LABELS
 from .calibration import Calibration
@@ -46,13 +45,15 @@ def rate(
     passes: int,
     cautions: Sequence[str] = (),
     warned: bool = False,
+    composition: bool = True,
 ) -> Rating:
     """Rate a segment by all its evidence; `scores` is None when it was not found or not estimated.
 
     `truncated_by` names the faces of the field of view that cut it, `passes` the dropout passes that the scores rest on.
     `cautions` are reasons from outside the network that rule out a green light (see `guards`), `warned` says whether the scan as a
-    whole has a warning. A calibration of an older version, without the rule from all evidence, falls back to the paper's rule and
-    says so. With fewer passes than those of the calibration, nothing is predicted.
+    whole has a warning, `composition` whether shares of fat mean anything in it. A calibration of an older version, without the
+    rule from all evidence, falls back to the paper's rule and says so. With fewer passes than those of the calibration, nothing
+    is predicted.
     """
     if scores is None:
         return Rating(Light.GREY, ("not found in this scan",))
@@ -78,7 +79,7 @@ def rate(
     light, reason = _by_prediction(estimate.dice, estimate.dice_interval, limits)
     reasons = [reason]
     if light is not Light.GREEN:
-        reasons += _evidence(abbreviation, calibration.model, scores, limits)
+        reasons += _evidence(calibration.model, scores, limits, composition)
     if not limits.own:
         reasons.append(f"judged by the limits of all structures, because {_few_inaccurate(limits.inaccurate)}")
     return _guarded(Rating(light, tuple(reasons), estimate.dice, estimate, limits.held_against), truncated_by, cautions)
@@ -196,9 +197,9 @@ def _paper_limits(fitted: StructureCalibration) -> DiceLimits:
     return DiceLimits(max(fitted.dice_inaccurate, GREEN_NEEDS_DICE), max(fitted.dice_failed, YELLOW_NEEDS_DICE))
 
 
-def _evidence(abbreviation: str, model: QualityModel, scores: Scores, limits: LightLimits) -> list[str]:
+def _evidence(model: QualityModel, scores: Scores, limits: LightLimits, composition: bool) -> list[str]:
     """The scores that make the prediction worse than usual, worst first; for bones without those about fat."""
-    unsaid = {SCAN_WARNING} if structure_of(abbreviation).has_composition else {SCAN_WARNING, FAT_SPREAD}
+    unsaid = {SCAN_WARNING} if composition else {SCAN_WARNING, FAT_SPREAD}
     steps = model.dice.contributions(scores, limits.usual)
     sentences: dict[str, str] = {}
     for name, step in sorted(steps.items(), key=lambda item: -item[1]):

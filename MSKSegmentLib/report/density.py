@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..ct.boxes import box_of_labels
 from ..packages import FOR_SCENE, is_installed
 from .case import ReportCase
@@ -85,7 +85,7 @@ def _write_task(case: ReportCase, path: Path, shown: Sequence[str]) -> None:
 def _known_labels(case: ReportCase) -> np.ndarray:
     """Label of the result -> label of the built-in table, by which the child knows bones and muscles; 0 for all else."""
     lookup = np.zeros(256, np.uint8)
-    known = {segment.key: segment.label for segment in segments()}
+    known = {segment.key: segment.label for segment in HIP_AND_THIGH.segments}
     for report in case.result.reports:
         lookup[report.segment.label] = known.get(report.segment.key, 0)
     return lookup

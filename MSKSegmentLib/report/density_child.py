@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..case_result import CaseResult, Light, SegmentReport
 from ..ct.volume import CTVolume, Geometry
 from ..scene import (
@@ -37,18 +37,18 @@ def render(folder: Path) -> None:
         spacing, origin = (tuple(map(float, task[name])) for name in ("spacing", "origin"))
         muscles = [str(name) for name in task["muscles"]]
     grid = Geometry(labels.shape[::-1], spacing, origin, direction)  # type: ignore[arg-type]
-    result = CaseResult(labels, grid, tuple(SegmentReport(segment, Light.GREY, ()) for segment in segments()))
-    bones = [segment.key for segment in segments() if segment.structure.is_bone]
+    result = CaseResult(labels, grid, tuple(SegmentReport(segment, Light.GREY, ()) for segment in HIP_AND_THIGH.segments))
+    bones = [segment.key for segment in HIP_AND_THIGH.segments if segment.structure.is_bone]
     with HeadlessApplication(views=True) as application:
         scene = application.scene
         ct = add_ct(scene, CTVolume(hu, grid))
         node = add_segmentation(scene, result, ct)
         for muscle in muscles:
-            keys = [segment.key for segment in segments() if segment.structure.abbreviation == muscle]
+            keys = [segment.key for segment in HIP_AND_THIGH.segments if segment.structure.abbreviation == muscle]
             ensure_closed_surface(node, keys)
             box = np.reshape(bounds_ras(node, keys) or (0, 1) * 3, (3, 2)) + (-_ROOM_MM, _ROOM_MM)
             show_only_3d(node, bones)
-            show_density(scene, ct, labels, keys)
+            show_density(scene, ct, result, keys)
             bounds = tuple(float(value) for value in box.ravel())
             view = ThreeDView("posterior", bounds, SIZE_PX)  # type: ignore[arg-type]
             render_3d_png(folder / f"{muscle}.png", application.logic, scene, view)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..anatomy import Structure
 from ..case_result import SegmentReport
 from ..review import SegmentRow
 from ..review.columns import COLUMN_OF, NO_VALUE
 from ..review.evidence import probability_text
 from ..review.histogram import Histogram, histogram_of
-from ..review.reference import references
+from ..review.reference import published_means
 from .case import ReportCase
 from .histograms import Plot, plot_of
 from .language import Words
@@ -65,7 +66,7 @@ def parts(case: ReportCase, words: Words) -> Iterator[StructurePart]:
         if found:
             structure = case.segment(rows[0]).structure
             cards = tuple(_card(case, words, row) for row in found)
-            yield StructurePart(structure_name(words, structure), cards, _context(words, structure.abbreviation))
+            yield StructurePart(structure_name(words, structure), cards, _context(words, structure))
 
 
 def absent(case: ReportCase, words: Words) -> list[str]:
@@ -124,9 +125,9 @@ def _expected(words: Words, report: SegmentReport) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _context(words: Words, abbreviation: str) -> str:
+def _context(words: Words, structure: Structure) -> str:
     """The means of the published cohort; nothing where it has none."""
-    reference = references().get(abbreviation)
+    reference = published_means(structure)
     if reference is None:
         return ""
     _ = words.gettext

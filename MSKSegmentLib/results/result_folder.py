@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import RESEARCH_USE_ONLY
+from ..anatomy.built_in import stored_table
 from ..case_result import CaseResult, HistoryEvent, SegmentReport
 from ..errors import InputError, shown
 from ..findings import findings_json
@@ -32,8 +33,8 @@ REPORT_HTML, REPORT_PDF = "report.html", "report.pdf"
 # Who has it open; replacing a result takes the lock away, by which a reviewer's page notices.
 LOCK = ".review.lock"
 RESULT_FORMAT, RESULT_FORMAT_VERSION = "mskseg-result", 1
-# In result.json: the digest of every file of the run.
-FILES = "files"
+# In result.json: the digest of every file of the run, and the table of structures unless that is the one of hip and thigh.
+FILES, STRUCTURES_ENTRY = "files", "structures"
 # The files of this software in a result folder; all others belong to the user and stay.
 _OWNED = (LOCK, SEGMENTATION, UNCERTAINTY, CT, MEASUREMENTS, SCENE, AUTOMATIC, REVIEW, REPORT_HTML, REPORT_PDF, RESULT)
 # Per voxel: float32 noise hardly compresses, but is zero outside the body and where all passes agree. Labels take hardly any
@@ -127,6 +128,9 @@ def result_json(
         "segments": [report_json(report) for report in result.reports],
         "history": [asdict(event) for event in history],
     }
+    table = stored_table(result.table)
+    if table is not None:
+        content[STRUCTURES_ENTRY] = table
     if automatic is not None:
         pairs = zip(automatic, result.reports, strict=True)
         content["automatic"] = [report_json(before) for before, now in pairs if before != now]

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import Segment, segment_of_key, segments
+from ..anatomy import Segment, StructureTable
+from ..anatomy.built_in import table_of_stored
 from ..case_result import (
     COMPOSITION,
     SCORE_NAMES,
@@ -31,7 +32,16 @@ from ..errors import InputError, shown
 from ..findings import Finding, findings_from_json, findings_of_sentences
 from ..output.filling import recover
 from ..run_facts import RunFacts, facts_from_json
-from .result_folder import AUTOMATIC, RESULT, RESULT_FORMAT, RESULT_FORMAT_VERSION, REVIEW, SEGMENTATION, UNCERTAINTY
+from .result_folder import (
+    AUTOMATIC,
+    RESULT,
+    RESULT_FORMAT,
+    RESULT_FORMAT_VERSION,
+    REVIEW,
+    SEGMENTATION,
+    STRUCTURES_ENTRY,
+    UNCERTAINTY,
+)
 from .review_file import read_review
 
 _UNREADABLE = f"The {RESULT} of this result cannot be read; run the segmentation again."
@@ -68,12 +78,13 @@ def read_case(folder: Path) -> StoredCase:
     content = read_content(folder)
     stored = folder / (AUTOMATIC if (folder / AUTOMATIC).is_file() else SEGMENTATION)
     uncertainty, grid = _read_uncertainty(folder / UNCERTAINTY)
-    labels, geometry = _read_labels(stored, grid)
+    labels, geometry = _read_labels(stored, stored_structures(content), grid)
     reviewed = labels
     if (folder / REVIEW).is_file():
         reviewed, content = read_review(folder / REVIEW, labels)
     reports, automatic, history = reviewed_from_json(content)
-    result = CaseResult(reviewed, geometry, reports, uncertainty, stored_findings(content), stored_facts(content))
+    table = stored_structures(content)
+    result = CaseResult(reviewed, geometry, reports, uncertainty, stored_findings(content), stored_facts(content), table)
     return StoredCase(result, replace(result, labels=labels, reports=automatic), history)
 
 
@@ -88,16 +99,29 @@ def reviewed_from_json(
     try:
         if content["format"] != RESULT_FORMAT or content["format_version"] != RESULT_FORMAT_VERSION:
             raise ValueError("another format")
-        reports = tuple(report_from_json(entry) for entry in content["segments"])
-        if [report.segment for report in reports] != list(segments()):
+        table = stored_structures(content)
+        reports = tuple(report_from_json(entry, table) for entry in content["segments"])
+        if tuple(report.segment for report in reports) != table.segments:
             raise ValueError("other segments")
-        before = {entry["key"]: report_from_json(entry) for entry in content.get("automatic", [])}
+        before = {entry["key"]: report_from_json(entry, table) for entry in content.get("automatic", [])}
         history = tuple(event_from_json(entry) for entry in content.get("history", []))
         stored_facts(content)
         stored_findings(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(_UNREADABLE) from error
     return reports, tuple(before.get(report.segment.key, report) for report in reports), history
+
+
+def stored_structures(content: Mapping[str, Any]) -> StructureTable:
+    """The table of structures of what `result_folder.result_json` made, also by versions that knew one only.
+
+    Raises:
+        InputError: it is faulty.
+    """
+    try:
+        return table_of_stored(content.get(STRUCTURES_ENTRY))
+    except ValueError as error:
+        raise InputError(_UNREADABLE) from error
 
 
 def stored_facts(content: Mapping[str, Any]) -> RunFacts:
@@ -125,13 +149,15 @@ def stored_findings(content: Mapping[str, Any]) -> tuple[Finding, ...]:
     return findings_of_sentences(content["warnings"])
 
 
-def report_from_json(data: Mapping[str, Any]) -> SegmentReport:
-    """What `result_folder.report_json` wrote; entries that older results lack are None, those of newer ones are passed over.
+def report_from_json(data: Mapping[str, Any], table: StructureTable) -> SegmentReport:
+    """What `result_folder.report_json` wrote of a segment of `table`.
+
+    Entries that older results lack are None, those of newer ones are passed over.
 
     Raises:
         KeyError, TypeError, ValueError: entries are missing or of the wrong kind.
     """
-    segment = segment_of_key(data["key"])
+    segment = table.segment(data["key"])
     return SegmentReport(
         segment=segment,
         light=Light(data["light"]),
@@ -217,9 +243,9 @@ def _read_uncertainty(path: Path) -> tuple[np.ndarray | None, Geometry | None]:
     return sitk.GetArrayFromImage(image).astype(np.float32, copy=False), Geometry.of_image(image)
 
 
-def _read_labels(path: Path, grid: Geometry | None) -> tuple[np.ndarray, Geometry]:
+def _read_labels(path: Path, table: StructureTable, grid: Geometry | None) -> tuple[np.ndarray, Geometry]:
     """The label map, on the uncertainty's grid where there is one: 3D Slicer saves segmentations cropped to their segments."""
-    labels, geometry = read_labels(path)
+    labels, geometry = read_labels(path, table)
     if grid is None or geometry.matches(grid):
         return labels, grid or geometry
     if match_voxels(geometry, grid) is None:

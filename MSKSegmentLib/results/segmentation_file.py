@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..anatomy import segment_of_label
+from ..anatomy import StructureTable
 from ..anatomy.terminology import terminology_entry
 from ..case_result import CaseResult, ReviewState, SegmentReport
 from ..ct.boxes import Box, label_boxes
@@ -79,14 +79,13 @@ def review_status(report: SegmentReport) -> str:
 
 
 def segment_tags(report: SegmentReport) -> dict[str, str]:
-    """The tags of a segment in Slicer: terminology, review status, light and verdict, reasons (a JSON list), state, scores.
+    """The tags of a segment in Slicer that change with its review: status, light and verdict, reasons (a JSON list), state, scores.
 
     Tags of what is not known are left out. Tags of intervals hold the lower and the upper bound, ``MSKSegment.Scores`` a JSON
     object of all scores that exist.
     """
     scores, limits = report.told_scores, report.dice_limits
     tags = {
-        TERMINOLOGY_TAG: terminology_entry(report.segment),
         STATUS_TAG: review_status(report),
         LIGHT_TAG: report.light.value,
         VERDICT_TAG: report.verdict,
@@ -108,9 +107,9 @@ def segment_tags(report: SegmentReport) -> dict[str, str]:
     return tags | {tag: text for tag, text in known.items() if text}
 
 
-def segment_boxes(labels: np.ndarray) -> dict[int, Box]:
-    """The smallest box around each label of the anatomy table that occurs in a uint8 map ``[z, y, x]``."""
-    return {label: box for label, box in label_boxes(labels).items() if segment_of_label(label)}
+def segment_boxes(labels: np.ndarray, table: StructureTable) -> dict[int, Box]:
+    """The smallest box around each label of the table that occurs in a uint8 map ``[z, y, x]``."""
+    return {label: box for label, box in label_boxes(labels).items() if table.segment_of_label(label)}
 
 
 def absent_note(result: CaseResult, present: set[int]) -> str:
@@ -133,13 +132,13 @@ def write_segmentation(path: str | os.PathLike[str], result: CaseResult) -> None
     Raises:
         InputError: the file cannot be written there.
     """
-    boxes = segment_boxes(result.labels)
+    boxes = segment_boxes(result.labels, result.table)
     image = result.geometry.image_of(result.labels)
     for key, value in _segmentation_header(result.geometry).items():
         image.SetMetaData(key, value)
     present = [report for report in result.reports if report.segment.label in boxes]
     for number, report in enumerate(present):
-        for key, value in _segment_header(report, boxes[report.segment.label]).items():
+        for key, value in _segment_header(report, result.table, boxes[report.segment.label]).items():
             image.SetMetaData(f"Segment{number}_{key}", value)
     image.SetMetaData(ABSENT_ATTRIBUTE, absent_note(result, set(boxes)))
     _write_image(path, image, ".seg.nrrd")
@@ -221,8 +220,9 @@ def _segmentation_header(geometry: Geometry) -> dict[str, str]:
     }
 
 
-def _segment_header(report: SegmentReport, box: Box) -> dict[str, str]:
+def _segment_header(report: SegmentReport, table: StructureTable, box: Box) -> dict[str, str]:
     segment = report.segment
+    tags = {TERMINOLOGY_TAG: terminology_entry(segment, table), **segment_tags(report)}
     return {
         "ID": segment.key,
         "Name": segment.name,
@@ -232,7 +232,7 @@ def _segment_header(report: SegmentReport, box: Box) -> dict[str, str]:
         "LabelValue": str(segment.label),
         "Layer": "0",
         "Extent": " ".join(f"{start} {stop - 1}" for start, stop in zip(box.start_xyz, box.stop_xyz, strict=True)),
-        "Tags": "".join(f"{tag}:{value}|" for tag, value in segment_tags(report).items()),
+        "Tags": "".join(f"{tag}:{value}|" for tag, value in tags.items()),
     }
 
 

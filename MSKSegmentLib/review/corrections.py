@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ..anatomy import StructureTable
 from ..case_result import SUSPECT_WORD, Light, Measurements, ReviewState, SegmentReport
 from ..measurement.extent import BEYOND_THE_CT, EDGE_OF_LABELS
-from ..measurement.volume import volume_cc_per_m2
+from ..measurement.volume import height_of, volume_cc_per_m2
 from ..quality.reports import asymmetries
 from ..quality.traffic_light import cut_reason
 
@@ -42,10 +43,10 @@ def _reason(automatic: SegmentReport, measurements: Measurements | None) -> str:
     return f"{done} by hand; the automatic version was {rated}{doubt}"
 
 
-def with_asymmetries(reports: Mapping[str, SegmentReport]) -> dict[str, SegmentReport]:
+def with_asymmetries(table: StructureTable, reports: Mapping[str, SegmentReport]) -> dict[str, SegmentReport]:
     """The reports by key with the asymmetries that follow from their measurements."""
     found = {report.segment.label: report.measurements for report in reports.values() if report.measurements}
-    differences = asymmetries(found)
+    differences = asymmetries(table, found)
     return {
         key: replace(report, asymmetry_percent=differences.get(report.segment.structure.index)) for key, report in reports.items()
     }
@@ -53,12 +54,12 @@ def with_asymmetries(reports: Mapping[str, SegmentReport]) -> dict[str, SegmentR
 
 def with_height(reports: Iterable[SegmentReport], height_m: float | None) -> tuple[SegmentReport, ...]:
     """The reports with volumes normalised by another height; None leaves the normalised volume open."""
-    return tuple(
-        replace(
-            report,
-            measurements=replace(report.measurements, volume_cc_per_m2=volume_cc_per_m2(report.measurements.volume_cc, height_m)),
-        )
-        if report.measurements
-        else report
-        for report in reports
-    )
+    return tuple(_with_height(report, height_m) for report in reports)
+
+
+def _with_height(report: SegmentReport, height_m: float | None) -> SegmentReport:
+    found = report.measurements
+    if found is None:
+        return report
+    normalised = volume_cc_per_m2(found.volume_cc, height_of(report.segment, height_m))
+    return replace(report, measurements=replace(found, volume_cc_per_m2=normalised))

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..anatomy import segment_of_label, segments
+from ..anatomy import StructureTable
 from ..case_result import Measurements
 from ..ct.boxes import EMPTY_BOX, Box, changed_box, tight_box, union_box
 from ..ct.volume import CTVolume
@@ -21,12 +21,13 @@ from .masks import SegmentMask
 class LabelEdit:
     """What one edit changed: `before` and `after`, uint8 ``[z, y, x]``, are the labels in the smallest box around it.
 
-    `rows` are the keys of the rows of the table whose numbers it changed, in table order.
+    `table` are the structures that they stand for, `rows` the keys of the rows whose numbers it changed, in table order.
     """
 
     box: Box
     before: np.ndarray
     after: np.ndarray
+    table: StructureTable
     rows: tuple[str, ...] = ()
 
     @cached_property
@@ -34,26 +35,31 @@ class LabelEdit:
         """The labels of segments that lost or gained a voxel."""
         different = self.before != self.after
         values = np.union1d(self.before[different], self.after[different]).tolist()
-        return frozenset(value for value in values if segment_of_label(value))
+        return frozenset(value for value in values if self.table.segment_of_label(value))
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of the segments that lost or gained a voxel, in table order."""
-        return tuple(segment.key for segment in segments() if segment.label in self.changed)
+        return tuple(segment.key for segment in self.table.segments if segment.label in self.changed)
 
 
 class ReviewedLabels:
     """Two label maps uint8 ``[z, y, x]`` of one CT. The given arrays are never written to."""
 
-    def __init__(self, automatic: np.ndarray, current: np.ndarray, volume: CTVolume, region: Box | None = None) -> None:
-        """`region` is the part of the grid that was segmented; its faces cut structures as those of the scan do."""
+    def __init__(
+        self, automatic: np.ndarray, current: np.ndarray, table: StructureTable, volume: CTVolume, region: Box | None = None
+    ) -> None:
+        """`table` are the structures that the labels stand for; `region` is the part of the grid that was segmented, and its faces
+        cut structures as those of the scan do.
+        """
         self.automatic = automatic
         self.current = current
         self._owns_current = False
+        self._table = table
         self._volume = volume
         self._region = region
-        self._automatic_boxes = segment_boxes(automatic)
-        self._boxes = dict(self._automatic_boxes) if current is automatic else segment_boxes(current)
+        self._automatic_boxes = segment_boxes(automatic, table)
+        self._boxes = dict(self._automatic_boxes) if current is automatic else segment_boxes(current, table)
 
     def mask(self, label: int) -> SegmentMask:
         """The voxels of a label now."""
@@ -76,7 +82,7 @@ class ReviewedLabels:
         if part is None:
             return None
         where = Box.between(np.add(part.start_xyz, box.start_xyz), np.add(part.stop_xyz, box.start_xyz))
-        edit = LabelEdit(where, self.current[where.slices].copy(), labels[part.slices].copy())
+        edit = LabelEdit(where, self.current[where.slices].copy(), labels[part.slices].copy(), self._table)
         if not self._owns_current:
             self.current = self.current.copy()
             self._owns_current = True
@@ -127,8 +133,8 @@ class ReviewedLabels:
         if region is not None and region.holds(box):
             geometry = volume.geometry.cropped(region.start_xyz, region.size_xyz)
             labels, hu = self.current[region.slices], volume.hu[region.slices]
-            return measure_one(labels, hu, geometry, label, height_m, box=box.relative_to(region))
-        return measure_one(self.current, volume.hu, volume.geometry, label, height_m, box=box)
+            return measure_one(labels, hu, geometry, self._table, label, height_m, box=box.relative_to(region))
+        return measure_one(self.current, volume.hu, volume.geometry, self._table, label, height_m, box=box)
 
     def voxels(self, label: int) -> int:
         """How many voxels the label has now."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ..anatomy import Structure
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..resources import resource_file
 
 FILE = "soufi_2025_table7.json"
@@ -50,6 +52,13 @@ def cohort() -> Cohort:
     """The paper that the means are from."""
     source = _data()["source"]
     return Cohort(source["citation"], source["doi"])
+
+
+def published_means(structure: Structure) -> Reference | None:
+    """The published means of a structure; None for one that is not of the paper's, whatever it is called."""
+    published = next((one for one in HIP_AND_THIGH.structures if one.abbreviation == structure.abbreviation), None)
+    same = published is not None and (published.code, published.paired) == (structure.code, structure.paired)
+    return references().get(structure.abbreviation) if same else None
 
 
 @cache

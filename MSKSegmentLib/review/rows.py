@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from ..anatomy import Side
+from ..anatomy.table import RGB, Side
 from ..case_result import SUSPECT_WORD, Light, ReviewState, SegmentReport
 from ..quality.wording import dice_texts
 from ..results.tables import table_row
 from .columns import COLUMN_OF, COLUMNS
 from .evidence import evidence_lines, expectation_lines
 from .queue import Candidate, Priority, place_in_queue, priorities
-from .reference import references
+from .reference import published_means
 
 NOT_FOUND = "not found"
 MISSED = "the other side was found: this one may have been missed"
@@ -32,16 +32,18 @@ class SegmentRow:
     """One segment in the table.
 
     `mark` names its icon: the value of its light, or `SUSPECT_MARK` or `MISSED_MARK` where a grey one would look harmless.
-    `verdict` is the light in words.
-    `values` and `texts` hold an entry per column; values of text columns and unknown numbers are None. `group` is "bone", "hip"
-    or "thigh". `reasons` say why the light is what it is; `lines` are sentences with the reasons and what to expect, `evidence`
-    the scores behind them; `tooltip` holds all of that.
+    `verdict` is the light in words. `name` and `color` (0-255 RGB) are the segment's; `group` is the key of its group in the table
+    of structures. `values` and `texts` hold an entry per column; values of text columns and unknown numbers are None. `reasons`
+    say why the light is what it is; `lines` are sentences with the reasons and what to expect, `evidence` the scores behind
+    them; `tooltip` holds all of that.
     """
 
     key: str
     light: Light
     mark: str
     verdict: str
+    name: str
+    color: RGB
     structure: str
     side: Side
     group: str
@@ -95,6 +97,8 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
         light=report.light,
         mark=_mark(report, missed),
         verdict=verdict,
+        name=segment.name,
+        color=segment.color,
         structure=segment.structure.name,
         side=segment.side,
         group=segment.structure.group.key,
@@ -199,7 +203,7 @@ def _lines(report: SegmentReport, reasons: tuple[str, ...]) -> tuple[str, ...]:
     lines = [*(_sentence(reason) for reason in reasons), *expectation_lines(report)]
     if report.dice_to_automatic is not None:
         lines.append(f"Dice between this and the automatic version {report.dice_to_automatic:.2f}.")
-    reference = references().get(report.segment.structure.abbreviation)
+    reference = published_means(report.segment.structure)
     if report.measurements is not None and reference:
         lines.append(reference.sentence)
     return tuple(lines)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..anatomy import StructureTable
 from ..case_result import CaseResult, HistoryEvent, ReviewState, SegmentReport
 from ..ct.boxes import Box
 from ..ct.volume import CTVolume, Geometry
@@ -61,7 +62,7 @@ class ReviewSession:
         self._volume = volume
         self._findings, self._facts = result.findings, result.facts
         self._reports = {report.segment.key: report for report in result.reports}
-        self._labels = ReviewedLabels(self._automatic.labels, result.labels, volume, region_of(result))
+        self._labels = ReviewedLabels(self._automatic.labels, result.labels, result.table, volume, region_of(result))
         # Labels whose automatic content is not known; they can be neither compared with it nor brought back.
         self._lost = set() if automatic is None else lost_labels(automatic.reports, self._labels)
         self._history = HistoryLog(author, history, clock)
@@ -112,7 +113,7 @@ class ReviewSession:
     def result(self) -> CaseResult:
         """The case as it stands, corrections included. Its label map is the session's own: read it, do not write to it."""
         reports, uncertainty = tuple(self._reports.values()), self._automatic.uncertainty
-        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._findings, self._facts)
+        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._findings, self._facts, self.table)
 
     @property
     def automatic(self) -> CaseResult:
@@ -123,6 +124,11 @@ class ReviewSession:
     def volume(self) -> CTVolume:
         """The CT."""
         return self._volume
+
+    @property
+    def table(self) -> StructureTable:
+        """The structures of the case."""
+        return self._automatic.table
 
     @property
     def geometry(self) -> Geometry:
@@ -153,8 +159,7 @@ class ReviewSession:
 
     def automatic_report(self, key: str) -> SegmentReport:
         """What was known of it before any correction."""
-        label = self._reports[key].segment.label
-        return next(report for report in self._automatic.reports if report.segment.label == label)
+        return next(report for report in self._automatic.reports if report.segment.key == key)
 
     def mask(self, key: str) -> SegmentMask | None:
         """The segment's voxels now; None when it has none."""
@@ -164,10 +169,6 @@ class ReviewSession:
         """The voxels that the network gave it; None when it gave none."""
         return or_none(self._labels.automatic_mask(self._label(key)))
 
-    def dice_to_automatic(self, key: str) -> float | None:
-        """Overlap of a corrected segment with its automatic version; None for an uncorrected one."""
-        return self._reports[key].dice_to_automatic
-
     def histogram(self, key: str) -> Histogram | None:
         """The segment's Hounsfield units; None when it was not found."""
         return histogram_of(self._reports[key])
@@ -175,8 +176,7 @@ class ReviewSession:
     def worst_slices(self, key: str, count: int | None = None) -> tuple[WorstSlice, ...]:
         """The segment's slices to look at, worst first and at least 10 mm apart; at most `count`."""
         if key not in self._slices:
-            mask, uncertainty = self._labels.mask(self._label(key)), self._automatic.uncertainty
-            self._slices[key] = worst_slices(mask, uncertainty, self.geometry)
+            self._slices[key] = worst_slices(self._labels.mask(self._label(key)), self._automatic.uncertainty, self.geometry)
         return self._slices[key][:count]
 
     def next_flagged(self, after_key: str | None = None) -> str | None:
@@ -271,14 +271,13 @@ class ReviewSession:
         """New reports and history of segments with other voxels; `drawn` are those that the user worked on."""
         if not labels:
             return ()
-        by = [key for key in self._reports if self._label(key) in drawn]
-        new = dict(self._reports)
+        by, new = [key for key in self._reports if self._label(key) in drawn], dict(self._reports)
         for key in [key for key in self._reports if self._label(key) in labels]:
             report = self._new_report(key)
             self._slices.pop(key, None)
             self._history.add_change(self._reports[key], report, what if key in by else "edited", by)
             new[key] = report
-        return self._set(with_asymmetries(new))
+        return self._set(with_asymmetries(self.table, new))
 
     def _new_report(self, key: str) -> SegmentReport:
         label = self._label(key)

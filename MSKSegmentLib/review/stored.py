@@ -13,7 +13,7 @@ from ..ct.boxes import Box
 from ..ct.region import Region, region_box
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..results.result_reading import StoredCase, reviewed_from_json, stored_facts, stored_findings
+from ..results.result_reading import StoredCase, reviewed_from_json, stored_facts, stored_findings, stored_structures
 from .label_maps import ReviewedLabels
 
 # Mean densities are stored unrounded; more than this is another image.
@@ -33,7 +33,8 @@ def case_from_json(
         InputError: the data cannot be read.
     """
     reports, before, history = reviewed_from_json(data)
-    result = CaseResult(labels, geometry, reports, uncertainty, stored_findings(data), stored_facts(data))
+    table = stored_structures(data)
+    result = CaseResult(labels, geometry, reports, uncertainty, stored_findings(data), stored_facts(data), table)
     first = labels if automatic_labels is None else automatic_labels
     return StoredCase(result, replace(result, labels=first, reports=before), history)
 

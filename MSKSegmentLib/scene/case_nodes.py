@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..anatomy import segment_of_key
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
 from ..errors import InputError
@@ -24,6 +23,7 @@ from .geometry import array_of_image
 from .label_map import segment_labels
 from .roles import find_nodes, set_role
 from .segmentation import GRID_ATTRIBUTE, add_segmentation, grid_of_node
+from .structures import set_table, table_of_node
 from .uncertainty import add_uncertainty
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def store_session(nodes: CaseNodes, session: ReviewSession) -> None:
 
     Quick enough to be called after every change. The segmentation itself is the front end's to keep in step.
     """
-    corrected = [row.key for row in session.rows() if session.dice_to_automatic(row.key) is not None]
+    corrected = [row.key for row in session.rows() if session.report(row.key).dice_to_automatic is not None]
     _store(nodes.state, session.to_json(), corrected)
     if nodes.segmentation is not None and (corrected or nodes.automatic is not None):
         node = nodes.automatic or _new_automatic_node(nodes, nodes.segmentation)
@@ -140,6 +140,7 @@ def _new_automatic_node(nodes: CaseNodes, source: slicer.vtkMRMLSegmentationNode
     # Not hidden from editors: Slicer's Save dialog leaves hidden nodes out.
     node = source.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", f"{source.GetName()} before correction")
     node.SetAttribute(GRID_ATTRIBUTE, source.GetAttribute(GRID_ATTRIBUTE))
+    set_table(node, table_of_node(source))
     node.GetSegmentation().CopyConversionParameters(source.GetSegmentation())
     node.SetAndObserveTransformNodeID(source.GetTransformNodeID())
     node.CreateDefaultDisplayNodes()
@@ -150,10 +151,11 @@ def _new_automatic_node(nodes: CaseNodes, source: slicer.vtkMRMLSegmentationNode
 
 def _automatic_labels(nodes: CaseNodes, labels: np.ndarray, volume: CTVolume, corrected: list[str]) -> np.ndarray | None:
     """The label map that the network made: outside the corrected segments it is as now."""
-    if not corrected:
+    if not corrected or nodes.segmentation is None:
         return None
+    table = table_of_node(nodes.segmentation)
     keep = np.arange(256, dtype=np.uint8)
-    keep[[segment_of_key(key).label for key in corrected]] = 0
+    keep[[table.segment(key).label for key in corrected]] = 0
     automatic = np.stack([keep[plane] for plane in labels])
     if nodes.automatic is not None:
         before = segment_labels(nodes.automatic, volume.geometry)

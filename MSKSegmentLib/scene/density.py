@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy import StructureTable
+from ..case_result import CaseResult
 from ..ct.boxes import box_of_labels
 from ..ct.volume import Geometry
 from ..measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
@@ -68,18 +69,18 @@ def density_look() -> DensityLook:
 def show_density(
     scene: slicer.vtkMRMLScene,
     ct_node: slicer.vtkMRMLScalarVolumeNode,
-    labels: np.ndarray,
+    result: CaseResult,
     keys: Iterable[str],
 ) -> slicer.vtkMRMLScalarVolumeNode | None:
     """Render the density of the named muscles in all 3D views, in place of what was rendered before.
 
     The views get a cropped copy of the CT in which all else is transparent. It is hidden from the lists of volumes and
-    not saved with the scene. Bones are left out.
+    not saved with the scene. Bones and whatever else has no composition are left out.
 
     Args:
         scene: where the nodes are made, or found from an earlier call.
         ct_node: the CT, in HU.
-        labels: uint8 ``[z, y, x]`` with sides, on the CT's grid.
+        result: what was found in it.
         keys: `Segment.key` of the segments to show.
 
     Returns:
@@ -89,7 +90,7 @@ def show_density(
         InputError: `ct_node` holds no CT.
     """
     volume = volume_of_node(ct_node)
-    wanted = _muscle_labels(keys)
+    labels, wanted = result.labels, _muscle_labels(result.table, keys)
     box = box_of_labels(labels, wanted)
     if box is None:
         hide_density(scene)
@@ -136,9 +137,9 @@ def set_transfer_functions(volume_property: vtk.vtkVolumeProperty, look: Density
     volume_property.SetSpecularPower(look.specular_power)
 
 
-def _muscle_labels(keys: Iterable[str]) -> list[int]:
+def _muscle_labels(table: StructureTable, keys: Iterable[str]) -> list[int]:
     chosen = set(keys)
-    return [s.label for s in segments() if s.key in chosen and s.structure.has_composition]
+    return [s.label for s in table.segments if s.key in chosen and s.structure.has_composition]
 
 
 def _density_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..anatomy import segment_of_key
-from ..anatomy.terminology import terminology_entry
 from ..ct.boxes import Box
 from ..errors import InputError
 from ..results.segmentation_file import REPRESENTATION
@@ -16,6 +14,7 @@ from ..review.masks import SegmentMask
 from .geometry import oriented_image
 from .label_map import segment_labels
 from .segmentation import grid_of_node, new_segment
+from .structures import table_of_node
 
 if TYPE_CHECKING:
     import slicer
@@ -48,7 +47,7 @@ def put_mask(node: slicer.vtkMRMLSegmentationNode, key: str, mask: SegmentMask) 
 
     Raises:
         InputError: the node was not made by this project.
-        KeyError: there is no such segment in the anatomy table.
+        KeyError: there is no such segment in the node's table of structures.
     """
     import slicer
 
@@ -75,14 +74,14 @@ def ensure_segment(node: slicer.vtkMRMLSegmentationNode, key: str) -> None:
     """Add an empty segment with its name, colour and code, for example to paint a structure that was not found.
 
     Raises:
-        KeyError: there is no such segment in the anatomy table.
+        KeyError: there is no such segment in the node's table of structures.
     """
     segmentation = node.GetSegmentation()
     if segmentation.GetSegment(key) is not None:
         return
-    segment = segment_of_key(key)
-    created = new_segment(segment)
-    created.SetTerminology(terminology_entry(segment))
+    table = table_of_node(node)
+    segment = table.segment(key)
+    created = new_segment(segment, table)
     layer = _layer_without(node, segment.label)
     if layer is not None:
         created.AddRepresentation(REPRESENTATION, layer)

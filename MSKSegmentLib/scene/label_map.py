@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..anatomy import segments
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..results.segmentation_file import REPRESENTATION, ras_matrix
 from .geometry import array_of_image, array_of_matrix, oriented_image
+from .structures import table_of_node
 
 if TYPE_CHECKING:
     import slicer
@@ -22,14 +22,14 @@ _GRID_TOLERANCE = 0.01
 def segment_labels(node: slicer.vtkMRMLSegmentationNode, reference_geometry: Geometry) -> np.ndarray:
     """The node's segments as a label map with sides: uint8 ``[z, y, x]`` on the reference grid.
 
-    Only segments whose identifier is a `Segment.key` count. Where segments overlap, the later one in the node's list
-    wins, as in Slicer's own export. A layer on another grid is resampled to the nearest voxel. The node's parent
-    transform is not applied: CT and segmentation are expected under the same one.
+    Only segments whose identifier is a `Segment.key` of the node's table of structures count. Where segments overlap, the later
+    one in the node's list wins, as in Slicer's own export. A layer on another grid is resampled to the nearest voxel. The node's
+    parent transform is not applied: CT and segmentation are expected under the same one.
 
     Raises:
         InputError: the node holds segments of this project but no labelmap, only surfaces.
     """
-    labels = {segment.key: segment.label for segment in segments()}
+    labels = {segment.key: segment.label for segment in table_of_node(node).segments}
     segmentation = node.GetSegmentation()
     known = [key for key in segmentation.GetSegmentIDs() if key in labels]
     if known and not segmentation.ContainsRepresentation(REPRESENTATION):

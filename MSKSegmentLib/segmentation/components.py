@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..anatomy import STRUCTURES, Structure
+from ..anatomy import Structure, StructureTable
 from ..ct.volume import Geometry
 
 # 26 neighbours: in thick slices a thin oblique muscle is connected by voxel edges only.
@@ -52,12 +52,12 @@ class Parts:
         return Parts(self.structure, (z, y, x), ids, self.voxels[only], (box,), self.centroids[only])
 
 
-def structure_boxes(classes: np.ndarray) -> dict[int, Slices]:
+def structure_boxes(classes: np.ndarray, table: StructureTable) -> dict[int, Slices]:
     """Structure index -> box around all its voxels, for the structures that occur in uint8 ``[z, y, x]``."""
     shape = classes.shape
     per_z = np.stack([np.bincount(plane.ravel(), minlength=256)[:256] > 0 for plane in classes])
     boxes = {}
-    for structure in STRUCTURES:
+    for structure in table.structures:
         z = np.flatnonzero(per_z[:, structure.index])
         if z.size == 0:
             continue
@@ -70,10 +70,11 @@ def structure_boxes(classes: np.ndarray) -> dict[int, Slices]:
     return boxes
 
 
-def parts_of(classes: np.ndarray) -> Iterator[Parts]:
-    """The components of each structure in uint8 ``[z, y, x]`` (0..22), one structure at a time to spare memory."""
-    boxes = structure_boxes(classes)
-    return (parts_of_structure(classes, structure, boxes[structure.index]) for structure in STRUCTURES if structure.index in boxes)
+def parts_of(classes: np.ndarray, table: StructureTable) -> Iterator[Parts]:
+    """The components of each structure in the classes, uint8 ``[z, y, x]``, one structure at a time to spare memory."""
+    boxes = structure_boxes(classes, table)
+    present = (structure for structure in table.structures if structure.index in boxes)
+    return (parts_of_structure(classes, structure, boxes[structure.index]) for structure in present)
 
 
 def parts_of_structure(classes: np.ndarray, structure: Structure, box: Slices) -> Parts:
@@ -104,7 +105,7 @@ class Stray:
     centroid: np.ndarray
 
 
-def clean_components(classes: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, tuple[Stray, ...]]:
+def clean_components(classes: np.ndarray, geometry: Geometry, table: StructureTable) -> tuple[np.ndarray, tuple[Stray, ...]]:
     """Drop components that lie apart from their structure: a copy, uint8 ``[z, y, x]``, and what was dropped.
 
     Per structure, components are connected by 26 neighbours. Main ones are the largest, and, for paired structures, any other of
@@ -113,8 +114,9 @@ def clean_components(classes: np.ndarray, geometry: Geometry) -> tuple[np.ndarra
     component always stays.
 
     Args:
-        classes: uint8 ``[z, y, x]`` of 0..22.
+        classes: uint8 ``[z, y, x]``, the network's classes.
         geometry: its grid, any axis order.
+        table: the structures that the classes stand for.
     """
     import cc3d
 
@@ -126,7 +128,7 @@ def clean_components(classes: np.ndarray, geometry: Geometry) -> tuple[np.ndarra
     for plane_ids, plane in zip(ids, classes, strict=True):
         structure_of_component[plane_ids] = plane
     kept = np.ones(found.voxels.size, dtype=bool)
-    for structure in STRUCTURES:
+    for structure in table.structures:
         members = np.flatnonzero(structure_of_component == structure.index)
         if members.size:
             kept[members] = _kept(found, members, structure, geometry)

@@ -6,19 +6,17 @@ smaller x is the right one. A single leg has no midline; its own anatomy tells i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..anatomy import Side, structure_of
+from ..anatomy import Landmark, Side
 from ..findings import Finding, warning
 from .chirality import handedness, medial_is_left
+from .coarse_scan import CoarseScan
 from .components import MAIN_SHARE, Parts, parts_of
 from .side_field import CoarseGrid, between, plane
-
-PELVIS = structure_of("PELVIS").index
-FEMUR = structure_of("FEMUR").index
-SACRUM = structure_of("SACRUM").index
 
 # Cross-sections of one bone's pieces lie nearer than this to one another, those of two legs pressed together
 # farther apart.
@@ -76,7 +74,7 @@ class InitialSides:
     findings: tuple[Finding, ...] = ()
 
 
-def find_initial_sides(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid, scanner_x_mm: float) -> InitialSides:
+def find_initial_sides(scan: CoarseScan, bones: Mapping[Landmark, Parts], scanner_x_mm: float) -> InitialSides:
     """The first side field of a scan. The first of these that the scan offers is taken:
 
     1. Two femora: the surface equidistant from both.
@@ -89,48 +87,48 @@ def find_initial_sides(coarse: np.ndarray, bones: dict[int, Parts], grid: Coarse
        the sacrum's middle or the symphysis belongs to the other side.
 
     Args:
-        coarse: uint8 ``[z, y, x]`` of 0..22 on the coarse grid.
-        bones: components of PELVIS and FEMUR, by structure index, where they occur.
-        grid: the coarse grid.
+        scan: the structures on the coarse grid.
+        bones: components of hip bone and femur, where they occur.
         scanner_x_mm: LPS x of the labels' centre.
     """
-    shape = coarse.shape
-    femora = _pair(bones[FEMUR], shape, grid) if FEMUR in bones else None
+    shape, grid = scan.shape, scan.grid
+    femora = _pair(bones[Landmark.FEMUR], shape, grid) if Landmark.FEMUR in bones else None
     if femora is not None:
         return InitialSides(between(*femora, grid.spacing), two_sided=True)
-    femur = largest_component(bones[FEMUR], shape, grid) if FEMUR in bones else None
+    femur = largest_component(bones[Landmark.FEMUR], shape, grid) if Landmark.FEMUR in bones else None
     if femur is not None and _mm3(femur, grid) < FEWEST_BONE_MM3:
         femur = None
-    field = _field_of_hips(coarse, bones, grid)
+    field = _field_of_hips(scan, bones)
     if field is not None:
         if femur is None:
             return InitialSides(field, True)
-        own = OnlyFemur(femur, bool(field[femur].mean() > 0), _lowest_slice(coarse == PELVIS))
+        own = OnlyFemur(femur, bool(field[femur].mean() > 0), _lowest_slice(scan.mask(Landmark.HIP_BONE)))
         field = own.hips_only(field)
         field[: own.hips_from] = FAR_MM if own.is_left else -FAR_MM
         return InitialSides(field, True, own)
-    is_bone = _bone(coarse)
+    is_bone = scan.paired_bones
     if _mm3(is_bone, grid) < FEWEST_BONE_MM3:
-        midline = _midline_of_pairs(coarse, grid)
+        midline = _midline_of_pairs(scan)
         if midline is not None:
             sentence = "No hip bone or femur was found, so the sides were told from the muscles alone; check them."
             return InitialSides(plane(shape, grid.spacing, midline), True, findings=(warning("sides_from_muscles", sentence),))
-    side, findings = _only_side(coarse, is_bone, grid, scanner_x_mm)
-    hip_bone = largest_component(bones[PELVIS], shape, grid) if PELVIS in bones else None
+    side, findings = _only_side(scan, is_bone, scanner_x_mm)
+    hip_bone = largest_component(bones[Landmark.HIP_BONE], shape, grid) if Landmark.HIP_BONE in bones else None
     only = None if femur is None else OnlyFemur(femur, side is Side.LEFT, _lowest_slice(hip_bone))
-    return InitialSides(_one_sided_field(coarse, hip_bone, side, grid), False, only, findings)
+    return InitialSides(_one_sided_field(scan, hip_bone, side), False, only, findings)
 
 
-def _field_of_hips(coarse: np.ndarray, bones: dict[int, Parts], grid: CoarseGrid) -> np.ndarray | None:
+def _field_of_hips(scan: CoarseScan, bones: Mapping[Landmark, Parts]) -> np.ndarray | None:
     """The field from two hip bones, or from the sacrum between bones on both sides; None for a scan of one side."""
-    hip_bones = _pair(bones[PELVIS], coarse.shape, grid) if PELVIS in bones else None
+    grid = scan.grid
+    hip_bones = _pair(bones[Landmark.HIP_BONE], scan.shape, grid) if Landmark.HIP_BONE in bones else None
     if hip_bones is not None:
         return between(*hip_bones, grid.spacing)
-    is_bone = _bone(coarse)
-    midline = _midline_of_bones(coarse, grid) if _mm3(is_bone, grid) >= FEWEST_BONE_MM3 else None
+    is_bone = scan.paired_bones
+    midline = _midline_of_bones(scan) if _mm3(is_bone, grid) >= FEWEST_BONE_MM3 else None
     if midline is None:
         return None
-    field = plane(coarse.shape, grid.spacing, midline)
+    field = plane(scan.shape, grid.spacing, midline)
     shares = np.mean(field[is_bone] < -BOTH_SIDES_DEPTH), np.mean(field[is_bone] > BOTH_SIDES_DEPTH)
     return field if min(shares) >= BOTH_SIDES_SHARE else None
 
@@ -139,10 +137,6 @@ def _lowest_slice(mask: np.ndarray | None) -> int:
     """First slice of a mask; beyond any volume when it is empty or None."""
     slices = np.array([]) if mask is None else np.flatnonzero(mask.any(axis=(1, 2)))
     return int(slices[0]) if slices.size else np.iinfo(np.int32).max
-
-
-def _bone(coarse: np.ndarray) -> np.ndarray:
-    return (coarse == PELVIS) | (coarse == FEMUR)
 
 
 def _mm3(mask: np.ndarray, grid: CoarseGrid) -> float:
@@ -212,40 +206,40 @@ def _upper_x(track: np.ndarray, other: np.ndarray, grid: CoarseGrid) -> bool:
     return bool(np.mean(track[upper, 1] - other[upper, 1]) < 0)
 
 
-def _midline_of_bones(coarse: np.ndarray, grid: CoarseGrid) -> float | None:
+def _midline_of_bones(scan: CoarseScan) -> float | None:
     """x in mm of the sacrum's middle, unless the field of view cuts it; else that of hip bones too wide to be one."""
-    sacrum = coarse == SACRUM
+    sacrum, grid = scan.mask(Landmark.SACRUM), scan.grid
     if _mm3(sacrum, grid) >= FEWEST_BONE_MM3 and not sacrum[:, :, [0, -1]].any():
         return float(np.nonzero(sacrum)[2].mean()) * grid.spacing[2]
-    x = np.flatnonzero((coarse == PELVIS).any(axis=(0, 1)))
+    x = np.flatnonzero(scan.mask(Landmark.HIP_BONE).any(axis=(0, 1)))
     if x.size and (x[-1] - x[0]) * grid.spacing[2] > BOTH_HIP_BONES_MM:
         return float(x[0] + x[-1]) / 2.0 * grid.spacing[2]
     return None
 
 
-def _midline_of_pairs(coarse: np.ndarray, grid: CoarseGrid) -> float | None:
+def _midline_of_pairs(scan: CoarseScan) -> float | None:
     """Median x in mm of the middles between the two large components of each structure that has two, far apart."""
     middles = []
-    for parts in parts_of(coarse):
+    for parts in parts_of(scan.classes, scan.table):
         by_size = np.argsort(parts.voxels)[::-1][:2]
         if not parts.structure.paired or by_size.size < 2:
             continue
-        x = parts.centroids[by_size, 2] * grid.spacing[2]
+        x = parts.centroids[by_size, 2] * scan.grid.spacing[2]
         if abs(x[0] - x[1]) > PAIR_APART_MM and parts.voxels[by_size[1]] >= MAIN_SHARE * parts.voxels[by_size[0]]:
             middles.append(float(x.mean()))
     return float(np.median(middles)) if len(middles) >= FEWEST_PAIRS else None
 
 
-def _only_side(coarse: np.ndarray, is_bone: np.ndarray, grid: CoarseGrid, scanner_x_mm: float) -> tuple[Side, tuple[Finding, ...]]:
+def _only_side(scan: CoarseScan, is_bone: np.ndarray, scanner_x_mm: float) -> tuple[Side, tuple[Finding, ...]]:
     """The side of a scan that shows one side, and a finding when that is a guess."""
-    sacrum = np.nonzero(coarse == SACRUM)[2]
-    leg = np.nonzero(is_bone if is_bone.any() else (coarse > 0) & (coarse != SACRUM))[2]
+    sacrum = np.nonzero(scan.mask(Landmark.SACRUM))[2]
+    leg = np.nonzero(is_bone if is_bone.any() else scan.has_side)[2]
     if sacrum.size and leg.size:
-        offset = float(sacrum.mean() - leg.mean()) * grid.spacing[2]
+        offset = float(sacrum.mean() - leg.mean()) * scan.grid.spacing[2]
         if abs(offset) > CLEAR_OFFSET_MM:
             return (Side.RIGHT if offset > 0 else Side.LEFT), ()
     for vote, clear in ((handedness, CLEAR_HANDEDNESS), (medial_is_left, CLEAR_LEAN)):
-        value = vote(coarse, grid.spacing)
+        value = vote(scan.classes, scan.grid.spacing, scan.table)
         if abs(value) >= clear:
             return (Side.RIGHT if value > 0 else Side.LEFT), ()
     side = Side.RIGHT if scanner_x_mm < 0 else Side.LEFT
@@ -256,31 +250,31 @@ def _only_side(coarse: np.ndarray, is_bone: np.ndarray, grid: CoarseGrid, scanne
     return side, ((warning("side_guessed", sentence),) if leg.size else ())
 
 
-def _one_sided_field(coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid) -> np.ndarray:
+def _one_sided_field(scan: CoarseScan, hip_bone: np.ndarray | None, side: Side) -> np.ndarray:
     """All on one side, but at the hip what lies beyond its median plane."""
     sign = 1.0 if side is Side.RIGHT else -1.0
-    field = np.full(coarse.shape, -sign * FAR_MM, dtype=np.float32)
-    midline = _median_plane_of_one_side(coarse, hip_bone, side, grid)
+    field = np.full(scan.shape, -sign * FAR_MM, dtype=np.float32)
+    midline = _median_plane_of_one_side(scan, hip_bone, side)
     if hip_bone is not None and midline is not None:
         lowest = _lowest_slice(hip_bone)
-        field[lowest:] = plane(field[lowest:].shape, grid.spacing, midline)
+        field[lowest:] = plane(field[lowest:].shape, scan.grid.spacing, midline)
     return field
 
 
-def _median_plane_of_one_side(coarse: np.ndarray, hip_bone: np.ndarray | None, side: Side, grid: CoarseGrid) -> float | None:
+def _median_plane_of_one_side(scan: CoarseScan, hip_bone: np.ndarray | None, side: Side) -> float | None:
     """x in mm of the symphysis, the most medial point of a hip bone; when not in view, of the sacrum's middle."""
-    last = coarse.shape[2] - 1
+    grid, last = scan.grid, scan.shape[2] - 1
     if hip_bone is not None:
         z, _, x = np.nonzero(hip_bone)
-        femur = np.flatnonzero((coarse == FEMUR).any(axis=(1, 2)))
+        femur = np.flatnonzero(scan.mask(Landmark.FEMUR).any(axis=(1, 2)))
         medial = int(x.max() if side is Side.RIGHT else x.min())
         complete = femur.size > 0 and (femur[-1] - z.min()) * grid.spacing[0] >= SYMPHYSIS_OVERLAP_MM
         if complete and medial not in (0, last):
             return medial * grid.spacing[2]
-    midline = _midline_of_bones(coarse, grid)
+    midline = _midline_of_bones(scan)
     if midline is not None:
         return midline
-    x = np.flatnonzero((coarse == SACRUM).any(axis=(0, 1)))
+    x = np.flatnonzero(scan.mask(Landmark.SACRUM).any(axis=(0, 1)))
     near = None if x.size == 0 else int(x[0] if side is Side.RIGHT else x[-1])
     if near in (None, 0, last):
         return None

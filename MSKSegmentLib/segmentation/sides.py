@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, STRUCTURES
+from ..anatomy import LEFT_OFFSET, Landmark, StructureTable
 from ..ct.orientation import axis_order
 from ..ct.volume import Geometry
 from ..findings import Finding, warning
 from .canvas import Canvas
 from .chirality import handedness
+from .coarse_scan import CoarseScan
 from .components import Parts, Stray, parts_of_structure, structure_boxes
-from .initial_sides import FEMUR, PELVIS, SACRUM, OnlyFemur, find_initial_sides
+from .initial_sides import OnlyFemur, find_initial_sides
 from .leftovers import Sizes
 from .side_field import CoarseGrid
 from .single_leg import own_and_other
@@ -36,7 +37,7 @@ class SideResult:
     strays: tuple[Stray, ...] = ()
 
 
-def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
+def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable) -> SideResult:
     """Split the paired structures into right and left, in physical space.
 
     1. A first side field: signed distance from the median surface, from the femora, the hip bones, the sacrum or
@@ -53,8 +54,9 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
        that they lie beside, or become background (`leftovers`), so that a single voxel never decides a side.
 
     Args:
-        classes: uint8 ``[z, y, x]`` of 0..22, without stray components.
+        classes: uint8 ``[z, y, x]``, the network's classes without stray components.
         geometry: its grid, any axis order.
+        table: the structures that the classes stand for. What it does not have of hip bone, femur and sacrum is not looked at.
 
     Returns:
         Labels on the same grid, and a finding when the sides are a guess or the image's axes seem turned.
@@ -69,41 +71,43 @@ def split_sides(classes: np.ndarray, geometry: Geometry) -> SideResult:
     grid = CoarseGrid.of(grid_geometry)
     labels = np.zeros(classes.shape, dtype=np.uint8)
     canvas = Canvas(order.apply(labels), grid, grid_geometry.spacing[::-1])
-    boxes = structure_boxes(ordered)
+    boxes = structure_boxes(ordered, table)
     if not boxes:
         return SideResult(labels)
-    canvas.labels[ordered == SACRUM] = SACRUM
+    for index in table.unpaired:
+        if index in boxes:
+            canvas.labels[ordered == index] = index
 
     coarse = np.ascontiguousarray(grid.sample(ordered))
-    by_index = {structure.index: structure for structure in STRUCTURES}
-    bones = {index: parts_of_structure(ordered, by_index[index], boxes[index]) for index in (PELVIS, FEMUR) if index in boxes}
-    initial = find_initial_sides(coarse, bones, grid, _scanner_x(coarse, grid, grid_geometry))
+    marks = {mark: bone for mark in (Landmark.HIP_BONE, Landmark.FEMUR) if (bone := table.landmark(mark)) and bone.index in boxes}
+    bones = {mark: parts_of_structure(ordered, bone, boxes[bone.index]) for mark, bone in marks.items()}
+    initial = find_initial_sides(CoarseScan(coarse, grid, table), bones, _scanner_x(coarse, grid, grid_geometry))
     pieces: list[Parts] = []
-    for index, parts in bones.items():
-        if index == FEMUR and initial.only_femur is not None:
+    for mark, parts in bones.items():
+        if mark is Landmark.FEMUR and initial.only_femur is not None:
             is_left, _ = _clear_sides(parts, initial.field, initial.only_femur, grid, Sizes.of(parts, canvas.spacing).near)
             canvas.paint(parts, is_left, np.ones_like(is_left))
         else:
             pieces += canvas.paint_by(parts, initial.field, BONE_DEPTH, Sizes.of(parts, canvas.spacing))
     field = initial.field
     if initial.two_sided and initial.only_femur is None:
-        of_all_bones = canvas.field((PELVIS, FEMUR))
+        of_all_bones = canvas.field(tuple(bone.index for bone in marks.values()))
         field = initial.field if of_all_bones is None else of_all_bones
 
     doubtful: list[tuple[Parts, Sizes]] = []
-    for index, box in boxes.items():
-        if by_index[index].paired and index not in bones:
-            parts = parts_of_structure(ordered, by_index[index], box)
+    for structure in table.structures:
+        if structure.paired and structure.index in boxes and structure not in marks.values():
+            parts = parts_of_structure(ordered, structure, boxes[structure.index])
             sizes = Sizes.of(parts, canvas.spacing)
             is_left, clear = _clear_sides(parts, field, initial.only_femur, grid, sizes.near)
             canvas.paint(parts, is_left, clear)
             doubtful += [(parts.single(int(which)), sizes.single(int(which))) for which in np.flatnonzero(~clear)]
     if doubtful:
-        settled = canvas.field(tuple(index for index in by_index if index != SACRUM))
+        settled = canvas.field(tuple(structure.index for structure in table.structures if structure.paired))
         for parts, sizes in doubtful:
             pieces += canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH, sizes)
     strays = tuple(_stray(piece, grid_geometry, geometry) for piece in canvas.settle(pieces))
-    return SideResult(labels, (*initial.findings, *_turned(canvas)), strays)
+    return SideResult(labels, (*initial.findings, *_turned(canvas, table)), strays)
 
 
 def _clear_sides(
@@ -133,17 +137,18 @@ def _scanner_x(coarse: np.ndarray, grid: CoarseGrid, geometry: Geometry) -> floa
     return float(geometry.to_physical(index[::-1])[0])
 
 
-def _turned(canvas: Canvas) -> tuple[Finding, ...]:
+def _turned(canvas: Canvas, table: StructureTable) -> tuple[Finding, ...]:
     """A finding when both legs have their muscles in the order of the other side.
 
     That is so when the header names front and back, or top and bottom, the wrong way round, or a prone patient
     supine. A body whose left and right alone are swapped looks like a body, and cannot be noticed.
     """
     coarse = canvas.grid.sample(canvas.labels)
+    has_side = ~np.isin(coarse, table.unpaired)
     votes = []
     for offset in (0, LEFT_OFFSET):
-        leg = np.where((coarse > offset) & (coarse < offset + LEFT_OFFSET) & (coarse != SACRUM), coarse - offset, 0)
-        votes.append(handedness(leg.astype(np.uint8), canvas.grid.spacing))
+        leg = np.where((coarse > offset) & (coarse < offset + LEFT_OFFSET) & has_side, coarse - offset, 0)
+        votes.append(handedness(leg.astype(np.uint8), canvas.grid.spacing, table))
     if votes[0] < -TURNED_HANDEDNESS and votes[1] > TURNED_HANDEDNESS:
         sentence = (
             "The muscles lie around each leg as in the leg of the other side, so the image's axes seem to be turned; "

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..anatomy import STRUCTURES
+from ..anatomy.built_in import HIP_AND_THIGH
 from .validation import ValidationDice
 
 LOSSES, VALIDATION, PICTURE = "losses.csv", "validation.csv", "curves.png"
@@ -33,7 +33,7 @@ def append_point(folder: Path, point: TrainingPoint) -> None:
 
 def append_scores(folder: Path, iteration: int, scores: ValidationDice) -> None:
     """Add a row with the Dice of each structure to ``validation.csv``."""
-    names = [structure.abbreviation for structure in STRUCTURES]
+    names = [structure.abbreviation for structure in HIP_AND_THIGH.structures]
     cells = [f"{scores.dice[name]:.4f}" if name in scores.dice else "" for name in names]
     _append(folder / VALIDATION, ("iteration", *names), [str(iteration), *cells])
 

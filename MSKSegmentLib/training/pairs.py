@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct import CTVolume, WorkingGrid, body_box, resample_labels, to_working_grid
 from ..errors import InputError
@@ -41,7 +42,7 @@ def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocess
     made_of = _fingerprint(files, network, preprocessing)
     if path.exists() and facts.exists() and json.loads(facts.read_text(encoding="utf-8"))["made_of"] == made_of:
         return path
-    case = read_labelled_case(files)
+    case = read_labelled_case(files, HIP_AND_THIGH)
     cache.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     partial = cache / f"{files.name}.partial.npy"

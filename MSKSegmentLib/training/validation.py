@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..anatomy import STRUCTURES
+from ..anatomy.built_in import HIP_AND_THIGH
 from .data import DataPlan
 from .sources import UNLABELLED, Batch
 
-CLASSES = len(STRUCTURES) + 1
+CLASSES = len(HIP_AND_THIGH.structures) + 1
 # The same slices at every look and in every run, so that curves can be compared.
 _SEED = 20250
 
@@ -60,7 +60,7 @@ def validate(
     true, predicted, both = counts.tolist()
     dice = {
         structure.abbreviation: 2 * both[structure.index] / (true[structure.index] + predicted[structure.index])
-        for structure in STRUCTURES
+        for structure in HIP_AND_THIGH.structures
         if true[structure.index]
     }
     return ValidationDice(dice)

@@ -72,10 +72,11 @@ def load_atlases(folder: str | os.PathLike[str] | None = None) -> tuple[Atlas, .
 
 def mirrored_table() -> np.ndarray:
     """``[256]`` table that exchanges right and left label values, extras included."""
-    from ..anatomy import LEFT_OFFSET, STRUCTURES
+    from ..anatomy import LEFT_OFFSET
+    from ..anatomy.built_in import HIP_AND_THIGH
 
     table = np.arange(256, dtype=np.uint8)
-    for structure in STRUCTURES:
+    for structure in HIP_AND_THIGH.structures:
         if structure.paired:
             table[structure.index] = structure.index + LEFT_OFFSET
             table[structure.index + LEFT_OFFSET] = structure.index

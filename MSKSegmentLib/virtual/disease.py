@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy.built_in import HIP_AND_THIGH
 from .atlas import CARTILAGE, MIRRORED_EXTRA_OFFSET
 from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, BodyTissue, smooth_noise
 
@@ -33,7 +33,7 @@ def random_disease(rng: np.random.Generator, severity: float = 1.0) -> Disease:
     weak = rng.choice(["right", "left", "none"], p=[0.3, 0.3, 0.4])
     one_sided = rng.uniform(0.05, 0.3)
     atrophy = {}
-    for segment in segments():
+    for segment in HIP_AND_THIGH.segments:
         if segment.structure.is_bone:
             continue
         share = general * rng.uniform(0.5, 1.5)

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, segments
+from ..anatomy import LEFT_OFFSET
+from ..anatomy.built_in import HIP_AND_THIGH
 from .atlas import COCCYX, FIBULA, LIGAMENT, MIRRORED_EXTRA_OFFSET, OTHER_MUSCLE, PATELLA, TIBIA, Atlas
 
 # As far from its surface (mm) a muscle may come to lie at most.
@@ -20,11 +21,11 @@ _CARTILAGE_MM = 1.5
 _THICKNESS_MM = 10.0
 
 MUSCLES = (
-    *(segment.label for segment in segments() if not segment.structure.is_bone),
+    *(segment.label for segment in HIP_AND_THIGH.segments if not segment.structure.is_bone),
     *(OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET),
 )
 _BONES = (
-    *(segment.label for segment in segments() if segment.structure.is_bone),
+    *(segment.label for segment in HIP_AND_THIGH.segments if segment.structure.is_bone),
     COCCYX,
     *(extra + side for extra in (PATELLA, TIBIA, FIBULA) for side in (0, MIRRORED_EXTRA_OFFSET)),
 )

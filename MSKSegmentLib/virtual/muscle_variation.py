@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, STRUCTURES, segment_of_label
+from ..anatomy import LEFT_OFFSET
+from ..anatomy.built_in import HIP_AND_THIGH
 from .atlas import MIRRORED_EXTRA_OFFSET, OTHER_MUSCLE, Atlas
 from .deformation import smooth_field
 from .muscle_contest import Claim, Rules, settle
@@ -57,7 +58,7 @@ class MuscleVariation:
 
 def draw_variation(seed: int) -> MuscleVariation:
     """The variation of that seed. Each block of `BLOCK` seeds (0 to 31, 32 to 63, ...) is a Latin hypercube of sizes and ends."""
-    muscles = [structure.index for structure in STRUCTURES if not structure.is_bone]
+    muscles = [structure.index for structure in HIP_AND_THIGH.structures if not structure.is_bone]
     kinds = [*muscles, OTHER_MUSCLE]
     block, place = divmod(seed, BLOCK)
     strata = np.tile(np.arange(BLOCK), (_DRAWS * len(kinds), 1))
@@ -110,7 +111,7 @@ def varied_atlas(atlas: Atlas, seed: int) -> tuple[Atlas, dict[str, float]]:
 
 def size_factor(label: int, change: MuscleChange) -> float:
     """The volume relative to the atlas that a change asks of the muscle of that label."""
-    segment = segment_of_label(label)
+    segment = HIP_AND_THIGH.segment_of_label(label)
     if segment is None:
         return float(_OTHER**change.size)
     return float((_LARGE if segment.structure.abbreviation in _LARGE_MUSCLES else _SMALL) ** change.size)

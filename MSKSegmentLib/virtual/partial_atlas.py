@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..anatomy import STRUCTURES
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..errors import InputError
 from .atlas import OTHER_MUSCLE, Atlas, mirrored_table
 from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, SACRUM_LABEL
@@ -26,7 +26,7 @@ _HIP, _FEMUR = HIP_BONE_LABELS[0], FEMUR_LABELS[0]
 def labelled_structures(atlas: Atlas) -> tuple[str, ...]:
     """Abbreviations of the structures that a partial atlas labels on its right side, in table order."""
     present = set(np.unique(atlas.labels).tolist())
-    return tuple(structure.abbreviation for structure in STRUCTURES if structure.index in present)
+    return tuple(structure.abbreviation for structure in HIP_AND_THIGH.structures if structure.index in present)
 
 
 def complete_atlas(partial: Atlas, donor: Atlas) -> Atlas:
@@ -49,8 +49,10 @@ def _filled(partial: Atlas, donor: Atlas) -> np.ndarray:
     """The partial body's labels with `OTHER_MUSCLE` where the donor has a muscle that the partial body does not label."""
     from scipy import ndimage
 
-    labelled = {structure.index for structure in STRUCTURES if structure.abbreviation in labelled_structures(partial)}
-    unknown = [structure.index for structure in STRUCTURES if not structure.is_bone and structure.index not in labelled]
+    labelled = {structure.index for structure in HIP_AND_THIGH.structures if structure.abbreviation in labelled_structures(partial)}
+    unknown = [
+        structure.index for structure in HIP_AND_THIGH.structures if not structure.is_bone and structure.index not in labelled
+    ]
     wanted = np.isin(np.arange(256), [*unknown, OTHER_MUSCLE])
     maps = [_bone_map(partial, donor, bone) for bone in (_HIP, _FEMUR)]
     spacing = np.asarray(partial.spacing)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..anatomy import STRUCTURES, segments
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..ct.volume import CTVolume, Geometry
 from .acquisition import LOWEST_SCANNED_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices, stored
 from .atlas import Atlas
@@ -101,7 +101,7 @@ def _grid(levels: np.ndarray, factors: list[float], size: tuple[int, int]) -> li
 def known_labels() -> np.ndarray:
     """``[256]`` table that keeps the labels of segments and turns all other tissue to 0."""
     table = np.zeros(256, np.uint8)
-    for segment in segments():
+    for segment in HIP_AND_THIGH.segments:
         table[segment.label] = segment.label
     return table
 
@@ -109,7 +109,7 @@ def known_labels() -> np.ndarray:
 def class_table() -> np.ndarray:
     """``[256]`` table from label values with sides to the network's classes 0..22."""
     table = np.zeros(256, np.uint8)
-    for segment in segments():
+    for segment in HIP_AND_THIGH.segments:
         table[segment.label] = segment.structure.index
-    assert table.max() == len(STRUCTURES)
+    assert table.max() == len(HIP_AND_THIGH.structures)
     return table

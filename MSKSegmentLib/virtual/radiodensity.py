@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy.built_in import HIP_AND_THIGH
 from .atlas import CARTILAGE, LIGAMENT, MIRRORED_EXTRA_OFFSET, OTHER_MUSCLE
 from .implants import METAL
 from .noise import Noise
@@ -15,7 +15,7 @@ from .tissue import FEMUR_LABELS, BodyTissue
 
 MEAN_FAT_HU = -105.0
 IMPLANT_HU = 6000.0
-MUSCLE_LABELS = tuple(segment.label for segment in segments() if not segment.structure.is_bone)
+MUSCLE_LABELS = tuple(segment.label for segment in HIP_AND_THIGH.segments if not segment.structure.is_bone)
 _UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, BodyTissue.WALL_MUSCLE)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..anatomy import segments
+from ..anatomy.built_in import HIP_AND_THIGH
 from .atlas import COCCYX, FIBULA, MIRRORED_EXTRA_OFFSET, PATELLA, TIBIA, Atlas
 from .body import complete_body
 from .build import Build, random_build
@@ -24,7 +24,7 @@ MARGIN_MM = 75.0
 # Depth below a bone's surface is kept in tenths of a millimetre; the highest value stands for metal.
 DEPTH_STEPS_PER_MM = 10
 BONES = (
-    *(segment.label for segment in segments() if segment.structure.is_bone),
+    *(segment.label for segment in HIP_AND_THIGH.segments if segment.structure.is_bone),
     *(COCCYX, PATELLA, TIBIA, FIBULA, BodyTissue.VERTEBRA),
     *(extra + MIRRORED_EXTRA_OFFSET for extra in (PATELLA, TIBIA, FIBULA)),
 )

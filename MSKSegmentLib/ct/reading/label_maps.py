@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...anatomy import segment_of_label, segments
+from ...anatomy import LEFT_OFFSET, StructureTable
 from ...errors import InputError
 from ...findings import Finding
 from ..volume import Geometry
@@ -40,14 +40,16 @@ class LabelMap:
     findings: tuple[Finding, ...] = ()
 
 
-def read_labels(path: str | Path, background_from: int | None = None) -> tuple[np.ndarray, Geometry]:
+def read_labels(path: str | Path, table: StructureTable, background_from: int | None = None) -> tuple[np.ndarray, Geometry]:
     """The labels and the grid of `read_label_map`."""
-    found = read_label_map(path, background_from=background_from)
+    found = read_label_map(path, table, background_from=background_from)
     return found.labels, found.geometry
 
 
-def read_label_map(path: str | Path, assume_orientation: str | None = None, background_from: int | None = None) -> LabelMap:
-    """Read a label map with sides (values as in `anatomy`).
+def read_label_map(
+    path: str | Path, table: StructureTable, assume_orientation: str | None = None, background_from: int | None = None
+) -> LabelMap:
+    """Read a label map with sides, whose values and segments are those of `table`.
 
     Plain images (NIfTI, NRRD, MetaImage) hold those values themselves. In Slicer's ``.seg.nrrd`` (one layer or
     several) segments are recognised by identifier, name or a tag: a key such as ``GMAX_right`` or a name such as
@@ -64,28 +66,28 @@ def read_label_map(path: str | Path, assume_orientation: str | None = None, back
     header = read_image_header(path)
     if header.is_complex:
         raise InputError(f"The image {path.name} has complex values; a label map is needed.")
-    stored = stored_segments(header.keys)
+    stored = stored_segments(header.keys, table)
     if header.values_per_voxel != 1 and not stored:
         raise InputError(f"The image {path.name} has several values per voxel; a label map is needed.")
     image = read_image_file(header, assume_orientation)
     if stored:
         layers = image.voxels if image.voxels.ndim == 4 else image.voxels[..., None]
-        labels = _from_segments(layers, stored, path.name)
+        labels = _from_segments(layers, stored, path.name, _example(table))
     else:
-        labels = _from_values(image.voxels, image.scaling, path.name, background_from)
+        labels = _from_values(image.voxels, image.scaling, path.name, table, background_from)
     labels, geometry = image.fit.apply(labels, 0, nearest=True)
     findings = tuple(replace(found, sentence=f"About the label map: {found.sentence}") for found in image.findings)
     return LabelMap(labels, geometry, findings)
 
 
-def stored_segments(fields: Mapping[str, str]) -> tuple[StoredSegment, ...]:
+def stored_segments(fields: Mapping[str, str], table: StructureTable) -> tuple[StoredSegment, ...]:
     """The segments that the header fields of a ``.seg.nrrd`` describe, in their order; empty for other files."""
     found: dict[int, dict[str, str]] = {}
     for key, value in fields.items():
         match = _FIELD.fullmatch(key)
         if match:
             found.setdefault(int(match[1]), {})[match[2]] = value
-    known = {text.casefold(): s.label for s in segments() for text in (s.key, s.name)}
+    known = {text.casefold(): s.label for s in table.segments for text in (s.key, s.name)}
     return tuple(_segment(found[number], number, known) for number in sorted(found))
 
 
@@ -101,8 +103,13 @@ def _whole(text: str | None, default: int) -> int:
     return int(text) if text is not None and text.strip().isdecimal() else default
 
 
-def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: str) -> np.ndarray:
-    """Label map with sides from stored layers ``[z, y, x, layer]``."""
+def _example(table: StructureTable) -> str:
+    """The key of a segment for a sentence."""
+    return next((s.key for s in table.segments if not s.structure.is_bone), table.segments[0].key)
+
+
+def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: str, example: str) -> np.ndarray:
+    """Label map with sides from stored layers ``[z, y, x, layer]``; `example` is how a segment may be called."""
     if layers.dtype.kind not in "iu":
         raise InputError(f"The segmentation {name} does not hold whole numbers; save it again as a segmentation.")
     if any(segment.layer >= layers.shape[3] for segment in stored):
@@ -121,7 +128,7 @@ def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: 
                 if (found == rank).any():
                     raise InputError(
                         f"The segment '{_short(foreign[rank])}' of {name} is none of the structures; rename it (for "
-                        "example to 'GMAX_right') or delete it."
+                        f"example to '{example}') or delete it."
                     )
             np.maximum(ranks, found, out=ranks)
         labels[k] = np.take(label_of_rank, ranks)
@@ -137,8 +144,10 @@ def _ranks_of_values(stored: tuple[StoredSegment, ...], layer: int) -> np.ndarra
     return table
 
 
-def _from_values(array: np.ndarray, scaling: tuple[float, float] | None, name: str, background_from: int | None) -> np.ndarray:
-    labels = np.empty(array.shape, dtype=np.uint8)
+def _from_values(
+    array: np.ndarray, scaling: tuple[float, float] | None, name: str, known: StructureTable, background_from: int | None
+) -> np.ndarray:
+    labels, last = np.empty(array.shape, dtype=np.uint8), len(known.structures)
     for k, section in enumerate(array):
         values, places = np.unique(section, return_inverse=True)
         table = np.zeros(len(values), np.uint8)
@@ -147,10 +156,10 @@ def _from_values(array: np.ndarray, scaling: tuple[float, float] | None, name: s
             whole = round(value) if np.isfinite(value) else None
             if background_from is not None and whole is not None and whole >= background_from:
                 whole, value = 0, 0.0
-            if whole is None or abs(value - whole) > WHOLE_WITHIN or (whole and segment_of_label(whole) is None):
+            if whole is None or abs(value - whole) > WHOLE_WITHIN or (whole and known.segment_of_label(whole) is None):
                 raise InputError(
                     f"The label map {name} holds the value {value:g}, which stands for no structure; expected are 1 "
-                    "to 22 on the right and, paired structures only, 101 to 122 on the left."
+                    f"to {last} on the right and, paired structures only, {LEFT_OFFSET + 1} to {LEFT_OFFSET + last} on the left."
                 )
             table[n] = whole
         labels[k] = table[places.reshape(section.shape)]

@@ -45,6 +45,7 @@ class CasePage:
             state.case_name = opened.name
             state.read_only = opened.read_only
             state.warnings = list(session.result.warnings)
+            state.groups = [{"key": group.key, "name": group.name} for group in session.table.groups]
             state.update({"sort_column": "", "filter_text": "", "filter_flagged": False, "filter_group": "", "filter_side": ""})
             state.selected, state.dialog, state.saved_text = "", "", ""
             self._show_rows()
@@ -67,7 +68,7 @@ class CasePage:
 
     def select(self, key: str, jump: bool = True) -> None:
         """Show a segment: its worst slice, its surface, its numbers."""
-        if self.session is None or key not in table.NAMES:
+        if self.session is None or all(key != segment.key for segment in self.session.table.segments):
             return
         with self._state as state:
             state.selected = key
@@ -202,7 +203,7 @@ class CasePage:
 
     def _show_history(self) -> None:
         if self.session is not None:
-            self._state.history = table.history_lines(self.session.history)
+            self._state.history = table.history_lines(self.session.history, self.session.rows())
 
     def _key(self, key: str) -> None:
         if self.session is None:

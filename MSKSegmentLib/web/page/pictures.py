@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ...anatomy import segment_of_key
 from ...ct.orientation import axis_order
 from ...review import Histogram, ReviewSession, WorstSlice
 from ..views.four_views import WINDOWS
@@ -35,12 +34,13 @@ def thumbnail(session: ReviewSession, key: str, worst: WorstSlice) -> str:
     hu, labels = (order.apply(array) for array in (session.volume.hu, session.result.labels))
     grid = order.geometry(session.geometry)
     k = worst.index if order.signs[2] > 0 else hu.shape[0] - 1 - worst.index
-    inside = labels[k] == segment_of_key(key).label
+    segment = session.table.segment(key)
+    inside = labels[k] == segment.label
     window = _window(inside, grid.spacing[0], grid.spacing[1])
     y, x = _samples(window)
     picture = _grey(_sampled(hu[k], y, x))
     mask = _sampled(inside.astype(np.float32), y, x) > 0.5
-    picture[_outline(mask)] = _bright(segment_of_key(key).color)
+    picture[_outline(mask)] = _bright(segment.color)
     return _png_address(picture)
 
 

@@ -104,6 +104,7 @@ def _case() -> dict[str, Any]:
         "filter_text": "",
         "filter_flagged": False,
         "filter_group": "",
+        "groups": [],
         "filter_side": "",
         "table_wide": False,
         "selected": "",

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...anatomy import segments
 from ...case_result import ReviewState
 from ...review.history import HistoryEvent
 from ...review.rows import MARKS, RowFilter, SegmentRow, sorted_by, worst_first
-
-_COLORS = {segment.key: "rgb({} {} {})".format(*segment.color) for segment in segments()}
-NAMES = {segment.key: segment.name for segment in segments()}
 
 _WHAT = {
     "edited": "corrected",
@@ -38,7 +34,7 @@ def selected_row(row: SegmentRow) -> dict[str, Any]:
     """What the details show of the selected row."""
     return {
         **_row(row),
-        "name": NAMES[row.key],
+        "name": row.name,
         "lines": row.lines,
         "evidence": row.evidence,
         "edited": row.state is ReviewState.EDITED or "by hand" in row.tooltip,
@@ -67,13 +63,14 @@ def light_counts(rows: Iterable[SegmentRow]) -> list[dict[str, str]]:
     ]
 
 
-def history_lines(history: Iterable[HistoryEvent]) -> list[dict[str, str]]:
-    """The history for people, latest first."""
+def history_lines(history: Iterable[HistoryEvent], rows: Iterable[SegmentRow]) -> list[dict[str, str]]:
+    """The history of the segments in the rows for people, latest first."""
+    names = {row.key: row.name for row in rows}
     return [
         {
             "when": event.when[:16].replace("T", " "),
             "who": event.who or "–",
-            "segment": NAMES.get(event.key or "", "–"),
+            "segment": names.get(event.key or "", "–"),
             "what": _what(event),
         }
         for event in reversed(tuple(history))
@@ -93,7 +90,7 @@ def _row(row: SegmentRow) -> dict[str, Any]:
         "found": row.found,
         "missed": row.missed,
         "accepted": row.state is ReviewState.ACCEPTED,
-        "color": _COLORS[row.key],
+        "color": "rgb({} {} {})".format(*row.color),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...anatomy import segments
 from ...ct.bounds import Bounds, bounds_of_box, lps_and_ras
 from ...ct.boxes import Box, union_box
 from ...review import ReviewSession
@@ -28,8 +27,6 @@ _CONTEXT_OPACITY = 0.22
 
 _MARGIN_MM = 15.0
 _CLOSER = 0.2
-
-_BONES = tuple(segment.key for segment in segments() if segment.structure.is_bone)
 
 
 class CaseScene:
@@ -92,7 +89,7 @@ class CaseScene:
         if mode != "density":
             hide_density(self._views.scene)
             return bool(solid)
-        return show_density(self._views.scene, self.ct, self._session.result.labels, [key]) is not None
+        return show_density(self._views.scene, self.ct, self._session.result, [key]) is not None
 
     def fit(self) -> None:
         """Fill the slice views with the part of the scan that has segments, or with all of it."""
@@ -128,7 +125,8 @@ class CaseScene:
     def _context(self, mode: str, key: str) -> list[str]:
         if mode != "segment":
             return []
-        return [bone for bone in _BONES if bone != key and self._session.row(bone).found]
+        bones = (segment.key for segment in self._session.table.segments if segment.structure.is_bone)
+        return [bone for bone in bones if bone != key and self._session.row(bone).found]
 
 
 def _bounds_ras(session: ReviewSession, keys: list[str]) -> Bounds:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ...anatomy import segment_of_key
 from ...ct.bounds import lps_and_ras, touched_box
 from ...ct.boxes import Box, union_box
 from ...review import LabelEdit, ReviewSession, SegmentMask
@@ -126,7 +125,7 @@ class Editing:
         labels = None if box is None else self._labels(box).copy()
         self._session.revert(key)
         if box is not None and labels is not None:
-            self._push(LabelEdit(box, labels, self._labels(box).copy()))
+            self._push(LabelEdit(box, labels, self._labels(box).copy(), self._session.table))
             put_mask(self._node, key, mask)
             self._render()
 
@@ -163,7 +162,7 @@ class Editing:
         if mask is None:
             return False
         box = mask.box.grown_by_mm(margin_mm, self._session.geometry)
-        before, label = self._labels(box), segment_of_key(self.key).label
+        before, label = self._labels(box), self._session.table.segment(self.key).label
         self._cropped_editor = self._cropped_editor or volume_tools.CroppedEditor()
         wanted = self._cropped_editor.run(before == label, self._session.volume, box, work)
         after = before.copy()

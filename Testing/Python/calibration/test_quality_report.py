@@ -12,7 +12,7 @@ from command_line import parameters
 from quality_cases import observations
 from scipy.stats import mannwhitneyu
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.calibration import report as quality_report
 from MSKSegmentLib.calibration import report_plots as quality_plots
@@ -185,7 +185,7 @@ def test_rules_are_ranked_by_their_distance_to_the_threshold(judged):
 
 
 def _row(item, **changes):
-    segment = next(s for s in segments() if (s.structure.abbreviation, s.side.value) == (item.abbreviation, item.side))
+    segment = next(s for s in HIP_AND_THIGH.segments if (s.structure.abbreviation, s.side.value) == (item.abbreviation, item.side))
     row = SegmentComparison(
         segment, Outcome.COMPARED, 1000, 100 * item.volume_ratio, 100.0, item.dice, mean_hu_true=50 + item.hu_difference
     )
@@ -198,7 +198,7 @@ def _cases(items):
         by_patient.setdefault(item.patient, []).append(item)
     for name, mine in by_patient.items():
         stress = {"kind": "none", "strength": 0.0} if mine[0].ordinary else {"kind": "noise", "strength": 0.7}
-        yield CaseScores(name, tuple(map(_row, mine)), 1.0, {"stress": stress})
+        yield CaseScores(name, tuple(map(_row, mine)), 1.0, HIP_AND_THIGH, {"stress": stress})
 
 
 def _write_evaluation(folder, items, key):
@@ -223,7 +223,7 @@ def test_rows_become_observations():
         replace(row, outcome=Outcome.FALSE, dice=0.0, volume_true_cc=0.0, mean_hu_true=None),
         replace(row, uncertainty=None, scores=Scores(mean_variance=3e-4)),
     )
-    false, scored = case_observations(CaseScores("p", odd, 0.0))
+    false, scored = case_observations(CaseScores("p", odd, 0.0, HIP_AND_THIGH))
     assert (false.dice, false.volume_ratio, false.hu_difference, false.ordinary) == (0.0, None, None, True)
     assert scored.uncertainty == 3e-4
     assert is_ordinary({}) and is_ordinary({"stress": {"kind": "metal", "strength": 0.1}})

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.calibration.judging import CALIBRATED_RULE, PAPER_RULE, Judged
 from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.calibration.report_review import review_by
@@ -16,8 +16,8 @@ from MSKSegmentLib.evaluation.metrics import Outcome, SegmentComparison
 from MSKSegmentLib.evaluation.tables import CaseScores
 from MSKSegmentLib.quality.quality_model import QualityEstimate
 
-BY_KEY = {segment.key: segment for segment in segments()}
-THRESHOLDS = {segment.structure.abbreviation: (0.8, 0.6) for segment in segments()}
+BY_KEY = {segment.key: segment for segment in HIP_AND_THIGH.segments}
+THRESHOLDS = {segment.structure.abbreviation: (0.8, 0.6) for segment in HIP_AND_THIGH.segments}
 
 
 def rated(key, dice, light, probability=None, volume=100.0, uncertainty=1e-4, outcome=Outcome.COMPARED):
@@ -110,7 +110,7 @@ def test_a_queue_that_knows_beats_chance_and_one_that_does_not_is_chance():
     knowing, guessing = [], []
     for _ in range(60):
         rows = []
-        for segment in segments():
+        for segment in HIP_AND_THIGH.segments:
             dice = float(np.clip(random.normal(0.87, 0.08), 0, 1))
             row = rated(segment.key, dice, Light.GREEN, 0.0, volume=float(random.uniform(20, 600)), uncertainty=random.uniform())
             rows.append(replace(row, failure_probability=float(1 / (1 + np.exp((dice - 0.8) / 0.03)))))
@@ -146,7 +146,7 @@ def test_both_rules_review_the_same_cases():
         )
         for row in rows
     ]  # fmt: skip
-    cases = [CaseScores("p1", (*rows, missed), 0.0)]
+    cases = [CaseScores("p1", (*rows, missed), 0.0, HIP_AND_THIGH)]
     ours, paper = (review_by(rule, cases, judged, THRESHOLDS) for rule in (CALIBRATED_RULE, PAPER_RULE))
     assert (ours.looks, ours.wrong, ours.flagged, ours.wrong_found) == (5, 3, 2, 2)
     assert (paper.looks, paper.wrong, paper.flagged, paper.wrong_found) == (5, 3, 4, 2)

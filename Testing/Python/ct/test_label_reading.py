@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ct_scans import SPACING, write_volume
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct import read_labels
 from MSKSegmentLib.errors import InputError
 
@@ -41,8 +41,8 @@ def boxes() -> np.ndarray:
 @pytest.mark.parametrize("name", ["l.nii.gz", "l.nrrd", "l.mha"])
 def test_plain_label_map(name: str, tmp_path: Path) -> None:
     labels = np.zeros((9, 10, 50), np.uint8)
-    labels.flat[: len(segments())] = [s.label for s in segments()]
-    found, geometry = read_labels(write_volume(tmp_path / name, labels.astype(np.int16)))
+    labels.flat[: len(HIP_AND_THIGH.segments)] = [s.label for s in HIP_AND_THIGH.segments]
+    found, geometry = read_labels(write_volume(tmp_path / name, labels.astype(np.int16)), HIP_AND_THIGH)
     np.testing.assert_array_equal(found, labels)
     assert found.dtype == np.uint8 and geometry.spacing == pytest.approx(SPACING)
 
@@ -52,7 +52,7 @@ def test_foreign_label_is_refused(value: float, tmp_path: Path) -> None:
     labels = np.zeros((9, 10, 50), np.float32)
     labels[3, 3, 3] = value
     with pytest.raises(InputError, match=f"holds the value {value:g},"):
-        read_labels(write_volume(tmp_path / "l.nrrd", labels))
+        read_labels(write_volume(tmp_path / "l.nrrd", labels), HIP_AND_THIGH)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_foreign_label_is_refused(value: float, tmp_path: Path) -> None:
 def test_segments_are_recognised_by_identifier_name_or_tag(first: dict[str, str], tmp_path: Path) -> None:
     fields = {f"Segment0_{key}": value for key, value in {**first, "LabelValue": "2", "Layer": "0"}.items()}
     fields |= {"Segment1_ID": "SACRUM", "Segment1_LabelValue": "1", "Segment1_Layer": "0"}
-    labels, geometry = read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields))
+    labels, geometry = read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields), HIP_AND_THIGH)
     np.testing.assert_array_equal(labels, np.select([boxes() == 2, boxes() == 1], [4, 3], 0))
     assert geometry.spacing == pytest.approx((2, 2, 3)) and geometry.origin == pytest.approx((1, 2, 3))
 
@@ -74,7 +74,7 @@ def test_layers_share_label_values(tmp_path: Path) -> None:
     fields: dict[str, str] = {}
     for n, name in enumerate(names):
         fields |= {f"Segment{n}_ID": name, f"Segment{n}_LabelValue": "1", f"Segment{n}_Layer": str(n)}
-    labels, _ = read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", layers, fields))
+    labels, _ = read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", layers, fields), HIP_AND_THIGH)
     expected = np.select([layers[..., 2] == 1, layers[..., 1] == 1, layers[..., 0] == 1], [16, 122, 102], 0)
     np.testing.assert_array_equal(labels, expected)
 
@@ -82,12 +82,12 @@ def test_layers_share_label_values(tmp_path: Path) -> None:
 def test_foreign_segment_is_refused_unless_empty(tmp_path: Path) -> None:
     fields = {"Segment0_ID": "a", "Segment0_Name": "Tumour", "Segment0_LabelValue": "1"}
     with pytest.raises(InputError, match="segment 'Tumour' of s.seg.nrrd"):
-        read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields))
+        read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields), HIP_AND_THIGH)
     fields["Segment0_LabelValue"] = "9"
-    assert not read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields))[0].any()
+    assert not read_labels(seg_nrrd(tmp_path / "s.seg.nrrd", boxes()[..., None], fields), HIP_AND_THIGH)[0].any()
 
 
 @pytest.mark.skipif(not ATLAS.exists(), reason="the shared label map is absent")
 def test_atlas_with_extra_structures_is_refused_as_a_label_map() -> None:
     with pytest.raises(InputError, match="stands for no structure"):
-        read_labels(ATLAS)
+        read_labels(ATLAS, HIP_AND_THIGH)

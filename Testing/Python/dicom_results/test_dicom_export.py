@@ -14,7 +14,7 @@ from review_cases import LABEL, grown, mask_of
 
 pytest.importorskip("highdicom", reason="highdicom is not installed")
 
-from MSKSegmentLib.anatomy import segment_of_key, segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.anatomy.terminology import side_code
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.commands.main import main
@@ -92,7 +92,7 @@ def test_labels_read_back_by_highdicom(exported, case):
     levels = np.flatnonzero((case.result.labels > 0).any(axis=(1, 2)))
     numbers = np.zeros(256, int)
     for item in read.SegmentSequence:
-        numbers[segment_of_key(item.TrackingID).label] = item.SegmentNumber
+        numbers[HIP_AND_THIGH.segment(item.TrackingID).label] = item.SegmentNumber
     expected = numbers[case.result.labels[levels[0] : levels[-1] + 1]]
     # highdicom may count the slices downwards.
     first = case.result.geometry.to_index(volume.map_indices_to_reference(np.array([[0, 0, 0]]))[0])
@@ -103,7 +103,7 @@ def test_labels_read_back_by_highdicom(exported, case):
 
 def test_labels_read_back_by_pydicom(objects, case):
     data = objects[SEGMENTATION_OBJECT]
-    by_number = {item.SegmentNumber: segment_of_key(item.TrackingID) for item in data.SegmentSequence}
+    by_number = {item.SegmentNumber: HIP_AND_THIGH.segment(item.TrackingID) for item in data.SegmentSequence}
     labels = np.zeros_like(case.result.labels)
     for frame, group in zip(data.pixel_array, data.PerFrameFunctionalGroupsSequence, strict=True):
         place = [float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient]
@@ -121,17 +121,17 @@ def test_labels_read_back_by_simpleitk(exported, objects, case):
     import SimpleITK as sitk
 
     frames = sitk.GetArrayFromImage(sitk.ReadImage(str(exported / SEGMENTATION_OBJECT)))
-    counts = np.zeros(len(segments()) + 1, int)
+    counts = np.zeros(len(HIP_AND_THIGH.segments) + 1, int)
     for frame, group in zip(frames, objects[SEGMENTATION_OBJECT].PerFrameFunctionalGroupsSequence, strict=True):
         counts[group.SegmentIdentificationSequence[0].ReferencedSegmentNumber] += np.count_nonzero(frame)
     for item in objects[SEGMENTATION_OBJECT].SegmentSequence:
-        label = segment_of_key(item.TrackingID).label
+        label = HIP_AND_THIGH.segment(item.TrackingID).label
         assert counts[item.SegmentNumber] == np.count_nonzero(case.result.labels == label)
 
 
 def test_segments_carry_the_anatomy(objects):
     for item in objects[SEGMENTATION_OBJECT].SegmentSequence:
-        segment = segment_of_key(item.TrackingID)
+        segment = HIP_AND_THIGH.segment(item.TrackingID)
         kind = item.SegmentedPropertyTypeCodeSequence[0]
         assert (kind.CodingSchemeDesignator, kind.CodeValue) == (segment.structure.code.scheme, segment.structure.code.value)
         side = side_code(segment.side)
@@ -144,7 +144,7 @@ def test_segments_carry_the_anatomy(objects):
 
 def test_every_number_of_the_table_is_in_the_report(objects, case):
     found = groups(objects[REPORT_OBJECT])
-    assert list(found) == [segment.key for segment in segments()]
+    assert list(found) == [segment.key for segment in HIP_AND_THIGH.segments]
     told = 0
     for report in case.result.reports:
         row, numbers = table_row(report), found[report.segment.key][0]
@@ -267,6 +267,6 @@ def test_a_correction_gives_new_identifiers(objects, case, source, tmp_path):
 def test_own_codes_are_documented_and_fit():
     page = (ROOT / "Docs" / "user" / "dicom_results.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE)
-    assert documented == [(code.value, code.meaning) for code in own_codes()]
-    for code in own_codes():
+    assert documented == [(code.value, code.meaning) for code in own_codes(HIP_AND_THIGH)]
+    for code in own_codes(HIP_AND_THIGH):
         assert len(code.value) <= 16 and len(code.meaning) <= 64

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.evaluation.agreement import (
     concordance,
@@ -20,6 +20,7 @@ from MSKSegmentLib.evaluation.surface_distances import surface_distances
 
 SHAPE = (20, 30, 40)
 GEOMETRY = Geometry(size=(40, 30, 20), spacing=(1.0, 2.0, 4.0))
+EVERYTHING = Scope.everything(HIP_AND_THIGH, 20)
 GMED_RIGHT, GMED_LEFT, FEMUR_RIGHT = 5, 105, 2
 
 
@@ -34,14 +35,14 @@ def _hu(value=50):
 
 
 def _row(**changes):
-    gmed = next(segment for segment in segments() if segment.label == GMED_RIGHT)
+    gmed = next(segment for segment in HIP_AND_THIGH.segments if segment.label == GMED_RIGHT)
     return replace(
         SegmentComparison(gmed, Outcome.COMPARED, 1000, 100.0, 100.0, 1.0, mean_hu_true=50.0, mean_hu_predicted=50.0), **changes
     )
 
 
 def test_a_cube_against_itself_is_perfect():
-    (row,) = evaluate_labels(_cube(), _cube(), GEOMETRY, _hu())
+    (row,) = evaluate_labels(_cube(), _cube(), GEOMETRY, _hu(), EVERYTHING)
     assert row.segment.key == "GMED_right" and row.outcome is Outcome.COMPARED
     assert (row.dice, row.asd_mm, row.hd95_mm, row.rve_percent, row.ave_percent, row.aie_hu) == (1, 0, 0, 0, 0, 0)
     assert row.volume_true_cc == row.volume_predicted_cc == 1000 * 8 / 1000 and row.mean_hu_true == 50
@@ -50,7 +51,7 @@ def test_a_cube_against_itself_is_perfect():
 @pytest.mark.parametrize("axis, spacing", [(2, 1.0), (1, 2.0), (0, 4.0)])
 def test_distances_are_millimetres_along_every_axis(axis, spacing):
     truth = _cube()
-    (row,) = evaluate_labels(truth, np.roll(truth, 3, axis), GEOMETRY, _hu())
+    (row,) = evaluate_labels(truth, np.roll(truth, 3, axis), GEOMETRY, _hu(), EVERYTHING)
     assert row.dice == pytest.approx(0.7) and row.hd95_mm == pytest.approx(3 * spacing)
     # Two of six faces lie 3 voxels off; the other voxels of the surface lie on the other surface or near it.
     assert 0 < row.asd_mm < 3 * spacing
@@ -85,24 +86,24 @@ def test_what_the_field_of_view_cuts_has_no_surface_there():
 
 def test_wrong_side_missed_and_false_segments():
     truth = _cube(GMED_RIGHT)
-    rows = {row.segment.label: row for row in evaluate_labels(truth, _cube(GMED_LEFT), GEOMETRY, _hu())}
+    rows = {row.segment.label: row for row in evaluate_labels(truth, _cube(GMED_LEFT), GEOMETRY, _hu(), EVERYTHING)}
     missed, false = rows[GMED_RIGHT], rows[GMED_LEFT]
     assert missed.outcome is Outcome.MISSED and missed.dice == 0 and missed.rve_percent == -100 and missed.ave_percent == 100
     assert missed.asd_mm is None and missed.hd95_mm is None and missed.aie_hu is None and missed.mean_hu_true == 50
     assert false.outcome is Outcome.FALSE and false.volume_predicted_cc == 8 and false.rve_percent is None
     # A voxel on the wrong side is wrong, but it is muscle.
-    assert false_muscle_cc(truth, _cube(GMED_LEFT), GEOMETRY) == 0
-    assert false_muscle_cc(truth, _cube(GMED_RIGHT, shift=4), GEOMETRY) == pytest.approx(0.4 * 8)
-    assert false_muscle_cc(np.zeros_like(truth), truth, GEOMETRY) == 8
+    assert false_muscle_cc(truth, _cube(GMED_LEFT), GEOMETRY, EVERYTHING) == 0
+    assert false_muscle_cc(truth, _cube(GMED_RIGHT, shift=4), GEOMETRY, EVERYTHING) == pytest.approx(0.4 * 8)
+    assert false_muscle_cc(np.zeros_like(truth), truth, GEOMETRY, EVERYTHING) == 8
 
 
 def test_a_sliver_is_told_apart():
     truth = np.zeros(SHAPE, np.uint8)
     truth[0, 0, :49] = GMED_RIGHT
-    (row,) = overlap_rows(truth, truth, GEOMETRY, _hu())
+    (row,) = overlap_rows(truth, truth, GEOMETRY, _hu(), EVERYTHING)
     assert row.outcome is Outcome.SLIVER and row.voxels_true == 40
     truth[0, 1, :10] = GMED_RIGHT
-    assert overlap_rows(truth, truth, GEOMETRY, _hu())[0].outcome is Outcome.COMPARED
+    assert overlap_rows(truth, truth, GEOMETRY, _hu(), EVERYTHING)[0].outcome is Outcome.COMPARED
 
 
 def test_errors_of_volume_and_radiodensity():
@@ -110,7 +111,7 @@ def test_errors_of_volume_and_radiodensity():
     hu[:, :, :15] = 60
     predicted = np.zeros(SHAPE, np.uint8)
     predicted[4:14, 8:18, 10:15] = GMED_RIGHT
-    (row,) = evaluate_labels(_cube(), predicted, GEOMETRY, hu)
+    (row,) = evaluate_labels(_cube(), predicted, GEOMETRY, hu, EVERYTHING)
     assert row.rve_percent == -50 and row.ave_percent == 50
     assert (row.mean_hu_true, row.mean_hu_predicted, row.aie_hu) == (30, 60, 30)
     assert row.dice == pytest.approx(2 * 500 / 1500)
@@ -124,23 +125,23 @@ def test_only_labelled_slices_and_structures_count():
     slices[[5, 6, 12]] = True
     structures = np.zeros(23, bool)
     structures[[0, 5]] = True
-    (row,) = evaluate_labels(truth, predicted, GEOMETRY, _hu(), Scope(slices, structures))
+    (row,) = evaluate_labels(truth, predicted, GEOMETRY, _hu(), Scope(HIP_AND_THIGH, slices, structures))
     # In slice 12 the truth has nothing: 100 of 300 predicted voxels are wrong, and 24 mm away from any true one.
     assert row.segment.label == GMED_RIGHT and row.dice == pytest.approx(2 * 200 / 500)
     assert row.volume_predicted_cc == pytest.approx(300 * 8 / 1000)
     assert row.asd_mm == pytest.approx(24 * 36 / (2 * 36 + 3 * 36)) and row.hd95_mm == 24
     outside = np.zeros(SHAPE, bool)
     outside[12] = True
-    (row,) = evaluate_labels(truth, predicted, GEOMETRY, _hu(), Scope(slices, structures, outside))
+    (row,) = evaluate_labels(truth, predicted, GEOMETRY, _hu(), Scope(HIP_AND_THIGH, slices, structures, outside))
     assert row.dice == 1 and row.asd_mm == 0
-    assert false_muscle_cc(truth, predicted, GEOMETRY, Scope(slices, structures)) == pytest.approx(100 * 8 / 1000)
+    assert false_muscle_cc(truth, predicted, GEOMETRY, Scope(HIP_AND_THIGH, slices, structures)) == pytest.approx(100 * 8 / 1000)
 
 
 def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="shape"):
-        evaluate_labels(_cube(), _cube()[1:], GEOMETRY, _hu())
+        evaluate_labels(_cube(), _cube()[1:], GEOMETRY, _hu(), EVERYTHING)
     with pytest.raises(ValueError, match="uint8"):
-        evaluate_labels(_cube().astype(np.int16), _cube(), GEOMETRY, _hu())
+        evaluate_labels(_cube().astype(np.int16), _cube(), GEOMETRY, _hu(), EVERYTHING)
 
 
 def test_statistics_against_numbers_worked_out_by_hand():
@@ -165,8 +166,8 @@ def test_summary_counts_missed_ones_and_leaves_out_slivers_and_false_ones():
         _row(dice=0.1, outcome=Outcome.SLIVER),
         _row(dice=0.0, outcome=Outcome.FALSE, volume_predicted_cc=7.0, voxels_true=0),
     ]
-    femur = next(segment for segment in segments() if segment.label == FEMUR_RIGHT)
-    lines = {line.name: line for line in summarise({"a": rows[:2], "b": [*rows[2:], _row(segment=femur, dice=1.0)]})}
+    femur = next(segment for segment in HIP_AND_THIGH.segments if segment.label == FEMUR_RIGHT)
+    lines = {line.name: line for line in summarise({"a": rows[:2], "b": [*rows[2:], _row(segment=femur, dice=1.0)]}, HIP_AND_THIGH)}
     assert list(lines) == ["FEMUR", "GMED", "BONES", "MUSCLES", "ALL"]
     line = lines["GMED"]
     assert (line.n, line.cases, line.missed, line.slivers, line.false, line.false_cc) == (3, 2, 1, 1, 1, 7)

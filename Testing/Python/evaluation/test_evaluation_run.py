@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from conftest import phantom_hu
 from training_cases import SPACING, labels_of
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import Cancelled, InputError
 from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled, read_labelled_case, read_pair
@@ -100,12 +101,14 @@ def test_a_network_is_run_and_unchanged_cases_are_kept(data, tiny_bundle, tmp_pa
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled, match="1 of 2 cases"):
-        evaluate(folder_tasks(data), network_segmenter(bundle, "cpu", 2, 0, stop), out, stop, lines.append)
+        evaluate(folder_tasks(data, HIP_AND_THIGH), network_segmenter(bundle, "cpu", 2, 0, stop), out, stop, lines.append)
     assert not (out / "summary.md").exists() and len(lines) == 1
 
     def again(passes):
         lines.clear()
-        evaluate(folder_tasks(data), network_segmenter(bundle, "cpu", passes, 0, lambda: None), out, report=lines.append)
+        evaluate(
+            folder_tasks(data, HIP_AND_THIGH), network_segmenter(bundle, "cpu", passes, 0, lambda: None), out, report=lines.append
+        )
         return ["there already" in line for line in lines]
 
     assert again(2) == [True, False]
@@ -136,12 +139,14 @@ def test_only_what_was_labelled_counts(data, stored, tmp_path):
     for number in range(3):
         content = {"slices": [3, [10, 12]], "structures": ["AD"]}
         (data / f"case{number}" / "labelled.json").write_text(json.dumps(content))
-    case = read_labelled_case(find_labelled_cases(data)[0])
+    case = read_labelled_case(find_labelled_cases(data)[0], HIP_AND_THIGH)
     assert np.flatnonzero(case.slices).tolist() == [3, 10, 11, 12] and np.flatnonzero(case.structures).tolist() == [0, 13]
     lines = []
-    summaries = evaluate(folder_tasks(data), stored_segmenter(stored), tmp_path / "out", report=lines.append)
+    summaries = evaluate(folder_tasks(data, HIP_AND_THIGH), stored_segmenter(stored), tmp_path / "out", report=lines.append)
     assert [line.name for line in summaries] == ["AD", "MUSCLES", "ALL"] and summaries[0].false == 0
-    whole = sum((case.truth == 13).sum() for case in map(read_labelled_case, find_labelled_cases(data)))
+    whole = sum(
+        (case.truth == 13).sum() for case in (read_labelled_case(files, HIP_AND_THIGH) for files in find_labelled_cases(data))
+    )
     rows = [row for row in _rows(tmp_path / "out" / "evaluation.csv") if row["side"] == "right"]
     assert sum(int(row["voxels_true"]) for row in rows) == whole * 4 / 24
 
@@ -183,7 +188,7 @@ def test_wrong_descriptions_of_labels_are_refused(tmp_path, content, match):
     path = tmp_path / "labelled.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(InputError, match=match):
-        read_labelled(path, 24)
+        read_labelled(path, 24, HIP_AND_THIGH)
 
 
 def test_wrong_input_is_told_in_a_sentence(data, stored, tmp_path, capsys):
@@ -210,7 +215,7 @@ def test_labels_on_another_grid_are_brought_to_the_ct_by_position(tmp_path):
     fine = np.kron(labels_of(hu), np.ones((1, 2, 2), np.uint8))
     fine[:, :10] = 205
     _write(tmp_path / "labels.nrrd", fine[:, :, :100], origin=(9.0, -1.0, 48.0), spacing=(2.0, 2.0, 6.0))
-    case = read_pair(tmp_path / "scan.nrrd", tmp_path / "labels.nrrd")
+    case = read_pair(tmp_path / "scan.nrrd", tmp_path / "labels.nrrd", HIP_AND_THIGH)
     own = np.flatnonzero(case.slices)
     assert case.name == "scan" and own.size == 5 and (case.volume.hu[own] == hu[:5]).all()
     # The labels start two slices below the scan, end with its column 49, and hold an extra in the first five rows.
@@ -222,7 +227,7 @@ def test_labels_on_another_grid_are_brought_to_the_ct_by_position(tmp_path):
     assert case.volume.geometry.to_physical((0, 0, own[0])).tolist() == [10, 0, 60]
     _write(tmp_path / "far.nrrd", fine, origin=(5000.0, 0.0, 0.0))
     with pytest.raises(InputError, match="elsewhere"):
-        read_pair(tmp_path / "scan.nrrd", tmp_path / "far.nrrd")
+        read_pair(tmp_path / "scan.nrrd", tmp_path / "far.nrrd", HIP_AND_THIGH)
 
 
 def test_five_real_slices_against_the_atlas(shared, tmp_path):

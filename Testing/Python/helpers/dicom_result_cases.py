@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 from review_cases import ABSENT, HEIGHT_M, LABEL, PASSES, UNCERTAIN, calibration, with_evidence
 from segmentation_phantom import phantom
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult, Scores
 from MSKSegmentLib.ct.reading.files import read_ct
 from MSKSegmentLib.ct.volume import CTVolume
@@ -84,7 +85,7 @@ def hip_case() -> tuple[CaseResult, CTVolume]:
     uncertainty = (level[labels] * random.uniform(0.9, 1.1, labels.shape) * (labels > 0)).astype(np.float32)
     evidence = structure_uncertainty(labels, uncertainty)
     scores = {label: Scores(mean_variance=mean) for label, mean in evidence.items()}
-    reports = make_reports(measure(labels, hu, grid, HEIGHT_M), scores, calibration(), PASSES)
+    reports = make_reports(HIP_AND_THIGH, measure(labels, hu, grid, HIP_AND_THIGH, HEIGHT_M), scores, calibration(), PASSES)
     findings = (warning("part", "Only a part of the thigh was scanned."),)
     facts = RunFacts(height_m=HEIGHT_M, passes=PASSES, seed=7, lights="calibrated", date="2026-03-02T08:30:00+00:00")
     return CaseResult(labels, grid, tuple(map(with_evidence, reports)), uncertainty, findings, facts), CTVolume(hu, grid)

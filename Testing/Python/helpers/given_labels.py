@@ -7,11 +7,11 @@ import pytest
 from conftest import ROOT
 from segmentation_phantom import phantom
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.volume import CTVolume
 
 SHARED_CT = ROOT.parent / "shared" / "ct" / "pelvis_3mm.nii.gz"
-LABEL = {segment.key: segment.label for segment in segments()}
+LABEL = {segment.key: segment.label for segment in HIP_AND_THIGH.segments}
 
 
 BONES = (1, 2, 3, 101, 102)

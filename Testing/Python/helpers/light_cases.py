@@ -9,7 +9,7 @@ from functools import cache
 
 from quality_cases import observations
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.case_result import Measurements, ReviewState, Scores, SegmentReport
 from MSKSegmentLib.quality.calibration import Calibration
@@ -20,7 +20,7 @@ from MSKSegmentLib.settings import RULES
 
 PASSES = 10
 SOME = ("GMAX", "OE", "FEMUR", "SACRUM")
-LABEL = {segment.key: segment.label for segment in segments()}
+LABEL = {segment.key: segment.label for segment in HIP_AND_THIGH.segments}
 FACES = ((), ("superior",), ("inferior", "left"))
 # How far the scores are from the usual ones: 0 usual, 1 hopeless.
 BADNESS = (0.0, 0.03, 0.2, 0.5, 1.0)
@@ -83,7 +83,7 @@ def report(
     """One report as a run makes it."""
     found = {LABEL[key]: measurements(cut)}
     evidence = {LABEL[key]: scores(key.split("_")[0], badness, **changes)}
-    reports = make_reports(found, evidence, calibrations()[kind], passes, cautions, lights)
+    reports = make_reports(HIP_AND_THIGH, found, evidence, calibrations()[kind], passes, cautions, lights)
     return next(one for one in reports if one.segment.key == key)
 
 
@@ -100,10 +100,12 @@ def all_reports() -> Iterator[SegmentReport]:
             if changes or not (cautions or cut):
                 yield from _reviewed(one, measurements(cut))
     for kind, lights in itertools.product(calibrations(), RULES):
-        yield from make_reports({}, {}, calibrations()[kind], PASSES, (), lights)[:2]
-        strange = make_reports({20: measurements()}, {20: scores("GMAX", 0.0)}, calibrations()[kind], PASSES, (), lights)
+        yield from make_reports(HIP_AND_THIGH, {}, {}, calibrations()[kind], PASSES, (), lights)[:2]
+        strange = make_reports(
+            HIP_AND_THIGH, {20: measurements()}, {20: scores("GMAX", 0.0)}, calibrations()[kind], PASSES, (), lights
+        )
         yield from (one for one in strange if one.measurements)
-    for one in make_reports({4: measurements()}, None, learned(), PASSES):
+    for one in make_reports(HIP_AND_THIGH, {4: measurements()}, None, learned(), PASSES):
         yield one
         yield from _reviewed(one, measurements())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.case_result import Scores
 
@@ -19,7 +19,7 @@ def observations(patients: int = 60, seed: int = 0, scores: bool = True, hard: f
     for number in range(patients):
         strength = random.uniform(0.2, 1.0) if random.uniform() < hard else 0.0
         patient = np.exp(random.normal(2.4 * strength, 0.15))
-        for segment in segments():
+        for segment in HIP_AND_THIGH.segments:
             name = segment.structure.abbreviation
             if only is not None and name not in only:
                 continue

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from MSKSegmentLib.anatomy import segment_of_key
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.orientation import AxisOrder
 from MSKSegmentLib.ct.volume import Geometry
 
@@ -31,7 +31,7 @@ def rendered_bones(spacing=(2.0, 2.0, 2.0), low=-20.0, high=TOP_Z, order=None):
     z_, y_ = z[:, None, None], y[None, :, None]
     for side, sign in (("right", -1.0), ("left", 1.0)):
         lateral = sign * x[None, None, :]
-        femur, hip = (segment_of_key(f"{name}_{side}").label for name in ("FEMUR", "PELVIS"))
+        femur, hip = (HIP_AND_THIGH.segment(f"{name}_{side}").label for name in ("FEMUR", "PELVIS"))
         labels[_ball(lateral, y_, z_, (HEAD_X, 0, ROOF_Z + 60), 60)] = hip
         labels[_ball(lateral, y_, z_, (HEAD_X, 0, HEAD_Z), HEAD_RADIUS)] = femur
         neck = np.abs((z_ - HEAD_Z) + (lateral - HEAD_X)) < 14
@@ -41,7 +41,7 @@ def rendered_bones(spacing=(2.0, 2.0, 2.0), low=-20.0, high=TOP_Z, order=None):
         bump = (SHAFT_X - 0.7 * SHAFT_RADIUS, 0.7 * SHAFT_RADIUS, TROCHANTER_Z)
         labels[_ball(lateral, y_, z_, bump, 9)] = femur
     sacrum = (np.abs(x[None, None, :]) < 40) & (np.abs(y_) < 30) & (z_ >= SACRUM_Z[0]) & (z_ <= SACRUM_Z[1])
-    labels[sacrum] = segment_of_key("SACRUM").label
+    labels[sacrum] = HIP_AND_THIGH.segment("SACRUM").label
     grid = Geometry(labels.shape[::-1], spacing, (float(x[0]), float(y[0]), float(z[0])))
     if order is None:
         return labels, grid

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from segmentation_phantom import phantom
 
-from MSKSegmentLib.anatomy import STRUCTURES, segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult, Light, ReviewState, Scores, SegmentReport
 from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
@@ -22,7 +22,7 @@ from MSKSegmentLib.quality.scores import dice, structure_uncertainty
 from MSKSegmentLib.review import ReviewSession, SegmentMask
 from MSKSegmentLib.run_facts import RunFacts
 
-LABEL = {segment.key: segment.label for segment in segments()}
+LABEL = {segment.key: segment.label for segment in HIP_AND_THIGH.segments}
 PASSES = 10
 HEIGHT_M = 1.6
 # Mean uncertainty of some segments in 1e-4; the others have 1.
@@ -34,7 +34,7 @@ FITTED = StructureCalibration(20, 40, 0.94, 0.01, -300.0, 0.97, -0.9, 0.85, 0.76
 
 
 def calibration() -> Calibration:
-    fitted = {s.abbreviation: FITTED for s in STRUCTURES if s.abbreviation != "GRAC"}
+    fitted = {s.abbreviation: FITTED for s in HIP_AND_THIGH.structures if s.abbreviation != "GRAC"}
     return Calibration("2026-01-01", "test", PASSES, fitted, {"GRAC": "only 3 calibration patients show it"})
 
 
@@ -58,9 +58,9 @@ def make_case(turned: bool = False) -> tuple[CaseResult, CTVolume]:
         x, y, z = grid.spacing
         grid = Geometry(labels.shape[::-1], (z, y, x), tuple(float(v) for v in top), direction)
     volume = CTVolume(np.rint(hu).astype(np.int16), grid)
-    found = measure(labels, volume.hu, grid, HEIGHT_M)
+    found = measure(labels, volume.hu, grid, HIP_AND_THIGH, HEIGHT_M)
     evidence = {label: Scores(mean_variance=mean) for label, mean in structure_uncertainty(labels, uncertainty).items()}
-    reports = make_reports(found, evidence, calibration(), PASSES)
+    reports = make_reports(HIP_AND_THIGH, found, evidence, calibration(), PASSES)
     reports = tuple(with_evidence(report) for report in reports)
     facts = RunFacts(height_m=HEIGHT_M, input_digest="a1", record={"input": {"size": list(grid.size)}})
     findings = (warning("part", "Only a part of the thigh was scanned."),)
@@ -124,9 +124,9 @@ class Clock:
 def assert_consistent(session: ReviewSession) -> None:
     """Every number of the session is that of its label map, measured from scratch."""
     result, automatic = session.result, session.automatic
-    found = measure(result.labels, session.volume.hu, session.geometry, session.height_m)
+    found = measure(result.labels, session.volume.hu, session.geometry, HIP_AND_THIGH, session.height_m)
     overlap = dice(automatic.labels, result.labels, np.array(list(LABEL.values())))
-    differences = asymmetries(found)
+    differences = asymmetries(HIP_AND_THIGH, found)
     for report in result.reports:
         label = report.segment.label
         assert report.measurements == found.get(label), report.segment.key

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult, DiceLimits, Light, ReviewState, Scores, SegmentReport
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 
@@ -70,7 +70,7 @@ def report_of(segment) -> SegmentReport:
 
 def make_labels() -> np.ndarray:
     labels = np.zeros(SHAPE, np.uint8)
-    for segment in segments():
+    for segment in HIP_AND_THIGH.segments:
         if segment.key in BOXES:
             labels[BOXES[segment.key]] = segment.label
     # not box-shaped, so that a flip along any axis shows
@@ -82,7 +82,7 @@ def make_labels() -> np.ndarray:
 def make_result(geometry: Geometry, with_uncertainty: bool = True) -> CaseResult:
     random = np.random.default_rng(5)
     uncertainty = np.where(make_labels() > 0, random.gamma(2.0, 1e-3, SHAPE), 0).astype(np.float32)
-    reports = tuple(report_of(segment) for segment in segments())
+    reports = tuple(report_of(segment) for segment in HIP_AND_THIGH.segments)
     return CaseResult(make_labels(), geometry, reports, uncertainty if with_uncertainty else None)
 
 

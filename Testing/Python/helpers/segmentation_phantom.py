@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from MSKSegmentLib.anatomy import LEFT_OFFSET, STRUCTURES
+from MSKSegmentLib.anatomy import LEFT_OFFSET
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.volume import Geometry
 
 ATLAS = Path(__file__).resolve().parents[4] / "shared" / "anatomy"
@@ -48,7 +49,7 @@ def phantom() -> tuple[np.ndarray, Geometry]:
     """Labels with sides, uint8 [z, y, x], and their grid; the midline is at LPS x = 0."""
     z, y, x = (np.arange(low, high + 1, SPACING) for low, high in LIMITS.values())
     labels = np.zeros((z.size, y.size, x.size), np.uint8)
-    index = {structure.abbreviation: structure.index for structure in STRUCTURES}
+    index = {structure.abbreviation: structure.index for structure in HIP_AND_THIGH.structures}
     for abbreviation, ellipsoids in SHAPES.items():
         for offset, sign in ((0, -1.0), (LEFT_OFFSET, 1.0)):
             label = index[abbreviation] + (0 if abbreviation == "SACRUM" else offset)

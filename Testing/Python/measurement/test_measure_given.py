@@ -17,7 +17,7 @@ from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.orientation import AxisOrder
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.pipeline import measure_case, usual_reference
+from MSKSegmentLib.pipeline import bundle_knowledge, measure_case
 from MSKSegmentLib.review import ReviewSession
 
 pytest_plugins = ("given_labels",)
@@ -113,7 +113,7 @@ WRONG = {
 def test_wrong_labels_are_named_and_no_number_looks_trustworthy(case, name):
     labels, volume = case
     wrong = np.ascontiguousarray(WRONG[name](labels)).astype(np.uint8)
-    result = measure_case(wrong, volume.geometry, volume, reference=usual_reference())
+    result = measure_case(wrong, volume.geometry, volume, reference=bundle_knowledge()[1])
     (sentence,) = told(result, "implausible_labels")
     found = [report for report in result.reports if report.measurements]
     red = [report for report in found if report.light is Light.RED]

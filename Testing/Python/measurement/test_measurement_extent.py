@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.measurement import measure, measure_one
 
@@ -17,8 +18,8 @@ def scan() -> tuple[np.ndarray, np.ndarray]:
 
 
 def cut(labels: np.ndarray, hu: np.ndarray, valid: np.ndarray | None = None, label: int = 4) -> tuple[str, ...]:
-    found = measure(labels, hu, GEOMETRY, valid=valid)[label].truncated_by
-    again = measure_one(labels, hu, GEOMETRY, label, valid=valid)
+    found = measure(labels, hu, GEOMETRY, HIP_AND_THIGH, valid=valid)[label].truncated_by
+    again = measure_one(labels, hu, GEOMETRY, HIP_AND_THIGH, label, valid=valid)
     assert again is not None and again.truncated_by == found
     return found
 

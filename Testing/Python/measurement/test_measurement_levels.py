@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from rendered_bones import HEAD_RADIUS, HEAD_Z, SHAFT_RADIUS, TRUE_LEVELS, rendered_bones
 
-from MSKSegmentLib.anatomy import Side, segment_of_key, segments
+from MSKSegmentLib.anatomy import Side
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.reading.label_maps import read_labels
 from MSKSegmentLib.measurement.levels import HEAD, LESSER_TROCHANTER, LEVEL_NAMES, MID_THIGH, ROOF, S1, UPPER_THIRD, find_levels
 from MSKSegmentLib.measurement.sections import section_table
 
 
 def _found(labels, grid):
-    return find_levels(labels, grid, segments())
+    return find_levels(labels, grid, HIP_AND_THIGH.segments)
 
 
 def _names(levels):
@@ -53,15 +54,15 @@ def test_what_the_scan_cuts_has_no_level(part, missing):
 
 def test_bones_that_are_absent_take_their_levels_with_them():
     labels, grid = rendered_bones((3.0, 3.0, 3.0))
-    labels[labels == segment_of_key("PELVIS_left").label] = 0
-    labels[labels == segment_of_key("FEMUR_right").label] = 0
+    labels[labels == HIP_AND_THIGH.segment("PELVIS_left").label] = 0
+    labels[labels == HIP_AND_THIGH.segment("FEMUR_right").label] = 0
     assert _names(_found(labels, grid)) == {pair for pair in ALL if pair[1] is not Side.RIGHT and pair != (ROOF, Side.LEFT)}
     assert _found(np.zeros_like(labels), grid) == ()
 
 
 def test_a_femur_without_head_has_no_levels():
     labels, grid = rendered_bones((3.0, 3.0, 3.0))
-    femur = segment_of_key("FEMUR_right").label
+    femur = HIP_AND_THIGH.segment("FEMUR_right").label
     proximal = labels[grid.origin[2] + 3.0 * np.arange(grid.size[2]) > HEAD_Z - 2 * HEAD_RADIUS]
     labels[-len(proximal) :] = np.where(proximal == femur, 0, proximal)
     assert not [level for level in _found(labels, grid) if level.side is Side.RIGHT]
@@ -69,7 +70,7 @@ def test_a_femur_without_head_has_no_levels():
 
 def test_levels_of_a_labelled_body(shared):
     """Both sides agree, the order is that of anatomy, and distances are those of adults."""
-    labels, grid = read_labels(shared / "anatomy" / "vhf_labels.nrrd", 200)
+    labels, grid = read_labels(shared / "anatomy" / "vhf_labels.nrrd", HIP_AND_THIGH, 200)
     labels = np.where(labels >= 200, 0, labels)[::3, ::2, ::2].astype(np.uint8)
     grid = type(grid)(labels.shape[::-1], (2.0, 2.0, 3.0), grid.origin, grid.direction)
     levels = _found(labels, grid)
@@ -86,13 +87,13 @@ def test_levels_of_a_labelled_body(shared):
 
 def test_cross_sections_have_area_density_and_fat():
     labels, grid = rendered_bones((2.0, 2.0, 4.0))
-    muscle = segment_of_key("RF_right").label
+    muscle = HIP_AND_THIGH.segment("RF_right").label
     at = (slice(20, 40), slice(50, 55), slice(10, 20))
     labels[at] = muscle
     hu = np.where(labels > 0, 400, -100).astype(np.int16)
     hu[at] = 60
     hu[20:40, 50:55, 10:14] = -90
-    table = section_table(labels, hu, grid, segments())
+    table = section_table(labels, hu, grid, HIP_AND_THIGH.segments)
     sections = [section for section in table.sections if section.segment.label == muscle]
     assert [section.index for section in sections] == list(range(20, 40))
     for section in sections:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import Measurements
 from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.ct.orientation import AxisOrder
@@ -66,7 +67,7 @@ def test_by_hand():
     hu[1, 1, 1:5] = (-31, -30, 30, 31)
     hu[2, 1:4, 1:5] = 100
     geometry = Geometry((6, 5, 4), (2.0, 3.0, 5.0), (-10.0, 0.0, 100.0))
-    found = measure(labels, hu, geometry, height_m=2.0)
+    found = measure(labels, hu, geometry, HIP_AND_THIGH, height_m=2.0)
     assert list(found) == [4]
     m = found[4]
     assert m.voxels == 16
@@ -88,23 +89,23 @@ def test_one_voxel_and_absent_label():
     labels[2, 3, 1] = 117
     hu = np.full(labels.shape, 7, np.int16)
     geometry = Geometry((6, 5, 4), (1.0, 1.0, 1.0))
-    found = measure(labels, hu, geometry)
+    found = measure(labels, hu, geometry, HIP_AND_THIGH)
     m = found[117]
     assert (m.voxels, m.mean_hu, m.sd_hu, m.median_hu, m.volume_cc_per_m2) == (1, 7.0, 0.0, 7.0, None)
-    assert measure_one(labels, hu, geometry, 117) == m
-    assert measure_one(labels, hu, geometry, 4) is None
-    assert measure_one(labels, hu, geometry, 4, box=Box((0, 0, 0), (3, 3, 3))) is None
+    assert measure_one(labels, hu, geometry, HIP_AND_THIGH, 117) == m
+    assert measure_one(labels, hu, geometry, HIP_AND_THIGH, 4) is None
+    assert measure_one(labels, hu, geometry, HIP_AND_THIGH, 4, box=Box((0, 0, 0), (3, 3, 3))) is None
 
 
 def test_no_label_at_all():
     labels, hu = np.zeros((3, 4, 5), np.uint8), np.zeros((3, 4, 5), np.int16)
-    assert measure(labels, hu, Geometry((5, 4, 3), (1.0, 1.0, 1.0))) == {}
+    assert measure(labels, hu, Geometry((5, 4, 3), (1.0, 1.0, 1.0)), HIP_AND_THIGH) == {}
 
 
 def test_extreme_values_are_exact():
     labels = np.ones((2, 2, 2), np.uint8)
     hu = np.array([-32768, 32767] * 4, np.int16).reshape(2, 2, 2)
-    m = measure(labels, hu, Geometry((2, 2, 2), (1.0, 1.0, 1.0)))[1]
+    m = measure(labels, hu, Geometry((2, 2, 2), (1.0, 1.0, 1.0)), HIP_AND_THIGH)[1]
     assert (m.mean_hu, m.median_hu, m.sd_hu) == (-0.5, -0.5, 32767.5)
     assert (m.histogram[0], m.histogram[-1]) == (4, 4)
 
@@ -113,7 +114,7 @@ def test_of_equal_cross_sections_the_most_inferior_is_named():
     labels = np.zeros((5, 3, 3), np.uint8)
     labels[1, 1, 1] = labels[3, 1, 1] = 2
     geometry = Geometry((3, 3, 5), (1.0, 1.0, 4.0))
-    assert measure(labels, np.zeros(labels.shape, np.int16), geometry)[2].max_area_level_mm == 4.0
+    assert measure(labels, np.zeros(labels.shape, np.int16), geometry, HIP_AND_THIGH)[2].max_area_level_mm == 4.0
 
 
 @settings(max_examples=60, deadline=None)
@@ -126,22 +127,22 @@ def test_of_equal_cross_sections_the_most_inferior_is_named():
 def test_equals_the_naive_implementation(shape, spacing, seed, height):
     labels, hu = random_case(seed, shape)
     geometry = Geometry((shape[2], shape[1], shape[0]), spacing, (3.0, -7.0, 11.0))
-    found = measure(labels, hu, geometry, height)
+    found = measure(labels, hu, geometry, HIP_AND_THIGH, height)
     assert list(found) == [int(value) for value in np.unique(labels) if value]
     for label, measurements in found.items():
         assert_same(measurements, naive(labels, hu, geometry, label, height))
         assert sum(measurements.histogram) == measurements.voxels
-        assert measure_one(labels, hu, geometry, label, height) == measurements
+        assert measure_one(labels, hu, geometry, HIP_AND_THIGH, label, height) == measurements
 
 
 def test_chunks_do_not_show(monkeypatch):
     labels, hu = random_case(3, (13, 8, 9))
     hu[:, :, :3] = -1024
     geometry = Geometry((9, 8, 13), (0.9, 0.8, 2.0))
-    whole = measure(labels, hu, geometry)
+    whole = measure(labels, hu, geometry, HIP_AND_THIGH)
     for voxels in (1, 72 * 2, 72 * 5):
         monkeypatch.setattr(import_module("MSKSegmentLib.measurement.measure"), "CHUNK_VOXELS", voxels)
-        assert measure(labels, hu, geometry) == whole
+        assert measure(labels, hu, geometry, HIP_AND_THIGH) == whole
 
 
 ORDERS = [AxisOrder((a, b, c), (i, j, k)) for a, b, c in permutations((0, 1, 2)) for i, j, k in product((1, -1), repeat=3)]
@@ -163,7 +164,7 @@ def posed() -> tuple[np.ndarray, np.ndarray, Geometry]:
 
 
 def test_posed_case_is_what_it_says(posed):
-    found = measure(*posed)
+    found = measure(*posed, HIP_AND_THIGH)
     assert found[21].truncated_by == ("superior", "field of view")
     assert found[121].truncated_by == ()
 
@@ -172,25 +173,25 @@ def test_posed_case_is_what_it_says(posed):
 def test_any_axis_order_gives_the_same_numbers(posed, order):
     labels, hu, geometry = posed
     turned = order.geometry(geometry)
-    found = measure(order.apply(labels), order.apply(hu), turned, 1.7)
+    found = measure(order.apply(labels), order.apply(hu), turned, HIP_AND_THIGH, 1.7)
     assert list(found) == [21, 121]
-    for label, expected in measure(labels, hu, geometry, 1.7).items():
+    for label, expected in measure(labels, hu, geometry, HIP_AND_THIGH, 1.7).items():
         one, two = asdict(found[label]), asdict(expected)
         assert one.pop("max_area_level_mm") == pytest.approx(two.pop("max_area_level_mm"), abs=1e-9)
         assert one == two
-        assert measure_one(order.apply(labels), order.apply(hu), turned, label, 1.7) == found[label]
+        assert measure_one(order.apply(labels), order.apply(hu), turned, HIP_AND_THIGH, label, 1.7) == found[label]
 
 
 @pytest.mark.parametrize("order", ORDERS[::7], ids=str)
 def test_box_in_any_axis_order(posed, order):
     labels, hu = (order.apply(array) for array in posed[:2])
     geometry = order.geometry(posed[2])
-    measured = measure(labels, hu, geometry)
+    measured = measure(labels, hu, geometry, HIP_AND_THIGH)
     assert list(measured) == [21, 121]
     for label, expected in measured.items():
         found = [np.flatnonzero((labels == label).any(axis=tuple({0, 1, 2} - {axis}))) for axis in (2, 1, 0)]
         (i, ni), (j, nj), (k, nk) = ((int(where[0]), int(where[-1] - where[0]) + 1) for where in found)
-        assert measure_one(labels, hu, geometry, label, box=Box((i, j, k), (ni, nj, nk))) == expected
+        assert measure_one(labels, hu, geometry, HIP_AND_THIGH, label, box=Box((i, j, k), (ni, nj, nk))) == expected
 
 
 def test_oblique_grid():
@@ -200,7 +201,7 @@ def test_oblique_grid():
     labels[3, 2:6, 6] = 5
     c, s = float(np.cos(np.radians(20))), float(np.sin(np.radians(20)))
     geometry = Geometry((8, 8, 6), (2.0, 2.0, 3.0), (5.0, 6.0, 7.0), ((1.0, 0.0, 0.0), (0.0, c, -s), (0.0, s, c)))
-    m = measure(labels, np.zeros(labels.shape, np.int16), geometry)[5]
+    m = measure(labels, np.zeros(labels.shape, np.int16), geometry, HIP_AND_THIGH)[5]
     assert m.volume_cc == pytest.approx(36 * 12 / 1000)
     assert m.max_area_cm2 == pytest.approx(0.8)
     assert m.max_area_level_mm == pytest.approx(7.0 + s * 2.0 * 3.5 + c * 3.0 * 3)
@@ -219,7 +220,7 @@ def test_wrong_arrays(wrong):
     else:
         hu = hu[:2]
     with pytest.raises(ValueError, match="must"):
-        measure(labels, hu, Geometry((5, 4, 3), (1.0, 1.0, 1.0)), valid=valid)
+        measure(labels, hu, Geometry((5, 4, 3), (1.0, 1.0, 1.0)), HIP_AND_THIGH, valid=valid)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_an_edit_in_the_scene_is_measured_and_the_automatic_version_kept(panel, 
     assert float(cell(panel, key, "volume_cc")) < 0.7 * before
     assert panel.review._table.shown.index(key) == place, "the row jumped away under the pointer"
     assert cell(panel, key, "light") == "not rated" and "edited" in panel.ui.stateLabel.text
-    dice = case.session.dice_to_automatic(key)
+    dice = case.session.report(key).dice_to_automatic
     assert f"{dice:.2f}" in panel.ui.valuesLabel.text and f"{dice:.2f}" in panel.ui.historyLabel.text
     automatic = np.count_nonzero(case.session.automatic.labels == LABEL[key])
     assert automatic > np.count_nonzero(case.session.result.labels == LABEL[key])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from light_cases import learned, measurements, report, scores
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult, DiceLimits, Light, ReviewState, SegmentReport, asks_for_a_look
 from MSKSegmentLib.commands.console import print_result
 from MSKSegmentLib.ct.volume import Geometry
@@ -125,7 +125,7 @@ def test_the_limits_stand_wherever_the_predicted_dice_does(capsys):
         assert f"{failed:.2f}"[:4] in text or f"{failed}"[:5] in text, place
     assert "counts as good from a predicted Dice of" in everywhere(one)["lines"]
     assert {"dice_good_from", "dice_failed_below"} <= set(CSV_COLUMNS) and {"dice_good_from", "dice_failed_below"} <= set(COLUMN_OF)
-    assert report_from_json(json.loads(json.dumps(report_json(one)))) == one
+    assert report_from_json(json.loads(json.dumps(report_json(one))), HIP_AND_THIGH) == one
     print_result(_result(one), None)
     assert f"{good:.2f}/{failed:.2f}" in capsys.readouterr().out
 
@@ -133,7 +133,7 @@ def test_the_limits_stand_wherever_the_predicted_dice_does(capsys):
 def test_results_of_before_have_no_limits():
     data = report_json(report("OE_right"))
     del data["dice_limits"], data["part_light"]
-    assert report_from_json(data).dice_limits is None and report_from_json(data).part_light is None
+    assert report_from_json(data, HIP_AND_THIGH).dice_limits is None and report_from_json(data, HIP_AND_THIGH).part_light is None
 
 
 def test_a_light_by_the_paper_is_not_held_against_the_other_rule_s_limits():
@@ -181,7 +181,7 @@ def test_a_cut_segment_that_probably_failed_does_not_look_harmless(key, tmp_path
     assert [count["text"] for count in light_counts(rows.values())] == ["1 likely wrong", "1 not rated"]
     good = report("OE_left", 0.0)
     assert good.light is Light.GREEN
-    other = replace(fine, segment=next(s for s in segments() if s.structure.abbreviation == "GRAC"))
+    other = replace(fine, segment=next(s for s in HIP_AND_THIGH.segments if s.structure.abbreviation == "GRAC"))
     order = worst_first(make_rows([good, other, bad]))
     assert [row.key for row in order] == [key, other.segment.key, "OE_left"]
     print_result(_result(bad), None)
@@ -219,7 +219,7 @@ def test_what_is_known_of_the_part_counts_under_every_rule(kind, lights):
 )
 def test_what_asks_for_a_look(light, probability, part, look):
     assert asks_for_a_look(light, probability, part) == look
-    one = SegmentReport(segments()[0], light, (), failure_probability=probability, part_light=part)
+    one = SegmentReport(HIP_AND_THIGH.segments[0], light, (), failure_probability=probability, part_light=part)
     assert one.asks_for_a_look == look and one.suspect == (look and light is Light.GREY)
 
 
@@ -232,7 +232,7 @@ def test_an_edit_ends_the_suspicion():
 
 
 def test_a_segment_without_uncertainty_is_not_called_missing():
-    reports = make_reports({4: measurements()}, {104: scores("GMAX", 0.0)}, learned(), 10)
+    reports = make_reports(HIP_AND_THIGH, {4: measurements()}, {104: scores("GMAX", 0.0)}, learned(), 10)
     (one,) = [one for one in reports if one.measurements]
     assert one.light is Light.GREY and one.reasons == ("the network said nothing of its uncertainty",)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.calibration.placing import reference_of, with_deviations
 from MSKSegmentLib.case_result import Scores
 from MSKSegmentLib.ct.volume import Geometry
@@ -31,14 +31,14 @@ def _case(rng, size=1.0, **changes):
 @pytest.fixture(scope="module")
 def reference():
     rng = np.random.default_rng(1)
-    made = make_reference(_case(rng, rng.uniform(0.8, 1.2)) for _ in range(30))
+    made = make_reference((_case(rng, rng.uniform(0.8, 1.2)) for _ in range(30)), HIP_AND_THIGH)
     return json.loads(json.dumps(made))
 
 
 def test_ordinary_patients_of_any_size_are_plausible(reference):
     rng = np.random.default_rng(2)
     for size in (0.7, 1.0, 1.4):
-        found = deviations(_case(rng, size), reference)
+        found = deviations(_case(rng, size), reference, HIP_AND_THIGH)
         assert set(found) == {SACRUM, GMED, GMED + LEFT, PELVIS, PELVIS + LEFT, FEMUR, FEMUR + LEFT}
         assert all(abs(volume) < 4 and place < 5 for volume, place in found.values())
 
@@ -50,27 +50,31 @@ def test_half_a_muscle_and_one_in_the_wrong_place_stand_out(reference, label):
     own = case[label]
     small[label] = SegmentPlacement(own.volume_cc / 3, own.centroid_mm, True)
     astray[label] = SegmentPlacement(own.volume_cc, (-own.centroid_mm[0], *own.centroid_mm[1:]), True)
-    assert deviations(small, reference)[label][0] < -4 and deviations(astray, reference)[label][1] > 8
-    assert deviations(case, reference)[label][0] == pytest.approx(deviations(astray, reference)[label][0])
+    assert deviations(small, reference, HIP_AND_THIGH)[label][0] < -4 and deviations(astray, reference, HIP_AND_THIGH)[label][1] > 8
+    assert deviations(case, reference, HIP_AND_THIGH)[label][0] == pytest.approx(
+        deviations(astray, reference, HIP_AND_THIGH)[label][0]
+    )
 
 
 def test_cut_segments_and_bones_say_nothing(reference):
     case = _case(np.random.default_rng(4))
     cut = SegmentPlacement(case[PELVIS].volume_cc / 2, case[PELVIS].centroid_mm, False)
-    found = deviations({**case, PELVIS: cut}, reference)
+    found = deviations({**case, PELVIS: cut}, reference, HIP_AND_THIGH)
     assert abs(found[GMED][0]) < 4, "the femur stands in for a hip bone that is cut"
     no_bones = {label: one for label, one in case.items() if label not in (PELVIS, FEMUR)}
-    assert GMED not in deviations(no_bones, reference) and GMED + LEFT in deviations(no_bones, reference)
-    assert SACRUM not in deviations(no_bones, reference), "one hip bone is not the middle"
+    assert GMED not in deviations(no_bones, reference, HIP_AND_THIGH) and GMED + LEFT in deviations(
+        no_bones, reference, HIP_AND_THIGH
+    )
+    assert SACRUM not in deviations(no_bones, reference, HIP_AND_THIGH), "one hip bone is not the middle"
     own = case[GMED]
-    assert GMED not in deviations({**case, GMED: SegmentPlacement(own.volume_cc, own.centroid_mm, False)}, reference)
-    assert deviations(case, {}) == {}
+    assert GMED not in deviations({**case, GMED: SegmentPlacement(own.volume_cc, own.centroid_mm, False)}, reference, HIP_AND_THIGH)
+    assert deviations(case, {}, HIP_AND_THIGH) == {}
 
 
 def test_too_few_cases_make_no_reference():
     rng = np.random.default_rng(5)
-    assert make_reference(_case(rng) for _ in range(9)) == {}
-    assert {"PELVIS", "FEMUR"} == set(make_reference(_case(rng) for _ in range(10))["GMED"])
+    assert make_reference((_case(rng) for _ in range(9)), HIP_AND_THIGH) == {}
+    assert {"PELVIS", "FEMUR"} == set(make_reference((_case(rng) for _ in range(10)), HIP_AND_THIGH)["GMED"])
 
 
 def test_placements_are_in_the_patient():
@@ -87,7 +91,7 @@ def test_placements_are_in_the_patient():
 def test_an_evaluation_makes_a_reference_and_is_held_against_it():
     rng = np.random.default_rng(6)
     cases = [_evaluated(_case(rng), f"case {number}") for number in range(12)]
-    reference = reference_of(cases)
+    reference = reference_of(cases, HIP_AND_THIGH)
     assert reference["GMED"]["PELVIS"]["n"] == 24
     shrunken = _evaluated(_case(rng), "shrunken", share={GMED: 0.2})
     found = {row.segment.label: row.scores for row in with_deviations(shrunken, reference).rows}
@@ -96,11 +100,11 @@ def test_an_evaluation_makes_a_reference_and_is_held_against_it():
     cut = with_deviations(_evaluated(_case(rng), "cut", truncated={GMED}), reference)
     assert {row.segment.label: row.scores.volume_deviation for row in cut.rows}[GMED] is None
     none = [replace(case, rows=tuple(replace(row, truncated=True) for row in case.rows)) for case in cases]
-    assert reference_of(none) == {}
+    assert reference_of(none, HIP_AND_THIGH) == {}
 
 
 def _evaluated(case, name, share=None, truncated=()):
-    by_label = {segment.label: segment for segment in segments()}
+    by_label = {segment.label: segment for segment in HIP_AND_THIGH.segments}
     rows = [
         SegmentComparison(
             by_label[label], Outcome.COMPARED, 1000, one.volume_cc, one.volume_cc * (share or {}).get(label, 1.0), 0.9,
@@ -109,4 +113,4 @@ def _evaluated(case, name, share=None, truncated=()):
         )
         for label, one in case.items()
     ]  # fmt: skip
-    return CaseScores(name, tuple(rows), 0.0)
+    return CaseScores(name, tuple(rows), 0.0, HIP_AND_THIGH)

@@ -9,7 +9,7 @@ import pytest
 from conftest import phantom_hu
 
 from MSKSegmentLib import segmentation
-from MSKSegmentLib.anatomy import STRUCTURES, segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.observations import Observation
@@ -156,8 +156,8 @@ def _found(cc=100.0, cut=()):
 def test_reports_are_43_rows_in_order_with_asymmetry_only_of_whole_pairs():
     measurements = {4: _found(110), 104: _found(90), 5: _found(50), 6: _found(10, ("superior",)), 106: _found(10)}
     evidence = dict.fromkeys(measurements, Scores(mean_variance=2e-4))
-    reports = make_reports(measurements, evidence, _old_calibration(), 10)
-    assert [report.segment for report in reports] == list(segments()) and len(reports) == 43
+    reports = make_reports(HIP_AND_THIGH, measurements, evidence, _old_calibration(), 10)
+    assert [report.segment for report in reports] == list(HIP_AND_THIGH.segments) and len(reports) == 43
     by_key = {report.segment.key: report for report in reports}
     assert by_key["GMAX_right"].asymmetry_percent == by_key["GMAX_left"].asymmetry_percent == pytest.approx(20.0)
     assert by_key["GMED_right"].asymmetry_percent is None and by_key["GMIN_left"].asymmetry_percent is None
@@ -167,14 +167,14 @@ def test_reports_are_43_rows_in_order_with_asymmetry_only_of_whole_pairs():
 
 
 def test_reports_of_measured_labels_are_grey():
-    reports = make_reports({4: _found()}, None, _calibration(), 10)
+    reports = make_reports(HIP_AND_THIGH, {4: _found()}, None, _calibration(), 10)
     assert {report.light for report in reports} == {Light.GREY}
     assert "not known" in next(r for r in reports if r.measurements).reasons[0]
 
 
 def test_calibrate_knows_every_structure():
     calibration = _calibration()
-    assert set(calibration.structures) | set(calibration.missing) == {s.abbreviation for s in STRUCTURES}
+    assert set(calibration.structures) | set(calibration.missing) == {s.abbreviation for s in HIP_AND_THIGH.structures}
 
 
 def test_metal_near_a_segment_rules_out_green():
@@ -192,7 +192,7 @@ def test_metal_near_a_segment_rules_out_green():
     hu[10, 14, 24:26] = 3000
     assert metal_distances(labels, hu, geometry) == {}, "two bright voxels are no implant"
     evidence = {label: Scores(mean_variance=1e-4, metal_distance_mm=mm) for label, mm in far.items()}
-    reports = make_reports({4: _found(), 104: _found()}, evidence, _old_calibration(), 10)
+    reports = make_reports(HIP_AND_THIGH, {4: _found(), 104: _found()}, evidence, _old_calibration(), 10)
     by_key = {report.segment.key: report for report in reports}
     assert by_key["GMAX_left"].light is Light.GREEN
     assert by_key["GMAX_right"].light is Light.YELLOW and any("metal lies" in reason for reason in by_key["GMAX_right"].reasons)
@@ -206,7 +206,9 @@ def test_guards_tell_what_is_wrong():
     found = [warning("metal", "The image holds no air."), warning("no_air", "Whatever it says.")]
     assert scan_cautions(found) == ("the scan shows no air around the body",)
     evidence = {4: Scores(mean_variance=1e-4)}
-    (report,) = [r for r in make_reports({4: _found()}, evidence, _old_calibration(), 10, ("shifted",)) if r.measurements]
+    (report,) = [
+        r for r in make_reports(HIP_AND_THIGH, {4: _found()}, evidence, _old_calibration(), 10, ("shifted",)) if r.measurements
+    ]
     assert report.light is Light.YELLOW and "shifted" in report.reasons
 
 
@@ -230,7 +232,7 @@ def test_a_doubt_about_sides_reaches_the_lights(monkeypatch, phantom, tiny_bundl
     split, seen = segmentation.split_sides, []
     doubt = warning("side_guessed", "The side is a guess.")
     monkeypatch.setattr(segmentation, "split_sides", lambda *given: replace(split(*given), findings=(doubt,)))
-    monkeypatch.setattr(report_module, "make_reports", lambda *given: seen.append(given[4]) or make_reports(*given))
+    monkeypatch.setattr(report_module, "make_reports", lambda *given: seen.append(given[5]) or make_reports(*given))
     result = segment_case(phantom, load_bundle(tiny_bundle), Settings("cpu", passes=1, seed=1))
     assert SCAN_CAUTIONS["side_guessed"] in seen[0] and result.warnings.count("The side is a guess.") == 1
 

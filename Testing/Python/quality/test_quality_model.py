@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from quality_cases import observations
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.fit_dice_model import cross_fitted, fit_dice_model
 from MSKSegmentLib.calibration.fit_limits import green_margin, red_margin
@@ -229,7 +230,7 @@ def test_reports_carry_intervals_and_both_lights(learned):
     cut = replace(whole, truncated_by=("inferior",))
     noisy = replace(_usual(calibration), mean_variance=0.05)
     evidence = {4: _usual(calibration), 104: noisy, 2: _usual(calibration, "FEMUR")}
-    reports = make_reports({4: whole, 104: whole, 2: cut}, evidence, calibration, 10)
+    reports = make_reports(HIP_AND_THIGH, {4: whole, 104: whole, 2: cut}, evidence, calibration, 10)
     by_key = {report.segment.key: report for report in reports}
     right, left, femur = by_key["GMAX_right"], by_key["GMAX_left"], by_key["FEMUR_right"]
     assert right.light is Light.GREEN and right.paper_light is Light.GREEN and left.paper_light is Light.RED
@@ -239,10 +240,12 @@ def test_reports_carry_intervals_and_both_lights(learned):
     assert 0 < right.failure_probability < left.failure_probability < 1
     assert right.scores == evidence[4] and right.uncertainty == evidence[4].mean_variance
     assert femur.light is Light.GREY and femur.volume_interval_cc is None and femur.mean_hu_interval is not None
-    paper = {r.segment.key: r for r in make_reports({104: whole}, evidence, calibration, 10, lights="paper")}["GMAX_left"]
+    paper = {r.segment.key: r for r in make_reports(HIP_AND_THIGH, {104: whole}, evidence, calibration, 10, lights="paper")}[
+        "GMAX_left"
+    ]
     assert paper.light is paper.paper_light is Light.RED and paper.predicted_dice == left.predicted_dice
     with pytest.raises(ValueError, match="guess"):
-        make_reports({}, {}, calibration, 10, lights="guess")
+        make_reports(HIP_AND_THIGH, {}, {}, calibration, 10, lights="guess")
 
 
 def test_a_scan_in_which_the_network_is_lost_has_no_green(learned):
@@ -251,10 +254,10 @@ def test_a_scan_in_which_the_network_is_lost_has_no_green(learned):
     lost = replace(_usual(calibration, "OE"), pairwise_dice=0.2, soft_dice=0.2)
     evidence = {4: _usual(calibration), 104: _usual(calibration), 2: _usual(calibration, "FEMUR"), 8: lost, 108: lost}
     found = {label: whole for label in evidence}
-    by_key = {report.segment.key: report for report in make_reports(found, evidence, calibration, 10)}
+    by_key = {report.segment.key: report for report in make_reports(HIP_AND_THIGH, found, evidence, calibration, 10)}
     assert by_key["OE_left"].light is Light.RED and by_key["GMAX_right"].light is Light.GREEN, "two of five are too few to tell"
     evidence[102], found[102] = replace(_usual(calibration, "FEMUR"), pairwise_dice=0.2, soft_dice=0.2), whole
-    by_key = {report.segment.key: report for report in make_reports(found, evidence, calibration, 10)}
+    by_key = {report.segment.key: report for report in make_reports(HIP_AND_THIGH, found, evidence, calibration, 10)}
     right = by_key["GMAX_right"]
     assert right.light is Light.YELLOW and "3 of 6 structures in this scan are predicted to have failed" in right.reasons
     assert right.paper_light is Light.GREEN
@@ -272,5 +275,5 @@ def test_warned_scans_are_predicted_worse_and_never_green():
     assert told.dice < plain.dice - 0.003 and told.failure_probability >= plain.failure_probability
     whole = Measurements(1, 200.0, None, 50.0, 5, 50, 0.1, 0.2, 0.7, (1,), 1.0, 0.0)
     for cautions, light in (((), Light.GREEN), (("slices were interpolated",), Light.YELLOW)):
-        (report,) = [r for r in make_reports({4: whole}, {4: scores}, calibration, 10, cautions) if r.measurements]
+        (report,) = [r for r in make_reports(HIP_AND_THIGH, {4: whole}, {4: scores}, calibration, 10, cautions) if r.measurements]
         assert report.light is light and set(cautions) <= set(report.reasons)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from review_cases import make_case
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import SCORE_NAMES, CaseResult, Measurements, Scores
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.errors import InputError
@@ -24,7 +24,7 @@ def result():
     labels = np.zeros((4, 5, 6), np.uint8)
     labels[1:3, 1:4, 1:3] = 4
     found = {4: Measurements(12, 123.456789, 45.6, 51.25, 9.5, 52.0, 0.125, 0.25, 0.625, (0, 12), 3.5, -12.5, ("superior",))}
-    reports = make_reports(found, {4: Scores(mean_variance=2.345678e-4)}, None, 10)
+    reports = make_reports(HIP_AND_THIGH, found, {4: Scores(mean_variance=2.345678e-4)}, None, 10)
     geometry = Geometry(size=(6, 5, 4), spacing=(1.0, 1.0, 2.0))
     findings = (warning("metal", "Metal was found."),)
     return CaseResult(labels, geometry, reports, np.zeros((4, 5, 6), np.float32), findings, RunFacts(date="today"))
@@ -38,7 +38,9 @@ def test_table_has_43_rows_and_the_promised_columns(result, tmp_path):
     rows = list(csv.DictReader(raw.decode("ascii").splitlines()))
     assert len(rows) == 43 and list(rows[0]) == list(CSV_COLUMNS)
     assert list(CSV_COLUMNS)[:7] == ["abbreviation", "side", "structure", "light", "volume_cc", "volume_cc_per_m2", "mean_hu"]
-    assert [(row["abbreviation"], row["side"]) for row in rows] == [(s.structure.abbreviation, s.side.value) for s in segments()]
+    assert [(row["abbreviation"], row["side"]) for row in rows] == [
+        (s.structure.abbreviation, s.side.value) for s in HIP_AND_THIGH.segments
+    ]
     gmax = next(row for row in rows if row["abbreviation"] == "GMAX" and row["side"] == "right")
     assert gmax["volume_cc"] == "123.4568" and gmax["fat_percent"] == "12.5" and gmax["uncertainty"] == "0.000234568"
     assert gmax["light"] == "grey" and gmax["truncated_by"] == "superior" and gmax["state"] == "automatic"
@@ -50,7 +52,7 @@ def test_the_table_holds_intervals_and_every_score(tmp_path):
     result, _ = make_case()
     write_measurements(tmp_path / "m.csv", result)
     lines = list(csv.DictReader((tmp_path / "m.csv").read_text(encoding="ascii").splitlines()))
-    rows = {segment.key: line for segment, line in zip(segments(), lines, strict=True)}
+    rows = {segment.key: line for segment, line in zip(HIP_AND_THIGH.segments, lines, strict=True)}
     row, report = rows["GMED_left"], next(report for report in result.reports if report.segment.key == "GMED_left")
     for names, interval in (
         (("dice_low", "dice_high"), report.dice_interval),

@@ -15,6 +15,7 @@ from Host import host
 from module_cases import cell, choose, click, paint, show_case, smaller, wait
 from review_cases import LABEL
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import ReviewState
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.review import COLUMNS
@@ -47,7 +48,7 @@ def test_exports_hold_the_review(panel, case, tmp_path):
     assert [event["key"] for event in content["history"] if event["what"] == "edited"]
     from MSKSegmentLib.ct import read_labels
 
-    labels, _ = read_labels(tmp_path / "labels.seg.nrrd")
+    labels, _ = read_labels(tmp_path / "labels.seg.nrrd", HIP_AND_THIGH)
     assert np.count_nonzero(labels == LABEL[key]) == np.count_nonzero(drawn)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from review_cases import LABEL, Clock, grown, make_case, mask_of
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import HistoryEvent, Light, ReviewState, Scores
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.results.result_folder import report_json, result_json, write_result
@@ -78,7 +79,7 @@ def test_reports_survive_json_in_every_state(case):
     ]
     for one in given:
         data = result_json(replace(case[0], reports=(one,)))["segments"][0]
-        assert report_from_json(json.loads(json.dumps(data))) == one
+        assert report_from_json(json.loads(json.dumps(data)), HIP_AND_THIGH) == one
 
 
 def test_results_of_before_there_were_reviews_are_read(case, folder):
@@ -96,10 +97,10 @@ def test_results_of_before_there_were_reviews_are_read(case, folder):
 def test_scores_that_a_newer_version_may_add_are_passed_over(case):
     data = report_json(case[0].reports[0])
     data["scores"]["invented_later"] = 0.5
-    assert report_from_json(data) == case[0].reports[0]
+    assert report_from_json(data, HIP_AND_THIGH) == case[0].reports[0]
     data["scores"]["soft_dice"] = "good"
     with pytest.raises(ValueError, match="good"):
-        report_from_json(data)
+        report_from_json(data, HIP_AND_THIGH)
 
 
 def test_a_measured_case_has_no_uncertainty(case, tmp_path):

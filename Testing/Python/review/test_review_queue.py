@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from review_cases import LABEL, Clock, grown, make_case, mask_of
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import Light, ReviewState, Scores
 from MSKSegmentLib.commands.console import print_result
 from MSKSegmentLib.results.segmentation_file import review_status
@@ -13,7 +13,7 @@ from MSKSegmentLib.review import ReviewSession, make_rows, worst_first
 from MSKSegmentLib.review.evidence import evidence_lines, probability_text
 from MSKSegmentLib.review.queue import Candidate, Priority, place_in_queue, priorities
 
-BY_KEY = {segment.key: segment for segment in segments()}
+BY_KEY = {segment.key: segment for segment in HIP_AND_THIGH.segments}
 
 
 def candidate(key, light=Light.GREEN, probability=None, volume=100.0, truncated=False):
@@ -75,7 +75,7 @@ def test_what_is_not_in_the_scan_was_not_missed(candidates):
 
 
 def test_an_empty_case_has_no_weight():
-    found = priorities([Candidate(segment, Light.GREY) for segment in segments()])
+    found = priorities([Candidate(segment, Light.GREY) for segment in HIP_AND_THIGH.segments])
     assert {one.harm for one in found.values()} == {0.0} and len(found) == 43
     assert priorities([candidate("SACRUM", Light.RED, volume=0.0)])["SACRUM"].weight == 1.0
 

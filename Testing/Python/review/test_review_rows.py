@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from review_cases import make_case
 
-from MSKSegmentLib.anatomy import STRUCTURES, segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import Light, ReviewState
 from MSKSegmentLib.resources import resource_file
 from MSKSegmentLib.results.tables import table_row
@@ -37,7 +37,7 @@ def test_the_columns_that_both_front_ends_show():
 
 
 def test_a_row_for_each_segment_with_a_text_for_each_column(rows):
-    assert [row.key for row in rows] == [segment.key for segment in segments()]
+    assert [row.key for row in rows] == [segment.key for segment in HIP_AND_THIGH.segments]
     for row in rows:
         assert list(row.values) == list(row.texts) == [column.name for column in COLUMNS]
         assert all(row.texts.values())
@@ -147,7 +147,7 @@ def test_tooltip_gives_reasons_and_context_but_no_norm(rows):
 def test_reference_values_cover_the_table_and_name_their_source():
     data = json.loads(resource_file("ReferenceValues", FILE).read_text(encoding="utf-8"))
     assert data["source"]["doi"] == "10.1038/s41598-024-83793-7" and data["source"]["license"] == "CC BY 4.0"
-    assert list(references()) == [structure.abbreviation for structure in STRUCTURES]
+    assert list(references()) == [structure.abbreviation for structure in HIP_AND_THIGH.structures]
     for abbreviation, reference in references().items():
         sides = ["whole"] if abbreviation == "SACRUM" else ["affected", "unaffected"]
         assert list(reference.volume_cc_per_m2) == list(reference.mean_hu) == sides
@@ -161,6 +161,6 @@ def test_reference_values_are_those_of_the_paper(shared):
             if len(cells) == 16 and re.fullmatch("[A-Z]+", cells[1]):
                 # Experts' means: volume affected, unaffected, HU affected, unaffected.
                 found[cells[1]] = [float(cells[k]) for k in (2, 5, 9, 12) if cells[k] != "-"]
-    assert len(found) == len(STRUCTURES)
+    assert len(found) == len(HIP_AND_THIGH.structures)
     own = {key: [*r.volume_cc_per_m2.values(), *r.mean_hu.values()] for key, r in references().items()}
     assert own == found

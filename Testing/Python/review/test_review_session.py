@@ -34,7 +34,7 @@ def test_an_untouched_session_is_the_result(session, case):
     result, volume = case
     assert session.result == replace(result, labels=session.result.labels) and session.result.labels is result.labels
     assert session.volume is volume and session.history == () and session.automatic is result
-    assert session.dice_to_automatic("GMAX_right") is None
+    assert session.report("GMAX_right").dice_to_automatic is None
 
 
 def test_an_edit_measures_what_changed_and_nothing_else(session, case, clock):

@@ -47,9 +47,9 @@ def test_accept_keeps_the_light_and_reopen_takes_it_back(session):
 
 def test_an_accepted_correction_stays_corrected(session, case):
     session.edit({"GMAX_right": mask_of(grown(case[0].labels, "GMAX_right", 1))})
-    overlap = session.dice_to_automatic("GMAX_right")
+    overlap = session.report("GMAX_right").dice_to_automatic
     session.accept("GMAX_right")
-    assert session.report("GMAX_right").light is Light.GREY and session.dice_to_automatic("GMAX_right") == overlap < 1
+    assert session.report("GMAX_right").light is Light.GREY and session.report("GMAX_right").dice_to_automatic == overlap < 1
     session.reopen("GMAX_right")
     assert session.report("GMAX_right").state is ReviewState.EDITED
     session.accept("GMAX_right")

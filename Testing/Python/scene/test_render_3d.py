@@ -10,7 +10,7 @@ import pytest
 slicer = pytest.importorskip("slicer")
 imageio = pytest.importorskip("imageio.v3")
 
-from MSKSegmentLib.anatomy import segments, structure_of  # noqa: E402
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
 from MSKSegmentLib.case_result import CaseResult, Light, SegmentReport  # noqa: E402
 from MSKSegmentLib.ct import read_ct, read_labels  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume, Geometry  # noqa: E402
@@ -63,7 +63,7 @@ def draw(application, tmp_path, view=None) -> np.ndarray:
 def density_picture(application, tmp_path, volume, labels, keys, view=None) -> np.ndarray:
     ct = add_ct(application.scene, volume)
     try:
-        assert show_density(application.scene, ct, labels, keys) is not None
+        assert show_density(application.scene, ct, CaseResult(labels, GRID, ()), keys) is not None
         return draw(application, tmp_path, view)
     finally:
         hide_density(application.scene)
@@ -137,7 +137,7 @@ def test_only_the_chosen_side_is_drawn(application, tmp_path):
 def test_hiding_ends_it(application, tmp_path):
     volume, labels = two_muscles(55, 55)
     ct = add_ct(application.scene, volume)
-    show_density(application.scene, ct, labels, BOTH)
+    show_density(application.scene, ct, CaseResult(labels, GRID, ()), BOTH)
     hide_density(application.scene)
     picture = draw(application, tmp_path, ThreeDView("anterior", (-59, 59, -49, 49, -60, 60), SIZE))
     assert picture.max() < 45
@@ -146,7 +146,7 @@ def test_hiding_ends_it(application, tmp_path):
 
 def test_the_sample_s_wasted_side_is_fatty_and_the_other_lean(application, tmp_path):
     volume = read_ct(SAMPLE / "sample_ct.nii.gz")
-    labels, _ = read_labels(SAMPLE / "sample_labels.nii.gz")
+    labels, _ = read_labels(SAMPLE / "sample_labels.nii.gz", HIP_AND_THIGH)
     right, left = (tissues(density_picture(application, tmp_path, volume, labels, [f"GMAX_{side}"])) for side in ("right", "left"))
     assert right["fat"] > 3 * left["fat"]
     assert left["lean"] > 3 * right["lean"]
@@ -154,10 +154,10 @@ def test_the_sample_s_wasted_side_is_fatty_and_the_other_lean(application, tmp_p
 
 def test_surfaces_have_the_segments_colours_and_sides(application, tmp_path):
     volume, labels = two_muscles(55, 55)
-    labels[labels == 104] = structure_of("GMED").index + 100
+    labels[labels == 104] = HIP_AND_THIGH.structure("GMED").index + 100
     scene = application.scene
     ct = add_ct(scene, volume)
-    reports = tuple(SegmentReport(segment, Light.GREEN, ()) for segment in segments())
+    reports = tuple(SegmentReport(segment, Light.GREEN, ()) for segment in HIP_AND_THIGH.segments)
     node = add_segmentation(scene, CaseResult(labels, GRID, reports), ct)
     before = scene.GetNumberOfNodes()
     view = ThreeDView("anterior", (-59, 59, -49, 49, -60, 60), SIZE)
@@ -166,7 +166,7 @@ def test_surfaces_have_the_segments_colours_and_sides(application, tmp_path):
         show_only_3d(node, None)
         both = draw(application, tmp_path, view)
         for key, half in (("GMAX_right", both[:, : SIZE[0] // 2]), ("GMED_left", both[:, SIZE[0] // 2 :])):
-            color = np.array(next(segment for segment in segments() if segment.key == key).color, float)
+            color = np.array(next(segment for segment in HIP_AND_THIGH.segments if segment.key == key).color, float)
             drawn = half[half.max(axis=-1) > 60]
             assert len(drawn) > 2000
             direction = np.median(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), axis=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scene_cases import GEOMETRIES, make_ct, make_result
 
-from MSKSegmentLib.anatomy import segments, structure_of
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult, Light, SegmentReport
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import InputError
@@ -48,12 +48,12 @@ def phantom() -> tuple[CTVolume, CaseResult]:
         hu[radius < 85] = -100
         hu[radius < 70] = 55
         hu[radius < 16] = 700
-        labels[(radius < 70) & (y < -20)] = structure_of("RF").index + offset
-        labels[(radius < 70) & (y >= 20)] = structure_of("BF").index + offset
-        labels[radius < 16] = structure_of("FEMUR").index + offset
+        labels[(radius < 70) & (y < -20)] = HIP_AND_THIGH.structure("RF").index + offset
+        labels[(radius < 70) & (y >= 20)] = HIP_AND_THIGH.structure("BF").index + offset
+        labels[radius < 16] = HIP_AND_THIGH.structure("FEMUR").index + offset
         if side == "left":
             uncertainty[(radius < 70) & (y < -20)] = 2e-3
-    reports = tuple(SegmentReport(segment, Light.GREEN, ()) for segment in segments())
+    reports = tuple(SegmentReport(segment, Light.GREEN, ()) for segment in HIP_AND_THIGH.segments)
     return CTVolume(hu, GRID), CaseResult(labels, GRID, reports, uncertainty)
 
 
@@ -93,7 +93,7 @@ def axial_pixel(x_lps: float, y_lps: float) -> tuple[int, int]:
 
 
 def color_of(abbreviation: str, side: str) -> np.ndarray:
-    return np.array(next(s for s in segments() if s.key == f"{abbreviation}_{side}").color)
+    return np.array(next(s for s in HIP_AND_THIGH.segments if s.key == f"{abbreviation}_{side}").color)
 
 
 def grey_of(hu: float) -> float:

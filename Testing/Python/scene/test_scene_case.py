@@ -9,6 +9,7 @@ from scene_cases import GEOMETRIES, make_ct, make_labels, make_result
 
 slicer = pytest.importorskip("slicer")
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
 from MSKSegmentLib.case_result import ReviewState  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
 from MSKSegmentLib.findings import warning  # noqa: E402
@@ -39,7 +40,7 @@ AXIAL = GEOMETRIES["axial"]
 def measured_result(geometry, with_uncertainty=True):
     """A result whose reports hold the numbers of its own labels, with words that files and XML find hard."""
     result, volume = make_result(geometry, with_uncertainty), make_ct(geometry)
-    found = measure(result.labels, volume.hu, geometry, 1.7)
+    found = measure(result.labels, volume.hu, geometry, HIP_AND_THIGH, 1.7)
     reports = tuple(replace(report, measurements=found.get(report.segment.label)) for report in result.reports)
     return replace(
         result,
@@ -118,7 +119,7 @@ def test_a_saved_scene_opens_with_table_states_and_history(tmp_path, name, kind)
         correct(case, session)
         assert session.report("GMAX_right").state is ReviewState.EDITED
         text, arrays = content_of(session)
-        show_density(application.scene, case.ct, session.result.labels, ["GMAX_left"])
+        show_density(application.scene, case.ct, session.result, ["GMAX_left"])
         show_only_3d(case.segmentation, ["GMAX_left"])
         path = saved(application, tmp_path, kind)
     with HeadlessApplication() as application:

@@ -6,7 +6,8 @@ from scene_cases import GEOMETRIES, make_ct, make_labels
 
 slicer = pytest.importorskip("slicer")
 
-from MSKSegmentLib.anatomy import segments  # noqa: E402
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
+from MSKSegmentLib.case_result import CaseResult  # noqa: E402
 from MSKSegmentLib.ct.boxes import Box  # noqa: E402
 from MSKSegmentLib.ct.volume import CTVolume, Geometry  # noqa: E402
 from MSKSegmentLib.measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU  # noqa: E402
@@ -41,7 +42,9 @@ def test_the_copy_lies_where_the_ct_lies(scene, name):
     labels = np.zeros(geometry.shape, np.uint8)
     labels[INSIDE] = 4
     hu = ramp(geometry)
-    array, grid = shown(show_density(scene, add_ct(scene, CTVolume(hu, geometry)), labels, ["GMAX_right"]))
+    array, grid = shown(
+        show_density(scene, add_ct(scene, CTVolume(hu, geometry)), CaseResult(labels, geometry, ()), ["GMAX_right"])
+    )
     assert np.prod(grid.size) > 4 * labels.astype(bool).sum(), "long voxels were not halved"
     index = np.argwhere(array < 1000)[:, ::-1]
     at = geometry.to_index(grid.to_physical(index))
@@ -88,16 +91,16 @@ def test_what_is_one_voxel_thin_stays():
 def test_only_named_muscles_are_shown_and_no_bones(scene):
     labels = make_labels()
     ct = add_ct(scene, make_ct(AXIAL))
-    node = show_density(scene, ct, labels, ["GMAX_left", "SACRUM"])
+    node = show_density(scene, ct, CaseResult(labels, AXIAL, ()), ["GMAX_left", "SACRUM"])
     array, grid = shown(node)
     index = np.argwhere(array < 300)[:, ::-1]
     x = AXIAL.to_index(grid.to_physical(index))[:, 0]
     assert x.min() > 23, "the sacrum or the other side is shown"
-    assert show_density(scene, ct, labels, ["SACRUM"]) is None
+    assert show_density(scene, ct, CaseResult(labels, AXIAL, ()), ["SACRUM"]) is None
     assert not node.GetDisplayNode().GetVisibility()
     assert node.GetImageData() is None
-    assert show_density(scene, ct, labels, ["GRAC_left"]) is None, "it has no voxel"
-    assert show_density(scene, ct, labels, ["GMAX_right"]) is node
+    assert show_density(scene, ct, CaseResult(labels, AXIAL, ()), ["GRAC_left"]) is None, "it has no voxel"
+    assert show_density(scene, ct, CaseResult(labels, AXIAL, ()), ["GMAX_right"]) is node
     assert node.GetDisplayNode().GetVisibility()
     hide_density(scene)
     assert not node.GetDisplayNode().GetVisibility()
@@ -116,18 +119,18 @@ def test_the_copy_is_hidden_unsaved_and_moves_with_the_ct(scene):
     transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     ct.SetAndObserveTransformNodeID(transform.GetID())
     before = scene.GetNumberOfNodes()
-    node = show_density(scene, ct, make_labels(), ["GMAX_left"])
+    node = show_density(scene, ct, CaseResult(make_labels(), AXIAL, ()), ["GMAX_left"])
     display = node.GetDisplayNode()
     for made in (node, display, display.GetVolumePropertyNode()):
         assert made.GetHideFromEditors() and not made.GetSaveWithScene()
     assert node.GetTransformNodeID() == transform.GetID()
     made = scene.GetNumberOfNodes() - before
-    show_density(scene, ct, make_labels(), [segment.key for segment in segments()])
+    show_density(scene, ct, CaseResult(make_labels(), AXIAL, ()), [segment.key for segment in HIP_AND_THIGH.segments])
     assert scene.GetNumberOfNodes() - before == made, "nodes pile up"
 
 
 def test_classes_change_at_the_limits_of_the_measurements(scene):
-    node = show_density(scene, add_ct(scene, make_ct(AXIAL)), make_labels(), ["GMAX_left"])
+    node = show_density(scene, add_ct(scene, make_ct(AXIAL)), CaseResult(make_labels(), AXIAL, ()), ["GMAX_left"])
     properties = node.GetDisplayNode().GetVolumePropertyNode()
     color, opacity = properties.GetColor(), properties.GetScalarOpacity()
     look = density_look()

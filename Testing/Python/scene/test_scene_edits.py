@@ -6,7 +6,7 @@ from scene_cases import GEOMETRIES, make_ct, make_labels, make_result
 
 slicer = pytest.importorskip("slicer")
 
-from MSKSegmentLib.anatomy import segments  # noqa: E402
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
 from MSKSegmentLib.ct.boxes import Box, box_of_labels  # noqa: E402
 from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
 from MSKSegmentLib.errors import InputError  # noqa: E402
@@ -25,7 +25,7 @@ from MSKSegmentLib.scene.geometry import oriented_image  # noqa: E402
 pytest_plugins = ("scene_fixtures",)
 
 AXIAL = GEOMETRIES["axial"]
-LABELS = {segment.key: segment.label for segment in segments()}
+LABELS = {segment.key: segment.label for segment in HIP_AND_THIGH.segments}
 
 
 def node_of(scene, geometry=AXIAL):
@@ -178,7 +178,7 @@ def test_a_structure_that_was_not_found_can_be_painted(scene):
     ensure_segment(node, "PE_left")
     ensure_segment(node, "PE_left")
     segment = node.GetSegmentation().GetSegment("PE_left")
-    expected = next(segment for segment in segments() if segment.key == "PE_left")
+    expected = next(segment for segment in HIP_AND_THIGH.segments if segment.key == "PE_left")
     assert segment.GetName() == expected.name
     assert tuple(round(channel * 255) for channel in segment.GetColor()) == expected.color
     assert "SCT^7771000^Left" in segment.GetTerminology()

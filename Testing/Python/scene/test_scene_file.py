@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scene_cases import BOXES, GEOMETRIES, NASTY_REASONS, make_ct, make_labels, make_result, tag
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.anatomy.terminology import terminology_entry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.scene import HeadlessApplication, absent_segments, save_scene, segment_labels
@@ -44,16 +44,16 @@ def test_a_bundle_is_read_back_unchanged(tmp_path, name, capfd):
         node = scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
         np.testing.assert_array_equal(segment_labels(node, geometry), make_labels())
         segmentation = node.GetSegmentation()
-        assert list(segmentation.GetSegmentIDs()) == [segment.key for segment in segments() if segment.key in BOXES]
-        for expected in segments():
+        assert list(segmentation.GetSegmentIDs()) == [segment.key for segment in HIP_AND_THIGH.segments if segment.key in BOXES]
+        for expected in HIP_AND_THIGH.segments:
             if expected.key in BOXES:
                 segment = segmentation.GetSegment(expected.key)
                 assert segment.GetName() == expected.name
                 assert tuple(round(channel * 255) for channel in segment.GetColor()) == expected.color
-                assert tag(segment, "TerminologyEntry") == terminology_entry(expected)
+                assert tag(segment, "TerminologyEntry") == terminology_entry(expected, HIP_AND_THIGH)
                 assert json.loads(tag(segment, "MSKSegment.Reasons")) == list(NASTY_REASONS)
         assert tag(segmentation.GetSegment("GMAX_left"), "Segmentation.Status") == "completed"
-        assert set(absent_segments(node)) == {segment.key for segment in segments()} - set(BOXES)
+        assert set(absent_segments(node)) == {segment.key for segment in HIP_AND_THIGH.segments} - set(BOXES)
         assert node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is ct
         assert node.GetDisplayNode().GetOpacity2DFill() == pytest.approx(0.4)
 

@@ -12,7 +12,7 @@ vtk = pytest.importorskip("vtk")
 
 from scene_cases import BOXES, GEOMETRIES, NASTY_REASONS, lps_of_ras, make_ct, make_labels, make_result, tag  # noqa: E402
 
-from MSKSegmentLib.anatomy import segments  # noqa: E402
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
 from MSKSegmentLib.anatomy.terminology import terminology_entry  # noqa: E402
 from MSKSegmentLib.case_result import Light, ReviewState, SegmentReport  # noqa: E402
 from MSKSegmentLib.ct.volume import Geometry  # noqa: E402
@@ -37,18 +37,18 @@ def test_segments_carry_all_that_is_known(scene):
     node = add_segmentation(scene, make_result(AXIAL), name="左右")
     segmentation = node.GetSegmentation()
     assert node.GetName() == "左右"
-    present = [segment for segment in segments() if segment.key in BOXES]
+    present = [segment for segment in HIP_AND_THIGH.segments if segment.key in BOXES]
     assert list(segmentation.GetSegmentIDs()) == [segment.key for segment in present]
     assert segmentation.GetNumberOfLayers() == 1
     for expected in present:
         segment = segmentation.GetSegment(expected.key)
         assert (segment.GetName(), segment.GetLabelValue()) == (expected.name, expected.label)
         assert tuple(round(channel * 255) for channel in segment.GetColor()) == expected.color
-        assert tag(segment, "TerminologyEntry") == segment.GetTerminology() == terminology_entry(expected)
+        assert tag(segment, "TerminologyEntry") == segment.GetTerminology() == terminology_entry(expected, HIP_AND_THIGH)
         assert json.loads(tag(segment, "MSKSegment.Reasons")) == list(NASTY_REASONS)
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     assert logic.GetSegmentStatus(segmentation.GetSegment("GMAX_right")) == logic.Flagged
-    assert set(absent_segments(node)) == {segment.key for segment in segments()} - set(BOXES)
+    assert set(absent_segments(node)) == {segment.key for segment in HIP_AND_THIGH.segments} - set(BOXES)
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)

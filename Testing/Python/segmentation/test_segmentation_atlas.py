@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from segmentation_phantom import ATLAS, classes_of, fused
 
-from MSKSegmentLib.anatomy import structure_of
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.segmentation import split_sides
 
 STEP = 4
-SACRUM = structure_of("SACRUM").index
-PELVIS = structure_of("PELVIS").index
-AD = structure_of("AD").index
+SACRUM = HIP_AND_THIGH.structure("SACRUM").index
+PELVIS = HIP_AND_THIGH.structure("PELVIS").index
+AD = HIP_AND_THIGH.structure("AD").index
 
 pytestmark = pytest.mark.skipif(not ATLAS.is_dir(), reason="the shared anatomy is not beside the repository")
 
@@ -58,7 +58,7 @@ def part(labels: np.ndarray, what: str) -> np.ndarray:
 def test_sides_of_a_body(name, what):
     labels = np.ascontiguousarray(part(body(name), what))
     classes = classes_of(labels)
-    result = split_sides(classes, Geometry((labels.shape[2], labels.shape[1], labels.shape[0]), (float(STEP),) * 3))
+    result = split_sides(classes, Geometry((labels.shape[2], labels.shape[1], labels.shape[0]), (float(STEP),) * 3), HIP_AND_THIGH)
     assert np.array_equal(classes_of(result.labels), classes)
     assert result.findings == ()
     inside = labels > 0

@@ -11,7 +11,7 @@ import pytest
 from scipy.ndimage import affine_transform, rotate
 from segmentation_phantom import KNEE_TO_HIP_MM, SPACING, classes_of, fused, phantom
 
-from MSKSegmentLib.anatomy import STRUCTURES, structure_of
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.orientation import AxisOrder
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.findings import sentences
@@ -20,8 +20,8 @@ from MSKSegmentLib.segmentation import split_sides
 from MSKSegmentLib.segmentation.chirality import handedness, medial_is_left
 
 HIP = int(KNEE_TO_HIP_MM / SPACING)
-SACRUM = structure_of("SACRUM").index
-INDEX = {structure.abbreviation: structure.index for structure in STRUCTURES}
+SACRUM = HIP_AND_THIGH.structure("SACRUM").index
+INDEX = {structure.abbreviation: structure.index for structure in HIP_AND_THIGH.structures}
 
 
 @cache
@@ -54,7 +54,7 @@ def assert_sides(
     any_side: np.ndarray | None = None,
 ) -> None:
     classes = classes_of(labels)
-    result = split_sides(classes, geometry or grid_of(labels))
+    result = split_sides(classes, geometry or grid_of(labels), HIP_AND_THIGH)
     assert result.labels.dtype == np.uint8
     assert np.array_equal(classes_of(result.labels), classes), "splitting must not change the structures"
     assert bool(result.findings) is warned, result.findings
@@ -111,7 +111,7 @@ def test_undecidable_side_is_said():
     labels = np.zeros((30, 40, 40), np.uint8)
     labels[:, 10:20, 10:20] = INDEX["FEMUR"]
     geometry = Geometry((40, 40, 30), (3.0, 3.0, 3.0), (40.0, 0.0, 0.0))
-    result = split_sides(labels, geometry)
+    result = split_sides(labels, geometry, HIP_AND_THIGH)
     assert set(np.unique(result.labels)) == {0, 100 + INDEX["FEMUR"]}
     (sentence,) = sentences(result.findings)
     assert scan_cautions(result.findings), "a guess must not be green"
@@ -167,7 +167,7 @@ def test_watershed_cuts_at_the_waist():
     labels[near, far, medial : middle + 2] = right  # a stump of the right bone across the middle ...
     labels[z, y, middle + 2 : middle + 9][labels[z, y, middle + 2 : middle + 9] == 0] = left  # ... and a thin bridge
     assert_sides(labels, 0.9995)
-    result = split_sides(classes_of(labels), grid_of(labels)).labels
+    result = split_sides(classes_of(labels), grid_of(labels), HIP_AND_THIGH).labels
     assert np.mean(result[near, far, middle + 1] == right) > 0.75, "a plane would give this stump to the left"
 
 
@@ -227,20 +227,20 @@ def test_front_and_back_swapped_is_noticed():
 
 def test_wrong_shape_is_an_error():
     with pytest.raises(ValueError, match="shape"):
-        split_sides(np.zeros((3, 4, 5), np.uint8), Geometry((3, 4, 5), (1.0, 1.0, 1.0)))
+        split_sides(np.zeros((3, 4, 5), np.uint8), Geometry((3, 4, 5), (1.0, 1.0, 1.0)), HIP_AND_THIGH)
 
 
 def test_handedness_changes_sign_with_the_side_and_not_with_rotation():
     spacing = (SPACING,) * 3
-    right, left = (handedness(classes_of(leg(side)), spacing) for side in ("right", "left"))
+    right, left = (handedness(classes_of(leg(side)), spacing, HIP_AND_THIGH) for side in ("right", "left"))
     assert right > 0.5 and left == pytest.approx(-right)
-    assert handedness(np.rot90(classes_of(leg("right")), axes=(1, 2)), spacing) == pytest.approx(right, abs=0.02)
+    assert handedness(np.rot90(classes_of(leg("right")), axes=(1, 2)), spacing, HIP_AND_THIGH) == pytest.approx(right, abs=0.02)
 
 
 def test_medial_is_left_in_a_right_leg_only():
     spacing = (SPACING,) * 3
-    assert medial_is_left(classes_of(leg("right")), spacing) > 0.5
-    assert medial_is_left(classes_of(leg("left")), spacing) < -0.5
+    assert medial_is_left(classes_of(leg("right")), spacing, HIP_AND_THIGH) > 0.5
+    assert medial_is_left(classes_of(leg("left")), spacing, HIP_AND_THIGH) < -0.5
 
 
 @pytest.mark.filterwarnings("error")
@@ -250,7 +250,7 @@ def test_noise_is_split_somehow_and_structures_stay(seed):
     shape = tuple(int(size) for size in random.integers(1, 24, 3))
     classes = (random.integers(0, 23, shape) * (random.random(shape) < random.random())).astype(np.uint8)
     spacing = tuple(float(step) for step in random.uniform(0.4, 6.0, 3))
-    result = split_sides(classes, Geometry((shape[2], shape[1], shape[0]), (spacing[0], spacing[1], spacing[2])))
+    result = split_sides(classes, Geometry((shape[2], shape[1], shape[0]), (spacing[0], spacing[1], spacing[2])), HIP_AND_THIGH)
     lost = classes_of(result.labels) != classes
     assert not result.labels[lost].any() and lost.sum() == sum(stray.voxels for stray in result.strays)
     assert not (result.labels == 100 + SACRUM).any()

@@ -8,6 +8,7 @@ import pytest
 import SimpleITK as sitk
 from virtual_cases import made_up_atlas
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case
@@ -81,7 +82,7 @@ def test_command_writes_what_was_labelled(partial, donor, tmp_path):
     assert main([*arguments, "--atlas", str(tmp_path / "partial"), "--donor", str(tmp_path / "donor")]) == 0
     (files,) = find_labelled_cases(tmp_path / "cases")
     assert json.loads(files.labelled.read_text()) == {"structures": ["PELVIS", "FEMUR", "SACRUM", "GMAX"]}
-    case = read_labelled_case(files)
+    case = read_labelled_case(files, HIP_AND_THIGH)
     assert set(np.unique(case.truth)) == {0, 1, 2, 3, 4, 101, 102, 104}
     # There is muscle that nobody labelled: more soft tissue than gluteus maximus.
     muscle = (case.volume.hu > 10) & (case.volume.hu < 90)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.web.case.result_list import claim_folder, find_result, list_results, safe_name
 
 
@@ -12,7 +12,7 @@ def make_result(folder, *entries, date="2026-05-04T10:00:00+00:00"):
     """A result.json with the given (light, state) per segment; the others are absent."""
     folder.mkdir(parents=True)
     listed = []
-    for position, segment in enumerate(segments()):
+    for position, segment in enumerate(HIP_AND_THIGH.segments):
         light, state = entries[position] if position < len(entries) else ("grey", "automatic")
         found = {"volume_cc": 1.0} if position < len(entries) else None
         listed.append({"key": segment.key, "light": light, "state": state, "measurements": found})

@@ -13,6 +13,7 @@ import pytest
 from web_cases import make_case
 from web_process import Client, opened, run, soon
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.reading.label_maps import read_labels
 from MSKSegmentLib.results.result_reading import read_case
 
@@ -37,7 +38,7 @@ async def _draw(server, corners, accept=None):
 
 def test_a_killed_server_loses_nothing_that_was_answered(serve, tmp_path, case):
     server = serve(tmp_path / "results", case)
-    before = read_labels(case / "segmentation.seg.nrrd")[0]
+    before = read_labels(case / "segmentation.seg.nrrd", HIP_AND_THIGH)[0]
     run(_draw(server, [[2, 2, 2], [8, 2, 2]], accept="FEMUR_left"))
     server.process.kill()
     server.process.wait()
@@ -50,7 +51,9 @@ def test_a_killed_server_loses_nothing_that_was_answered(serve, tmp_path, case):
     assert service["rows"]["VLVI_right"].startswith("edited") and service["rows"]["FEMUR_left"].startswith("accepted")
     assert service["events"] == 2 and service["read_only"] == ""
     labels = stored.result.labels
-    assert soon(lambda: np.array_equal(read_labels(case / "segmentation.seg.nrrd")[0], labels)), "the file follows by itself"
+    assert soon(lambda: np.array_equal(read_labels(case / "segmentation.seg.nrrd", HIP_AND_THIGH)[0], labels)), (
+        "the file follows by itself"
+    )
 
 
 def test_killing_at_any_moment_leaves_a_whole_review(serve, tmp_path, case):
@@ -88,7 +91,7 @@ def test_ctrl_c_leaves_everything_up_to_date(serve, tmp_path, case):
     assert server.stop(signal.SIGINT) == 0
     assert "PAGE CLOSED" in server.text and "Traceback" not in server.text
     stored = read_case(case)
-    assert np.array_equal(read_labels(case / "segmentation.seg.nrrd")[0], stored.result.labels)
+    assert np.array_equal(read_labels(case / "segmentation.seg.nrrd", HIP_AND_THIGH)[0], stored.result.labels)
     assert (stored.result.labels[2:6, 2:6, 2:6] == 21).all()
 
 
@@ -98,7 +101,7 @@ def test_downloads_hold_the_last_stroke(serve, tmp_path, case):
     cookie = server.cookie()
     path = tmp_path / "got.seg.nrrd"
     path.write_bytes(server.request("/download/segmentation.seg.nrrd", cookie=cookie)[2])
-    assert (read_labels(path)[0][2:6, 2:6, 2:6] == 21).all()
+    assert (read_labels(path, HIP_AND_THIGH)[0][2:6, 2:6, 2:6] == 21).all()
     rows = list(csv.DictReader(io.StringIO(server.request("/download/measurements.csv", cookie=cookie)[2].decode())))
     row = next(row for row in rows if (row["abbreviation"], row["side"]) == ("VLVI", "right"))
     assert row["state"] == "edited" and 0 < float(row["dice_to_automatic"]) < 1

@@ -83,7 +83,7 @@ def test_the_history_is_told_latest_first():
                      {"volume_before_cc": 10.0, "volume_after_cc": 12.34, "strokes": 3, "dice_to_automatic": 0.9}),
         HistoryEvent("2026-01-02T10:12:00+00:00", "", "accepted", "GMAX_left"),
     )  # fmt: skip
-    accepted, edited = table.history_lines(events)
+    accepted, edited = table.history_lines(events, make_rows(make_case()[0].reports))
     assert accepted == {"when": "2026-01-02 10:12", "who": "–", "segment": "Gluteus maximus, left", "what": "accepted"}
     assert edited["what"] == "corrected, 10.0 to 12.3 cc, 3 strokes, Dice to the automatic version 0.90"
 

@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk
 from conftest import ROOT
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import resolve_bundle, verify_bundle
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.ct import read_ct, read_labels
@@ -37,14 +37,14 @@ def result(sample_ct, bundle):
 
 @pytest.fixture(scope="module")
 def truth(sample_ct, result):
-    truth, geometry = every_second_slice(*read_labels(sample_ct.with_name("sample_labels.nii.gz")))
+    truth, geometry = every_second_slice(*read_labels(sample_ct.with_name("sample_labels.nii.gz"), HIP_AND_THIGH))
     assert geometry.matches(result.geometry)
     return truth
 
 
 @pytest.fixture(scope="module")
 def scores(truth, result):
-    return dice(truth, result.labels, np.array([segment.label for segment in segments()]))
+    return dice(truth, result.labels, np.array([segment.label for segment in HIP_AND_THIGH.segments]))
 
 
 def test_the_bundle_is_whole_small_and_honest(bundle):
@@ -67,7 +67,9 @@ def test_sample_is_small(sample_ct):
 
 def test_anatomy_is_recognised_on_the_sample(scores):
     assert np.mean(list(scores.values())) > 0.87
-    large = [scores[s.label] for s in segments() if s.structure.abbreviation in ("FEMUR", "PELVIS", "GMAX", "AD", "VLVI")]
+    large = [
+        scores[s.label] for s in HIP_AND_THIGH.segments if s.structure.abbreviation in ("FEMUR", "PELVIS", "GMAX", "AD", "VLVI")
+    ]
     assert min(large) > 0.9
 
 

@@ -14,7 +14,7 @@ WITH_EXAMPLES = tuple(
 )
 # Where a number without its convention would mislead: label values, axes and sides, units, density classes, lights.
 NEEDED = {
-    "anatomy.structures",
+    "anatomy.table",
     "ct.volume",
     "ct.orientation",
     "ct.boxes",

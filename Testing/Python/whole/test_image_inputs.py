@@ -11,6 +11,7 @@ from image_checks import TABLES, assert_same_in_the_patient, label_array
 from image_inputs import ASSUMED, ASSUMED_INPUTS, NIFTI_INPUTS, SIDES, SIZES, ImageInput
 from image_writing import detached, lopsided, meta, nifti, nrrd
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct import CTVolume, Geometry, read_ct, read_label_map, read_labels
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.provenance import input_digest
@@ -128,19 +129,19 @@ def test_voxels_behind_bytes_that_the_header_does_not_name_are_told(kind: str, t
     ids=["1e-9 off", "float32", "scaled", "shifted", "slope 0"],
 )
 def test_labels_that_other_programs_store_as_numbers(fields: dict, tmp_path: Path) -> None:
-    labels, _ = read_labels(nifti(**fields)(tmp_path, lopsided()))
+    labels, _ = read_labels(nifti(**fields)(tmp_path, lopsided()), HIP_AND_THIGH)
     np.testing.assert_array_equal(labels, label_array())
 
 
 def test_labels_in_between_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds the value 2.4"):
-        read_labels(nifti(data=label_array() * 1.2, datatype=64, bitpix=64)(tmp_path, lopsided()))
+        read_labels(nifti(data=label_array() * 1.2, datatype=64, bitpix=64)(tmp_path, lopsided()), HIP_AND_THIGH)
 
 
 def test_a_label_map_may_need_the_same_word_on_its_axes(tmp_path: Path) -> None:
     path = nifti(data=label_array(), qform_code=0, sform_code=0)(tmp_path, lopsided())
     with pytest.raises(InputError, match="--assume-orientation"):
-        read_label_map(path)
-    found = read_label_map(path, "LPS")
+        read_label_map(path, HIP_AND_THIGH)
+    found = read_label_map(path, HIP_AND_THIGH, "LPS")
     np.testing.assert_array_equal(found.labels, label_array())
     assert [finding.code for finding in found.findings] == [ASSUMED]

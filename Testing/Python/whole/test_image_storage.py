@@ -12,6 +12,7 @@ from ct_scans import write_dicom
 from image_checks import assert_same_in_the_patient
 from image_writing import Nifti, lopsided, meta, nifti, nrrd, sheared
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct import CTVolume, Geometry, read_ct, read_labels
 from MSKSegmentLib.errors import InputError
 
@@ -115,7 +116,7 @@ def test_labels_of_a_tilted_stack_stay_on_its_voxels(tmp_path: Path) -> None:
     volume = CTVolume(hu, Geometry((96, 64, 24), (2.0, 2.0, 4.0), (-96.0, -64.0, 0.0)))
     ct = read_ct(nifti("ct.nii", qform_code=0, matrix=sheared(15.0))(tmp_path, volume))
     made, geometry = read_labels(
-        nifti("labels.nii", qform_code=0, matrix=sheared(15.0))(tmp_path, CTVolume(labels, volume.geometry))
+        nifti("labels.nii", qform_code=0, matrix=sheared(15.0))(tmp_path, CTVolume(labels, volume.geometry)), HIP_AND_THIGH
     )
     assert geometry.matches(ct.geometry)
     assert set(np.unique(made)) == {0, 2, 102}

@@ -9,7 +9,8 @@ import SimpleITK as sitk
 import torch
 from scipy.spatial.transform import Rotation
 
-from MSKSegmentLib.anatomy import Side, segments
+from MSKSegmentLib.anatomy import Side
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.inference import sampler
@@ -89,9 +90,9 @@ def test_the_reference_shows_both_sides(reference):
     assert cc[Side.RIGHT] > 500 and cc[Side.LEFT] > 500
     assert sum(report.measurements is not None for report in reference.reports) >= 20
     # Right is at smaller LPS x.
-    z, y, x = np.nonzero(np.isin(reference.labels, [s.label for s in segments() if s.side is Side.RIGHT]))
+    z, y, x = np.nonzero(np.isin(reference.labels, [s.label for s in HIP_AND_THIGH.segments if s.side is Side.RIGHT]))
     right = reference.geometry.to_physical(np.stack([x, y, z], axis=1))[:, 0].mean()
-    z, y, x = np.nonzero(np.isin(reference.labels, [s.label for s in segments() if s.side is Side.LEFT]))
+    z, y, x = np.nonzero(np.isin(reference.labels, [s.label for s in HIP_AND_THIGH.segments if s.side is Side.LEFT]))
     assert right < reference.geometry.to_physical(np.stack([x, y, z], axis=1))[:, 0].mean() - 50
 
 

@@ -8,6 +8,7 @@ import pytest
 import SimpleITK as sitk
 from conftest import phantom_hu
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct import read_labels
 from MSKSegmentLib.ct.region import Region, covering_box, region_box
@@ -127,7 +128,7 @@ ROI = ("-151", "-10", "-121", "140", "60", "120")
 
 def test_a_run_on_a_region_labels_nothing_else_and_marks_what_it_cuts(run, phantom, phantom_file, tmp_path, capsys):
     assert run(phantom_file, tmp_path / "out", "--roi", *ROI) == 0
-    labels, geometry = read_labels(tmp_path / "out" / "segmentation.seg.nrrd")
+    labels, geometry = read_labels(tmp_path / "out" / "segmentation.seg.nrrd", HIP_AND_THIGH)
     assert geometry.matches(phantom.geometry)
     box = region_box(Region(tuple(map(float, ROI))), phantom.geometry)
     outside = np.ones(labels.shape, bool)
@@ -148,7 +149,7 @@ def test_a_run_on_a_region_labels_nothing_else_and_marks_what_it_cuts(run, phant
 def test_a_region_that_holds_the_whole_scan_changes_nothing_but_the_warning(run, phantom_file, tmp_path):
     everything = ("-1000", "1000", "-1000", "1000", "-1000", "1000")
     assert run(phantom_file, tmp_path / "all") == 0 and run(phantom_file, tmp_path / "roi", "--roi", *everything) == 0
-    one, two = (read_labels(tmp_path / name / "segmentation.seg.nrrd")[0] for name in ("all", "roi"))
+    one, two = (read_labels(tmp_path / name / "segmentation.seg.nrrd", HIP_AND_THIGH)[0] for name in ("all", "roi"))
     assert one.any() and np.array_equal(one, two)
     assert np.array_equal(_uncertainty(tmp_path / "all"), _uncertainty(tmp_path / "roi"))
     assert _rows(tmp_path / "all") == _rows(tmp_path / "roi")
@@ -160,8 +161,8 @@ def test_the_region_means_the_same_place_when_the_scan_is_flipped(run, phantom, 
     sitk.WriteImage(flipped, str(tmp_path / "b.nii.gz"))
     for name in "ab":
         assert run(tmp_path / f"{name}.nii.gz", tmp_path / name, "--roi", *ROI) == 0
-    one, _ = read_labels(tmp_path / "a" / "segmentation.seg.nrrd")
-    two, _ = read_labels(tmp_path / "b" / "segmentation.seg.nrrd")
+    one, _ = read_labels(tmp_path / "a" / "segmentation.seg.nrrd", HIP_AND_THIGH)
+    two, _ = read_labels(tmp_path / "b" / "segmentation.seg.nrrd", HIP_AND_THIGH)
     assert one.any() and np.array_equal(one, two[::-1, :, ::-1])
 
 
@@ -174,7 +175,7 @@ def test_an_oblique_scan_is_labelled_inside_its_region_only(run, tmp_path):
     sitk.WriteImage(sitk.Resample(upright, grid, sitk.Transform(), sitk.sitkLinear, -1000), str(tmp_path / "ct.nii.gz"))
     assert run(tmp_path / "ct.nii.gz", tmp_path / "out", "--roi", *ROI) == 0
     assert any("oblique" in sentence for sentence in _content(tmp_path / "out")["warnings"])
-    labels, read = read_labels(tmp_path / "out" / "segmentation.seg.nrrd")
+    labels, read = read_labels(tmp_path / "out" / "segmentation.seg.nrrd", HIP_AND_THIGH)
     box = region_box(Region(tuple(map(float, ROI))), read)
     outside = np.ones(labels.shape, bool)
     outside[box.slices] = False
