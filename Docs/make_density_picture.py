@@ -42,7 +42,7 @@ SEPARATOR = np.full((PANEL[1], 4, 3), 255, np.uint8)
 def draw(out: Path, structure: str, viewed_from: str, ct: Path, labels: Path) -> None:
     """Write the picture: from behind the patient's left is on the left, from the front the right is."""
     volume = read_ct(ct)
-    label_map, geometry = read_labels(labels)
+    label_map, geometry = read_labels(labels, HIP_AND_THIGH)
     result: CaseResult = measure_case(label_map, geometry, volume)
     reports = {report.segment.key: report for report in result.reports}
     sides = ("left", "right") if viewed_from == "posterior" else ("right", "left")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult
 from MSKSegmentLib.ct import read_ct, read_labels
 from MSKSegmentLib.pipeline import measure_case
@@ -22,7 +23,7 @@ from MSKSegmentLib.scene.slice_rendering import SliceView, render_slice_png
 def draw(ct: Path, folder: Path, out: Path, levels: list[float]) -> None:
     """Write ``<name>_<percent>_segments.png`` and ``..._uncertainty.png`` for each level."""
     volume = read_ct(ct)
-    labels, geometry = read_labels(folder / "segmentation.seg.nrrd")
+    labels, geometry = read_labels(folder / "segmentation.seg.nrrd", HIP_AND_THIGH)
     measured = measure_case(labels, geometry, volume)
     uncertainty = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "uncertainty.nrrd")))
     result = CaseResult(labels, volume.geometry, measured.reports, uncertainty)
