@@ -15,6 +15,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult
 from MSKSegmentLib.ct import read_ct, read_labels
 from MSKSegmentLib.pipeline import measure_case
