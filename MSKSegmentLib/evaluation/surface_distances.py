@@ -24,38 +24,38 @@ class Distances:
 
 
 def surface_distances(
-    one: np.ndarray, two: np.ndarray, spacing_mm: tuple[float, float, float], slices: np.ndarray | None = None
+    first: np.ndarray, second: np.ndarray, spacing_mm: tuple[float, float, float], slices: np.ndarray | None = None
 ) -> Distances | None:
     """Distances between the surfaces of two masks; None where one of them has no surface.
 
     Args:
-        one: bool ``[z, y, x]``; at a face of the array a mask is taken to go on, so leave a margin where it ends.
-        two: likewise.
+        first: bool ``[z, y, x]``; at a face of the array a mask is taken to go on, so leave a margin where it ends.
+        second: likewise.
         spacing_mm: voxel size ``(z, y, x)``.
         slices: bool ``[z]``, True where the slice counts; None means all. A mask is taken to go on beyond these too.
     """
     from monai.metrics import get_surface_distance
 
-    slices = np.ones(one.shape[0], bool) if slices is None else slices
-    first, second = _surfaces(one, two, slices)
-    if not first.any() or not second.any():
+    slices = np.ones(first.shape[0], bool) if slices is None else slices
+    first_surface, second_surface = _surfaces(first, second, slices)
+    if not first_surface.any() or not second_surface.any():
         return None
-    there = np.asarray(get_surface_distance(first, second, spacing=spacing_mm), dtype=float)
-    back = np.asarray(get_surface_distance(second, first, spacing=spacing_mm), dtype=float)
+    there = np.asarray(get_surface_distance(first_surface, second_surface, spacing=spacing_mm), dtype=float)
+    back = np.asarray(get_surface_distance(second_surface, first_surface, spacing=spacing_mm), dtype=float)
     average = (there.sum() + back.sum()) / (there.size + back.size)
     return Distances(float(average), float(max(np.percentile(there, 95), np.percentile(back, 95))))
 
 
-def _surfaces(one: np.ndarray, two: np.ndarray, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _surfaces(first: np.ndarray, second: np.ndarray, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The surface voxels of both masks, run by run of the slices that count."""
     from monai.metrics import get_mask_edges
 
-    first, second = np.zeros_like(one), np.zeros_like(two)
+    surfaces = np.zeros_like(first), np.zeros_like(second)
     for run in _runs(slices):
         # Repeating the outermost voxels takes the cut faces out of the surface; the repeated layer itself is dropped again.
-        edges = get_mask_edges(*(np.pad(mask[run], 1, mode="edge") for mask in (one, two)), crop=False)
-        first[run], second[run] = (np.asarray(edge)[1:-1, 1:-1, 1:-1] for edge in edges)
-    return first, second
+        edges = get_mask_edges(*(np.pad(mask[run], 1, mode="edge") for mask in (first, second)), crop=False)
+        surfaces[0][run], surfaces[1][run] = (np.asarray(edge)[1:-1, 1:-1, 1:-1] for edge in edges)
+    return surfaces
 
 
 def _runs(flags: np.ndarray) -> list[slice]:

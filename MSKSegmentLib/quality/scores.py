@@ -82,13 +82,3 @@ def structure_uncertainty(labels: np.ndarray, uncertainty: np.ndarray) -> dict[i
             count += np.bincount(found, minlength=256)
             total += np.bincount(found, weights=values.ravel()[inside], minlength=256)
     return {int(label): float(total[label] / count[label]) for label in np.flatnonzero(count)}
-
-
-def dice(one: np.ndarray, two: np.ndarray, values: np.ndarray) -> dict[int, float]:
-    """Dice coefficient of each of `values` between two integer label maps of one shape; NaN where both lack it."""
-    size = int(max(values.max(), one.max(), two.max())) + 1
-    first, second = np.bincount(one.ravel(), minlength=size), np.bincount(two.ravel(), minlength=size)
-    both = np.bincount(one.ravel()[one.ravel() == two.ravel()], minlength=size)
-    with np.errstate(invalid="ignore"):
-        scores = 2 * both / (first + second)
-    return {int(value): float(scores[value]) for value in values}

@@ -130,14 +130,14 @@ def prepare_data(
     judged = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
     if recipe.validation.every and recipe.virtual and not judged.cases:
         # Nobody real is held out: other bodies judge where some are, else patients beyond those of the recipe.
-        beyond = max(one.seeds.stop for one in banks)
+        beyond = max(bank.seeds.stop for bank in banks)
         others = replace(banks[0], seeds=range(beyond, beyond + recipe.validation.patients), bodies=None, weight=1.0)
-        held_out = [replace(one, bodies=split.held_out_bodies) for one in banks] if split.held_out_bodies else [others]
+        held_out = [replace(bank, bodies=split.held_out_bodies) for bank in banks] if split.held_out_bodies else [others]
         judged = replace(judged, banks=tuple(held_out))
     wanted = [*training.banks, *judged.banks]
-    for ingredients in dict.fromkeys(one.ingredients for one in wanted):
-        mine = [one for one in wanted if one.ingredients == ingredients]
-        own = sorted({seed for one in mine for seed in one.seeds})
+    for ingredients in dict.fromkeys(bank.ingredients for bank in wanted):
+        mine = [bank for bank in wanted if bank.ingredients == ingredients]
+        own = sorted({seed for bank in mine for seed in bank.seeds})
         make_patients(mine[0].folder, own, recipe, atlas, checkpoint, ingredients)
     return training, judged if recipe.validation.every and (judged.banks or judged.cases) else None
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from label_overlap import dice
 from segmentation_phantom import phantom
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
@@ -18,7 +19,7 @@ from MSKSegmentLib.measurement import measure
 from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.paper_rule import StructureCalibration
 from MSKSegmentLib.quality.reports import asymmetries, make_reports
-from MSKSegmentLib.quality.scores import dice, structure_uncertainty
+from MSKSegmentLib.quality.scores import structure_uncertainty
 from MSKSegmentLib.review import ReviewSession, SegmentMask
 from MSKSegmentLib.run_facts import RunFacts
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import phantom_hu
+from label_overlap import dice
 
 from MSKSegmentLib import segmentation
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
@@ -23,7 +24,7 @@ from MSKSegmentLib.quality import reports as report_module
 from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS, metal_distances, scan_cautions, score_cautions
 from MSKSegmentLib.quality.reports import make_reports
-from MSKSegmentLib.quality.scores import dice, structure_uncertainty
+from MSKSegmentLib.quality.scores import structure_uncertainty
 from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate_by_paper
 from MSKSegmentLib.settings import Settings
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import ROOT
+from label_overlap import dice
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import resolve_bundle, verify_bundle
@@ -12,7 +13,6 @@ from MSKSegmentLib.ct import read_ct, read_labels
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.quality.calibration import Calibration
-from MSKSegmentLib.quality.scores import dice
 from MSKSegmentLib.settings import Settings
 
 pytestmark = pytest.mark.slow
