@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--source",
     type=PLACE,
     metavar="SERIES",
-    help="folder of the scanned DICOM series (default: where the result says it was, if --record-path noted that)",
+    help="folder or zip of the scanned DICOM series (default: where the result says it was, if --record-path noted that)",
 )
 @click.option("--pdf/--no-pdf", default=None, help="with the report as a PDF (default: where its packages are installed)")
 @click.option("--progress", type=click.Choice(("bar", "json", "none")), default="none", help="default: none")
@@ -95,7 +95,7 @@ def _new_report(folder: Path, series: SourceSeries) -> bytes:
     request = ReportRequest(
         folder,
         title=f"CT {day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else None,
-        ct=series.slices[0].path.parent,
+        ct=series.place,
         series=str(series.first.SeriesInstanceUID),
         with_3d=False,
     )

@@ -15,7 +15,7 @@ class SourceSlice:
     """One slice of a series: its file, its image, and for multi-frame images its frame, counted from 1.
 
     `position` is the centre of the slice's first pixel (LPS, mm), `orientation` the direction cosines of row and column, as the
-    reader settled them.
+    reader settled them. A `path` out of a zip is gone when reading has ended.
     """
 
     path: Path

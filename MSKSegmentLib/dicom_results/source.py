@@ -11,6 +11,7 @@ import numpy as np
 
 from ..case_result import CaseResult
 from ..ct.dicom_source import SeriesIdentity, SourceSlice
+from ..ct.reading.dicom.archives import as_folder
 from ..ct.reading.dicom.headers import open_dataset
 from ..ct.reading.files import read_ct
 from ..ct.volume import Geometry
@@ -30,12 +31,14 @@ class SourceSeries:
     """A series as its results need it.
 
     `images` are the headers (data sets without pixels) of the single-frame images in the order of `slices`, or of the one
-    multi-frame image; `slices` are those of the CT in order; `match` says where they lie in the result's grid.
+    multi-frame image; `slices` are those of the CT in order; `match` says where they lie in the result's grid, `place` where the
+    series was found.
     """
 
     images: tuple[Any, ...]
     slices: tuple[SourceSlice, ...]
     match: SliceMatch
+    place: Path
 
     @property
     def multi_frame(self) -> bool:
@@ -63,15 +66,20 @@ def recorded_series(result: CaseResult) -> SeriesIdentity:
 
 
 def open_source(result: CaseResult, place: Path) -> SourceSeries:
-    """Find the result's series at `place`, a DICOM folder or one of its files, and hold it against the result.
+    """Find the result's series at `place`, a DICOM folder, one of its files or a zip, and hold it against the result.
 
     Raises:
         InputError: the series is not there, incomplete or changed, the result was made from no DICOM series, or its objects
             cannot refer to it.
     """
+    with as_folder(place) as folder:
+        return _open(result, folder, place)
+
+
+def _open(result: CaseResult, folder: Path, place: Path) -> SourceSeries:
     wanted = recorded_series(result)
     try:
-        volume = read_ct(place, wanted.series_uid)
+        volume = read_ct(folder, wanted.series_uid)
     except InputError as error:
         raise InputError(
             f"{shown(place)!r} does not hold the series that this result was made from ({str(error).rstrip('.')}); give its folder "
@@ -90,7 +98,7 @@ def open_source(result: CaseResult, place: Path) -> SourceSeries:
         )
     images = _images(source.slices, result.geometry)
     _check_references(images, source.slices)
-    return SourceSeries(images, source.slices, match_slices(source.slices, result.geometry))
+    return SourceSeries(images, source.slices, match_slices(source.slices, result.geometry), place)
 
 
 def _images(slices: tuple[SourceSlice, ...], geometry: Geometry) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..ct import read_ct
+from ..ct.reading.images.file import is_image_file
 from ..ct.volume import CTVolume
 from ..errors import InputError, MSKSegmentError, shown
 from ..provenance import input_digest
@@ -50,7 +51,7 @@ def read_own_ct(folder: Path, given: Path | None, series: str | None, assume_ori
         InputError: there is none, it cannot be read, or it is another one.
     """
     path = find_ct(folder, given)
-    volume = read_ct(path, series if path.is_dir() else None, assume_orientation)
+    volume = read_ct(path, None if is_image_file(path) else series, assume_orientation)
     expected = input_of(folder)
     if path != folder / CT and expected is not None and input_digest(volume) != expected:
         raise InputError(

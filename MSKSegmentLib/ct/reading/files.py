@@ -11,9 +11,11 @@ from ...errors import InputError, shown
 from ...timing import time_logged
 from ..orientation import axis_order
 from ..volume import CTVolume
+from .dicom.archives import as_folder, is_zip
 from .dicom.headers import read_slice_headers, scan_headers
 from .dicom.reading import read_series
 from .dicom.series import FEWEST_SLICES, choose_series, list_series
+from .dicom.slice_header import SliceHeader
 from .images.facts import checked_assumption
 from .images.file import FORMATS, ImageHeader, is_image_file, read_image_file, read_image_header
 from .label_maps import read_labels
@@ -26,11 +28,11 @@ _LOG = logging.getLogger(__name__)
 
 @time_logged(_LOG, "Reading the CT")
 def read_ct(path: str | Path, series: str | None = None, assume_orientation: str | None = None) -> CTVolume:
-    """Read a CT from a DICOM folder, one of its files, or a NIfTI, NRRD or MetaImage file.
+    """Read a CT from a DICOM folder, one of its files, a zip of DICOM files, or a NIfTI, NRRD or MetaImage file.
 
     Args:
         path: file or folder; names may hold any characters.
-        series: number or UID of the DICOM series, needed when the folder holds several CT series. A single DICOM file
+        series: number or UID of the DICOM series, needed when the folder or zip holds several CT series. A single DICOM file
             stands for its own series.
         assume_orientation: "LPS" or "RAS", how to take the axes of an image file that does not state how they lie in the patient;
             of no effect where the file does. The scan carries a warning then.
@@ -47,10 +49,12 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
     if not path.exists():
         raise InputError(f"There is no file or folder {shown(path)}; check the path.")
     if path.is_dir():
-        volume = read_series(choose_series(scan_headers(path), shown(path.resolve()), series))
-        return _checked(volume, "the series")
+        return _read_series(scan_headers(path), f"folder {shown(path.resolve())}", series)
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
+    if is_zip(path):
+        with as_folder(path) as folder:
+            return _read_series(scan_headers(folder), f"zip {shown(path)}", series)
     if not is_image_file(path):
         own = read_slice_headers(path)
         if not own:
@@ -59,10 +63,14 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
             )
         headers = [h for h in scan_headers(path.parent) if h.path.parent == path.parent]
         wanted = series if series is not None else own[0].series_uid
-        return _checked(read_series(choose_series(headers, shown(path.resolve().parent), wanted)), "the series")
+        return _read_series(headers, f"folder {shown(path.resolve().parent)}", wanted)
     if series is not None:
-        raise InputError(f"The option --series applies to DICOM folders only; leave it out for {shown(path)}.")
+        raise InputError(f"The option --series applies to DICOM folders and zips only; leave it out for {shown(path)}.")
     return _read_file(path, assume_orientation)
+
+
+def _read_series(headers: list[SliceHeader], place: str, series: str | None) -> CTVolume:
+    return _checked(read_series(choose_series(headers, place, series)), "the series")
 
 
 def read_thin_ct(path: Path) -> CTVolume | None:

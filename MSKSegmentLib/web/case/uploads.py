@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ...ct.reading.dicom.archives import unpack_dicom
 from ...errors import InputError
 from ...output.names import safe_name
-from .archives import unpack_dicom
 from .lock import ReviewLock
 from .result_list import writable_folder
 

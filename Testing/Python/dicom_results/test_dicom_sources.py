@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from dataclasses import replace
 from functools import partial
 
@@ -49,6 +50,17 @@ def test_another_file_beside_the_series_does_not_matter(case, series):
     second.SeriesInstanceUID, second.SOPInstanceUID = "1.2.3.4", "1.2.3.4.5"
     second.save_as(series / "another.dcm")
     assert len(open_source(case.result, series).slices) == len(case.volume.hu)
+
+
+def test_the_series_may_be_zipped(case, tmp_path):
+    path = tmp_path / "series.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for file in case.series.iterdir():
+            target.write(file, file.name)
+    source = open_source(case.result, path)
+    assert source.place == path and [str(image.SOPInstanceUID) for image in source.images] == list(
+        case.result.facts.series.instances
+    )
 
 
 def test_changed_series_are_refused(case, series):

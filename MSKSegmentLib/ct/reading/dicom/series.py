@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....errors import InputError
 from ....findings import Finding, warning
+from .archives import as_folder
 from .foreign import LeftOut, completed_findings, is_scout, left_out_findings, without_foreign
 from .headers import scan_headers
 from .slice_header import SliceHeader
@@ -29,7 +30,7 @@ class Series:
 
 @dataclass(frozen=True)
 class SeriesInfo:
-    """One image series of a folder. `spacing` is (x, y, slice interval) in mm, None when the headers do not give it."""
+    """One image series. `spacing` is (x, y, slice interval), `thickness` that of a slice; in mm, None where unknown."""
 
     number: str
     uid: str
@@ -38,6 +39,7 @@ class SeriesInfo:
     slices: int
     spacing: tuple[float, float, float] | None
     problem: str | None
+    thickness: float | None = None
 
     @property
     def usable(self) -> bool:
@@ -49,21 +51,24 @@ class SeriesInfo:
         """The series in words, for lists in messages."""
         name = f'{self.number or "without number"} "{self.description}"' if self.description else self.number
         spacing = "" if self.spacing is None else f" of {self.spacing[0]:.2f} x {self.spacing[1]:.2f} x {self.spacing[2]:.2f} mm"
-        return f"{name} ({self.modality or 'unknown modality'}, {self.slices} slices{spacing})"
+        thick = "" if self.thickness is None else f", {self.thickness:.2f} mm thick"
+        return f"{name} ({self.modality or 'unknown modality'}, {self.slices} slices{spacing}{thick})"
 
 
 def list_series(folder: str | Path) -> tuple[SeriesInfo, ...]:
-    """All image series of a DICOM folder and its subfolders, ordered by number.
+    """All image series of a DICOM folder with its subfolders, or of a zip of one, ordered by number.
 
     Raises:
-        InputError: the folder is missing or holds more files than a scan does.
+        InputError: it is missing, cannot be unpacked, or holds more files than a scan does.
     """
-    return tuple(describe(series) for series in group_series(scan_headers(Path(folder))))
+    with as_folder(Path(folder)) as place:
+        return tuple(describe(series) for series in group_series(scan_headers(place)))
 
 
-def choose_series(headers: list[SliceHeader], folder: str, wanted: str | None) -> Series:
+def choose_series(headers: list[SliceHeader], place: str, wanted: str | None) -> Series:
     """The CT series to read: the `wanted` one (number or UID), or the only usable one.
 
+    `place` is what sentences call the place that the headers come from, as in "folder scan" or "zip scan.zip".
     Localizers, other modalities, colour images and series of fewer than 8 slices do not count.
 
     Raises:
@@ -72,7 +77,7 @@ def choose_series(headers: list[SliceHeader], folder: str, wanted: str | None) -
     groups = group_series(headers)
     infos = [describe(group) for group in groups]
     if not groups:
-        raise InputError(f"The folder {folder} holds no DICOM images; choose the folder of the CT series.")
+        raise InputError(f"The {place} holds no DICOM images; choose the folder of the CT series.")
     if wanted is not None:
         key = wanted.strip()
         matching = [i for i, info in enumerate(infos) if key == info.number or key in groups[i].uids]
@@ -85,12 +90,15 @@ def choose_series(headers: list[SliceHeader], folder: str, wanted: str | None) -
         if not candidates:
             problems = Counter(info.problem for info in infos if info.problem)
             problem = problems.most_common(1)[0][0] if len(infos) == 1 else "; ".join(sorted(problems)[:4])
-            raise InputError(f"The folder {folder} holds no CT series that can be used: {problem}; choose a CT scan.")
+            raise InputError(f"The {place} holds no CT series that can be used: {problem}; choose a CT scan.")
     if len(candidates) > 1:
         same_number = len({infos[i].number for i in candidates}) < len(candidates)
         listed = _list([infos[i] for i in candidates], with_uid=same_number)
         how = "its UID" if same_number else "its number"
-        raise InputError(f"The folder holds {len(candidates)} CT series; choose one by {how} with the option --series: {listed}.")
+        raise InputError(
+            f"The {place.partition(' ')[0]} holds {len(candidates)} CT series; choose one by {how} with the option --series: "
+            f"{listed}."
+        )
     info = infos[candidates[0]]
     if not info.usable:
         raise InputError(f"The series {clean(info.number or info.uid)} cannot be used: {info.problem}; choose a CT series.")
@@ -165,7 +173,10 @@ def describe(series: Series) -> SeriesInfo:
     if first.pixel_spacing is not None and len(images) > 1 and all(h.position for h in (images[0], images[-1])):
         spacing = (first.pixel_spacing[1], first.pixel_spacing[0], _median_interval(images))
     slices = sum(h.frames for h in images)
-    return SeriesInfo(first.series_number, first.series_uid, first.description, first.modality, slices, spacing, _problem(images))
+    problem = _problem(images)
+    return SeriesInfo(
+        first.series_number, first.series_uid, first.description, first.modality, slices, spacing, problem, first.thickness
+    )
 
 
 def _median_interval(images: tuple[SliceHeader, ...]) -> float:

@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ...ct.reading.dicom.headers import MOST_FILES
-from ...errors import InputError
+from ....errors import InputError, shown
+from .headers import MOST_FILES
+
+# More than any scan of one body unpacks to.
+_MOST_UNPACKED_BYTES = 16 << 30
+# What has to stay free on the drive of temporary files.
+_SPARE_BYTES = 256 << 20
 
 _CHUNK_BYTES = 1 << 20
 # Files without the preamble begin with their first group at once.
 _STARTS = (b"\x08\x00\x05\x00", b"\x08\x00\x00\x00", b"\x08\x00\x08\x00")
 _PREAMBLE_BYTES = 132
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins as a zip does, whatever its name."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    except OSError:
+        return False
+
+
+@contextmanager
+def as_folder(place: Path) -> Iterator[Path]:
+    """A folder with the DICOM files of a zip, for as long as the block lasts; any other place is passed on as it is.
+
+    Raises:
+        InputError: the zip cannot be unpacked.
+    """
+    if not (place.is_file() and is_zip(place)):
+        yield place
+        return
+    with tempfile.TemporaryDirectory(prefix="msk-zip-") as temporary:
+        folder = Path(temporary, "dicom")
+        room = shutil.disk_usage(temporary).free - _SPARE_BYTES
+        try:
+            unpack_dicom(place, folder, shown(place), max(0, min(_MOST_UNPACKED_BYTES, room)))
+        except OSError as error:
+            raise InputError(
+                f"The zip {shown(place)} could not be unpacked ({error.strerror or type(error).__name__}); free space on the drive "
+                "of temporary files, or unpack it yourself and give the folder."
+            ) from error
+        yield folder
 
 
 def unpack_dicom(archive: Path, folder: Path, name: str, most_bytes: int) -> int:
