@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def command(invocation: Invocation, /, ct: Path, output: Path, settings: Settings, progress: str, **extras: bool) -> None:
     """Segment CT, measure it and say what can be trusted.
 
-    CT is a DICOM folder, NIfTI, NRRD or MHA file. The result folder appears whole or not at all.
+    CT is a DICOM folder or a zip of it, NIfTI, NRRD or MHA file. The result folder appears whole or not at all.
     """
     from ..inference.devices import wait_without_spinning
     from ..results.result_folder import check_output
