@@ -227,3 +227,33 @@ def test_modules_can_be_read_in_one_go():
     long = {str(path.relative_to(ROOT)): n for path, n in lines.items() if n > MOST_LINES}
     assert not long, long
     assert median(lines[path] for path in MODULES) < 110
+
+
+# What is about the structures of hip and thigh by nature, or reads what was written when there were no others. All else takes
+# the table from a bundle or a result.
+ABOUT_HIP_AND_THIGH = {
+    "MSKSegmentLib.anatomy.terminology",
+    "MSKSegmentLib.bundle.manifest",
+    "MSKSegmentLib.bundle.structures",
+    "MSKSegmentLib.calibration.fit",
+    "MSKSegmentLib.calibration.report_measures",
+    "MSKSegmentLib.case_result",
+    "MSKSegmentLib.evaluation.folder",
+    "MSKSegmentLib.evaluation.run",
+    "MSKSegmentLib.pipeline",
+    "MSKSegmentLib.report.density",
+    "MSKSegmentLib.report.density_child",
+    "MSKSegmentLib.results.result_folder",
+    "MSKSegmentLib.results.result_reading",
+    "MSKSegmentLib.review.reference",
+    "MSKSegmentLib.scene.structures",
+}
+
+
+def test_the_built_in_table_of_structures_does_not_creep_back():
+    """Virtual patients and training are about hip and thigh; other modules are named one by one."""
+    found = {
+        _name(path) for path in MODULES if any(module.startswith("MSKSegmentLib.anatomy.built_in") for module, _ in _imports(path))
+    }
+    others = {name for name in found if name.split(".")[1] not in ("virtual", "training")}
+    assert others == ABOUT_HIP_AND_THIGH
