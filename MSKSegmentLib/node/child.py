@@ -13,6 +13,8 @@ from ..engine import EngineRun
 from .config import GIB
 
 _POLL_S = 0.25
+# Exit codes with a sentence: a fault, and bad input.
+_TOLD = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,13 @@ def run_child(
             run.cancel()
     code = run.exit_code
     assert code is not None
-    return ChildEnding(code, run.message)
+    return ChildEnding(code, _sentence(run) if code else run.message)
+
+
+def _sentence(run: EngineRun) -> str:
+    """What went wrong: every command ends its error output with the sentence, also one without JSON lines."""
+    lines = [line for line in map(str.strip, run.details.splitlines()) if line]
+    return lines[-1] if lines and run.exit_code in _TOLD else run.message
 
 
 def _memory_of(pid: int) -> int:

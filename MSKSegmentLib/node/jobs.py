@@ -131,7 +131,7 @@ class Worker:
 
 def results_command(result: Path, ct: Path, output: Path) -> list[str]:
     """The command that makes DICOM objects of a result folder and the series it was made from, in a folder of their own."""
-    return ["export", str(result), "--dicom", str(output), "--source", str(ct), "--progress", "json"]
+    return ["export", str(result), "--dicom", str(output), "--source", str(ct)]
 
 
 def pause_s(config: Config, attempts: int) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,16 +112,17 @@ class StudyQueue:
             found.setdefault(series, []).append(image)
         return found
 
-    def settle(self, quiet_s: float) -> int:
-        """Make those studies ready of which nothing came for so long; returns how many."""
+    def settle(self, quiet_s: float, open_studies: Collection[str] = ()) -> None:
+        """Make those studies ready of which nothing came for so long, but for those whose sender is still connected."""
         now = time.time()
         with self._change() as database:
             # A clock that was put back must not make a study wait for it.
             database.execute("UPDATE study SET arrived = ? WHERE state = ? AND arrived > ?", (now, RECEIVING, now))
-            return database.execute(
-                "UPDATE study SET state = ?, since = ?, due = 0 WHERE state = ? AND fetching = 0 AND arrived <= ?",
-                (READY_TO_SEGMENT, now, RECEIVING, now - quiet_s),
-            ).rowcount
+            database.execute(
+                "UPDATE study SET state = ?, since = ?, due = 0 WHERE state = ? AND fetching = 0 AND arrived <= ? "
+                f"AND id NOT IN ({_marks(open_studies)})",
+                (READY_TO_SEGMENT, now, RECEIVING, now - quiet_s, *open_studies),
+            )
 
     def next(self, state: str) -> Study | None:
         """The study that waits longest in a state and may be worked on."""
@@ -247,6 +248,8 @@ class StudyQueue:
             self.add(Image(study, series, image, found[study, series, image]))
         with self._change() as database:
             database.execute("UPDATE study SET state = ? WHERE state IN (?, ?)", (READY_TO_SEGMENT, SEGMENTING, RESULTS))
+            # Nothing could come while no node was there.
+            database.execute("UPDATE study SET arrived = ? WHERE state = ?", (time.time(), RECEIVING))
             database.execute("UPDATE study SET due = 0 WHERE state IN (?, ?)", (READY_TO_SEGMENT, SENDING))
 
     @contextmanager

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -36,6 +37,7 @@ class Receiver:
         self._keeper = keeper
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
+        self._sent_by: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
         # Its own handlers print headers.
         _config.LOG_HANDLER_LEVEL = "none"
         entity = AE(ae_title)
@@ -74,6 +76,11 @@ class Receiver:
         """Whether it still listens."""
         return self._thread.is_alive()
 
+    def open_studies(self) -> set[str]:
+        """Studies of which images came over a connection that is still open; one that is silent is closed after a while."""
+        with self._lock:
+            return {study for association, studies in self._sent_by.items() if association.is_alive() for study in studies}
+
     def close(self) -> None:
         """Stop listening, and end the associations that are open: what was answered is kept."""
         self._server.end()
@@ -85,7 +92,10 @@ class Receiver:
         answer.Status = _SUCCESS
         try:
             request = event.request
-            self._keeper.take(event.encoded_dataset(), str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID))
+            kind, instance = str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)
+            image = self._keeper.take(event.encoded_dataset(), kind, instance)
+            with self._lock:
+                self._sent_by.setdefault(event.assoc, set()).add(image.study)
             self._count("images taken")
         except Refused as refusal:
             answer.Status, answer.ErrorComment = refusal.status, refusal.reason[:_LONGEST_COMMENT]

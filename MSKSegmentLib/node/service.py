@@ -88,7 +88,7 @@ class Node:
             checkpoint()
             if self._failed or (self._receiver and not self._receiver.alive):
                 raise NodeFailed(f"The node stops, because a part of it failed ({self._failed or 'receiver'}); start it again.")
-            self._queue.settle(self._config.node.quiet_s)
+            self._queue.settle(self._config.node.quiet_s, self._receiver.open_studies() if self._receiver else ())
             if time.monotonic() >= tidy_at:
                 self._keeper.tidy()
                 tidy_at = time.monotonic() + _TIDY_S
