@@ -77,6 +77,8 @@ class SegmentTable:
     minutes: float = bounded(120.0, 0.01, 10_000)
     memory_gb: float = bounded(32.0, 0.1, 4096)
     attempts: int = bounded(3, 1, 100)
+    # The language of the report that goes along as a PDF; empty: none.
+    report: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,12 +98,26 @@ class Worker:
         self._queue.move(study, RESULTS)
         if not objects.is_dir():
             _LOG.info("Study %s: making DICOM results", short(study.id))
-            ending = self._run(results_command(result, place / "ct", objects), objects)
+            pdf = self._report(study, place)
+            ending = self._run(results_command(result, place / "ct", objects, pdf), objects)
             if ending.code:
                 return self._fail(study, ending, place / "ct")
         _note(place, job)
         if not self._queue.move(study, SENDING):
             _LOG.info("Study %s: more images came; it is looked at again", short(study.id))
+
+    def _report(self, study: Study, place: Path) -> Path | None:
+        """The report as a PDF; None where none is wanted, or it cannot be made: that must not keep the numbers back."""
+        language, pdf = self._config.segment.report, place / "report.pdf"
+        if not language:
+            return None
+        # A computer without graphics makes all of it but the rendering.
+        for more in ([], ["--no-3d"]):
+            command = ["report", str(place / "result"), "-o", str(pdf), "--ct", str(place / "ct"), "--language", language]
+            if pdf.is_file() or not self._run([*command, "--title", f"Study {short(study.id)}", *more], pdf).code:
+                return pdf
+        _LOG.warning("Study %s: its report cannot be made; the results go without a PDF", short(study.id))
+        return None
 
     def _run(self, arguments: list[str], output: Path) -> ChildEnding:
         def on_progress(done: int, total: int) -> None:
@@ -129,9 +143,9 @@ class Worker:
             log("Study %s: %s. %s", short(study.id), state, reason)
 
 
-def results_command(result: Path, ct: Path, output: Path) -> list[str]:
+def results_command(result: Path, ct: Path, output: Path, pdf: Path | None) -> list[str]:
     """The command that makes DICOM objects of a result folder and the series it was made from, in a folder of their own."""
-    return ["export", str(result), "--dicom", str(output), "--source", str(ct)]
+    return ["export", str(result), "--dicom", str(output), "--source", str(ct), *(["--pdf", str(pdf)] if pdf else [])]
 
 
 def pause_s(config: Config, attempts: int) -> float:

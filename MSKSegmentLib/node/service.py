@@ -108,7 +108,9 @@ class Node:
     def status(self) -> NodeStatus:
         """What the status page shows; JSON-ready, without header text."""
         images = self._queue.image_counts()
-        peers = {"Results go": self._sender.trouble} | ({"Studies come": self._poller.trouble} if self._poller else {})
+        peers = {"Results to the archive": self._sender.trouble} | (
+            {"Studies from the archive": self._poller.trouble} if self._poller else {}
+        )
         return {
             "ae_title": self._config.node.ae_title,
             "version": __version__,

@@ -112,7 +112,8 @@ def _as_json(status: NodeStatus) -> str:
 
 def page(status: NodeStatus) -> str:
     """The page as HTML, which asks for itself again every few seconds."""
-    counts = "".join(f"<tr><th>{_text(state)}</th><td class=n>{number}</td></tr>" for state, number in status["studies"].items())
+    states = "".join(f"<th class=n>{_text(state)}" for state in status["studies"])
+    counts = "".join(f"<td class=n>{number}" for number in status["studies"].values())
     received = "".join(f"<tr><td>{_text(what)}</td><td class=n>{number}</td></tr>" for what, number in status["received"].items())
     peers = "".join(_peer(name, trouble) for name, trouble in status["peers"].items())
     disk = status["disk"]
@@ -121,8 +122,8 @@ def page(status: NodeStatus) -> str:
 <h1>MSKSegment node {_text(status["ae_title"])}</h1>
 <p class=note>{_text(RESEARCH_USE_ONLY)} Version {_text(status["version"])}, running for {_duration(status["running_s"])}.
 No patient data here: a study is named by the first 12 digits of the SHA-256 of its Study Instance UID.</p>
-<h2>Studies</h2><table>{counts}</table>
-<h2>Archive and disk</h2><table>{peers}<tr><th>Folder</th><td>{disk["used_mb"]:.0f} of {disk["most_mb"]:.0f} MB{
+<h2>Studies</h2><table><tr>{states}</tr><tr>{counts}</tr></table>
+<h2>Archive and disk</h2><table>{peers}<tr><th>Folder</th><td>{disk["used_mb"]:.1f} of {disk["most_mb"]:.0f} MB{
         "" if disk["has_room"] else ", <span class=trouble>full: new images are refused</span>"
     }</td></tr></table>
 <h2>Last changes</h2><table><tr><th>Study<th>State<th>Since<th class=n>Images<th class=n>Attempts<th>What about it</tr>

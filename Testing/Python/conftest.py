@@ -71,6 +71,10 @@ def phantom_file(phantom, tmp_path):
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+def write_tiny_bundle(folder):
     """A bundle with a random network of two levels: every step of a run is real, the labels are nonsense."""
     import torch
 
@@ -91,7 +95,6 @@ def tiny_bundle(tmp_path_factory):
     )
     torch.manual_seed(5)
     network = BayesianUNet(levels=2, base_filters=4, in_channels=3)
-    folder = tmp_path_factory.mktemp("bundles") / "tiny"
     save_bundle(folder, manifest, network.state_dict(), None, "A bundle for tests. Research use only.")
     return folder
 

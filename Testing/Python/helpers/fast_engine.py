@@ -86,5 +86,9 @@ if __name__ == "__main__":
     command, *words = sys.argv[3:]
     if command == "segment":
         segment(Path(words[0]), option(words, "-o"))
+    elif command == "report":
+        fail_if_planned("report")
+        option(words, "-o").write_bytes(b"%PDF-1.7")
     else:
+        assert ("--pdf" in words) == PLAN.get("pdf", False)
         export(Path(words[0]), option(words, "--dicom"), option(words, "--source"))

@@ -48,6 +48,7 @@ def write_study(folder, slices=6, tags=None, series=1):
         unique = {"SeriesInstanceUID": generate_uid(), "SliceThickness": 5.0}
 
         def own(k, data):
+            data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
             data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
 
         write_dicom(folder, hu, number=number, tags={**identity, **unique, **(tags or {})}, edit=own)

@@ -1,10 +1,17 @@
 """node.toml: each fault is one clear sentence, and all are told at once."""
 
+import textwrap
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args, get_type_hints
+
 import pytest
 
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.node.config import Config
 from MSKSegmentLib.node.config_reading import read_config
 
+ADMIN = Path(__file__).resolve().parents[3] / "Docs" / "admin"
 GOOD = {
     "node": 'folder = "work"',
     "receive": 'allowed = ["PACS"]',
@@ -68,3 +75,17 @@ def test_all_faults_are_told_at_once(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_config(tmp_path / "none.toml")
+
+
+def test_the_example_and_the_page_of_the_administrator(tmp_path):
+    assert read_config(ADMIN / "node.toml").receive.allowed == ("PACS",)
+    compose = (ADMIN / "docker-compose.yml").read_text(encoding="utf-8")
+    inside = compose.partition("content: |\n")[2].partition("\n\n")[0]
+    (tmp_path / "node.toml").write_text(textwrap.dedent(inside))
+    assert read_config(tmp_path / "node.toml").send.host == "orthanc"
+    page = (ADMIN / "node.md").read_text(encoding="utf-8")
+    tables = {entry.name: get_type_hints(Config)[entry.name] for entry in fields(Config)}
+    for name, kind in tables.items():
+        kind = next((one for one in get_args(kind) if one is not type(None)), kind)
+        for entry in fields(kind):
+            assert f"| `{name}.{entry.name}` |" in page

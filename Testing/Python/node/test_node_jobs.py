@@ -54,6 +54,12 @@ def test_one_series_is_taken_and_its_results_lie_ready(bench):
     assert len(list((job / "ct").iterdir())) == 4 and len(list((job / "dicom").glob("*.dcm"))) == 3
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_a_report_goes_along_where_it_can_be_made(bench, works):
+    plan = {"pdf": True} if works else {"fail": ["report", 2, "The report as PDF needs Pango."]}
+    assert bench(plan, report="ja").state == "sending"
+
+
 def test_what_takes_too_long_fails(bench):
     row = bench({"pause_s": 60}, minutes=0.03)
     assert row.state == "failed" and "segment.minutes" in row.reason
