@@ -17,7 +17,6 @@ from orthanc import free_ports
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import AE
-from pynetdicom.presentation import build_context
 
 from MSKSegmentLib.errors import Cancelled
 from MSKSegmentLib.node.config_reading import read_config
@@ -85,24 +84,20 @@ def write_config(folder, send, **tables):
     return path
 
 
-def store(port, files, sender=SENDER, called="MSKSEG"):
+def store(port, files, sender=SENDER, called="MSKSEG", tls=None):
     """Send files by C-STORE; gives the status of each, None where there was no answer."""
     files = list(files)
     entity = AE(sender)
     heads = [dcmread(path, stop_before_pixels=True) for path in files]
     for kind, syntax in {(str(head.SOPClassUID), str(head.file_meta.TransferSyntaxUID)) for head in heads}:
         entity.add_requested_context(kind, syntax)
-    association = entity.associate("127.0.0.1", port, ae_title=called)
+    association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=(tls, "127.0.0.1") if tls else None)
     if not association.is_established:
         return [None] * len(files)
     try:
         return [association.send_c_store(path).get("Status") for path in files]
     finally:
         association.release()
-
-
-def context(kind, *syntaxes):
-    return build_context(kind, list(syntaxes) or None)
 
 
 def wait_for(condition, what):
