@@ -61,7 +61,7 @@ def main() -> None:
         tags |= {"SliceThickness": 6.0, "SeriesDescription": "Hip to knee 6.0", "StudyDate": "20260101", "SeriesDate": "20260101"}
         write_dicom(folder / "ct", hu, spacing=(4.0, 4.0), levels=6.0 * np.arange(len(hu)), tags=tags)
         archive.put(folder / "ct")
-        segment = {"bundle": str(write_tiny_bundle(folder / "tiny")), "device": "cpu", "report": ""}
+        segment = {"bundle": str(write_tiny_bundle(folder / "tiny")), "device": "cpu", "report": "en"}
         path = write_config(folder, {"url": archive.web}, segment=segment, disk={"gb": 1}, node={"quiet_s": 2})
         config = read_config(path)
         node = subprocess.Popen([sys.executable, "-m", "MSKSegmentLib", "node", "--config", str(path)], cwd=ROOT)

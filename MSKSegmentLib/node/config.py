@@ -78,7 +78,7 @@ class SegmentTable:
     memory_gb: float = bounded(32.0, 0.1, 4096)
     attempts: int = bounded(3, 1, 100)
     # The language of the report that goes along as a PDF; empty: none.
-    report: str = ""
+    report: str = "en"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def write_config(folder, send, **tables):
         "node": {"folder": "work", "quiet_s": 0.5, "status_port": page},
         "receive": {"allowed": [SENDER], "port": port, "instance_mb": 1, "timeout_s": 10},
         "choose": {"slices": [3, 100]},
-        "segment": {"attempts": 2},
+        "segment": {"attempts": 2, "report": ""},
         "send": {"pause_s": 0.2, "longest_pause_s": 0.5, **send},
         "disk": {"gb": 0.02},
     }
