@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "Docs" / "images"
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python"), str(ROOT / "Testing" / "Python" / "helpers")]
 
+import node_cases  # noqa: E402
 from conftest import phantom_hu, write_tiny_bundle  # noqa: E402
 from ct_scans import write_dicom  # noqa: E402
 from node_cases import store, wait_for_state, write_config, write_study  # noqa: E402
@@ -53,6 +54,8 @@ def explorer(archive: Orthanc, study: str) -> str:
 
 def main() -> None:
     """Make them all."""
+    # Whole runs, and the report of one.
+    node_cases.PATIENCE_S = 1200
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         archive = Orthanc(folder / "archive").start()

@@ -114,8 +114,13 @@ class Worker:
         # A computer without graphics makes all of it but the rendering.
         for more in ([], ["--no-3d"]):
             command = ["report", str(place / "result"), "-o", str(pdf), "--ct", str(place / "ct"), "--language", language]
-            if pdf.is_file() or not self._run([*command, "--title", f"Study {short(study.id)}", *more], pdf).code:
+            if pdf.is_file():
                 return pdf
+            ending = self._run([*command, "--title", f"Study {short(study.id)}", *more], pdf)
+            if not ending.code:
+                return pdf
+            if ending.stopped:
+                return None
         _LOG.warning("Study %s: its report cannot be made; the results go without a PDF", short(study.id))
         return None
 

@@ -26,7 +26,7 @@ from MSKSegmentLib.node.service import Node
 ROOT = Path(__file__).resolve().parents[3]
 SENDER, PATIENT = "SCANNER", "Mustermann^Erika"
 RESULTS = {"SEG": 1, "SR": 1, "DOC": 1}
-_PATIENCE_S = 120
+PATIENCE_S = 120
 # The command itself, with another Python for its children.
 _CHILD = """
 import sys
@@ -101,7 +101,7 @@ def store(port, files, sender=SENDER, called="MSKSEG", tls=None):
 
 
 def wait_for(condition, what):
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + PATIENCE_S
     while not (found := condition()):
         assert time.monotonic() < end, what() if callable(what) else what
         time.sleep(0.03)
@@ -195,10 +195,10 @@ class NodeProcess:
 
     def kill(self):
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(_PATIENCE_S)
+        self._process.wait(PATIENCE_S)
 
     def stop(self):
         """Ask it to end; gives the exit code."""
         if self._process.poll() is None:
             self._process.terminate()
-        return self._process.wait(_PATIENCE_S)
+        return self._process.wait(PATIENCE_S)
