@@ -119,9 +119,12 @@ class WorkFolder:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            new = [one for one in (place, *place.parents[:2]) if not one.is_dir()]
             place.mkdir(parents=True, exist_ok=True)
             os.replace(temporary, place / f"{image.id}.dcm")
-            _flush(place)
+            # A power cut must not take away the folders either.
+            for folder in (place, *(one.parent for one in new)):
+                _flush(folder)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)

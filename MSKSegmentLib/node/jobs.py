@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 
 from ..engine import SegmentRequest
+from ..errors import InputError
 from ..review.redaction import redacted
 from ..settings import Settings
 from .child import ChildEnding, Limits, run_child
@@ -62,8 +63,18 @@ class Worker:
         elif self._folder.was_sent(study.id, job.images):
             self._finish(study, DONE, "Results of these images are in the archive.")
         else:
-            self._work(study, job)
+            self._try(study, job)
         return True
+
+    def _try(self, study: Study, job: Job) -> None:
+        try:
+            self._work(study, job)
+        except (OSError, InputError) as error:
+            # Of the node's own folder: not the study's fault, and no attempt.
+            reason = f"The node's folder cannot be written or read ({getattr(error, 'strerror', None) or type(error).__name__})."
+            _LOG.error("Study %s: waits. %s", short(study.id), reason)
+            self._queue.move(study, READY_TO_SEGMENT)
+            self._queue.postpone(study, _NO_ROOM_PAUSE_S, reason)
 
     def _chosen(self, study: str) -> tuple[Job | None, str]:
         series = self._queue.images(study)
@@ -87,7 +98,8 @@ class Worker:
             return
         place = self._folder.begin_job(study.id, job.series, job.images)
         result, objects = place / "result", place / "dicom"
-        self._queue.move(study, SEGMENTING)
+        if not self._queue.move(study, SEGMENTING):
+            return
         if not (result / "result.json").is_file():
             _LOG.info("Study %s: segmenting %d images", short(study.id), len(job.images))
             segment = self._config.segment
@@ -95,7 +107,8 @@ class Worker:
             ending = self._run(SegmentRequest(place / "ct", result, settings).arguments(), result)
             if ending.code:
                 return self._fail(study, ending, place / "ct")
-        self._queue.move(study, RESULTS)
+        if not self._queue.move(study, RESULTS):
+            return
         if not objects.is_dir():
             _LOG.info("Study %s: making DICOM results", short(study.id))
             pdf = self._report(study, place)

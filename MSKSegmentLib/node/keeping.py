@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import warnings
 from io import BytesIO
@@ -35,6 +36,8 @@ class Keeper:
     def __init__(self, folder: WorkFolder, queue: StudyQueue, disk: DiskTable) -> None:
         self._folder, self._queue, self._disk = folder, queue, disk
         self._turned_away = ""
+        # A study must not be removed between the writing of an image and its entry in the queue.
+        self._one_at_a_time = threading.RLock()
 
     def take(self, content: bytes, class_uid: str | None = None, instance_uid: str | None = None) -> Image:
         """Keep an image, given as a whole DICOM file; `class_uid` and `instance_uid` are what the sender called it.
@@ -54,10 +57,11 @@ class Keeper:
             raise Refused(0x0122 if class_uid not in CT_CLASSES else 0xA900, NO_CT)
         if instance_uid is not None and instance_uid != instance:
             raise Refused(0xA900, "The image's own identifier differs from the one that its sender gave it.")
-        if not self._queue.has(image):
-            self._write(image, content)
-        if self._queue.add(image):
-            _LOG.debug("Study %s: image %s", short(image.study), short(image.id))
+        with self._one_at_a_time:
+            if not self._queue.has(image):
+                self._write(image, content)
+            if self._queue.add(image):
+                _LOG.debug("Study %s: image %s", short(image.study), short(image.id))
         return image
 
     def _write(self, image: Image, content: bytes) -> None:
@@ -76,15 +80,15 @@ class Keeper:
     def make_room(self, needed_bytes: int = 0) -> int:
         """Remove finished studies that are too old, and younger ones, the oldest first, while there is no room; how many."""
         removed = 0
-        counts = self._queue.image_counts()
-        finished = [study for study in reversed(self._queue.studies(FINISHED)) if counts.get(study.id)]
-        for study in finished:
-            if time.time() - study.since < self._disk.keep_days * 86_400 and self._folder.has_room(needed_bytes):
-                break
-            if self._queue.forget_images(study):
-                self._folder.remove(study.id)
-                _LOG.info("Study %s: its files were removed (%s)", short(study.id), study.state)
-                removed += 1
+        with self._one_at_a_time:
+            counts = self._queue.image_counts()
+            for study in reversed(self._queue.studies(FINISHED)):
+                if time.time() - study.since < self._disk.keep_days * 86_400 and self._folder.has_room(needed_bytes):
+                    break
+                if counts.get(study.id) and self._queue.forget_images(study):
+                    self._folder.remove(study.id)
+                    _LOG.info("Study %s: its files were removed (%s)", short(study.id), study.state)
+                    removed += 1
         return removed
 
     def tidy(self) -> None:

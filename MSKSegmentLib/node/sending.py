@@ -9,7 +9,7 @@ from ..errors import InputError
 from .archive import ArchiveError, send
 from .config import Config
 from .files import WorkFolder, short
-from .jobs import Job, pause_s, read_note
+from .jobs import pause_s, read_note
 from .queue import DONE, FAILED, READY_TO_SEGMENT, SENDING, Study, StudyQueue
 
 _LOG = logging.getLogger(__name__)
@@ -40,14 +40,14 @@ class Sender:
         if not self._folder.was_sent(study.id, job.images):
             try:
                 send(files, self._config.send, self._config.node.ae_title)
+                self._folder.note_sent(study.id, place.name, job.images)
             except (ArchiveError, InputError) as error:
                 self._fail(study, str(error))
                 return True
-        self._end(study, job, place.name)
+        self._end(study)
         return True
 
-    def _end(self, study: Study, job: Job, name: str) -> None:
-        self._folder.note_sent(study.id, name, job.images)
+    def _end(self, study: Study) -> None:
         self.trouble = ""
         _LOG.info("Study %s: the archive has its results", short(study.id))
         self._queue.move(study, DONE)
