@@ -13,6 +13,7 @@ from threading import Event
 
 from ..engine import SegmentRequest
 from ..errors import InputError
+from ..results.result_folder import REPORT_PDF
 from ..review.redaction import redacted
 from ..settings import Settings
 from .child import ChildEnding, Limits, run_child
@@ -111,31 +112,34 @@ class Worker:
             return
         if not objects.is_dir():
             _LOG.info("Study %s: making DICOM results", short(study.id))
-            pdf = self._report(study, place)
-            ending = self._run(results_command(result, place / "ct", objects, pdf), objects)
+            with_pdf = self._report(study, place)
+            ending = self._run(results_command(result, place / "ct", objects, with_pdf), objects)
             if ending.code:
                 return self._fail(study, ending, place / "ct")
         _note(place, job)
         if not self._queue.move(study, SENDING):
             _LOG.info("Study %s: more images came; it is looked at again", short(study.id))
 
-    def _report(self, study: Study, place: Path) -> Path | None:
-        """The report as a PDF; None where none is wanted, or it cannot be made: that must not keep the numbers back."""
-        language, pdf = self._config.segment.report, place / "report.pdf"
+    def _report(self, study: Study, place: Path) -> bool:
+        """Put the report as a PDF into the result folder; False where none is wanted or it cannot be made.
+
+        That must not keep the numbers back.
+        """
+        language, pdf = self._config.segment.report, place / "result" / REPORT_PDF
         if not language:
-            return None
+            return False
         # A computer without graphics makes all of it but the rendering.
         for more in ([], ["--no-3d"]):
             command = ["report", str(place / "result"), "-o", str(pdf), "--ct", str(place / "ct"), "--language", language]
             if pdf.is_file():
-                return pdf
+                return True
             ending = self._run([*command, "--title", f"Study {short(study.id)}", *more], pdf)
             if not ending.code:
-                return pdf
+                return True
             if ending.stopped:
-                return None
+                return False
         _LOG.warning("Study %s: its report cannot be made; the results go without a PDF", short(study.id))
-        return None
+        return False
 
     def _run(self, arguments: list[str], output: Path) -> ChildEnding:
         def on_progress(done: int, total: int) -> None:
@@ -161,9 +165,10 @@ class Worker:
             log("Study %s: %s. %s", short(study.id), state, reason)
 
 
-def results_command(result: Path, ct: Path, output: Path, pdf: Path | None) -> list[str]:
+def results_command(result: Path, ct: Path, output: Path, with_pdf: bool) -> list[str]:
     """The command that makes DICOM objects of a result folder and the series it was made from, in a folder of their own."""
-    return ["export", str(result), "--dicom", str(output), "--source", str(ct), *(["--pdf", str(pdf)] if pdf else [])]
+    choice = "--pdf" if with_pdf else "--no-pdf"
+    return ["export", str(result), "--dicom", str(output), "--source", str(ct), choice, "--progress", "json"]
 
 
 def pause_s(config: Config, attempts: int) -> float:
