@@ -43,7 +43,7 @@ EXTRAS: Mapping[str, str] = {
     "dask": "cohort",
     "pyarrow": "cohort",
     "filelock": "cohort",
-    "jinja2": "cohort",
+    "jinja2": "report",
 }
 # Modules whose distribution has another name.
 _DISTRIBUTIONS = {

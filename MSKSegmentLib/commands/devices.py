@@ -35,7 +35,7 @@ _USUAL_SIZE, _USUAL_SPACING = (460, 320, 500), (0.8, 0.8, 1.0)
 def command(invocation: Invocation, /, bundle: str | None, device: str, samples: int | None, as_json: bool, **options: Any) -> None:
     """Say which device a run would use, how long it would take and how much memory it needs."""
     from ..bundle import resolve_bundle
-    from ..inference.devices import available_devices, choose_device, wait_without_spinning
+    from ..inference.devices import available_devices, choose_device, gpu_count, wait_without_spinning
     from ..inference.estimate import estimate_run, in_words
     from ..pipeline import checked_passes
 
@@ -52,6 +52,7 @@ def command(invocation: Invocation, /, bundle: str | None, device: str, samples:
         "message": f"{chosen.description}: {duration}",
         "device": {"name": chosen.name, "description": chosen.description},
         "available_devices": [{"name": d.name, "description": d.description} for d in available_devices()],
+        "gpus": gpu_count(chosen),
         **_versions(),
         "bundle": found.manifest.name,
         "size": scan.size,

@@ -9,6 +9,7 @@ COMMANDS: Mapping[str, str] = {
     "segment": "segment a CT, measure it and say what can be trusted",
     "check": "say whether a CT can be used, without segmenting it",
     "measure": "measure an existing segmentation",
+    "cohort": "segment many scans into one study: resumable, with tables and a report",
     "slices": "cross-sections of a result per slice and anatomical level",
     "export": "write a result as DICOM: segmentation, report, uncertainty",
     "devices": "the computing device, and what a run would take on it",

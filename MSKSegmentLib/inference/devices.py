@@ -81,6 +81,13 @@ def available_devices() -> tuple[Device, ...]:
     return tuple(found)
 
 
+def gpu_count(device: Device) -> int:
+    """How many GPUs this computer has of the kind that a run on the device uses; 0 for a processor."""
+    import torch
+
+    return torch.cuda.device_count() if device.name == "cuda" else 0
+
+
 def torch_versions() -> tuple[str, str | None]:
     """The version of PyTorch, and of the CUDA that it was built for (None for a build without)."""
     import torch

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError, shown
 from ...timing import time_logged
+from ..checks.volume import refuse, spacing_findings
 from ..orientation import axis_order
-from ..volume import CTVolume
+from ..volume import CTVolume, Geometry
 from .dicom.archives import as_folder, is_zip
 from .dicom.headers import read_slice_headers, scan_headers
-from .dicom.reading import read_series
-from .dicom.series import FEWEST_SLICES, choose_series, list_series
-from .dicom.slice_header import SliceHeader
-from .images.facts import checked_assumption
+from .dicom.reading import read_series, series_grid
+from .dicom.series import FEWEST_SLICES, Series, choose_series, list_series
+from .images.facts import checked_assumption, place_voxels
 from .images.file import FORMATS, ImageHeader, is_image_file, read_image_file, read_image_header
+from .images.grid import fit_grid
 from .label_maps import read_labels
 
-__all__ = ["FORMATS", "list_series", "read_ct", "read_labels", "read_thin_ct"]
+__all__ = ["FORMATS", "inspect_ct", "list_series", "read_ct", "read_labels", "read_thin_ct"]
 
 FEWEST_PIXELS = 32
+# What sentences call a DICOM series.
+_SERIES = "the series"
 _LOG = logging.getLogger(__name__)
 
 
@@ -44,17 +50,84 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
     Raises:
         InputError: the path cannot be read as one CT volume; the message is a sentence for the user.
     """
-    path = Path(path)
     assume_orientation = checked_assumption(assume_orientation)
+    with _located(Path(path), series) as source:
+        if isinstance(source, Series):
+            return _checked(read_series(source), _SERIES)
+        image = read_image_file(source, assume_orientation)
+        return _checked(CTVolume(*image.hounsfield(), findings=image.findings), _image(source))
+
+
+@dataclass(frozen=True)
+class ScanHeader:
+    """What the headers of a scan say, voxels unread: its grid as the file states it, and the files with its slices or voxels.
+
+    `instances` are the UIDs of its DICOM images, empty for an image file.
+    """
+
+    geometry: Geometry
+    files: tuple[Path, ...]
+    instances: tuple[str, ...] = ()
+
+
+def inspect_ct(path: str | Path, series: str | None = None, assume_orientation: str | None = None) -> ScanHeader:
+    """Find out by headers alone whether `read_ct`, which takes the same arguments, would read a scan; what only voxels show is not.
+
+    Raises:
+        InputError: it would not, with the sentence that it would say, or its spacing is not that of a CT.
+    """
+    assume_orientation = checked_assumption(assume_orientation)
+    with _located(Path(path), series) as source:
+        return inspect_series(source) if isinstance(source, Series) else _inspected_image(source, assume_orientation)
+
+
+def inspect_series(series: Series) -> ScanHeader:
+    """`inspect_ct` of a DICOM series.
+
+    Raises:
+        InputError: see there.
+    """
+    geometry = _header_checked(series_grid(series), _SERIES)
+    slices = series.slices
+    return ScanHeader(geometry, tuple(header.path for header in slices), tuple(header.instance_uid for header in slices))
+
+
+def _inspected_image(header: ImageHeader, assume_orientation: str | None) -> ScanHeader:
+    placement = place_voxels(header.facts, header.path.name, assume_orientation)
+    grid = fit_grid(header.facts.size, placement, header.path.name).geometry
+    return ScanHeader(_header_checked(grid, _image(header)), (header.path,))
+
+
+def _header_checked(geometry: Geometry, what: str) -> Geometry:
+    """Hold a grid to all that is asked of it; the stand-in for its voxels takes no memory.
+
+    Raises:
+        InputError: it is not one that the method can work on.
+    """
+    volume = _checked(CTVolume(np.broadcast_to(np.int16(0), geometry.shape), geometry), what)
+    order = axis_order(geometry.direction)
+    refuse(spacing_findings(CTVolume(order.apply(volume.hu), order.geometry(geometry))))
+    return geometry
+
+
+@contextmanager
+def _located(path: Path, series: str | None) -> Iterator[Series | ImageHeader]:
+    """The DICOM series or the image file that a path means, by headers alone; its files are there within the block.
+
+    Raises:
+        InputError: it means none, or what cannot be one grey volume.
+    """
     if not path.exists():
         raise InputError(f"There is no file or folder {shown(path)}; check the path.")
     if path.is_dir():
-        return _read_series(scan_headers(path), f"folder {shown(path.resolve())}", series)
+        yield choose_series(scan_headers(path), f"folder {shown(path.resolve())}", series)
+        return
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
     if is_zip(path):
         with as_folder(path) as folder:
-            return _read_series(scan_headers(folder), f"zip {shown(path)}", series)
+            yield choose_series(scan_headers(folder), f"zip {shown(path)}", series)
+        return
     if not is_image_file(path):
         own = read_slice_headers(path)
         if not own:
@@ -63,14 +136,13 @@ def read_ct(path: str | Path, series: str | None = None, assume_orientation: str
             )
         headers = [h for h in scan_headers(path.parent) if h.path.parent == path.parent]
         wanted = series if series is not None else own[0].series_uid
-        return _read_series(headers, f"folder {shown(path.resolve().parent)}", wanted)
+        yield choose_series(headers, f"folder {shown(path.resolve().parent)}", wanted)
+        return
     if series is not None:
         raise InputError(f"The option --series applies to DICOM folders and zips only; leave it out for {shown(path)}.")
-    return _read_file(path, assume_orientation)
-
-
-def _read_series(headers: list[SliceHeader], place: str, series: str | None) -> CTVolume:
-    return _checked(read_series(choose_series(headers, place, series)), "the series")
+    image = read_image_header(path)
+    _check_header(image)
+    yield image
 
 
 def read_thin_ct(path: Path) -> CTVolume | None:
@@ -90,11 +162,9 @@ def read_thin_ct(path: Path) -> CTVolume | None:
     return CTVolume(*image.hounsfield(), findings=image.findings)
 
 
-def _read_file(path: Path, assume_orientation: str | None) -> CTVolume:
-    header = read_image_header(path)
-    _check_header(header)
-    image = read_image_file(header, assume_orientation)
-    return _checked(CTVolume(*image.hounsfield(), findings=image.findings), f"the image {path.name}")
+def _image(header: ImageHeader) -> str:
+    """What sentences call an image file."""
+    return f"the image {header.path.name}"
 
 
 def _check_header(header: ImageHeader) -> None:

@@ -10,7 +10,7 @@ from ....errors import InputError
 from ....findings import Finding, warning
 from ...checks.interpolated import interpolation_findings
 from ...dicom_source import DicomSource, SourceSlice
-from ...volume import CTVolume
+from ...volume import CTVolume, Geometry
 from ..straightening import straighten, tilt_finding
 from .foreign import LeftOut, left_out_findings, refusing
 from .intervals import check_missing, interpolate_slices, interval_findings, regular_grid
@@ -18,7 +18,7 @@ from .pixels import PixelNotes, pixel_findings, slice_pixels
 from .rescaling import mend_rescaling
 from .series import Series
 from .slice_header import SliceHeader
-from .stack import Stack, sorted_stack, stack_tilt_degrees, without_copies
+from .stack import SAME_LEVEL_MM, Stack, sorted_stack, stack_tilt_degrees, without_copies
 from .statements import (
     IGNORED_TILT_DEGREES,
     alternating_acquisitions,
@@ -91,6 +91,21 @@ def _source(stack: Stack) -> DicomSource | None:
         x, y, z = header.position
         slices.append(SourceSlice(header.path, header.instance_uid, header.frame, (x, y, z), header.orientation))
     return DicomSource(first.study_uid, first.series_uid, tuple(slices))
+
+
+def series_grid(series: Series) -> Geometry:
+    """The grid of one CT series by its headers alone, before a gantry tilt is corrected; slices at one level count once.
+
+    Raises:
+        InputError: the slices do not make one volume.
+    """
+    stack, strays = sorted_stack(series.slices)
+    stack = stack.part(np.diff(stack.levels, prepend=-np.inf) >= SAME_LEVEL_MM)
+    _check_complete(stack, (*series.left_out, *strays))
+    stack_tilt_degrees(stack)
+    grid = regular_grid(stack.levels)
+    geometry = stack.geometry(grid.first, grid.interval)
+    return replace(geometry, size=(*geometry.size[:2], grid.count))
 
 
 def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, ...]]:
