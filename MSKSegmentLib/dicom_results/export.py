@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..case_result import CaseResult, HistoryEvent
+from ..ct.reading.files import read_ct
 from ..errors import InputError
 from ..output.filling import whole_folder
 from ..output.places import check_new_folder
 from ..packages import FOR_DICOM, require
-from ..results.result_reading import read_result
+from ..results.result_reading import StoredCase, read_case
+from ..review import ReviewSession
+from ..review.stored import changed_elsewhere
 from .encapsulated_pdf import encapsulated_pdf
 from .identity import identity_of
 from .parametric_map import make_uncertainty_map
@@ -48,8 +51,10 @@ def export_dicom(
     """
     require(*FOR_DICOM, purpose="DICOM export", extra="dicom")
     real = check_new_folder(output, FILES)
-    result, history = read_result(result_folder)
-    series = open_source(result, source_place(result, source))
+    stored = read_case(result_folder)
+    place = source_place(stored.result, source)
+    series = open_source(stored.result, place)
+    result, history = as_it_stands(stored, place)
     checkpoint()
     document = pdf(series) if pdf else None
     checkpoint()
@@ -58,6 +63,18 @@ def export_dicom(
             checkpoint()
             data.save_as(partial / name, enforce_file_format=True)
         return tuple(sorted(path.name for path in partial.iterdir()))
+
+
+def as_it_stands(stored: StoredCase, place: Path) -> tuple[CaseResult, tuple[HistoryEvent, ...]]:
+    """The case with its history; measured again on the series at `place` where another program changed the segmentation.
+
+    Numbers and lights of labels that are gone must not go out beside the new ones.
+    """
+    if not changed_elsewhere(stored.result):
+        return stored.result, stored.history
+    volume = read_ct(place, recorded_series(stored.result).series_uid)
+    session = ReviewSession.of_stored(stored, volume)
+    return session.result, session.history
 
 
 def source_place(result: CaseResult, source: Path | None) -> Path:

@@ -3,16 +3,23 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from dicom_result_cases import DOCUMENT, make_dicom_case
+from review_cases import LABEL, grown
 
 pytest.importorskip("highdicom", reason="highdicom is not installed")
 
+from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.commands.export import report_maker
 from MSKSegmentLib.commands.main import main
+from MSKSegmentLib.dicom_results.export import as_it_stands
 from MSKSegmentLib.dicom_results.source import open_source
 from MSKSegmentLib.results.result_folder import REPORT_PDF
+from MSKSegmentLib.results.result_reading import read_case
+from MSKSegmentLib.results.segmentation_file import write_segmentation
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +51,17 @@ def test_the_report_is_made_anew_after_a_change(case, source, tmp_path, monkeypa
     assert report_maker(folder, True)(source) == b"%PDF-1.4 new"
     assert (asked[0].folder, asked[0].ct, asked[0].title) == (folder, case.series, "CT 2026-03-01")
     assert asked[0].series == case.volume.source.series_uid
+
+
+def test_labels_that_another_program_changed_are_measured_again(case, tmp_path):
+    folder = shutil.copytree(case.folder, tmp_path / "out")
+    assert as_it_stands(read_case(folder), case.series)[0].reports == case.result.reports
+    changed = replace(case.result, labels=np.where(grown(case.result.labels, "OI_right", 1), LABEL["OI_right"], case.result.labels))
+    write_segmentation(folder / "segmentation.seg.nrrd", changed)
+    result, _ = as_it_stands(read_case(folder), case.series)
+    report = next(report for report in result.reports if report.segment.key == "OI_right")
+    assert report.measurements.voxels == np.count_nonzero(result.labels == LABEL["OI_right"])
+    assert report.light is Light.GREY and report.predicted_dice is None
 
 
 def test_a_program_gets_lines(case, tmp_path, monkeypatch, capsys):
