@@ -14,7 +14,7 @@ from ..review.reference import cohort
 from ..run_facts import RunFacts
 from ..settings import CALIBRATED
 from .case import ReportCase
-from .findings import told_finding
+from .findings import ToldFinding, told_finding
 from .language import Words
 from .language import noted as N_
 from .names import segment_name, side_letter, structure_name
@@ -68,8 +68,8 @@ def run_lines(case: ReportCase, words: Words) -> list[Line]:
     return [(title, text) for title, text in lines if text]
 
 
-def findings(case: ReportCase, words: Words) -> list[str]:
-    """What was found about the scan and the run, as sentences."""
+def findings(case: ReportCase, words: Words) -> list[ToldFinding]:
+    """What was found about the scan and the run."""
     return [told_finding(words, finding) for finding in case.result.findings]
 
 

@@ -1,11 +1,64 @@
-"""Findings about a scan in the reader's language."""
+"""Findings about a scan in the reader's language.
+
+A finding's sentence is English and holds its numbers. In other languages what its code means is told first, and the sentence stands
+below it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..findings import Finding
+from ..quality.guards import SCAN_CAUTIONS
 from .language import Words
+from .language import noted as N_
+
+# What the codes of warnings mean; those of `SCAN_CAUTIONS` are told as they are there.
+MEANINGS = {
+    "back_end": N_("another library than planned computed the network"),
+    "bytes_left_over": N_("the file holds more data than its header announces"),
+    "completed_headers": N_("some slices lack orientation or pixel spacing; those of the others were taken"),
+    "contradicting_position": N_("the file contradicts itself about its position"),
+    "copied_slices": N_("copies of slices were left out"),
+    "cut_in_plane": N_("the body is cut off at the border of the image"),
+    "fewer_passes": N_("slices that had settled got fewer dropout passes"),
+    "fine_slices": N_("the slice interval is unusually fine"),
+    "form_not_usable": N_("one of the file's two statements of its axes is not usable; the other was taken"),
+    "gantry_tilt": N_("the gantry was tilted; the slices were shifted back"),
+    "images_left_out": N_("images of the series were left out"),
+    "impossible_height": N_("the header's height of the patient is impossible and was ignored"),
+    "implausible_labels": N_("the segmentation does not fit this CT, or parts of it do not"),
+    "joined_series": N_("images with series numbers of their own were taken for one series"),
+    "labels_beyond_ct": N_("a part of the segmentation lies outside the CT and was not measured"),
+    "labels_cropped": N_("the segmentation's own grid ends inside the CT and cuts structures"),
+    "metal": N_("the scan shows metal"),
+    "mixed_intervals": N_("the slice interval varies; the scan was brought to one interval"),
+    "no_hip_or_thigh": N_("the scan seems to show neither hip nor thigh"),
+    "nothing_found": N_("no bone or muscle was found"),
+    "oblique": N_("the scan lies oblique to the body and was turned upright"),
+    "position_not_stated": N_("the file does not state its position"),
+    "preview": N_("this is a preview: outlines and numbers are rough and nothing is rated"),
+    "region": N_("only a region of interest was segmented"),
+    "short": N_("the scan covers only a short part of the body"),
+    "spacing_of_voxel_size": N_("the voxel size was taken for the spacing, which the file does not state"),
+    "template_space": N_("one of the file's two frames is that of a template; the scanner's was taken"),
+    "unit_converted": N_("the file's lengths were converted to millimetres"),
+    "unseen_tilt": N_("the header names a gantry tilt that the slice positions do not show"),
+}
 
 
-def told_finding(words: Words, finding: Finding) -> str:
-    """The finding's sentence."""
-    return finding.sentence
+@dataclass(frozen=True)
+class ToldFinding:
+    """A finding for the reader; `original` is the English sentence where `text` is not that."""
+
+    text: str
+    original: str = ""
+
+
+def told_finding(words: Words, finding: Finding) -> ToldFinding:
+    """A finding in the reader's language; the sentence alone where the catalogue says nothing of its code."""
+    meaning = SCAN_CAUTIONS.get(finding.code) or MEANINGS.get(finding.code)
+    text = words.gettext(meaning) if meaning else ""
+    if not meaning or text == meaning:
+        return ToldFinding(finding.sentence)
+    return ToldFinding(words.gettext("{sentence}.").format(sentence=text), finding.sentence)

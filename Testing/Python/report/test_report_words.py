@@ -14,9 +14,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "Tools"))
 
 import report_words  # noqa: E402
 from babel.messages.mofile import read_mo  # noqa: E402
+from review_cases import make_case  # noqa: E402
 
+from MSKSegmentLib.findings import warning  # noqa: E402
+from MSKSegmentLib.quality.guards import SCAN_CAUTIONS  # noqa: E402
+from MSKSegmentLib.report.case import case_of_session  # noqa: E402
+from MSKSegmentLib.report.findings import MEANINGS, ToldFinding, told_finding  # noqa: E402
 from MSKSegmentLib.report.language import catalogue_of, languages  # noqa: E402
+from MSKSegmentLib.report.page import html_of  # noqa: E402
+from MSKSegmentLib.report.slices import SlicePicture  # noqa: E402
+from MSKSegmentLib.review import ReviewSession  # noqa: E402
 
+LIBRARY = Path(__file__).resolve().parents[3] / "MSKSegmentLib"
 PLACEHOLDER = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%%")
 
 
@@ -25,8 +34,8 @@ def language(request):
     return request.param
 
 
-def test_there_is_english():
-    assert "en" in languages()
+def test_there_are_english_and_japanese():
+    assert {"en", "ja"} <= set(languages())
 
 
 def test_the_catalogue_is_that_of_the_program(language):
@@ -53,3 +62,37 @@ def test_translations_are_whole_and_keep_the_placeholders(language):
 
 def test_what_a_catalogue_lacks_stays_english():
     assert catalogue_of("en").gettext("no such words") == "no such words"
+
+
+def test_every_warning_about_a_scan_has_its_meaning():
+    """In another language a finding would otherwise be told in English alone."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in LIBRARY.rglob("*.py") if path.parent.name != "report")
+    codes = set(re.findall(r"\bwarning\(\s*\"(\w+)\"", sources))
+    assert len(codes) > 30 and codes - set(SCAN_CAUTIONS) == set(MEANINGS) & codes
+    assert set(MEANINGS) <= codes, "a meaning of no code"
+
+
+def test_a_finding_keeps_its_sentence_with_the_numbers():
+    finding = warning("metal", "Metal (11.6 cc above 2500 HU) lies on the left.")
+    japanese = told_finding(catalogue_of("ja"), finding)
+    assert japanese.original == finding.sentence and japanese.text == "画像に金属があります。"
+    assert told_finding(catalogue_of("en"), finding) == ToldFinding(finding.sentence)
+    assert told_finding(catalogue_of("ja"), warning("of_a_later_version", "Odd.")) == ToldFinding("Odd.")
+
+
+def test_a_report_in_japanese_is_japanese(monkeypatch):
+    """Of the words of the page itself nothing stays English; names of files, units and the citation do."""
+    result, volume = make_case()
+    case = case_of_session(ReviewSession(result, volume, "Sato"), "7")
+    monkeypatch.setattr("MSKSegmentLib.report.structures.segment_slice", lambda *_: SlicePicture(b"", 0.0, 0.0))
+    monkeypatch.setattr("MSKSegmentLib.report.page.overview", lambda *_: None)
+    html = html_of(case, "ja", with_3d=False)
+    assert '<html lang="ja">' in html and "大殿筋" in html and "研究用途専用" in html
+    body = re.sub(
+        r"<style>.*?</style>|<[^>]*>|Soufi M.*?doi:\S+|Only a part of the thigh was scanned.|only 3 calibration patients show it",
+        " ",
+        html,
+        flags=re.DOTALL,
+    )
+    allowed = {"Dice", "UTC", "HU", "MSKSegment", "Soufi", "et", "al", "CT", "mm", "cm", "cc", "lt", "gt", "amp", "SD"}
+    assert not set(re.findall(r"[A-Za-z]{2,}", body)) - allowed
