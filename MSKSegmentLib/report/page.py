@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 from .. import __version__
 from ..packages import FOR_REPORT, require
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
-_LONGEST_TITLE = 60
+_LONGEST_TITLE = 48
 # With no more than this to say the first page has room for larger pictures and lines.
-_ROOMY_LETTERS, _ROOMY_STEPS = 500, 4
+_ROOMY_GROUPS, _ROOMY_LETTERS, _ROOMY_STEPS = 4, 500, 4
 
 
 def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: datetime | None = None) -> str:
@@ -51,7 +52,7 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             counts=summary.counts(case, words),
             lines=summary.table(case, words),
             doubts=doubts,
-            roomy=sum(len(doubt.segments) for doubt in doubts) < _ROOMY_LETTERS and len(steps) <= _ROOMY_STEPS,
+            roomy=_is_roomy(doubts, steps),
             scan_doubts=summary.scan_doubts(case, words),
             findings=facts.findings(case, words),
             review_steps=steps,
@@ -71,6 +72,13 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             plot_size=(histograms.WIDTH, histograms.HEIGHT),
         )
     )
+
+
+def _is_roomy(doubts: list[summary.DoubtGroup], steps: list[facts.Event]) -> bool:
+    """Whether little stands on the first page. Letters of Chinese and Japanese are as wide as two others."""
+    letters = "".join(doubt.segments for doubt in doubts)
+    width = sum(2 if east_asian_width(letter) in "FW" else 1 for letter in letters)
+    return len(doubts) <= _ROOMY_GROUPS and width < _ROOMY_LETTERS and len(steps) <= _ROOMY_STEPS
 
 
 def _environment(words: Words) -> Environment:

@@ -111,7 +111,8 @@ def test_a_segmentation_that_another_program_changed_is_measured_again(folder, t
         read_report_case(copy)
 
 
-def test_the_first_page_is_one_page_however_much_there_is_to_say(monkeypatch):
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_first_page_is_one_page_however_much_there_is_to_say(monkeypatch, language):
     import weasyprint
 
     result, volume = make_case()
@@ -127,7 +128,7 @@ def test_the_first_page_is_one_page_however_much_there_is_to_say(monkeypatch):
         for row, (reason, light) in zip(case.rows, pairs, strict=False)
     )
     monkeypatch.setattr("MSKSegmentLib.report.structures.parts", lambda *_: iter(()))
-    html = html_of(replace(case, rows=crowded), with_3d=False, now=NOW)
+    html = html_of(replace(case, rows=crowded), language, with_3d=False, now=NOW)
     first = html.partition('<section class="structures">')[0] + "</body></html>"
     assert len(weasyprint.HTML(string=first).render().pages) == 1
 
