@@ -117,6 +117,7 @@ class Worker:
             if ending.code:
                 return self._fail(study, ending, place / "ct")
         _note(place, job)
+        self._folder.measure()
         if not self._queue.move(study, SENDING):
             _LOG.info("Study %s: more images came; it is looked at again", short(study.id))
 
