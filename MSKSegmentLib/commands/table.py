@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, str] = {
     "cohort": "segment many scans into one study: resumable, with tables and a report",
     "slices": "cross-sections of a result per slice and anatomical level",
     "export": "write a result as DICOM: segmentation, report, uncertainty",
+    "compare": "say what changed between results of one patient at two or more dates",
     "devices": "the computing device, and what a run would take on it",
     "review": "review results in the browser, or segment a CT there first",
     "report": "write a report of a result for people, as HTML and PDF",

@@ -58,8 +58,10 @@ class QualityModel:
         `warned` says whether the scan as a whole has a warning.
         """
         error = float(self.dice.predicted_errors([abbreviation], [scores], [warned])[0])
-        if not math.isfinite(error):
-            return None
+        return self.estimate_of_error(abbreviation, error) if math.isfinite(error) else None
+
+    def estimate_of_error(self, abbreviation: str, error: float) -> QualityEstimate:
+        """What goes with a predicted log error (see `dice_model.log_error`)."""
         dice = float(dice_of(error))
         limits = self.limits.get(abbreviation)
         failure = None

@@ -49,6 +49,7 @@ ORDER = (
     "virtual",
     "review",
     "dicom_results",
+    "comparison",
     "evaluation",
     "calibration",
     "training",
