@@ -44,6 +44,8 @@ EXTRAS: Mapping[str, str] = {
     "pyarrow": "cohort",
     "filelock": "cohort",
     "jinja2": "report",
+    "statsmodels": "study",
+    "pandas": "study",
 }
 # Modules whose distribution has another name.
 _DISTRIBUTIONS = {

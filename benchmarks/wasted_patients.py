@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.virtual.acquisition import random_acquisition
 from MSKSegmentLib.virtual.atlas import load_atlases
 from MSKSegmentLib.virtual.coverage import Coverage
@@ -32,7 +32,7 @@ def make(atlases, seed):
     specimen = make_specimen(atlases, seed, SPACING, metal=False)
     rng = np.random.default_rng((seed, 9))
     what = random_composition(rng, specimen.atrophy)
-    muscles = [segment.label for segment in segments() if not segment.structure.is_bone]
+    muscles = [segment.label for segment in HIP_AND_THIGH.segments if not segment.structure.is_bone]
     lost = {label: float(rng.uniform(*LOSSES)) for label in muscles if rng.random() < 0.5}
     tissue = specimen.tissue.copy()
     waste_muscles(tissue, Disease(lost, outline_kept=True), SPACING, rng)

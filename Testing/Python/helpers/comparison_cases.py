@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 from segmentation_phantom import phantom
 
-from MSKSegmentLib.anatomy import segments
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult, Light, Scores, SegmentReport
 from MSKSegmentLib.comparison.examination import Examination
 from MSKSegmentLib.measurement import measure
 from MSKSegmentLib.run_facts import RunFacts
 
-LABEL = {segment.key: segment.label for segment in segments()}
+LABEL = {segment.key: segment.label for segment in HIP_AND_THIGH.segments}
 
 
 def report_of(segment, found):
@@ -39,8 +39,8 @@ def phantom_case(lost=(), digest="a", noise=20.0, **facts):
         thinned = labels[::2]
         thinned[thinned == LABEL[key]] = 0
     hu = np.where(labels > 0, 55, -90) + np.random.default_rng(1).normal(0, noise, labels.shape)
-    found = measure(labels, np.rint(hu).astype(np.int16), grid, 1.7)
-    reports = tuple(report_of(segment, found.get(segment.label)) for segment in segments())
+    found = measure(labels, np.rint(hu).astype(np.int16), grid, HIP_AND_THIGH, 1.7)
+    reports = tuple(report_of(segment, found.get(segment.label)) for segment in HIP_AND_THIGH.segments)
     facts = {"height_m": 1.7, "passes": 10, "lights": "calibrated", **facts}
     return CaseResult(labels, grid, reports, None, (), RunFacts(input_digest=digest, **facts))
 

@@ -50,6 +50,7 @@ ORDER = (
     "review",
     "dicom_results",
     "comparison",
+    "site_reference",
     "evaluation",
     "calibration",
     "training",
