@@ -113,6 +113,9 @@ def _images(slices: tuple[SourceSlice, ...], geometry: Geometry) -> tuple[Any, .
         places = (header, header) if one.frame is None else _shared_places(header)
         places[0].PixelSpacing = _decimals((geometry.spacing[1], geometry.spacing[0]))
         places[1].ImageOrientationPatient = _decimals(one.orientation)
+        # Type 2 in a CT image: it may be empty or, in what archives hold, missing; results have to state one.
+        if places[0].get("SliceThickness") is None:
+            (places[0].SliceThickness,) = _decimals((geometry.spacing[2],))
     return tuple(images.values())
 
 

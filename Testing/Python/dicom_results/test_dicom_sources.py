@@ -52,6 +52,21 @@ def test_another_file_beside_the_series_does_not_matter(case, series):
     assert len(open_source(case.result, series).slices) == len(case.volume.hu)
 
 
+@pytest.mark.parametrize("thickness", ["empty", "missing"])
+def test_a_series_need_not_state_its_slice_thickness(case, series, thickness):
+    for file in series.iterdir():
+        data = pydicom.dcmread(file)
+        if thickness == "missing":
+            data.pop("SliceThickness", None)
+        else:
+            data.SliceThickness = None
+        data.save_as(file)
+    source = open_source(case.result, series)
+    made = make_segmentation(case.result, source, identity_of(case.result, (), 3))
+    measures = made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SliceThickness) == pytest.approx(case.volume.geometry.spacing[2])
+
+
 def test_the_series_may_be_zipped(case, tmp_path):
     path = tmp_path / "series.zip"
     with zipfile.ZipFile(path, "w") as target:
