@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from ..engine.cancelling import Checkpoint
+from ..engine.progress import JsonLines, make_reporter
 from .log import show_errors_alone, show_everything
 
 PROGRAM = "mskseg"
@@ -37,7 +38,22 @@ class Invocation:
         if not self.quiet:
             click.echo(f"Warning: {text}", err=True)
 
+    def write_with_progress(self, progress: str, write: Callable[[], str]) -> None:
+        """Do the one step of a command that writes files, shown as ``--progress`` says; `write` returns what to tell at the end."""
+        reporter = make_reporter(progress)
+        try:
+            reporter.step("writing", 0, 1)
+            told = write()
+            reporter.step("writing", 1, 1)
+        finally:
+            reporter.close()
+        if isinstance(reporter, JsonLines):
+            reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": told})
+        else:
+            self.say(told)
 
+
+progress_option = click.option("--progress", type=click.Choice(("bar", "json", "none")), default="none", help="default: none")
 pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
 
 

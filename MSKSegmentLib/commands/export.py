@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..engine.progress import JsonLines, make_reporter
 from ..errors import DependencyError
 from ..packages import FOR_REPORT, require
-from .base import PLACE, Command, Invocation, pass_invocation
+from .base import PLACE, Command, Invocation, pass_invocation, progress_option
 
 if TYPE_CHECKING:
     from ..dicom_results.source import SourceSeries
@@ -34,24 +33,17 @@ if TYPE_CHECKING:
     help="folder or zip of the scanned DICOM series (default: where the result says it was, if --record-path noted that)",
 )
 @click.option("--pdf/--no-pdf", default=None, help="with the report as a PDF (default: where its packages are installed)")
-@click.option("--progress", type=click.Choice(("bar", "json", "none")), default="none", help="default: none")
+@progress_option
 @pass_invocation
 def command(invocation: Invocation, /, result: Path, dicom: Path, source: Path | None, pdf: bool | None, progress: str) -> None:
     """Write the result folder OUT, corrections included, as DICOM objects of the study that was scanned."""
     from ..dicom_results.export import export_dicom
 
-    reporter = make_reporter(progress)
-    try:
-        reporter.step("writing", 0, 1)
+    def write() -> str:
         names = export_dicom(result, dicom, source, report_maker(result, pdf), invocation.checkpoint)
-        reporter.step("writing", 1, 1)
-    finally:
-        reporter.close()
-    told = f"Written to {dicom}: {', '.join(names)}."
-    if isinstance(reporter, JsonLines):
-        reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": told})
-    else:
-        invocation.say(told)
+        return f"Written to {dicom}: {', '.join(names)}."
+
+    invocation.write_with_progress(progress, write)
 
 
 def report_maker(folder: Path, asked: bool | None) -> Callable[[SourceSeries], bytes] | None:

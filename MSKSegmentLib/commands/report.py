@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .arguments import reading_options
-from .base import PLACE, Command, Invocation, pass_invocation
+from .base import PLACE, Command, Invocation, pass_invocation, progress_option
 
 
 @click.command(cls=Command)
@@ -19,8 +19,9 @@ from .base import PLACE, Command, Invocation, pass_invocation
 @click.option("--ct", type=PLACE, metavar="CT", help="the CT of a result folder that does not hold it")
 @click.option("--no-3d", is_flag=True, help="without the density in three dimensions, which takes most of the time")
 @reading_options
+@progress_option
 @pass_invocation
-def command(invocation: Invocation, /, folder: Path, output: Path | None, no_3d: bool, **options: Any) -> None:
+def command(invocation: Invocation, /, folder: Path, output: Path | None, no_3d: bool, progress: str, **options: Any) -> None:
     """Write the report of the result in OUT, corrections included.
 
     One page for the surgeon, a part for every structure, the facts of the run. Research use only; not a medical device.
@@ -28,5 +29,9 @@ def command(invocation: Invocation, /, folder: Path, output: Path | None, no_3d:
     from ..report import ReportRequest, write_report_files
 
     invocation.checkpoint()
-    files = write_report_files(ReportRequest(folder, with_3d=not no_3d, **options), output)
-    invocation.say(f"Written: {', '.join(str(path) for path in files)}")
+
+    def write() -> str:
+        files = write_report_files(ReportRequest(folder, with_3d=not no_3d, **options), output)
+        return f"Written: {', '.join(str(path) for path in files)}"
+
+    invocation.write_with_progress(progress, write)

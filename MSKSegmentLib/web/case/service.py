@@ -20,6 +20,7 @@ from ...errors import Cancelled, InstallationError, MSKSegmentError
 from ...output.names import safe_name
 from ...resources import resource_file
 from ...review.redaction import redacted
+from .documents import DocumentMaker
 from .opening import Opened, earlier_result, open_result
 from .options import ReviewOptions, Target
 from .result_list import ListedResult, claim_folder, find_result, is_result, list_results
@@ -53,6 +54,7 @@ class ReviewService:
         self.problem: Problem | None = None
         self.notice = ""
         self.opened: Opened | None = None
+        self.documents = DocumentMaker(options, self._changed)
         self._home = self.page
         self._run: Segmentation | None = None
         self._cancel_asked = False

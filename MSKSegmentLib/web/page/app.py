@@ -64,7 +64,7 @@ class ReviewApp:
             state.view_page = service.page if ready else "opening"
             state.problem = service.problem.sentence if service.problem else ""
             state.problem_details = service.problem.details if service.problem else ""
-            state.notice = service.notice
+            state.notice, state.making = service.notice, service.documents.making
             state.can_upload, state.can_list = service.can_upload, service.can_list
             state.sample_available = service.sample_available
             state.upload_limit = _size(service.max_upload_bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...review.columns import COLUMNS
+from ..case.documents import DOCUMENTS
 from ..views.four_views import WINDOWS
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
@@ -92,6 +93,8 @@ def _case() -> dict[str, Any]:
     ]
     return {
         "case_name": "",
+        "documents": [{"name": name, "title": title} for name, title in DOCUMENTS.items()],
+        "making": "",
         "read_only": "",
         "warnings": [],
         "columns": columns,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -12,6 +14,7 @@ from aiohttp import web
 
 from ...errors import MSKSegmentError
 from ...results.result_folder import MEASUREMENTS, SEGMENTATION
+from ..case.documents import DOCUMENTS, NOTHING_OPEN, Document
 from ..case.service import ReviewService
 from ..case.uploads import Upload
 
@@ -20,12 +23,20 @@ _CHUNK_BYTES = 1 << 20
 _SHOW_EVERY_S = 0.25
 _FILES = {MEASUREMENTS: "text/csv", SEGMENTATION: "application/octet-stream"}
 ARCHIVE = "result.zip"
+# So many made documents wait to be fetched; a page fetches its own at once.
+_MOST_MADE = 4
+_KINDS = {".pdf": "application/pdf", ".html": "text/html", ".zip": "application/zip"}
 # Compressing images again takes much time and saves no space.
 _STORED = (".nrrd", ".mrb", ".gz", ".zip", ".png")
 
 
 def add_transfers(app: web.Application, service: ReviewService) -> None:
-    """Add the routes ``POST /upload``, ``GET /download/<name>`` and ``GET /alive``."""
+    """Add the routes of the page's files, and ``GET /alive``.
+
+    ``POST /upload`` takes a scan, ``GET /download/<name>`` gives a file of the open result. A document that has to be made first is
+    asked for by ``POST /make/<name>``; the answer says why it cannot be, or gives the key of ``GET /made/<key>``, once.
+    """
+    made: dict[str, Document] = {}
 
     async def upload(request: web.Request) -> web.Response:
         return await _receive(request, service)
@@ -33,12 +44,20 @@ def add_transfers(app: web.Application, service: ReviewService) -> None:
     async def download(request: web.Request) -> web.StreamResponse:
         return await _send(request.match_info["name"], service)
 
+    async def make(request: web.Request) -> web.Response:
+        return await _make(request.match_info["name"], service, made)
+
+    async def fetch(request: web.Request) -> web.StreamResponse:
+        return await _send_made(made.pop(request.match_info["key"], None))
+
     async def alive(request: web.Request) -> web.Response:
         return web.Response(text="yes")
 
     app.router.add_get("/alive", alive)
     app.router.add_post("/upload", upload)
     app.router.add_get("/download/{name}", download)
+    app.router.add_post("/make/{name}", make)
+    app.router.add_get("/made/{key}", fetch)
 
 
 async def _receive(request: web.Request, service: ReviewService) -> web.Response:
@@ -79,7 +98,7 @@ async def _fill(request: web.Request, upload: Upload, service: ReviewService) ->
 
 async def _send(name: str, service: ReviewService) -> web.StreamResponse:
     if service.opened is None:
-        return web.Response(status=404, text="No result is open; open one first.")
+        return web.Response(status=404, text=NOTHING_OPEN)
     try:
         await service.opened.write_segmentation()
     except MSKSegmentError as error:
@@ -91,6 +110,34 @@ async def _send(name: str, service: ReviewService) -> web.StreamResponse:
     if name not in _FILES or not (folder / name).is_file():
         return web.Response(status=404, text="There is no such file.")
     return web.FileResponse(folder / name, headers=_disposition(f"{title}_{name}") | {"Content-Type": _FILES[name]})
+
+
+async def _make(name: str, service: ReviewService, made: dict[str, Document]) -> web.Response:
+    if name not in DOCUMENTS:
+        return web.Response(status=404, text="There is no such file.")
+    service.dismiss()
+    try:
+        document = await service.documents.make(name, service.opened)
+    except MSKSegmentError as error:
+        service.refuse(str(error))
+        return web.json_response({"ok": False, "sentence": str(error)}, status=422)
+    # Not by its name: another browser may ask for the same one.
+    key = secrets.token_urlsafe(16)
+    while len(made) >= _MOST_MADE:
+        shutil.rmtree(made.pop(next(iter(made))).path.parent, ignore_errors=True)
+    made[key] = document
+    return web.json_response({"ok": True, "sentence": f"{DOCUMENTS[name]} has been made.", "key": key})
+
+
+async def _send_made(document: Document | None) -> web.StreamResponse:
+    if document is None:
+        return web.Response(status=404, text="There is no such file.")
+    path = document.path
+    if path.is_dir():
+        file = await asyncio.get_running_loop().run_in_executor(None, archive, path, document.title)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        path = file
+    return _Once(path, _disposition(f"{document.title}_{document.name}"), _KINDS[Path(document.name).suffix])
 
 
 def archive(folder: Path, title: str) -> Path:

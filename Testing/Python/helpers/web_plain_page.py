@@ -59,6 +59,7 @@ class PlainPage:
             "problem": service.problem and service.problem.sentence,
             "details": service.problem and service.problem.details,
             "notice": service.notice,
+            "making": service.documents.making,
             "opened": service.opened and service.opened.name,
             "read_only": service.opened and service.opened.read_only,
             "results": [[result.name, result.text] for result in service.results()],

@@ -152,6 +152,14 @@ def test_files_are_downloaded_from_the_page(start, visit, case, tmp_path):
             page.locator(f"#download-{name}").click()
         got[name] = tmp_path / waiting.value.suggested_filename
         waiting.value.save_as(got[name])
+    page.locator("#export-menu").evaluate("menu => { menu.open = true; }")
+    assert page.locator("#export-menu button").all_inner_texts() == ["Report (PDF)", "Report (HTML)", "DICOM results (zip)"]
+    with page.expect_download() as waiting:
+        page.locator("#make-report-html").click()
+    assert waiting.value.suggested_filename == "case_report.html"
+    page.locator("#export-menu").evaluate("menu => { menu.open = true; }")
+    page.locator("#make-dicom-zip").click()
+    page.locator("#problem", has_text="run the segmentation again on the DICOM folder").wait_for()
     assert [got[name].name for name in ("csv", "seg", "zip")] == [
         "case_measurements.csv", "case_segmentation.seg.nrrd", "case.zip",
     ]  # fmt: skip

@@ -1,4 +1,5 @@
-// Uploads: chosen or dropped files go to the server as they are; progress and problems come back through the page's state.
+// Uploads: chosen or dropped files go to the server as they are. Documents: made by the server first, then downloaded.
+// Progress and problems of both come back through the page's state.
 (function () {
   "use strict";
   let busy = false;
@@ -19,7 +20,23 @@
     }
   }
 
-  window.mskseg = Object.assign(window.mskseg || {}, { upload });
+  async function make(name) {
+    try {
+      const reply = await fetch("make/" + name, { method: "POST" });
+      const answer = await reply.json();
+      if (!answer.ok) return;
+      const link = document.createElement("a");
+      link.href = "made/" + answer.key;
+      link.download = "";
+      document.body.append(link);
+      link.click();
+      link.remove();
+    } catch (error) {
+      // The server has ended; connection.js says so.
+    }
+  }
+
+  window.mskseg = Object.assign(window.mskseg || {}, { upload, make });
   window.addEventListener("dragover", (event) => event.preventDefault());
   window.addEventListener("drop", (event) => {
     event.preventDefault();
