@@ -71,9 +71,9 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = MSKSegmentLogic()
         ui.noticeLabel.setText(MSKSegmentLib.RESEARCH_USE_ONLY)
         self.messages = MessageArea(ui)
-        self.run = RunControl(ui, self._runEnded)
+        self.run = RunControl(ui)
         self.review = ReviewControl(ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver)
-        self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case)
+        self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case, self.run, self._inputsChanged)
         self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
         self.device = DeviceLine(ui.deviceLabel, self.inputs)
         self.keys = Shortcuts(
@@ -166,7 +166,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             ensureRequirements()
             # Packages may have been installed since the line was written.
             self.device.askAgain()
-            self.run.watch(self.logic.startSegmentation(self.inputs.ctNode, self.inputs.settings, self.inputs.roiNode))
+            run = self.logic.startSegmentation(self.inputs.ctNode, self.inputs.settings, self.inputs.roiNode)
+            self.run.watch(run, self._runEnded)
         self._inputsChanged()
 
     def _runEnded(self, run):
@@ -191,6 +192,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             hindrance = _("A run is under way")
         self.ui.segmentButton.setEnabled(not hindrance)
         self.ui.segmentButton.setToolTip(hindrance or _("Segment the chosen CT on this computer"))
+        self.exports.refresh()
         self.device.refresh()
 
     # Showing
@@ -268,6 +270,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.run.running and scene.GetNodeByID(self.run.ctNode.GetID() or "") is None:
             self.run.cancel()
             self.messages.showWarning(_("The run was cancelled because its CT was removed."))
+            self._inputsChanged()
         for case in self.logic.cases:
             if not _inScene(case):
                 self.logic.forget(case)

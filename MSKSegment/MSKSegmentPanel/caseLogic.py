@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import slicer
+from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from MSKSegmentLib.errors import MSKSegmentError
+from MSKSegmentLib.errors import InputError, MSKSegmentError
 
+from .dicomSeries import folderOfSeries
 from .segmentationRun import SegmentationRun, settingsOf
 
 _WAIT_S = 0.1
@@ -160,6 +162,31 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         session = case.session
         write_result(Path(folder), session.result, history=session.history, automatic=session.automatic)
 
+    def startReport(self, case, path, language="en"):
+        """Start the report of a case as it is now, a ``.pdf`` or ``.html``, without waiting.
+
+        Poll what is returned until it has ended, then call its `finish`, and its `close` in any case.
+
+        Raises:
+            InputError: the case cannot be handed over.
+        """
+        from .exportRun import ReportRun
+
+        self.remeasure(case)
+        return ReportRun(case, path, language)
+
+    def startDicom(self, case, folder):
+        """Start writing a case as it is now as DICOM objects to a new folder; go on as after `startReport`.
+
+        Raises:
+            InputError: the case was not made from a DICOM series, or its images are not at hand.
+        """
+        from .exportRun import DicomRun
+
+        source = seriesPlace(case)
+        self.remeasure(case)
+        return DicomRun(case, folder, source)
+
     def _keep(self, nodes, session):
         from MSKSegmentLib.scene import store_session, update_tags
 
@@ -173,6 +200,23 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         case = ReviewCase(nodes, session)
         self._cases.append(case)
         return case
+
+
+def seriesPlace(case):
+    """Where the DICOM series of a case lies.
+
+    Raises:
+        InputError: the case was not made from one, or its images are not at hand.
+    """
+    series = case.session.result.facts.series
+    if series is None:
+        raise InputError(
+            _(
+                "DICOM results belong to a scanned study, and this result was not made from a CT out of Slicer's DICOM database; "
+                "import the series with Slicer's DICOM module, load it there and segment it again."
+            )
+        )
+    return folderOfSeries(series)
 
 
 def userName():

@@ -17,6 +17,10 @@ _LOG = logging.getLogger(__name__)
 REQUESTER = "MSKSegment"
 TORCH = "torch"
 TORCH_VERSIONS = ">=2.4"
+# What exports need beside a run, as the extras of pyproject.toml that are called report and dicom.
+PDF_REQUIREMENTS = ("weasyprint>=68",)
+REPORT_REQUIREMENTS = ("jinja2>=3.1", "matplotlib>=3.8")
+DICOM_REQUIREMENTS = ("highdicom>=0.28",)
 REQUIREMENTS_FILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Resources", "requirements.txt")
 
 
@@ -42,12 +46,11 @@ def ensureRequirements():
     missing = missingRequirements()
     if not missing:
         return
-    if slicer.app.testingEnabled():
-        raise DependencyError(_("Python packages are missing, and tests install none: {names}.").format(names=_names(missing)))
+    _refuseInTests(missing)
     # PyTorch last: it is the large download, and the one whose installation fails most often.
     others = [text for text in missing if _name(text) != TORCH]
     if others:
-        _installOthers(others)
+        _installOthers(others, _("A run"), _("Segment"))
     if len(others) < len(missing):
         _installTorch()
     missing = missingRequirements()
@@ -57,6 +60,24 @@ def ensureRequirements():
                 names=_names(missing)
             )
         )
+
+
+def ensureExportRequirements(requirements):
+    """Install what of an export's `requirements` is missing, after asking the user.
+
+    Raises:
+        DependencyError: something is still missing; the sentence says what to do.
+    """
+    importlib.invalidate_caches()
+    missing = [text for text in requirements if not _isSatisfied(text)]
+    if missing:
+        _refuseInTests(missing)
+        _installOthers(missing, _("This export"), _("the button"))
+
+
+def _refuseInTests(missing):
+    if slicer.app.testingEnabled():
+        raise DependencyError(_("Python packages are missing, and tests install none: {names}.").format(names=_names(missing)))
 
 
 def _listedRequirements():
@@ -107,24 +128,24 @@ def _names(requirements):
     return ", ".join("PyTorch" if _name(text) == TORCH else _name(text) for text in requirements)
 
 
-def _installOthers(requirements):
+def _installOthers(requirements, purpose, button):
     packaging = _slicerPackaging()
     try:
         if packaging is not None:
             packaging.pip_ensure(requirements, requester=REQUESTER)
-        elif _userAgrees(requirements):
+        elif _userAgrees(requirements, purpose):
             slicer.util.pip_install(requirements)
     except Exception as error:
         # pip fails in many ways: the console keeps the whole story, the user gets the next step.
         _LOG.exception("Python packages could not be installed")
         if not _isRefusal(error):
-            raise DependencyError(_failed(requirements)) from error
+            raise DependencyError(_failed(requirements, button)) from error
     importlib.invalidate_caches()
     missing = [text for text in requirements if not _isSatisfied(text)]
     if missing:
         raise DependencyError(
-            _("A run needs Python packages that are not installed: {names}; click Segment again to install them.").format(
-                names=_names(missing)
+            _("{purpose} needs Python packages that are not installed: {names}; click {button} again to install them.").format(
+                purpose=purpose, names=_names(missing), button=button
             )
         )
 
@@ -144,13 +165,13 @@ def _installTorch():
         torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH_VERSIONS)
     except Exception as error:
         _LOG.exception("PyTorch could not be installed")
-        raise DependencyError(_failed([TORCH])) from error
+        raise DependencyError(_failed([TORCH], _("Segment"))) from error
     if torch is None:
         raise DependencyError(_("A run needs PyTorch, which is not installed; click Segment again to install it."))
 
 
-def _userAgrees(requirements):
-    text = _("A run needs Python packages that will be downloaded and installed into Slicer:")
+def _userAgrees(requirements, purpose):
+    text = _("{purpose} needs Python packages that will be downloaded and installed into Slicer:").format(purpose=purpose)
     return slicer.util.confirmOkCancelDisplay("\n".join([text, "", *requirements]), _("Install Python packages"))
 
 
@@ -159,8 +180,8 @@ def _isRefusal(error):
     return type(error) is RuntimeError
 
 
-def _failed(requirements):
+def _failed(requirements, button):
     return _(
         "The installation failed ({names}); check the internet connection and the proxy, or ask your IT department to install "
-        "them, and click Segment again."
-    ).format(names=_names(requirements))
+        "them, and click {button} again."
+    ).format(names=_names(requirements), button=button)

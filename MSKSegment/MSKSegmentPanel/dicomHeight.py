@@ -1,15 +1,14 @@
 """The patient's height from the DICOM files that a volume was loaded from."""
 
-import slicer
+from .dicomSeries import instancesOfVolume, openDatabase
 
 _PATIENT_SIZE = "0010,1020"
 
 
 def heightOfVolume(ctNode):
     """Height in cm where the volume's DICOM header gives one, else None. The database is only read."""
-    uids = (ctNode.GetAttribute("DICOM.instanceUIDs") or "").split() if ctNode else []
-    database = getattr(slicer, "dicomDatabase", None)
-    if not uids or database is None or not database.isOpen:
+    uids, database = instancesOfVolume(ctNode), openDatabase()
+    if not uids or database is None:
         return None
     path = database.fileForInstance(uids[0])
     try:

@@ -5,6 +5,8 @@ from slicer.i18n import tr as _
 from .widgets import repeating
 
 POLL_MS = 100
+# The end of the bar.
+_WHOLE = 1000
 
 # Where each stage begins on the bar and what share of it it takes; segmenting takes nearly all the time.
 _STAGES = {
@@ -18,12 +20,13 @@ _STAGES = {
 
 
 class RunControl:
-    """One run at a time. `onEnd` is called with a run that ended by itself, not with one that was cancelled."""
+    """One run at a time."""
 
-    def __init__(self, ui, onEnd):
+    def __init__(self, ui):
         self._ui = ui
-        self._onEnd = onEnd
+        self._onEnd = None
         self._run = None
+        self._task = ""
         self._timer = repeating(POLL_MS, self._poll)
         self._show(False)
 
@@ -37,11 +40,16 @@ class RunControl:
         """The CT of the run under way, or None."""
         return self._run.ctNode if self._run else None
 
-    def watch(self, run):
-        """Show the progress of a `SegmentationRun` that was just started."""
-        self._run = run
+    def watch(self, run, onEnd, task=""):
+        """Show the progress of an `EngineChild` that was just started; `task` names one that tells no progress.
+
+        `onEnd` is called with a run that ended by itself, not with one that was cancelled.
+        """
+        self._run, self._onEnd, self._task = run, onEnd, task
+        # Without an end the bar says that something is going on, and not how far it is.
+        self._ui.progressBar.setMaximum(0 if task else _WHOLE)
         self._ui.progressBar.setValue(0)
-        self._ui.stageLabel.setText(_("Starting"))
+        self._ui.stageLabel.setText(task or _("Starting"))
         self._ui.etaLabel.setText("")
         self._show(True)
         self._timer.start()
@@ -56,9 +64,9 @@ class RunControl:
 
     def _poll(self):
         run = self._run
-        for event in run.poll():
+        for event in () if self._task else run.poll():
             begin, share = _STAGES.get(event.stage, (0.0, 0.0))
-            self._ui.progressBar.setValue(round(1000 * (begin + share * event.done / max(event.total, 1))))
+            self._ui.progressBar.setValue(round(_WHOLE * (begin + share * event.done / max(event.total, 1))))
             self._ui.stageLabel.setText(event.message)
             self._ui.etaLabel.setText(timeLeft(event.eta_s) if event.stage == "inference" else "")
         if run.ended:

@@ -18,6 +18,8 @@ from MSKSegmentLib.engine import EngineRun, SegmentRequest
 from MSKSegmentLib.errors import InputError, MSKSegmentError
 from MSKSegmentLib.settings import Settings
 
+from .dicomSeries import seriesOfVolume
+
 
 def settingsOf(heightCm=None, samples=None, **others):
     """`Settings` from the user's words for a height, in cm, and for passes, a number or "auto"; others go by their own names."""
@@ -28,8 +30,43 @@ def settingsOf(heightCm=None, samples=None, **others):
     return Settings(**others)
 
 
-class SegmentationRun:
-    """A run under way; poll it, then take its result. Its temporary files vanish with `close`."""
+class EngineChild:
+    """The engine at work on files in a temporary folder; poll it until it has ended. The folder vanishes with `close`.
+
+    A subclass sets `ctNode`, the CT that the work is about, `_folder` and `_engine`.
+    """
+
+    @property
+    def ended(self):
+        """Whether the engine has stopped, for whatever reason."""
+        return self._engine.exit_code is not None
+
+    def poll(self):
+        """Progress since the last call, a list of `EngineEvent`."""
+        return self._engine.poll()
+
+    def check(self):
+        """Go on only after an engine that ended well.
+
+        Raises:
+            RunFailed: it did not.
+        """
+        if self._engine.exit_code != 0:
+            raise RunFailed(self._engine.message, f"{self._engine.details.strip()}\n\n{_circumstances(self._engine.exit_code)}")
+
+    def cancel(self):
+        """Stop the engine with all it started, and clean up."""
+        if not self.ended:
+            self._engine.cancel()
+        self.close()
+
+    def close(self):
+        """Remove the temporary files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class SegmentationRun(EngineChild):
+    """A run under way; poll it, then take its result."""
 
     def __init__(self, ctNode, settings=None, roiNode=None):
         """Write the CT to a temporary file and start the engine on it; a markups ROI takes the place of the settings' region.
@@ -42,25 +79,17 @@ class SegmentationRun:
         settings = settings or Settings()
         self.ctNode = ctNode
         self.volume = volume_of_node(ctNode)
+        self._series = seriesOfVolume(ctNode)
         self._folder = Path(tempfile.mkdtemp(prefix="msk-"))
         self._output = self._folder / "result"
         try:
             if roiNode is not None:
                 settings = replace(settings, region=_region(roiNode, ctNode))
-            request = SegmentRequest(_written(self.volume, self._folder / "ct.nrrd"), self._output, settings)
+            request = SegmentRequest(writtenCt(self.volume, self._folder / "ct.nrrd"), self._output, settings)
             self._engine = EngineRun.segment(request, pythonProgram(), childEnvironment())
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-
-    @property
-    def ended(self):
-        """Whether the engine has stopped, for whatever reason."""
-        return self._engine.exit_code is not None
-
-    def poll(self):
-        """Progress since the last call, a list of `EngineEvent`."""
-        return self._engine.poll()
 
     def result(self):
         """The `CaseResult` of a run that has ended.
@@ -70,19 +99,10 @@ class SegmentationRun:
         """
         from MSKSegmentLib.results.result_reading import read_result
 
-        if self._engine.exit_code != 0:
-            raise RunFailed(self._engine.message, f"{self._engine.details.strip()}\n\n{_circumstances(self._engine.exit_code)}")
-        return read_result(self._output)[0]
-
-    def cancel(self):
-        """Stop the engine with all it started, and clean up."""
-        if not self.ended:
-            self._engine.cancel()
-        self.close()
-
-    def close(self):
-        """Remove the temporary files."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.check()
+        result = read_result(self._output)[0]
+        # The engine read a copy in another format, which says nothing of the series.
+        return replace(result, facts=replace(result.facts, series=self._series)) if self._series else result
 
 
 class RunFailed(MSKSegmentError):
@@ -112,7 +132,12 @@ def childEnvironment():
     return None if shutil.which("PythonSlicer") is None else slicer.util.startupEnvironment()
 
 
-def _written(volume, path):
+def writtenCt(volume, path):
+    """Write a `CTVolume` to an image file for the engine; returns its path.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     import SimpleITK as sitk
 
     try:

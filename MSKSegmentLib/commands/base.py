@@ -48,7 +48,7 @@ class Invocation:
         finally:
             reporter.close()
         if isinstance(reporter, JsonLines):
-            reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": told})
+            reporter.end(told)
         else:
             self.say(told)
 

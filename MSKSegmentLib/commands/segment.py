@@ -49,8 +49,7 @@ def command(invocation: Invocation, /, ct: Path, output: Path, settings: Setting
         reporter.close()
     if isinstance(reporter, JsonLines):
         found = sum(report.measurements is not None for report in result.reports)
-        message = f"{found} of {len(result.reports)} segments found."
-        reporter.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": message})
+        reporter.end(f"{found} of {len(result.reports)} segments found.")
     elif not invocation.quiet:
         print_result(result, output)
 

@@ -56,6 +56,10 @@ class JsonLines:
             message = f"{message}: slice {done} of {total}"
         self.write({"stage": stage, "done": done, "total": total, "eta_s": eta, "message": message})
 
+    def end(self, message: str) -> None:
+        """Write what was done, as the last line."""
+        self.write({"stage": "done", "done": 1, "total": 1, "eta_s": 0, "message": message})
+
     def write(self, line: dict[str, Any]) -> None:
         """Write one line at once."""
         self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -16,6 +16,7 @@ import ast
 import builtins
 import contextlib
 import datetime
+import logging
 import pathlib
 import re
 import subprocess
@@ -55,7 +56,7 @@ _STAND_IN = re.compile(r"^(ctk|qMRML|qSlicer)\w+$|^(SegmentEditorWidget|SampleDa
 _LAYOUT_PSEUDO_PROPERTIES = {f"{side}Margin" for side in ("left", "top", "right", "bottom")}
 _PLAIN_TYPES = (str, bytes, list, dict, set, frozenset, tuple, int, float, pathlib.Path, datetime.datetime, type)
 _PLAIN_TYPES += (re.Match, re.Pattern, subprocess.Popen, Exception, OSError, slice, unittest.TestCase)
-_PLAIN_TYPES += (Requirement, SpecifierSet, contextlib.ExitStack)
+_PLAIN_TYPES += (Requirement, SpecifierSet, contextlib.ExitStack, logging.Logger)
 _PLAIN_ATTRIBUTES = {name for kind in _PLAIN_TYPES for name in dir(kind)} | set(dir(builtins))
 
 

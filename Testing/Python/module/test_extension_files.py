@@ -136,7 +136,11 @@ def test_requirements_say_what_pyproject_says():
     # What is left out comes with Slicer or serves the command line's table and bar alone.
     left_out = {re.split(r"[<>=]", line)[0] for line in set(project["dependencies"]) - requirements}
     assert left_out == {"numpy", "scipy", "SimpleITK", "pydicom", "rich"}
-    torch = re.search(r'TORCH_VERSIONS = "(.*)"', (MODULE / "MSKSegmentPanel" / "dependencies.py").read_text(encoding="utf-8"))
+    source = (MODULE / "MSKSegmentPanel" / "dependencies.py").read_text(encoding="utf-8")
+    exports = {name: set(re.findall(r'"(.*?)"', text)) for name, text in re.findall(r"(\w+)_REQUIREMENTS = \((.*)\)", source)}
+    assert exports["PDF"] | exports["REPORT"] == set(project["optional-dependencies"]["report"])
+    assert exports["DICOM"] == set(project["optional-dependencies"]["dicom"])
+    torch = re.search(r'TORCH_VERSIONS = "(.*)"', source)
     assert project["optional-dependencies"]["torch"] == [f"torch{torch.group(1)}"]
 
 
