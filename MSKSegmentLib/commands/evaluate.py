@@ -48,7 +48,8 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
     if options["quality"]:
         if segmentations is not None:
             raise InputError(
-                "--quality assesses the uncertainty of a network, which given segmentations lack; leave out one of the two."
+                "--quality assesses the uncertainty of a network, which given segmentations lack; leave out --segmentations or "
+                "--quality."
             )
         calibrated = check_calibrated(resolve_bundle(options["bundle"]))
         if is_evaluation(data):

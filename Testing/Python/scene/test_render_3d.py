@@ -100,7 +100,7 @@ def test_a_noisy_muscle_has_no_rim_of_fat_either(application, tmp_path):
 
 @pytest.mark.parametrize("sides", [BOTH, ["GMAX_left"]])
 def test_the_check_sees_a_rim_where_there_is_one(application, tmp_path, monkeypatch, sides):
-    monkeypatch.setattr(density_volume, "OUTSIDE_HU", -1000)
+    monkeypatch.setattr(density_volume, "UNDRAWN_HU", -1000)
     found = tissues(density_picture(application, tmp_path, *two_muscles(55, 55), sides))
     assert found["fat"] > 0.2, "filling with air paints fat around a muscle"
 
