@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..output.files import whole_file
+from ..report.findings import meaning_of
 from .pages import rendered_page
 from .records import CaseRecord, CaseState, states
 from .study import StudyFolder
@@ -26,14 +27,14 @@ def write_study_report(study: StudyFolder, records: Mapping[str, CaseRecord], su
     page = rendered_page(
         "report.html",
         title=study.root.name,
-        date=datetime.now(timezone.utc).isoformat(timespec="minutes"),
+        date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         counts={state.value: number for state, number in states(records.values()).items() if number},
         total=len(records),
         done=summary.cases,
         shares=summary.shares(),
         quantities=[(name, unit, _bars(summary.distributions(column))) for column, name, unit in REPORTED_QUANTITIES],
         scanners=summary.scanners.most_common(_MOST_LISTED),
-        warnings=summary.warnings.most_common(),
+        warnings=[(meaning_of(code) or code, number) for code, number in summary.warnings.most_common()],
         reasons=_reasons(without),
         without=without[:_MOST_LISTED],
         without_more=max(0, len(without) - _MOST_LISTED),

@@ -72,10 +72,10 @@ def report_maker(folder: Path, asked: bool | None) -> Callable[[SourceSeries], b
 
 
 def _stored_report(folder: Path) -> bytes | None:
-    from ..results.result_folder import REPORT_PDF, RESULT, REVIEW
+    from ..results.result_folder import REPORT_PDF, RESULT, REVIEW, SEGMENTATION
 
     written = folder / REPORT_PDF
-    changed = [path.stat().st_mtime for path in (folder / RESULT, folder / REVIEW) if path.is_file()]
+    changed = [(folder / name).stat().st_mtime for name in (RESULT, REVIEW, SEGMENTATION) if (folder / name).is_file()]
     return written.read_bytes() if written.is_file() and written.stat().st_mtime >= max(changed, default=0.0) else None
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from ..errors import InputError, shown
+from ..report.language import languages
 from ..settings import DEVICES
 from .config import ChooseTable, Config, DiskTable, NodeTable, PollTable, ReceiveTable, SegmentTable, SendTable
 
@@ -166,6 +167,8 @@ def _contradictions(config: Config) -> list[str]:
         faults.append("receive.authorities needs receive.certificate and receive.key: only a TLS connection shows certificates.")
     if config.segment.device not in DEVICES:
         faults.append(f"segment.device must be one of {', '.join(DEVICES)}.")
+    if config.segment.report not in ("", *languages()):
+        faults.append(f"segment.report must be one of {', '.join(languages())}, or empty for no report.")
     for name, table in (("receive", receive), ("send", send)):
         if table and bool(table.certificate) != bool(table.key):
             faults.append(f"{name}.certificate and {name}.key belong together: give both or none.")

@@ -21,8 +21,6 @@ RECEIVING, READY_TO_SEGMENT, SEGMENTING, RESULTS, SENDING = "receiving", "ready"
 DONE, REFUSED, FAILED = "done", "refused", "failed"
 STATES = (RECEIVING, READY_TO_SEGMENT, SEGMENTING, RESULTS, SENDING, DONE, REFUSED, FAILED)
 FINISHED = (DONE, REFUSED, FAILED)
-# Somebody works on it: a new image must not take it away from under the work.
-_AT_WORK = (SEGMENTING, RESULTS, SENDING)
 _MOST_REFUSALS = 500
 
 

@@ -14,7 +14,6 @@ from .guards import score_cautions
 from .quality_model import QualityEstimate
 from .traffic_light import Rating, failing_scan, rate, rate_by_paper
 
-Evidence = Mapping[int, Scores | float]
 _MEASURED_ONLY = "measured from a given segmentation, whose uncertainty is not known"
 
 

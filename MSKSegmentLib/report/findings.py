@@ -55,9 +55,14 @@ class ToldFinding:
     original: str = ""
 
 
+def meaning_of(code: str) -> str | None:
+    """What the code of a warning about a scan means, in English; None for a code of another version."""
+    return SCAN_CAUTIONS.get(code) or MEANINGS.get(code)
+
+
 def told_finding(words: Words, finding: Finding) -> ToldFinding:
     """A finding in the reader's language; the sentence alone where the catalogue says nothing of its code."""
-    meaning = SCAN_CAUTIONS.get(finding.code) or MEANINGS.get(finding.code)
+    meaning = meaning_of(finding.code)
     text = words.gettext(meaning) if meaning else ""
     if not meaning or text == meaning:
         return ToldFinding(finding.sentence)

@@ -58,16 +58,6 @@ def write_report_files(request: ReportRequest, output: Path | None = None) -> tu
     return targets
 
 
-def write_pdf(result_folder: Path, path: Path, language: str = ENGLISH) -> None:
-    """Write the report of a result folder, which holds its CT or knows where it is, as PDF.
-
-    Raises:
-        InputError: the folder holds no result, there is no such language, or nothing can be written.
-        DependencyError: a package is missing.
-    """
-    write_report_files(ReportRequest(result_folder, language), path)
-
-
 def html_of_folder(request: ReportRequest) -> str:
     """The report's page; see `write_report_files`."""
     case = read_report_case(request.folder, request.title, request.ct, request.series, request.assume_orientation)

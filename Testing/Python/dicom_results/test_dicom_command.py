@@ -32,12 +32,13 @@ def source(case):
     return open_source(case.result, case.series)
 
 
-def test_the_report_is_made_anew_after_a_change(case, source, tmp_path, monkeypatch):
+@pytest.mark.parametrize("changed", ["result.json", "segmentation.seg.nrrd"])
+def test_the_report_is_made_anew_after_a_change(case, source, tmp_path, monkeypatch, changed):
     folder = shutil.copytree(case.folder, tmp_path / "out")
     (folder / REPORT_PDF).write_bytes(DOCUMENT)
     assert report_maker(folder, None)(source) == DOCUMENT and report_maker(folder, False) is None
     later = (folder / REPORT_PDF).stat().st_mtime + 10
-    os.utime(folder / "result.json", (later, later))
+    os.utime(folder / changed, (later, later))
     asked = []
 
     def write(request, path):

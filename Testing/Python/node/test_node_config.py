@@ -53,6 +53,7 @@ def test_a_short_configuration_has_careful_defaults(tmp_path):
         ({"send": 'url = "https://pacs/"\nhost = "x"'}, "[send] must have either"),
         ({"choose": "slices = [50, 3]"}, "choose.slices must be two numbers, the least and the most."),
         ({"segment": 'device = "tpu"'}, "segment.device must be one of auto, cpu, cuda."),
+        ({"segment": 'report = "german"'}, "segment.report must be one of en, ja, or empty for no report."),
         ({"sned": "x = 1"}, "[sned] is no table; did you mean send?"),
         ({"disk": "gb = 0"}, "disk.gb must be from 0.001 to"),
         ({"node": 'folder = "w'}, "is not valid TOML"),

@@ -14,7 +14,7 @@ from review_cases import LABEL, make_case, mask_of
 
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.report import ReportRequest, write_pdf, write_report_files
+from MSKSegmentLib.report import ReportRequest, write_report_files
 from MSKSegmentLib.report.case import case_of_session, read_report_case
 from MSKSegmentLib.report.page import html_of
 from MSKSegmentLib.report.pdf import write_page_pdf
@@ -79,7 +79,7 @@ def test_a_new_run_takes_the_report_of_the_old_one_away(folder, files, tmp_path)
 def test_one_file_elsewhere(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("MSKSegmentLib.report.writing.html_of", lambda *_: "<p>page</p>")
     assert write_report_files(ReportRequest(folder), tmp_path / "one.html") == (tmp_path / "one.html",)
-    write_pdf(folder, tmp_path / "two.PDF")
+    write_report_files(ReportRequest(folder), tmp_path / "two.PDF")
     assert (tmp_path / "two.PDF").read_bytes().startswith(b"%PDF-")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.html", "two.PDF"]
 
