@@ -69,7 +69,7 @@ def segment_case(
     from .measurement import measure
     from .quality.guards import scan_cautions
     from .quality.reports import make_reports
-    from .segmentation import clean_components, split_sides
+    from .segmentation import clean_components, cut_below_knee, split_sides
 
     settings = settings or Settings()
     usual = preview.PASSES if settings.preview else bundle.manifest.passes
@@ -109,9 +109,10 @@ def segment_case(
         classes, strays = clean_components(prediction.classes, scan.seen_geometry, bundle.table)
         checkpoint()
         sides = split_sides(classes, scan.seen_geometry, bundle.table)
-        findings += sides.findings
+        thighs = cut_below_knee(sides.labels, scan.seen_geometry, bundle.table)
+        findings += (*sides.findings, *thighs.findings)
         progress("segmentation", 1, 2)
-        labels, uncertainty = scan.labels_to_input(sides.labels), scan.scalars_to_input(prediction.uncertainty)
+        labels, uncertainty = scan.labels_to_input(thighs.labels), scan.scalars_to_input(prediction.uncertainty)
         progress("segmentation", 2, 2)
     checkpoint()
     with watch.stage("measurement"):
@@ -122,7 +123,7 @@ def segment_case(
         measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, bundle.table, height_m)
         if not measurements:
             findings += (_nothing_found(),)
-        drawn = _Drawn(labels, uncertainty, sides.labels, bundle.table, (*strays, *sides.strays), prediction.evidence)
+        drawn = _Drawn(labels, uncertainty, thighs.labels, bundle.table, (*strays, *sides.strays), prediction.evidence)
         scores = _scores(drawn, measurements, volume, scan, calibration)
         cautions = scan_cautions(findings)
         reports = make_reports(bundle.table, measurements, scores, calibration, passes, cautions, settings.lights)

@@ -40,6 +40,7 @@ SCAN_CAUTIONS = {
     "in_template_space": "the scan's file says that it lies in a template's space",
     "contradicting_spacing": "the scan's file states two voxel sizes",
     "axes_turned": "the muscles lie as if the scan's axes were turned",
+    "below_knee": "the scan reaches below the knee, where the network knows nothing",
     "side_guessed": "the scan does not show which side it is of",
     "sides_from_muscles": "right and left were told from the muscles alone",
 }

@@ -1,6 +1,7 @@
 """From the network's classes to a label map with sides."""
 
+from .below_knee import cut_below_knee
 from .components import Stray, clean_components
 from .sides import SideResult, split_sides
 
-__all__ = ["SideResult", "Stray", "clean_components", "split_sides"]
+__all__ = ["SideResult", "Stray", "clean_components", "cut_below_knee", "split_sides"]

@@ -26,6 +26,7 @@ from MSKSegmentLib.quality.guards import SCAN_CAUTIONS, metal_distances, scan_ca
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.scores import structure_uncertainty
 from MSKSegmentLib.quality.traffic_light import GREEN_NEEDS_DICE, rate_by_paper
+from MSKSegmentLib.segmentation.below_knee import KneeCut
 from MSKSegmentLib.settings import Settings
 
 
@@ -229,13 +230,15 @@ def test_findings_on_the_scan_are_recognised_by_their_codes(change, reason):
     assert len(found) == (reason is not None) and all(reason in text for text in found)
 
 
-def test_a_doubt_about_sides_reaches_the_lights(monkeypatch, phantom, tiny_bundle):
+def test_doubts_about_sides_and_lower_legs_reach_the_lights(monkeypatch, phantom, tiny_bundle):
     split, seen = segmentation.split_sides, []
-    doubt = warning("side_guessed", "The side is a guess.")
+    doubt, legs = warning("side_guessed", "The side is a guess."), warning("below_knee", "The scan reaches far.")
     monkeypatch.setattr(segmentation, "split_sides", lambda *given: replace(split(*given), findings=(doubt,)))
+    monkeypatch.setattr(segmentation, "cut_below_knee", lambda labels, *_: KneeCut(np.minimum(labels, 1), (legs,)))
     monkeypatch.setattr(report_module, "make_reports", lambda *given: seen.append(given[5]) or make_reports(*given))
     result = segment_case(phantom, load_bundle(tiny_bundle), Settings("cpu", passes=1, seed=1))
     assert SCAN_CAUTIONS["side_guessed"] in seen[0] and result.warnings.count("The side is a guess.") == 1
+    assert SCAN_CAUTIONS["below_knee"] in seen[0] and result.labels.max() <= 1
 
 
 def test_coarse_grids_are_recognised():
