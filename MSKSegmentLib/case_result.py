@@ -162,7 +162,8 @@ class SegmentReport:
     ``scores.mean_variance``; `paper_light` is what that alone says. `failure_probability` is that of a Dice coefficient below
     the structure's threshold for "inaccurate", which is 0.95 at most. `dice_limits` are what `predicted_dice` is held against; None
     where the light does not follow from it. `part_light` is the light of the part inside the scan, where a segment is grey because
-    the scan cuts it. Intervals are those of the calibration, with its coverage.
+    the scan cuts it. Intervals are those of the calibration, with its coverage. `usual_uncertainty` is the range in which the
+    `uncertainty` of most calibration segments of this structure lies (see `quality.usual_uncertainty`).
     `dice_to_automatic` is the overlap of a corrected segment with what the network drew; None for an uncorrected one.
     """
 
@@ -171,6 +172,7 @@ class SegmentReport:
     reasons: tuple[str, ...]
     measurements: Measurements | None = None
     uncertainty: float | None = None
+    usual_uncertainty: tuple[float, float] | None = None
     asymmetry_percent: float | None = None
     predicted_dice: float | None = None
     dice_limits: DiceLimits | None = None

@@ -56,6 +56,7 @@ def unrated(reports: Iterable[SegmentReport]) -> tuple[SegmentReport, ...]:
             volume_interval_cc=None,
             mean_hu_interval=None,
             failure_probability=None,
+            usual_uncertainty=None,
             paper_light=None,
             part_light=None,
         )

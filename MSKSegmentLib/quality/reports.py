@@ -13,6 +13,7 @@ from .calibration import Calibration
 from .guards import score_cautions
 from .quality_model import QualityEstimate
 from .traffic_light import Rating, failing_scan, rate, rate_by_paper
+from .usual_uncertainty import usual_uncertainty
 
 _MEASURED_ONLY = "measured from a given segmentation, whose uncertainty is not known"
 
@@ -53,7 +54,10 @@ def make_reports(
         ours = rate(name, scores, _cut(found), calibration, passes, (*cautions, *failing), bool(scan_cautions), composition)
         paper = rate_by_paper(name, uncertainty, _cut(found), calibration, passes, cautions)
         shown_scores = scores if passes > 1 or scores is None else replace(scores, mean_variance=None)
-        reports.append(_report(segment, found, shown_scores, ours, paper, lights, asymmetry))
+        report = _report(segment, found, shown_scores, ours, paper, lights, asymmetry)
+        if report.uncertainty is not None:
+            report = replace(report, usual_uncertainty=usual_uncertainty(name, calibration, passes))
+        reports.append(report)
     return tuple(reports)
 
 

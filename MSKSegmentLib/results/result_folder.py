@@ -148,6 +148,7 @@ def report_json(report: SegmentReport) -> dict[str, Any]:
         "reasons": list(report.reasons),
         "state": report.state.value,
         "uncertainty": report.uncertainty,
+        "usual_uncertainty": report.usual_uncertainty,
         "predicted_dice": report.predicted_dice,
         "dice_interval": report.dice_interval,
         "dice_limits": report.dice_limits and asdict(report.dice_limits),

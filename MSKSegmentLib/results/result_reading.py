@@ -164,6 +164,7 @@ def report_from_json(data: Mapping[str, Any], table: StructureTable) -> SegmentR
         reasons=tuple(str(reason) for reason in data["reasons"]),
         measurements=None if data["measurements"] is None else _measurements(data["measurements"], segment),
         uncertainty=_optional(float, data["uncertainty"]),
+        usual_uncertainty=_optional(_interval, data.get("usual_uncertainty")),
         asymmetry_percent=_optional(float, data["asymmetry_percent"]),
         predicted_dice=_optional(float, data["predicted_dice"]),
         dice_interval=_optional(_interval, data["dice_interval"]),

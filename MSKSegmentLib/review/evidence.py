@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores, SegmentReport
+from ..quality.usual_uncertainty import uncertainty_level
 
 LEAST_TOLD_SHARE = 0.001
 
@@ -47,11 +48,24 @@ def expectation_lines(report: SegmentReport) -> tuple[str, ...]:
 
 def evidence_lines(report: SegmentReport) -> tuple[str, ...]:
     """The uncertainty with the paper's rule, and every score that exists, in sentences."""
-    first = _known("Uncertainty {:.2e}.", report.uncertainty)
+    first = _uncertainty_sentence(report)
     if first and report.paper_light not in (None, Light.GREY):
         first = f"{first[:-1]}; by this score alone (Soufi et al. 2025) it would be rated {report.paper_light.word}."
     scores = _score_lines(report.scores, report.told_scores.get(FAT_SPREAD)) if report.scores else []
     return (first, *scores) if first else tuple(scores)
+
+
+def uncertainty_word(report: SegmentReport) -> str:
+    """Whether the uncertainty is low, usual or high for the structure; empty where the calibration does not tell."""
+    if report.uncertainty is None or report.usual_uncertainty is None:
+        return ""
+    return uncertainty_level(report.uncertainty, report.usual_uncertainty)
+
+
+def _uncertainty_sentence(report: SegmentReport) -> str:
+    word, usual = uncertainty_word(report), report.usual_uncertainty
+    told = f", {word} for this structure (usual: {usual[0]:.2e} to {usual[1]:.2e})." if word and usual else "."
+    return _known("Uncertainty {:.2e}" + told, report.uncertainty)
 
 
 def _score_lines(scores: Scores, fat_spread: float | None) -> list[str]:

@@ -19,6 +19,7 @@ from MSKSegmentLib.quality.dice_model import dice_of, log_error
 from MSKSegmentLib.quality.evidence_features import BY_NAME
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.traffic_light import rate, rate_by_paper
+from MSKSegmentLib.quality.usual_uncertainty import uncertainty_level, usual_uncertainty
 
 SOME = ("GMAX", "OE", "FEMUR", "SACRUM")
 
@@ -239,6 +240,12 @@ def test_reports_carry_intervals_and_both_lights(learned):
     assert right.mean_hu_interval[0] < 50 < right.mean_hu_interval[1]
     assert 0 < right.failure_probability < left.failure_probability < 1
     assert right.scores == evidence[4] and right.uncertainty == evidence[4].mean_variance
+    limits = calibration.model.limits["GMAX"]
+    assert right.usual_uncertainty[0] < limits.usual["mean_variance"] < right.usual_uncertainty[1]
+    assert right.usual_uncertainty[1] < calibration.structures["GMAX"].uncertainty_inaccurate, "high begins before yellow"
+    assert uncertainty_level(left.uncertainty, left.usual_uncertainty) == "high"
+    assert uncertainty_level(float("nan"), right.usual_uncertainty) == "high"
+    assert usual_uncertainty("GMAX", calibration, 9) is usual_uncertainty("nothing", calibration, 10) is None
     assert femur.light is Light.GREY and femur.volume_interval_cc is None and femur.mean_hu_interval is not None
     paper = {r.segment.key: r for r in make_reports(HIP_AND_THIGH, {104: whole}, evidence, calibration, 10, lights="paper")}[
         "GMAX_left"

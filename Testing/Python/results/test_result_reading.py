@@ -17,7 +17,7 @@ from MSKSegmentLib.results.review_file import read_review, write_review
 from MSKSegmentLib.review import ReviewSession
 
 # Entries of a segment that came after the first results were written.
-LATER = ("scores", "paper_light", "failure_probability", "volume_interval_cc", "mean_hu_interval")
+LATER = ("scores", "paper_light", "failure_probability", "volume_interval_cc", "mean_hu_interval", "usual_uncertainty")
 
 
 @pytest.fixture(scope="module")

@@ -137,7 +137,7 @@ def test_tooltip_gives_reasons_and_context_but_no_norm(rows):
     assert f"Predicted Dice 0.70 (0.62 to 0.74).\n{held}\n{likely}" in text
     assert "Likely true values: volume 393.9 to 525.2 cc, mean density " in text
     assert text.index("Predicted Dice") < text.index("one cohort")
-    assert text.index("one cohort") < text.index("Uncertainty 9.00e-04; by this score alone")
+    assert text.index("one cohort") < text.index("Uncertainty 9.00e-04, high for this structure")
     assert "mean of 50 hip-osteoarthritis patients (one cohort, Soufi et al. 2025), not a norm" in text
     assert "230.3 cc/m² and 19.3 HU on the affected side; 255.4 cc/m² and 25.0 HU on the unaffected side." in text
     assert "94.2 cc/m² and 190.4 HU for both sides" in next(row for row in rows if row.key == "SACRUM").tooltip
