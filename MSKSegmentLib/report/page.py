@@ -15,6 +15,7 @@ from .density import RENDERED_MUSCLES, DensityPictures, density_pictures
 from .language import Words, catalogue_of
 from .names import MARK_NAMES, mark, structure_name
 from .pictures import data_address
+from .radiographs import radiographs
 from .slices import SlicePicture, overview
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             earlier_steps=earlier,
             events=facts.events(case, words),
             overviews=_overviews(case, words),
+            radiographs=[(data_address(jpeg), caption) for jpeg, caption in radiographs(case, words)],
             density=_density(case, words, density),
             density_missing=density.missing,
             tissues=_tissues(words),

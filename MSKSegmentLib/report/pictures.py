@@ -21,8 +21,8 @@ GREY_WINDOW_HU = -160, 240
 OVERLAY_OPACITY = 0.45
 _DOTS_PER_INCH = 150
 _SCALE_BAR_MM = 50.0
-# Height of letters in points for each inch of the picture's width.
-_LETTER = 3.6
+# Height of letters in points for each inch of the picture's width, or of this share of its height where that is more.
+_LETTER, _NARROW = 3.6, 0.6
 _EDGE = "#000000"
 # Lines of at least this width (points) have a dark edge, to be seen on bone and in print.
 _NEEDS_EDGE = 1.0
@@ -34,12 +34,13 @@ _Color = tuple[int, int, int]
 class Plane:
     """A picture's ground: `grey` float or int ``[rows, columns]`` with its black and white, and height and width of a pixel in mm.
 
-    Rows go down, columns from the patient's right to the left.
+    Rows go down, columns from the patient's right to the left, or as the `letters` at their ends say.
     """
 
     grey: np.ndarray
     limits: tuple[float, float]
     pixel_mm: tuple[float, float]
+    letters: tuple[str, str] = ("R", "L")
 
     @property
     def size_mm(self) -> tuple[float, float]:
@@ -59,7 +60,7 @@ class Outline:
 
 
 def draw_slice(plane: Plane, outlines: Iterable[Outline], width_px: int) -> bytes:
-    """The JPEG of a plane with outlines, letters for the patient's sides and a bar of 5 cm."""
+    """The JPEG of a plane with outlines, letters for the patient's directions and a bar of 5 cm."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -73,8 +74,10 @@ def draw_slice(plane: Plane, outlines: Iterable[Outline], width_px: int) -> byte
     low, high = plane.limits
     axes.imshow(plane.grey, cmap="gray", vmin=low, vmax=high, extent=extent, interpolation="bilinear", aspect="auto")
     _add_outlines(axes, plane, tuple(outlines), extent)
-    _add_letters(axes, inches)
-    _add_scale(axes, width_mm, inches)
+    # Letters of a narrow picture stay legible beside those of its neighbours.
+    letters = inches * max(1.0, _NARROW * height_mm / width_mm)
+    _add_letters(axes, letters, plane.letters)
+    _add_scale(axes, width_mm, letters)
     picture = io.BytesIO()
     # A quarter of the size of a PNG, and goes into a PDF as it is.
     figure.savefig(picture, format="jpeg", pil_kwargs={"quality": 88, "subsampling": 0})
@@ -103,10 +106,10 @@ def _add_outlines(axes: Axes, plane: Plane, outlines: Sequence[Outline], extent:
             axes.contour(x, y, outline.mask, levels=[0.5], colors=[color], linewidths=outline.width)
 
 
-def _add_letters(axes: Axes, inches: float) -> None:
+def _add_letters(axes: Axes, inches: float, letters: tuple[str, str]) -> None:
     from matplotlib.patheffects import withStroke
 
-    for letter, x, side in (("R", 0.02, "left"), ("L", 0.98, "right")):
+    for letter, x, side in zip(letters, (0.02, 0.98), ("left", "right"), strict=True):
         axes.text(
             x, 0.98, letter, transform=axes.transAxes, color="white", ha=side, va="top", fontsize=_LETTER * inches,
             fontweight="bold", path_effects=[withStroke(linewidth=1.5, foreground=_EDGE)],

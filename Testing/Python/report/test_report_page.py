@@ -73,7 +73,7 @@ def test_every_structure_and_side_is_told(session, page):
 
 def test_pictures_are_those_of_the_segments_found(session, page):
     found = sum(report.measurements is not None for report in session.result.reports)
-    assert page.tags.count("img") == found + 2
+    assert page.tags.count("img") == found + 4
     assert page.tags.count("polygon") >= found
 
 
