@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from common import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python"), str(ROOT / "Testing" / "Python" / "helpers")]
@@ -151,7 +152,7 @@ def main() -> None:
         return
     print("| Job | Volume | Labels | Time (s) | CPU (s) | Extra memory (MiB) | Plain masks, CPU (s)* | Ratio of CPU |")
     print("|---|---|---|---|---|---|---|---|")
-    rows = []
+    facts, rows = machine(), []
     for slices in SLICES:
         for job in ("measurement", "components and sides"):
             command = [sys.executable, __file__, "--row", job, str(slices)]
@@ -166,7 +167,7 @@ def main() -> None:
     print(f"\n*Timed on {PLAIN_LABELS} labels in the same run and multiplied up to all; without what it leaves out")
     print("(normalised volume, truncation, splitting of fused structures, one leg).")
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2), encoding="utf-8")
+        arguments.json.write_text(json.dumps({"machine": facts, "rows": rows}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import numpy as np  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "Testing" / "Python"), str(ROOT / "Testing" / "Python" / "helpers")]
 
+from common import machine  # noqa: E402
 from measurement import HEIGHT_M, IN_PLANE, case, start_peak, status_mib  # noqa: E402
 from review_cases import PASSES, calibration  # noqa: E402
 
@@ -143,10 +144,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
+    facts = machine()
     with tempfile.TemporaryDirectory() as place:
         seconds = run(Path(place) / "out")
     if arguments.json:
-        arguments.json.write_text(json.dumps(seconds, indent=2), encoding="utf-8")
+        arguments.json.write_text(json.dumps({"machine": facts, "seconds": seconds}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ Prints figures of one run on one thread; ratios are to the training step that th
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from pathlib import Path
 
 import torch
+from common import machine, machine_line
 
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
@@ -38,6 +38,7 @@ def main():
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    facts = machine()
     atlases = load_atlases(options.atlas)
     make_patient(atlases, 0, SPACING)
     patient = sum(_seconds(lambda seed=seed: make_patient(atlases, seed, SPACING)) for seed in (1, 2, 3)) / 3
@@ -65,12 +66,11 @@ def main():
         "slices_per_second_and_core": 1 / per_slice,
         "ratio_slice_to_training_step": per_slice / training,
     }
-    machine = platform.processor() or platform.machine()
-    print(f"{machine}, one thread, {SPACING} mm, slices of {CROP[0]} x {CROP[1]} with neighbours")
+    print(f"{machine_line(facts)}; one thread, {SPACING} mm, slices of {CROP[0]} x {CROP[1]} with neighbours")
     for name, value in figures.items():
         print(f"{name:32s} {value:8.2f}")
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        options.json.write_text(json.dumps({"machine": facts, "figures": figures}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
