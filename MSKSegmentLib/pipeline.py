@@ -67,6 +67,7 @@ def segment_case(
     from .inference.predict import predict
     from .inference.sampler import Sampling
     from .measurement import measure
+    from .measurement.noise import noise_findings, noise_sd
     from .quality.guards import scan_cautions
     from .quality.reports import make_reports
     from .segmentation import clean_components, cut_below_knee, split_sides
@@ -123,6 +124,8 @@ def segment_case(
         measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, bundle.table, height_m)
         if not measurements:
             findings += (_nothing_found(),)
+        noise = noise_sd(volume.hu[inside.slices], labels[inside.slices], seen, bundle.table.segments)
+        findings += noise_findings(noise)
         drawn = _Drawn(labels, uncertainty, thighs.labels, bundle.table, (*strays, *sides.strays), prediction.evidence)
         scores = _scores(drawn, measurements, volume, scan, calibration)
         cautions = scan_cautions(findings)
@@ -204,6 +207,7 @@ def measure_case(
         InputError: the label map does not lie on the CT's voxels, holds no structure there, or the height is impossible.
     """
     from .measurement import measure
+    from .measurement.noise import noise_findings, noise_sd
     from .quality.given_labels import given_findings, judge_given_labels, judged_reports, outside_shares, with_lost_parts
     from .quality.reports import make_reports
 
@@ -219,7 +223,8 @@ def measure_case(
         verdict = judge_given_labels(labels, volume.geometry, table, measurements, reference)
     reports = judged_reports(make_reports(table, measurements, None, None, 0), verdict, shares)
     facts = run_facts(volume, watch, height_m=height)
-    findings = (*volume.findings, *given_findings(table, measurements, verdict, shares))
+    noise = noise_sd(volume.hu, labels, volume.geometry, table.segments)
+    findings = (*volume.findings, *given_findings(table, measurements, verdict, shares), *noise_findings(noise))
     return CaseResult(labels, volume.geometry, reports, None, findings, facts, table)
 
 

@@ -34,6 +34,7 @@ MEANINGS = {
     "metal": N_("the scan shows metal"),
     "mixed_intervals": N_("the slice interval varies; the scan was brought to one interval"),
     "no_hip_or_thigh": N_("the scan seems to show neither hip nor thigh"),
+    "noisy": N_("noise makes a part of lean muscle look like fat"),
     "nothing_found": N_("no bone or muscle was found"),
     "oblique": N_("the scan lies oblique to the body and was turned upright"),
     "position_not_stated": N_("the file does not state its position"),
