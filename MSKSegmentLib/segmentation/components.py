@@ -162,12 +162,15 @@ def _kept(found: _Components, members: np.ndarray, structure: Structure, geometr
         main |= voxels >= MAIN_SHARE * largest
         main |= voxels * geometry.voxel_volume_mm3 >= MAIN_VOLUME_MM3
     kept = main.copy()
+    main_ids = np.zeros(found.voxels.size, dtype=bool)
+    main_ids[members[main]] = True
     for index in np.flatnonzero(~main & (voxels >= PIECE_SHARE * largest)):
-        kept[index] = _is_near(found, int(members[index]), members[main], geometry)
+        kept[index] = _is_near(found, int(members[index]), main_ids, geometry)
     return kept
 
 
 def _is_near(found: _Components, component: int, main: np.ndarray, geometry: Geometry) -> bool:
+    """Whether a component's nearest voxel is within reach of a main one; `main` is bool ``[ids]``."""
     from scipy.ndimage import distance_transform_edt
 
     spacing = geometry.spacing[::-1]
@@ -176,7 +179,7 @@ def _is_near(found: _Components, component: int, main: np.ndarray, geometry: Geo
         slice(max(0, part.start - margin), part.stop + margin) for part, margin in zip(found.boxes[component], margins, strict=True)
     )
     ids = found.ids[around]
-    is_main = np.isin(ids, main)
+    is_main = main[ids]
     if not is_main.any():
         return False
     distance = distance_transform_edt(~is_main, sampling=spacing)
