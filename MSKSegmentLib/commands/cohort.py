@@ -32,6 +32,7 @@ _NEEDED = ("distributed", "dask", "pyarrow", "filelock", "jinja2")
 @click.option("--time-limit", type=float, default=240.0, metavar="MIN", help="most minutes of a case (default: 240)")
 @click.option("--memory-limit", type=float, metavar="GB", help="most memory of a case (default: this computer's, shared out)")
 @click.option("--keep-ct", is_flag=True, help="also put a copy of each CT into its result folder")
+@click.option("--bids", type=PLACE, metavar="FOLDER", help="also write all results as a BIDS derivative dataset to a new folder")
 @click.option("--retry-failed", is_flag=True, help="run cases again that failed or were refused")
 @settings_options
 @pass_invocation
@@ -47,8 +48,11 @@ def command(invocation: Invocation, /, source: Path | None, output: Path, settin
     if options["status"]:
         print(_status(output))
         return
+    if source is None and options["bids"] is not None:
+        _write_bids(invocation, output, options["bids"])
+        return
     if source is None:
-        raise InputError("Nothing says which scans the study is of; name SOURCE, or ask for --status.")
+        raise InputError("Nothing says which scans the study is of; name SOURCE, or ask for --status or --bids.")
     if settings.series is not None:
         raise InputError("One series number cannot hold for all scans; give a list with the column series instead of --series.")
     if options["time_limit"] <= 0 or (options["memory_limit"] is not None and options["memory_limit"] <= 0):
@@ -58,6 +62,8 @@ def command(invocation: Invocation, /, source: Path | None, output: Path, settin
         return
     require(*FOR_SEGMENTING)
     _run(invocation, source, output, settings, options)
+    if options["bids"] is not None:
+        _write_bids(invocation, output, options["bids"])
     invocation.say(f"The report is {existing_study(output).report}")
 
 
@@ -131,3 +137,13 @@ def _status(output: Path) -> str:
     from ..cohort.study import existing_study
 
     return status_line(existing_study(output))
+
+
+def _write_bids(invocation: Invocation, output: Path, folder: Path) -> None:
+    from ..cohort.bids import write_bids
+    from ..cohort.study import existing_study
+
+    study = existing_study(output)
+    with study.locked():
+        number = write_bids(study, folder, lambda done, total: invocation.checkpoint())
+    invocation.say(f"{number} results are in the BIDS dataset {folder}")

@@ -35,7 +35,8 @@ def test_a_dry_run_lists_and_estimates(scans, tmp_path, monkeypatch, capsys):
 
 def test_a_list_becomes_a_study(scans, tiny_bundle, tmp_path, capsys):
     words = ["cohort", str(scans), "-o", str(tmp_path / "study"), "--bundle", str(tiny_bundle), "--device", "cpu", "--seed", "1"]
-    assert main([*words, "--workers", "1"]) == 0
+    assert main([*words, "--workers", "1", "--bids", str(tmp_path / "bids")]) == 0
+    assert (tmp_path / "bids" / "sub-first" / "ct" / "sub-first_dseg.nii.gz").exists()
     assert "2 cases: 1 done, 1 refused" in capsys.readouterr().out
     assert main(["cohort", "-o", str(tmp_path / "study"), "--status"]) == 0
     assert capsys.readouterr().out.strip() == "2 cases: 1 done, 1 refused"
