@@ -5,6 +5,7 @@ Everything here needs ``slicer`` (desktop Slicer or slicer-core), which is impor
 
 from .application import HeadlessApplication
 from .case_nodes import CaseNodes, add_case, find_case_nodes, restore_session, store_session
+from .ct_window import set_bone_window
 from .density import hide_density, show_density
 from .edits import ensure_segment, put_edit, put_mask, take_edit
 from .histogram import show_histogram
@@ -44,6 +45,7 @@ __all__ = [
     "restore_session",
     "save_scene",
     "segment_labels",
+    "set_bone_window",
     "set_uncertainty_overlay",
     "show_density",
     "show_histogram",

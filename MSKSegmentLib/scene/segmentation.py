@@ -34,6 +34,8 @@ GRID_ATTRIBUTE = "MSKSegment.Grid"
 
 FILL_OPACITY_2D = 0.4
 OUTLINE_OPACITY_2D = 1.0
+# Pixels. One pixel is lost where bone is white and pixels are small.
+OUTLINE_THICKNESS_2D = 2
 
 
 def add_segmentation(
@@ -59,6 +61,7 @@ def add_segmentation(
     display = node.GetDisplayNode()
     display.SetOpacity2DFill(FILL_OPACITY_2D)
     display.SetOpacity2DOutline(OUTLINE_OPACITY_2D)
+    display.SetSliceIntersectionThickness(OUTLINE_THICKNESS_2D)
     return node
 
 

@@ -9,13 +9,11 @@ import numpy as np
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
 from ..results.segmentation_file import uncertainty_of
+from .ct_window import SOFT_TISSUE
 from .geometry import add_scalar_volume
 
 if TYPE_CHECKING:
     import slicer
-
-CT_WINDOW_HU = 400.0
-CT_LEVEL_HU = 40.0
 
 COLOR_NODE_NAME = "MSKSegment uncertainty"
 _COLOR_COUNT = 256
@@ -46,7 +44,7 @@ def add_ct(scene: slicer.vtkMRMLScene, volume: CTVolume, name: str = "CT") -> sl
     node = add_scalar_volume(scene, volume.hu, volume.geometry, name)
     display = node.GetDisplayNode()
     display.SetAutoWindowLevel(False)
-    display.SetWindowLevel(CT_WINDOW_HU, CT_LEVEL_HU)
+    display.SetWindowLevel(*SOFT_TISSUE)
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     return node
 

@@ -15,6 +15,7 @@ from MSKSegmentLib.scene import add_ct, hide_density, show_density  # noqa: E402
 from MSKSegmentLib.scene.density import density_look  # noqa: E402
 from MSKSegmentLib.scene.density_volume import UNDRAWN_HU, masked_copy  # noqa: E402
 from MSKSegmentLib.scene.geometry import array_of_image  # noqa: E402
+from MSKSegmentLib.scene.smooth_mask import ROOM_VOXELS  # noqa: E402
 from MSKSegmentLib.scene.volume_node import geometry_of_node  # noqa: E402
 
 pytest_plugins = ("scene_fixtures",)
@@ -76,8 +77,9 @@ def test_calcium_and_gas_are_held_to_the_ends_of_the_scale():
     hu = np.full((9, 9, 9), 55, np.int16)
     hu[4, 4, 4], hu[2, 2, 2] = 900, -1000
     array, _ = masked_copy(hu, np.ones(hu.shape, bool), Box((0, 0, 0), (9, 9, 9)), Geometry((9, 9, 9), (0.7, 0.7, 0.7)))
-    assert (array[5, 5, 5], array[3, 3, 3]) == (200, -200)
-    assert array.shape == (11, 11, 11), "small voxels need no halving"
+    middle, corner = 4 + ROOM_VOXELS, 2 + ROOM_VOXELS
+    assert (array[middle, middle, middle], array[corner, corner, corner]) == (200, -200)
+    assert array.shape == (9 + 2 * ROOM_VOXELS,) * 3, "small voxels need no halving"
 
 
 def test_what_is_one_voxel_thin_stays():
@@ -85,7 +87,7 @@ def test_what_is_one_voxel_thin_stays():
     mask[5] = True
     hu = np.full(mask.shape, 55, np.int16)
     array, _ = masked_copy(hu, mask, Box((0, 0, 0), (30, 30, 11)), Geometry((30, 30, 11), (2, 2, 3)))
-    assert (array == 55).any(axis=0)[10:-10, 10:-10].all()
+    assert (array == 55).any(axis=0)[15:-15, 15:-15].all()
 
 
 def test_only_named_muscles_are_shown_and_no_bones(scene):
@@ -110,7 +112,7 @@ def test_everything_at_once_stays_small_enough():
     large = Geometry((400, 300, 200), (1.0, 1.0, 1.0))
     hu, mask = np.full(large.shape, 55, np.int16), np.ones(large.shape, bool)
     array, grid = masked_copy(hu, mask, Box((0, 0, 0), large.size), large)
-    assert array.shape == (202, 302, 402)
+    assert array.shape == tuple(size + 2 * ROOM_VOXELS for size in large.shape)
     assert grid.spacing == large.spacing
 
 
