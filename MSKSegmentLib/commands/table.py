@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "measure": "measure an existing segmentation",
     "cohort": "segment many scans into one study, with tables and a report",
     "compare": "say what changed between results of one patient",
+    "agreement": "how far two results of one CT agree, and what to take from the other",
     "reference": "percentile curves of a site's own cohort",
     "slices": "cross-sections of a result per slice and anatomical level",
     "export": "write a result as DICOM: segmentation, report, uncertainty",

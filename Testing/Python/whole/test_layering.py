@@ -52,6 +52,7 @@ ORDER = (
     "comparison",
     "site_reference",
     "evaluation",
+    "two_results",
     "calibration",
     "training",
     "scene",

@@ -1,0 +1,174 @@
+"""How far two results of one CT agree, structure by structure, in which slices they differ most, and where in the body."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..anatomy import Segment
+from ..case_result import CaseResult, Light, SegmentReport
+from ..ct.orientation import axis_order
+from ..ct.volume import Geometry
+from ..evaluation.metrics import Scope, evaluate_labels
+from ..measurement.measure import MM2_PER_CM2
+from ..output.filling import whole_folder
+from ..output.places import check_new_folder
+from ..results.segmentation_file import write_segmentation
+from ..review.worst_slices import APART_MM
+from .pair import ResultPair
+
+TABLE, DISAGREEMENT = "agreement.csv", "disagreement.seg.nrrd"
+_OWNED = (TABLE, DISAGREEMENT)
+# So many slices of a structure are named.
+MOST_SLICES = 3
+_COLUMNS = (
+    "abbreviation", "side", "structure", "volume_first_cc", "volume_second_cc", "volume_difference_percent", "dice", "asd_mm",
+    "hd95_mm", "slices", "differing_cm2", "light_first", "light_second",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DifferingSlice:
+    """A slice in which a structure differs: `index` counts the slices of the first result from 0, along its axis nearest to
+    superior-inferior; `area_cm2` is the area that one result has and the other has not."""
+
+    index: int
+    area_cm2: float
+
+
+@dataclass(frozen=True)
+class StructureAgreement:
+    """One structure and side that either result has; None where a number does not exist.
+
+    `volume_difference_percent` is 200 (second - first) / (second + first), `asd_mm` and `hd95_mm` are as in
+    `evaluation.metrics.SegmentComparison`. `slices` are those where they differ most, at least 10 mm apart.
+    """
+
+    segment: Segment
+    volume_first_cc: float
+    volume_second_cc: float
+    volume_difference_percent: float
+    dice: float
+    asd_mm: float | None
+    hd95_mm: float | None
+    slices: tuple[DifferingSlice, ...]
+    lights: tuple[Light, Light]
+
+
+def agreement_of(pair: ResultPair) -> tuple[StructureAgreement, ...]:
+    """The structures that either result has and both tables know, the least agreeing first."""
+    one = pair.first.result
+    labels = _of_shared(pair)
+    scope = Scope.everything(one.table, len(labels))
+    lights = [{report.segment.key: report.light for report in case.result.reports} for case in (pair.first, pair.second)]
+    rows = []
+    for row in evaluate_labels(labels, pair.other_labels, one.geometry, pair.volume.hu, scope):
+        volumes, key = (row.volume_true_cc, row.volume_predicted_cc), row.segment.key
+        rows.append(
+            StructureAgreement(
+                segment=row.segment,
+                volume_first_cc=volumes[0],
+                volume_second_cc=volumes[1],
+                volume_difference_percent=200 * (volumes[1] - volumes[0]) / (volumes[0] + volumes[1]),
+                dice=row.dice,
+                asd_mm=row.asd_mm,
+                hd95_mm=row.hd95_mm,
+                slices=_differing(labels == row.segment.label, pair.other_labels == row.segment.label, one.geometry),
+                lights=(lights[0][key], lights[1][key]),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: row.dice))
+
+
+def disagreement_of(pair: ResultPair) -> np.ndarray:
+    """Where the results differ, uint8 ``[z, y, x]`` on the first one's grid; 0 where both say the same.
+
+    A voxel has the first result's label, or the second one's where the first has none.
+    """
+    labels = _of_shared(pair)
+    differs = labels != pair.other_labels
+    return np.where(differs, np.where(labels > 0, labels, pair.other_labels), 0).astype(np.uint8)
+
+
+def check_agreement_output(folder: Path) -> None:
+    """Refuse a folder that holds something, or cannot be written.
+
+    Raises:
+        InputError: it does, or cannot.
+    """
+    check_new_folder(folder, _OWNED)
+
+
+def write_agreement(folder: Path, pair: ResultPair, rows: Iterable[StructureAgreement]) -> None:
+    """Write the table, and where the results differ as a segmentation that 3D Slicer shows over the CT.
+
+    Raises:
+        InputError: the folder holds something, or cannot be written.
+    """
+    one = pair.first.result
+    with whole_folder(folder, "comparison", TABLE, _OWNED, check_agreement_output) as partial:
+        with (partial / TABLE).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, _COLUMNS)
+            writer.writeheader()
+            writer.writerows(map(agreement_row, rows))
+        # Segments of places, of which nothing else is known.
+        reports = tuple(SegmentReport(report.segment, Light.GREY, ()) for report in one.reports)
+        places = CaseResult(disagreement_of(pair), one.geometry, reports, table=one.table)
+        write_segmentation(partial / DISAGREEMENT, replace(places, facts=one.facts))
+
+
+def agreement_row(row: StructureAgreement) -> dict[str, Any]:
+    """The values of a row by column name; slices as numbers from 0, separated by spaces."""
+    return {
+        "abbreviation": row.segment.structure.abbreviation,
+        "side": row.segment.side.value,
+        "structure": row.segment.structure.name,
+        "volume_first_cc": round(row.volume_first_cc, 3),
+        "volume_second_cc": round(row.volume_second_cc, 3),
+        "volume_difference_percent": round(row.volume_difference_percent, 2),
+        "dice": round(row.dice, 4),
+        "asd_mm": _rounded(row.asd_mm),
+        "hd95_mm": _rounded(row.hd95_mm),
+        "slices": " ".join(str(one.index) for one in row.slices),
+        "differing_cm2": " ".join(f"{one.area_cm2:.2f}" for one in row.slices),
+        "light_first": row.lights[0].value,
+        "light_second": row.lights[1].value,
+    }
+
+
+def _of_shared(pair: ResultPair) -> np.ndarray:
+    """The first result's labels without the structures that the second one's table lacks."""
+    one = pair.first.result
+    numbers = np.zeros(256, np.uint8)
+    for key in pair.shared:
+        numbers[one.table.segment(key).label] = one.table.segment(key).label
+    return numbers[one.labels]
+
+
+def _differing(first: np.ndarray, second: np.ndarray, geometry: Geometry) -> tuple[DifferingSlice, ...]:
+    """The slices in which two masks ``[z, y, x]`` differ most."""
+    axis = axis_order(geometry.direction).axes[2]
+    along = 2 - axis
+    counts = np.count_nonzero(first ^ second, axis=tuple(a for a in range(3) if a != along))
+    step = geometry.spacing[axis]
+    pixel_cm2 = geometry.voxel_volume_mm3 / step / MM2_PER_CM2
+    return tuple(DifferingSlice(k, float(counts[k] * pixel_cm2)) for k in _apart(counts, step))
+
+
+def _apart(counts: np.ndarray, step_mm: float) -> Iterator[int]:
+    chosen: list[int] = []
+    for k in map(int, np.argsort(-counts, kind="stable")):
+        if len(chosen) == MOST_SLICES or not counts[k]:
+            return
+        if all(abs(k - other) * step_mm >= APART_MM for other in chosen):
+            chosen.append(k)
+            yield k
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

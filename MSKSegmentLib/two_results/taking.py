@@ -1,0 +1,90 @@
+"""A structure taken from another result of the same CT: a correction like one by hand, which says where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..case_result import CaseResult, HistoryEvent, ReviewState, SegmentReport
+from ..ct.boxes import label_boxes
+from ..errors import InputError
+from ..results.result_folder import write_result
+from ..review import ReviewSession
+from ..review.masks import SegmentMask
+from .pair import ResultPair
+
+_AUTHOR = "mskseg agreement --take"
+
+
+def take_segments(pair: ResultPair, names: Sequence[str]) -> ReviewSession:
+    """The review of the first result after segments of these names (keys such as ``GMAX_left``, or ``GMAX`` for both sides) were
+    taken from the second one.
+
+    Voxels that a taken segment gains are lost by others, which then count as edited, too. Nothing is judged.
+
+    Raises:
+        InputError: there is no such segment in both results, or the second one has no voxel of it.
+    """
+    keys = _keys(pair, names)
+    boxes = label_boxes(pair.other_labels)
+    label_of = {key: pair.first.result.table.segment(key).label for key in keys}
+    absent = [key for key in keys if label_of[key] not in boxes]
+    if absent:
+        raise InputError(f"The second result has nothing of {', '.join(absent)}; take structures that it has.")
+    session = ReviewSession.of_stored(pair.first, pair.volume, _AUTHOR)
+    session.edit({key: SegmentMask.of_labels(pair.other_labels, label_of[key], boxes[label_of[key]]) for key in keys})
+    return session
+
+
+def write_taken(folder: Path, pair: ResultPair, session: ReviewSession, names: Sequence[str]) -> CaseResult:
+    """Write the review as a new result, whose history and reasons say what was taken from whom; returns the case.
+
+    Raises:
+        InputError: the folder holds other files, or cannot be written.
+    """
+    keys, source = set(_keys(pair, names)), source_of(pair.second.result)
+    reports = tuple(_told(report, source) if report.segment.key in keys else report for report in session.result.reports)
+    result = replace(session.result, reports=reports)
+    history = tuple(_with_source(event, source) if event.who == _AUTHOR else event for event in session.history)
+    write_result(folder, result, history=history, automatic=session.automatic)
+    return result
+
+
+def source_of(result: CaseResult) -> str:
+    """What labelled a result, by its record: another program, an import or a bundle."""
+    record = result.facts.record
+    program, bundle = record.get("other_model") or {}, record.get("bundle") or {}
+    table = (record.get("imported") or {}).get("table") or {}
+    named = program.get("title") or bundle.get("name") or table.get("title") or "another segmentation"
+    version = program.get("version") or bundle.get("version")
+    return f"{named} {version}" if version else str(named)
+
+
+def _keys(pair: ResultPair, names: Sequence[str]) -> list[str]:
+    """The keys of the segments of these names, in the order of the table.
+
+    Raises:
+        InputError: a name is none of those that both results have.
+    """
+    table = pair.first.result.table
+    wanted = {name.casefold() for name in names}
+    known = {
+        key: {key.casefold(), table.segment(key).structure.abbreviation.casefold(), table.segment(key).name.casefold()}
+        for key in pair.shared
+    }
+    unknown = [name for name in names if not any(name.casefold() in texts for texts in known.values())]
+    if unknown:
+        raise InputError(f"No structure that both results know is called {unknown[0]!r}; known are {', '.join(known)}.")
+    return [key for key, texts in known.items() if texts & wanted]
+
+
+def _told(report: SegmentReport, source: str) -> SegmentReport:
+    """A report with the reason that it was not drawn by hand; one that is as it was before stays."""
+    if report.state is ReviewState.AUTOMATIC:
+        return report
+    return replace(report, reasons=(f"taken from another result ({source}), and not judged", *report.reasons[1:]))
+
+
+def _with_source(event: HistoryEvent, source: str) -> HistoryEvent:
+    return replace(event, details={**event.details, "taken_from": source})
