@@ -37,7 +37,7 @@ def command(invocation: Invocation, first: Path, second: Path, output: Path | No
     """
     from ..results.result_folder import check_output
     from ..two_results.agreement_table import agreement_of, check_agreement_output, write_agreement
-    from ..two_results.pair import read_pair
+    from ..two_results.pair import read_two_results
 
     if take and output is None:
         raise InputError("Nothing says where the new result is to go; name a folder with -o.")
@@ -46,7 +46,7 @@ def command(invocation: Invocation, first: Path, second: Path, output: Path | No
         if not take:
             check_agreement_output(output)
     require(*FOR_MEASURING, *(() if take else ("monai", "rich")))
-    pair = read_pair(first, second, ct)
+    pair = read_two_results(first, second, ct)
     invocation.checkpoint()
     if take and output is not None:
         _take(invocation, pair, take, output)

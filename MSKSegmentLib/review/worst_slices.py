@@ -12,7 +12,7 @@ from ..measurement.measure import MM2_PER_CM2
 from .masks import SegmentMask
 
 # Neighbouring slices show nearly the same: the next worst slice is a jump, not a step.
-APART_MM = 10.0
+SLICES_APART_MM = 10.0
 # The last slices of a muscle are always uncertain and always small.
 TIP_SHARE = 0.1
 # A single loud voxel is noise; an uncertain region of this width is worth the cross-hair.
@@ -81,7 +81,7 @@ def _spread(score: np.ndarray, areas: np.ndarray, spacing_mm: float, count: int 
     for k in waiting:
         if len(chosen) == count:
             break
-        if all(abs(k - other) * spacing_mm >= APART_MM for other in chosen):
+        if all(abs(k - other) * spacing_mm >= SLICES_APART_MM for other in chosen):
             chosen.append(k)
     return chosen
 

@@ -19,7 +19,7 @@ from ..measurement.measure import MM2_PER_CM2
 from ..output.filling import whole_folder
 from ..output.places import check_new_folder
 from ..results.segmentation_file import write_segmentation
-from ..review.worst_slices import APART_MM
+from ..review.worst_slices import SLICES_APART_MM
 from .pair import ResultPair
 
 TABLE, DISAGREEMENT = "agreement.csv", "disagreement.seg.nrrd"
@@ -165,7 +165,7 @@ def _apart(counts: np.ndarray, step_mm: float) -> Iterator[int]:
     for k in map(int, np.argsort(-counts, kind="stable")):
         if len(chosen) == MOST_SLICES or not counts[k]:
             return
-        if all(abs(k - other) * step_mm >= APART_MM for other in chosen):
+        if all(abs(k - other) * step_mm >= SLICES_APART_MM for other in chosen):
             chosen.append(k)
             yield k
 

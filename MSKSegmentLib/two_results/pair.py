@@ -29,7 +29,7 @@ class ResultPair:
     shared: tuple[str, ...]
 
 
-def read_pair(first: Path, second: Path, ct: Path | None = None) -> ResultPair:
+def read_two_results(first: Path, second: Path, ct: Path | None = None) -> ResultPair:
     """Read two result folders; the CT is `ct`, or that of either folder.
 
     Raises:

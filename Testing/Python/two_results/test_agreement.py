@@ -15,7 +15,7 @@ from MSKSegmentLib.results.result_folder import write_result
 from MSKSegmentLib.results.result_reading import read_case
 from MSKSegmentLib.results.segmentation_file import write_ct
 from MSKSegmentLib.two_results.agreement_table import agreement_of, disagreement_of
-from MSKSegmentLib.two_results.pair import read_pair
+from MSKSegmentLib.two_results.pair import read_two_results
 from MSKSegmentLib.two_results.taking import take_segments
 
 GMAX, FEMUR = LABEL["GMAX_left"], LABEL["FEMUR_right"]
@@ -47,7 +47,7 @@ def pair(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def read(pair):
-    return read_pair(pair.first, pair.second)
+    return read_two_results(pair.first, pair.second)
 
 
 def test_the_table_begins_with_what_agrees_least(pair, read):
