@@ -16,7 +16,7 @@ from .anatomy import StructureTable
 from .anatomy.built_in import HIP_AND_THIGH
 from .bundle import ModelBundle
 from .case_result import CaseResult, Measurements, Scores
-from .ct.label_grid import place_labels
+from .ct.label_grid import PlacedLabels, place_labels
 from .ct.volume import CTVolume, Geometry
 from .errors import BundleError, InputError
 from .findings import Finding, warning
@@ -206,15 +206,29 @@ def measure_case(
     Raises:
         InputError: the label map does not lie on the CT's voxels, holds no structure there, or the height is impossible.
     """
+    return measure_placed(place_labels(labels, geometry, volume.geometry), volume, height_m, reference, table)
+
+
+def measure_placed(
+    placed: PlacedLabels,
+    volume: CTVolume,
+    height_m: float | None = None,
+    reference: Mapping[str, Any] | None = None,
+    table: StructureTable = HIP_AND_THIGH,
+) -> CaseResult:
+    """`measure_case` of a label map that lies on the CT's voxels already.
+
+    Raises:
+        InputError: it holds no structure inside the CT, or the height is impossible.
+    """
     from .measurement import measure
     from .measurement.noise import noise_findings, noise_sd
     from .quality.given_labels import given_findings, judge_given_labels, judged_reports, outside_shares, with_lost_parts
     from .quality.reports import make_reports
 
-    placed = place_labels(labels, geometry, volume.geometry)
     labels = placed.labels
     if not labels.any():
-        raise InputError(_nothing_to_measure(placed.outside, geometry.voxel_volume_mm3))
+        raise InputError(_nothing_to_measure(placed.outside, volume.geometry.voxel_volume_mm3))
     height = checked_height(volume.height_m if height_m is None else height_m)
     watch = Stopwatch()
     with watch.stage("measurement"):

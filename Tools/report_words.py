@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po, write_po
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import SUSPECT_WORD, Light
+from MSKSegmentLib.foreign.merged import merged_structures
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
 from MSKSegmentLib.report.language import DOMAIN, FOLDER
 from MSKSegmentLib.review.rows import NOT_FOUND
@@ -45,7 +46,7 @@ def template() -> Catalog:
     catalog = Catalog(domain=DOMAIN, project="MSKSegment", copyright_holder="MSKSegment contributors", fuzzy=False)
     for name, _line, message, comments, context in extract_from_dir(PACKAGE, METHODS, OPTIONS, KEYWORDS):
         catalog.add(message, None, [(f"report/{name}", None)], auto_comments=comments, context=context)
-    for structure in HIP_AND_THIGH.structures:
+    for structure in (*HIP_AND_THIGH.structures, *(merged.structure for merged in merged_structures())):
         catalog.add(structure.name, None, [("anatomy", None)])
     for word in (*(light.word for light in Light), SUSPECT_WORD, NOT_FOUND):
         catalog.add(word, None, [("case_result.py", None)])

@@ -80,11 +80,16 @@ class CommandGroup(click.Group):
 
 
 class LazyGroup(CommandGroup):
-    """Commands of the modules of a package, given as name -> help; a module is imported when its command is called."""
+    """Commands of the modules of a package, given as name -> help; a module is imported when its command is called.
 
-    def __init__(self, *arguments: Any, package: str, table: Mapping[str, str], **options: Any) -> None:
+    `modules` names the module of a command where it is not called as the command.
+    """
+
+    def __init__(
+        self, *arguments: Any, package: str, table: Mapping[str, str], modules: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self._package, self._table = package, table
+        self._package, self._table, self._modules = package, table, modules or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table."""
@@ -94,7 +99,8 @@ class LazyGroup(CommandGroup):
         """The object `command` of the module of that name; None where the table has no such name."""
         if cmd_name not in self._table:
             return None
-        command: click.Command = import_module(f"{self._package}.{cmd_name.replace('-', '_')}").command
+        module = self._modules.get(cmd_name, cmd_name.replace("-", "_"))
+        command: click.Command = import_module(f"{self._package}.{module}").command
         command.name, command.short_help = cmd_name, self._table[cmd_name]
         return command
 

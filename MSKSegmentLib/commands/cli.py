@@ -6,7 +6,7 @@ import click
 
 from .. import RESEARCH_USE_ONLY, __version__
 from .base import PROGRAM, LazyGroup
-from .table import COMMANDS
+from .table import COMMANDS, MODULES
 
 _WIDTH = 120
 
@@ -15,6 +15,7 @@ _WIDTH = 120
     cls=LazyGroup,
     package=__package__,
     table=COMMANDS,
+    modules=MODULES,
     help=f"Hip and thigh muscle segmentation from CT. {RESEARCH_USE_ONLY}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
 )

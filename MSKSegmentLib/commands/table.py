@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Name -> what `mskseg --help` says. The command NAME is the object `command` of the module `commands/NAME.py` (``_`` for ``-``).
+# Name -> what `mskseg --help` says. The command NAME is the object `command` of the module `commands/NAME.py` (``_`` for ``-``), or
+# of the module that `MODULES` names where NAME is a word of Python.
 COMMANDS: Mapping[str, str] = {
     "segment": "segment a CT, measure it and say what can be trusted",
     "check": "say whether a CT can be used, without segmenting it",
     "measure": "measure an existing segmentation",
+    "import": "take a segmentation of another program as a result",
     "cohort": "segment many scans into one study, with tables and a report",
     "compare": "say what changed between results of one patient",
     "agreement": "how far two results of one CT agree, and what to take from the other",
@@ -27,3 +29,5 @@ COMMANDS: Mapping[str, str] = {
     "realism": "compare real scans with virtual patients: tables and pictures",
     "completion": "print the script that completes commands in a shell",
 }
+
+MODULES: Mapping[str, str] = {"import": "import_masks"}

@@ -18,6 +18,7 @@ APART_MM = 100.0
 # When the sides found from the anatomy differ on this share of a structure, they are taken to be right.
 DISAGREEING_SHARE = 0.25
 WHOLLY = 0.75
+EXCHANGED = "the right one lies to the patient's left of the left one: the sides are exchanged"
 
 
 def side_doubts(labels: np.ndarray, geometry: Geometry, table: StructureTable) -> dict[int, tuple[str, ...]]:
@@ -61,8 +62,7 @@ def _exchanged_pairs(coarse: np.ndarray, grid: Geometry, present: list[Segment])
     for segment in present:
         other = segment.label + LEFT_OFFSET
         if segment.side is Side.RIGHT and other in middles and middles[segment.label] - middles[other] > EXCHANGED_MM:
-            reason = "the right one lies to the patient's left of the left one: the sides are exchanged"
-            found[segment.label] = found[other] = (reason,)
+            found[segment.label] = found[other] = (EXCHANGED,)
     return found
 
 

@@ -152,6 +152,8 @@ FORMS = (
         ReasonKind.ABSENT,
         N_("not found in this scan"),
         N_("not found in this preview"),
+        N_("the imported segmentation does not have this structure"),
+        N_("measured as a part of a larger structure, which is one in this segmentation"),
         N_("the other side was found: this one may have been missed"),
     ),
     *_forms(ReasonKind.PREVIEW, N_("a preview is not rated; run the full segmentation for a light")),

@@ -30,13 +30,28 @@ MEASUREMENTS, RESULT, SCENE = "measurements.csv", "result.json", "scene.mrb"
 AUTOMATIC, REVIEW = "automatic.seg.nrrd", "review.npz"
 # What people read; made on request, and removed with the result that it describes.
 REPORT_HTML, REPORT_PDF = "report.html", "report.pdf"
+# Labels of another program that are no structure of the table; only of an imported segmentation that has some.
+OTHER_LABELS = "other_labels.seg.nrrd"
 # Who has it open; replacing a result takes the lock away, by which a reviewer's page notices.
 LOCK = ".review.lock"
 RESULT_FORMAT, RESULT_FORMAT_VERSION = "mskseg-result", 1
 # In result.json: the digest of every file of the run, and the table of structures unless that is the one of hip and thigh.
 FILES, STRUCTURES_ENTRY = "files", "structures"
 # The files of this software in a result folder; all others belong to the user and stay.
-_OWNED = (LOCK, SEGMENTATION, UNCERTAINTY, CT, MEASUREMENTS, SCENE, AUTOMATIC, REVIEW, REPORT_HTML, REPORT_PDF, RESULT)
+_OWNED = (
+    LOCK,
+    SEGMENTATION,
+    UNCERTAINTY,
+    CT,
+    OTHER_LABELS,
+    MEASUREMENTS,
+    SCENE,
+    AUTOMATIC,
+    REVIEW,
+    REPORT_HTML,
+    REPORT_PDF,
+    RESULT,
+)
 # Per voxel: float32 noise hardly compresses, but is zero outside the body and where all passes agree. Labels take hardly any
 # space.
 _UNCERTAINTY_BYTES, _CT_BYTES, _TABLES_BYTES = 2.0, 1.5, 2 << 20

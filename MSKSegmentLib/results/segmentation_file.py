@@ -134,7 +134,7 @@ def write_segmentation(path: str | os.PathLike[str], result: CaseResult) -> None
     """
     boxes = segment_boxes(result.labels, result.table)
     image = result.geometry.image_of(result.labels)
-    for key, value in _segmentation_header(result.geometry).items():
+    for key, value in segmentation_header(result.geometry).items():
         image.SetMetaData(key, value)
     present = [report for report in result.reports if report.segment.label in boxes]
     for number, report in enumerate(present):
@@ -209,7 +209,8 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("|", "\\u007c")
 
 
-def _segmentation_header(geometry: Geometry) -> dict[str, str]:
+def segmentation_header(geometry: Geometry) -> dict[str, str]:
+    """The header fields that make a NRRD image on this grid a segmentation of 3D Slicer."""
     parameters = {"Smoothing factor": str(SMOOTHING_FACTOR), "Reference image geometry": serialized_geometry(geometry)}
     return {
         "Segmentation_MasterRepresentation": REPRESENTATION,

@@ -23,12 +23,16 @@ _FIELD = re.compile(r"Segment(\d+)_(ID|Name|Tags|LabelValue|Layer)")
 
 @dataclass(frozen=True)
 class StoredSegment:
-    """One segment of a ``.seg.nrrd``: its name for messages, where it is stored, its label with sides or None."""
+    """One segment of a ``.seg.nrrd``: its name for messages, where it is stored, its label with sides or None.
+
+    `texts` are all that it is called: name, identifier, values of its tags.
+    """
 
     name: str
     layer: int
     value: int
     label: int | None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def _segment(entry: Mapping[str, str], number: int, known: Mapping[str, int]) ->
     texts = [entry.get("ID", ""), entry.get("Name", ""), *tags]
     label = next((known[text.strip().casefold()] for text in texts if text.strip().casefold() in known), None)
     layer, value = (_whole(entry.get(field), default) for field, default in (("Layer", 0), ("LabelValue", 1)))
-    return StoredSegment(entry.get("Name") or entry.get("ID") or str(number), layer, value, label)
+    name = entry.get("Name") or entry.get("ID") or str(number)
+    return StoredSegment(name, layer, value, label, tuple(dict.fromkeys(text.strip() for text in (name, *texts) if text.strip())))
 
 
 def _whole(text: str | None, default: int) -> int:
@@ -127,7 +132,7 @@ def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: 
             for rank in foreign:
                 if (found == rank).any():
                     raise InputError(
-                        f"The segment '{_short(foreign[rank])}' of {name} is none of the structures; rename it (for "
+                        f"The segment '{short_name(foreign[rank])}' of {name} is none of the structures; rename it (for "
                         f"example to '{example}') or delete it."
                     )
             np.maximum(ranks, found, out=ranks)
@@ -166,5 +171,6 @@ def _from_values(
     return labels
 
 
-def _short(text: str) -> str:
+def short_name(text: str) -> str:
+    """A name of somebody's choice for a sentence: printable, on one line, not too long."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:60]

@@ -13,7 +13,7 @@ import MSKSegmentLib
 from MSKSegmentLib.commands import base
 from MSKSegmentLib.commands.cli import cli
 from MSKSegmentLib.commands.main import main
-from MSKSegmentLib.commands.table import COMMANDS
+from MSKSegmentLib.commands.table import COMMANDS, MODULES
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {"numpy", "scipy", "SimpleITK", "torch", "rich", "pydicom", "skimage", "cc3d", "monai", "matplotlib", "slicer", "trame"}
@@ -65,7 +65,7 @@ def test_every_command_has_its_module_help_and_options(name, capsys):
 def test_every_module_with_a_command_is_in_the_table():
     folder = Path(MSKSegmentLib.__file__).parent / "commands"
     modules = {path.stem for path in folder.glob("*.py") if "\ndef command(" in path.read_text(encoding="utf-8")}
-    assert modules == {name.replace("-", "_") for name in COMMANDS}
+    assert modules == {MODULES.get(name, name.replace("-", "_")) for name in COMMANDS}
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ ORDER = (
     "prepared_scan",
     "pipeline",
     "results",
+    "foreign",
     "engine",
     "virtual",
     "review",
