@@ -69,8 +69,8 @@ def _import(invocation: Invocation, mask: Path, ct: Path, output: Path, options:
     imported = import_case(
         volume,
         found,
-        table,
         structures,
+        table,
         height_m=in_metres(height if isinstance(height, float) else None),
         reference=reference,
         sides=str(options["sides"]),

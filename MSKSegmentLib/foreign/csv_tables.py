@@ -12,7 +12,7 @@ from ..errors import InputError
 from .merged import merged_structures
 from .segment_names import side_of_word
 
-COLUMNS = ("value", "name", "structure", "side", "part")
+_COLUMNS = ("value", "name", "structure", "side", "part")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def read_rows(path: Path, structures: StructureTable | None) -> list[TableRow]:
             f"The table {path.name} lacks a column: its first line must name 'structure' and 'value' or 'name' (others: "
             "'side', 'part')."
         )
-    unknown = [name for name in columns if name not in COLUMNS]
+    unknown = [name for name in columns if name not in _COLUMNS]
     if unknown:
-        raise InputError(f"The table {path.name} has the unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}.")
+        raise InputError(f"The table {path.name} has the unknown column {unknown[0]!r}; known are {', '.join(_COLUMNS)}.")
     known = None if structures is None else _known(structures)
     rows = [
         _row(dict(zip(columns, (cell.strip() for cell in cells), strict=False)), f"Line {number} of {path.name}", known)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ..anatomy import Code, Side
-from ..anatomy.built_in import HIP_AND_THIGH
 from ..ct.reading.images.file import FORMATS, ImageHeader, read_image_file, read_image_header
 from ..ct.reading.label_maps import StoredSegment, stored_segments
 from ..ct.volume import Geometry
@@ -28,7 +27,7 @@ def read_image_mask(path: Path, assume_orientation: str | None) -> ForeignMask:
         InputError: it cannot be read, is empty, or is no label map.
     """
     header = read_image_header(path)
-    stored = stored_segments(header.keys, HIP_AND_THIGH)
+    stored = stored_segments(header.keys, None)
     name = f"The segmentation {path.name}"
     if stored:
         return _segmentation(header, stored, name, assume_orientation)

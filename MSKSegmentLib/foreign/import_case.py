@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ..anatomy import StructureTable
-from ..anatomy.built_in import HIP_AND_THIGH
 from ..case_result import CaseResult, SegmentReport
 from ..ct.label_grid import grid_words
 from ..ct.label_resampling import place_or_resample
@@ -42,8 +41,8 @@ class Imported:
 def import_case(
     volume: CTVolume,
     mask: ForeignMask,
+    structures: StructureTable,
     label_table: LabelTable | None = None,
-    structures: StructureTable = HIP_AND_THIGH,
     *,
     height_m: float | None = None,
     reference: Mapping[str, Any] | None = None,
@@ -54,8 +53,8 @@ def import_case(
     Args:
         volume: the CT that was segmented.
         mask: as `reading.read_mask` or `mask.mask_of_array` gave it.
-        label_table: what its labels stand for; None: recognised.
-        structures: the table that they are translated into.
+        structures: the table that its labels are translated into.
+        label_table: what they stand for; None: recognised.
         height_m: the patient's height in metres; None: that of the CT's header.
         reference: what a calibration knows of places among the bones (`pipeline.bundle_knowledge`).
         sides: "given" or "anatomy", see `translation.translate`.
@@ -68,7 +67,7 @@ def import_case(
         InputError: the CT or the mask cannot be used, or they are not of one scan.
     """
     _check_study(volume, mask)
-    translation = translate(mask, label_table, structures, sides)
+    translation = translate(mask, structures, label_table, sides)
     scan = prepare_scan(volume)
     placed, resampled = place_or_resample(translation.labels, translation.geometry, volume.geometry)
     findings = (

@@ -13,7 +13,7 @@ from .assigning import Assignment
 from .kept import KeptLabels
 from .label_tables import LabelTable
 from .merged import merged_structures
-from .sides import Sides
+from .sides import SidesFound
 
 _MOST_NAMED = 8
 
@@ -24,7 +24,7 @@ def said_of_translation(
     assignments: Sequence[Assignment],
     kept: KeptLabels,
     overlaps: Mapping[tuple[int, int], int],
-    sides: Sides,
+    sides: SidesFound,
     geometry: Geometry,
 ) -> tuple[Finding, ...]:
     """The findings on a translated mask, see `translation.Translation`."""
@@ -82,7 +82,7 @@ def _incomplete(used: LabelTable, assignments: Sequence[Assignment], table: Stru
 
 
 def _overlapping(
-    overlaps: Mapping[tuple[int, int], int], table: StructureTable, sides: Sides, voxel_mm3: float
+    overlaps: Mapping[tuple[int, int], int], table: StructureTable, sides: SidesFound, voxel_mm3: float
 ) -> tuple[Finding, ...]:
     if not overlaps:
         return ()
@@ -104,7 +104,7 @@ def _overlapping(
     return (warning("labels_overlap", sentence),)
 
 
-def _from_anatomy(sides: Sides, table: StructureTable, voxel_mm3: float) -> tuple[Finding, ...]:
+def _from_anatomy(sides: SidesFound, table: StructureTable, voxel_mm3: float) -> tuple[Finding, ...]:
     if not sides.decided:
         return ()
     names = [structure.name for structure in table.structures if structure.index in sides.decided]

@@ -12,7 +12,7 @@ from ..findings import Finding
 
 
 @dataclass(frozen=True)
-class Sides:
+class SidesFound:
     """`labels` is uint8 ``[z, y, x]`` with sides, `decided` the indices of structures whose side came from the anatomy, `lost` the
     voxels that belong to neither side and became background. `findings` say where the sides are in doubt.
     """
@@ -23,13 +23,13 @@ class Sides:
     findings: tuple[Finding, ...] = ()
 
 
-def sides_of(labels: np.ndarray, undecided: np.ndarray | None, geometry: Geometry, table: StructureTable) -> Sides:
+def sides_of(labels: np.ndarray, undecided: np.ndarray | None, geometry: Geometry, table: StructureTable) -> SidesFound:
     """Labels in which every paired structure has a side; where `undecided` is true they hold the structure's index instead.
 
     `labels` and `undecided` are ``[z, y, x]``. All structures say where right and left are, also those whose side is given.
     """
     if undecided is None or not undecided.any():
-        return Sides(labels)
+        return SidesFound(labels)
     from ..segmentation import split_sides
 
     split = split_sides(labels % LEFT_OFFSET, geometry, table)
@@ -37,4 +37,4 @@ def sides_of(labels: np.ndarray, undecided: np.ndarray | None, geometry: Geometr
     found = split.labels[undecided]
     result = labels.copy()
     result[undecided] = found
-    return Sides(result, tuple(decided), int((found == 0).sum()), split.findings)
+    return SidesFound(result, tuple(decided), int((found == 0).sum()), split.findings)

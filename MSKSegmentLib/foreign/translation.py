@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..anatomy import LEFT_OFFSET, Side, StructureTable
-from ..anatomy.built_in import HIP_AND_THIGH
 from ..ct.volume import Geometry
 from ..errors import InputError
 from ..findings import Finding
@@ -48,16 +47,16 @@ class Translation:
 
 def translate(
     mask: ForeignMask,
+    structures: StructureTable,
     label_table: LabelTable | None = None,
-    structures: StructureTable = HIP_AND_THIGH,
     sides: str = GIVEN,
 ) -> Translation:
     """Translate a mask into our numbers.
 
     Args:
         mask: as `reading.read_mask` or `mask.mask_of_array` gave it.
-        label_table: what its labels stand for; None: recognised (`recognition.recognise`).
-        structures: the table that they are translated into.
+        structures: the table that its labels are translated into.
+        label_table: what they stand for; None: recognised (`recognition.recognise`).
         sides: "given" keeps the sides that the mask states and takes those of the anatomy where it states none; "anatomy" takes all
             from the anatomy.
 

@@ -84,14 +84,14 @@ def read_label_map(
     return LabelMap(labels, geometry, findings)
 
 
-def stored_segments(fields: Mapping[str, str], table: StructureTable) -> tuple[StoredSegment, ...]:
-    """The segments that the header fields of a ``.seg.nrrd`` describe, in their order; empty for other files."""
+def stored_segments(fields: Mapping[str, str], table: StructureTable | None) -> tuple[StoredSegment, ...]:
+    """The segments that the header fields of a ``.seg.nrrd`` describe, in their order; empty for other files. Without a table none has a label."""
     found: dict[int, dict[str, str]] = {}
     for key, value in fields.items():
         match = _FIELD.fullmatch(key)
         if match:
             found.setdefault(int(match[1]), {})[match[2]] = value
-    known = {text.casefold(): s.label for s in table.segments for text in (s.key, s.name)}
+    known = {text.casefold(): s.label for s in (table.segments if table else ()) for text in (s.key, s.name)}
     return tuple(_segment(found[number], number, known) for number in sorted(found))
 
 

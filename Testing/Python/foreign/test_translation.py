@@ -7,10 +7,11 @@ import pytest
 from foreign_masks import codes, drawn_by, names_of
 from given_labels import told
 
+from MSKSegmentLib import foreign
 from MSKSegmentLib.anatomy import LEFT_OFFSET, Side
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.foreign import LabelEntry, LabelTable, find_label_table, import_case, mask_of_array, translate
+from MSKSegmentLib.foreign import LabelEntry, LabelTable, find_label_table, mask_of_array
 from MSKSegmentLib.foreign.mask import ForeignMask, ForeignSegment, Layer
 from MSKSegmentLib.pipeline import measure_case
 
@@ -21,6 +22,14 @@ pytest_plugins = ("given_labels",)
 def own(case):
     labels, volume = case
     return measure_case(labels, volume.geometry, volume)
+
+
+def translate(mask, label_table=None, sides="given"):
+    return foreign.translate(mask, HIP_AND_THIGH, label_table, sides)
+
+
+def import_case(volume, mask, label_table=None):
+    return foreign.import_case(volume, mask, HIP_AND_THIGH, label_table)
 
 
 def measured(result):

@@ -244,6 +244,7 @@ ABOUT_HIP_AND_THIGH = {
     "MSKSegmentLib.case_result",
     "MSKSegmentLib.evaluation.folder",
     "MSKSegmentLib.evaluation.run",
+    "MSKSegmentLib.foreign.merged",
     "MSKSegmentLib.pipeline",
     "MSKSegmentLib.report.density",
     "MSKSegmentLib.report.density_child",
