@@ -85,7 +85,10 @@ def read_label_map(
 
 
 def stored_segments(fields: Mapping[str, str], table: StructureTable | None) -> tuple[StoredSegment, ...]:
-    """The segments that the header fields of a ``.seg.nrrd`` describe, in their order; empty for other files. Without a table none has a label."""
+    """The segments that the header fields of a ``.seg.nrrd`` describe, in their order; empty for other files.
+
+    Without a table none has a label.
+    """
     found: dict[int, dict[str, str]] = {}
     for key, value in fields.items():
         match = _FIELD.fullmatch(key)
