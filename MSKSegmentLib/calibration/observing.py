@@ -11,7 +11,7 @@ from typing import Any
 from ..bundle import ModelBundle
 from ..case_result import SCORE_NAMES
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_labelled_cases, read_labelled_case
+from ..evaluation.cases import CaseFiles, find_labelled_cases, patient_of, read_labelled_case
 from ..evaluation.folder import read_evaluation
 from ..evaluation.metrics import (
     Outcome,
@@ -19,6 +19,7 @@ from ..evaluation.metrics import (
     SegmentComparison,
     false_muscle_cc,
     overlap_rows,
+    whole_reports,
     with_centroids,
     with_reports,
     within,
@@ -44,7 +45,7 @@ def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = No
     ordinary, condition, cautions = is_ordinary(case.facts), _condition(case.facts), scan_cautions(case.findings)
     rows = with_deviations(case, reference).rows if reference else case.rows
     return [
-        _observation(case.name, row, ordinary, condition, cautions)
+        _observation(patient_of(case.name), row, ordinary, condition, cautions)
         for row in rows
         if row.outcome in (Outcome.COMPARED, Outcome.FALSE) and (row.uncertainty is not None or row.scores is not None)
     ]
@@ -104,7 +105,7 @@ def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, ch
     result = segment_case(case.volume, bundle, Settings(device=device, seed=seed), checkpoint=checkpoint)
     scope = Scope.of(case)
     rows = overlap_rows(case.truth, result.labels, case.volume.geometry, case.volume.hu, scope)
-    rows = with_reports(rows, {report.segment.key: report for report in result.reports})
+    rows = with_reports(rows, whole_reports({report.segment.key: report for report in result.reports}, result.labels, scope))
     rows = with_centroids(rows, within(case.truth, scope), within(result.labels, scope), case.volume.geometry)
     false_cc = false_muscle_cc(case.truth, result.labels, case.volume.geometry, scope)
     return CaseScores(case.name, tuple(rows), false_cc, case.table, case.facts, result.findings)

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "bundle": "model bundles",
     "virtual": "make virtual patients: simulated CT with true labels",
     "train": "train a network as a recipe says, and resume where it stopped",
+    "learn": "fine-tune a bundle on corrected results, and publish it if it is better",
     "calibrate": "learn a bundle's lights from cases with true labels",
     "evaluate": "compare segmentations with true labels: tables and plots",
     "realism": "compare real scans with virtual patients: tables and pictures",

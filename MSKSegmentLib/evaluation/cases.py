@@ -2,6 +2,8 @@
 
 ``labelled.json`` may hold ``"slices"``: numbers along the label map's last axis, counted from 0, or pairs ``[first, last]`` with
 both ends included; and ``"structures"``: abbreviations of structures. What it leaves out counts as labelled everywhere.
+Where more is known of some structures or of one side, it holds ``"segments"`` alone: the key of each segment that was labelled
+(such as ``"GMED_right"``) with such a list of slices, or with true for all of them. Nothing is known of other segments.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class LabelledCase:
     `truth` is uint8 ``[z, y, x]`` with sides, `slices` bool ``[z]``: True where the slice was labelled, `structures` bool
     ``[classes]``: False where a class was labelled nowhere (background, 0, is always True). `table` says what the labels stand for.
     `outside` is bool ``[z, y, x]``, True where nothing is known because the label map ends there, or None where it covers the CT.
+    `known` is bool ``[z, 256]``: in which slices each label with its side was labelled; None where slices and structures say all.
     `facts` is the content of the case's ``facts.json``: how a virtual patient was made.
     """
 
@@ -52,6 +55,7 @@ class LabelledCase:
     table: StructureTable
     outside: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    known: np.ndarray | None = None
 
 
 def find_labelled_cases(data: Path) -> list[CaseFiles]:
@@ -71,6 +75,11 @@ def find_labelled_cases(data: Path) -> list[CaseFiles]:
     return found
 
 
+def patient_of(case: str) -> str:
+    """The patient whom a case shows: scans of one patient are called ``<patient>@<scan>``."""
+    return case.partition("@")[0]
+
+
 def read_labelled_case(files: CaseFiles, table: StructureTable) -> LabelledCase:
     """Read a case with labels of `table`.
 
@@ -81,8 +90,8 @@ def read_labelled_case(files: CaseFiles, table: StructureTable) -> LabelledCase:
     """
     volume = read_ct(files.ct)
     truth = on_grid(*read_labels(files.labels, table), volume.geometry, f"labels of the case {files.name!r}")
-    slices, structures = read_labelled(files.labelled, truth.shape[0], table)
-    return LabelledCase(files.name, volume, truth, slices, structures, table, facts=_read_facts(files.facts))
+    slices, structures, known = read_labelled(files.labelled, truth.shape[0], table)
+    return LabelledCase(files.name, volume, truth, slices, structures, table, facts=_read_facts(files.facts), known=known)
 
 
 def read_pair(ct: Path, labels: Path, table: StructureTable) -> LabelledCase:
@@ -119,22 +128,33 @@ def on_grid(labels: np.ndarray, source: Geometry, target: Geometry, what: str) -
     return place_labels(labels, source, target, what).labels
 
 
-def read_labelled(path: Path | None, depth: int, table: StructureTable) -> tuple[np.ndarray, np.ndarray]:
-    """What was labelled: slices bool ``[depth]`` and classes bool ``[classes]`` of a table; all of it where `path` is None.
+def read_labelled(path: Path | None, depth: int, table: StructureTable) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """What was labelled: slices bool ``[depth]``, classes bool ``[classes]`` of a table, and `LabelledCase.known`.
+
+    All of it where `path` is None.
 
     Raises:
         InputError: the file is no such description, or names slices or structures that do not exist.
     """
     slices, structures = np.ones(depth, bool), np.ones(table.classes, bool)
     if path is None:
-        return slices, structures
+        return slices, structures, None
     where = f"{path.parent.name}/{path.name}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"The file {where} cannot be read as JSON; correct or delete it.") from error
-    if not isinstance(content, dict) or not content or set(content) - {"slices", "structures"}:
-        raise InputError(f"The file {where} must hold an object with 'slices', 'structures' or both, and nothing else.")
+    allowed = ({"slices", "structures"}, {"segments"})
+    if not isinstance(content, dict) or not content or not any(set(content) <= keys for keys in allowed):
+        raise InputError(
+            f"The file {where} must hold an object with 'slices', 'structures' or both, or with 'segments' alone, and nothing else."
+        )
+    if "segments" in content:
+        known = _known_segments(content["segments"], depth, table, where)
+        structures[1:] = False
+        for segment in table.segments:
+            structures[segment.structure.index] |= known[:, segment.label].any()
+        return np.asarray(known[:, 1:].any(axis=1)), structures, known
     if "slices" in content:
         slices[:] = False
         for first, last in _ranges(content["slices"], depth, where):
@@ -142,7 +162,7 @@ def read_labelled(path: Path | None, depth: int, table: StructureTable) -> tuple
     if "structures" in content:
         structures[1:] = False
         structures[_indices(content["structures"], table, where)] = True
-    return slices, structures
+    return slices, structures, None
 
 
 def label_known(structures: np.ndarray, table: StructureTable) -> np.ndarray:
@@ -187,6 +207,22 @@ def _ranges(entries: Any, depth: int, where: str) -> list[tuple[int, int]]:
             )
         ranges.append((pair[0], pair[1]))
     return ranges
+
+
+def _known_segments(entries: Any, depth: int, table: StructureTable, where: str) -> np.ndarray:
+    """`LabelledCase.known` of the entry "segments"; background counts as labelled."""
+    labels = {segment.key: segment.label for segment in table.segments}
+    known = np.zeros((depth, 256), bool)
+    known[:, 0] = True
+    if not isinstance(entries, dict) or not set(entries) <= set(labels):
+        unknown = sorted(set(entries) - set(labels)) if isinstance(entries, dict) else [entries]
+        raise InputError(
+            f"The segments in {where} must be an object of keys such as 'GMED_right' with slices or true; correct {unknown[0]!r}."
+        )
+    for key, slices in entries.items():
+        for first, last in [(0, depth - 1)] if slices is True else _ranges(slices, depth, where):
+            known[first : last + 1, labels[key]] = True
+    return known
 
 
 def _indices(names: Any, table: StructureTable, where: str) -> list[int]:

@@ -71,6 +71,7 @@ class SegmentComparison:
 class Scope:
     """Where the truth is known: `slices` bool ``[z]`` and `structures` bool ``[classes]``; not where `outside`, bool ``[z, y, x]``.
 
+    `known` is bool ``[z, 256]``: in which slices a label with its side is known, where that differs between segments.
     `table` says what the labels stand for.
     """
 
@@ -78,6 +79,7 @@ class Scope:
     slices: np.ndarray
     structures: np.ndarray
     outside: np.ndarray | None = None
+    known: np.ndarray | None = None
 
     @staticmethod
     def everything(table: StructureTable, depth: int) -> Scope:
@@ -87,7 +89,11 @@ class Scope:
     @staticmethod
     def of(case: LabelledCase) -> Scope:
         """What is known of a case."""
-        return Scope(case.table, case.slices, case.structures, case.outside)
+        return Scope(case.table, case.slices, case.structures, case.outside, case.known)
+
+    def slices_of(self, label: int) -> np.ndarray:
+        """The slices in which a label with its side is known, bool ``[z]``."""
+        return self.slices if self.known is None else self.slices & self.known[:, label]
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,10 @@ def evaluate_labels(
     truth, predicted = within(truth, scope), within(predicted, scope)
     boxes = label_boxes(truth), label_boxes(predicted)
     around = {label: union_box(both[label] for both in boxes) for label in boxes[0].keys() & boxes[1].keys()}
-    return [_with_distances(row, truth, predicted, geometry, scope.slices, around.get(row.segment.label)) for row in rows]
+    return [
+        _with_distances(row, truth, predicted, geometry, scope.slices_of(row.segment.label), around.get(row.segment.label))
+        for row in rows
+    ]
 
 
 def overlap_rows(
@@ -150,6 +159,18 @@ def false_muscle_cc(truth: np.ndarray, predicted: np.ndarray, geometry: Geometry
 def with_reports(rows: list[SegmentComparison], reports: Mapping[str, SegmentReport]) -> list[SegmentComparison]:
     """The rows with what the run said of them; `reports` by the segment's key, rows without a report stay as they are."""
     return [_with_report(row, reports[row.segment.key]) if row.segment.key in reports else row for row in rows]
+
+
+def whole_reports(reports: Mapping[str, SegmentReport], predicted: np.ndarray, scope: Scope) -> Mapping[str, SegmentReport]:
+    """The reports without those of segments that the prediction, uint8 ``[z, y, x]``, also has where their truth is not known.
+
+    Scores are those of the whole segment: beside an agreement in a few corrected slices they would mislead. Where slices are
+    known or unknown for all segments alike, nothing is left out.
+    """
+    known = scope.known
+    if known is None:
+        return reports
+    return {key: one for key, one in reports.items() if not (predicted[~known[:, one.segment.label]] == one.segment.label).any()}
 
 
 def _with_report(row: SegmentComparison, report: SegmentReport) -> SegmentComparison:
@@ -186,8 +207,10 @@ def within(labels: np.ndarray, scope: Scope) -> np.ndarray:
 
 def _planes(truth: np.ndarray, predicted: np.ndarray, scope: Scope) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """Both maps ``[y, x]`` and the number of each slice that counts, 0 where nothing is known."""
-    table = np.where(label_known(scope.structures, scope.table), np.arange(256), 0).astype(np.uint8)
+    labelled = label_known(scope.structures, scope.table)
     for k in np.flatnonzero(scope.slices):
+        here = labelled if scope.known is None else labelled & scope.known[k]
+        table = np.where(here, np.arange(256), 0).astype(np.uint8)
         true_plane, predicted_plane = table[truth[k]], table[predicted[k]]
         if scope.outside is not None:
             true_plane[scope.outside[k]] = predicted_plane[scope.outside[k]] = 0

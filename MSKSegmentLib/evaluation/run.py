@@ -39,7 +39,7 @@ from .cases import (
     read_pair,
 )
 from .folder import CASES, MARKER, kept_scores, scores_json
-from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, with_centroids, with_reports, within
+from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, whole_reports, with_centroids, with_reports, within
 from .plots import write_plots
 from .tables import (
     CaseScores,
@@ -210,7 +210,8 @@ def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
     geometry = case.volume.geometry
     rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
     false_cc = false_muscle_cc(case.truth, labels, geometry, scope)
-    rows = with_centroids(with_reports(rows, reports), within(case.truth, scope), within(labels, scope), geometry)
+    rows = with_reports(rows, whole_reports(reports, labels, scope))
+    rows = with_centroids(rows, within(case.truth, scope), within(labels, scope), geometry)
     return CaseScores(task.name, tuple(rows), false_cc, case.table, case.facts, findings)
 
 

@@ -102,6 +102,15 @@ def averaged_state(checkpoint: Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in state.items() if key.startswith("module.")}
 
 
+def stored_progress(checkpoint: Path) -> float:
+    """How far a training is, 0 to 1, as its checkpoint says; 0 without one.
+
+    Raises:
+        InputError: the file is no checkpoint.
+    """
+    return float(_load(checkpoint).get("progress", 0.0)) if checkpoint.is_file() else 0.0
+
+
 def initial_weights(source: str, spec: NetworkSpec) -> dict[str, Tensor]:
     """The weights of a checkpoint file (averaged ones) or of a bundle, for a network of `spec` to start from.
 

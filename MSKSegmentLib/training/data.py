@@ -13,11 +13,11 @@ import numpy as np
 from ..bundle.manifest import Preprocessing
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_labelled_cases
+from ..evaluation.cases import CaseFiles, find_labelled_cases, patient_of
 from ..virtual.atlas import load_atlases
 from ..virtual.ingredients import PLAIN, Ingredients
 from .augmentation import NO_AUGMENTATION, Augmentation
-from .folds import Split, patient_of, split_fold, split_off
+from .folds import Split, split_fold, split_off
 from .interruption import ignore_signals
 from .mixing import MixedSource
 from .pairs import PairSlices, prepare_case

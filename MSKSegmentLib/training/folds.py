@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, shown
+from ..evaluation.cases import patient_of
 
 SPLIT_FILE = "split.json"
 
@@ -23,11 +24,6 @@ class Split:
     held_out_cases: tuple[str, ...] = ()
     train_bodies: tuple[str, ...] | None = None
     held_out_bodies: tuple[str, ...] = ()
-
-
-def patient_of(case: str) -> str:
-    """The patient whom a case shows: scans of one patient are called ``<patient>@<scan>``."""
-    return case.partition("@")[0]
 
 
 def parse_fold(text: str) -> tuple[int, int]:

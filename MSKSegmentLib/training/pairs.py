@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from ..anatomy import LEFT_OFFSET
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct import CTVolume, WorkingGrid, body_box, resample_labels, to_working_grid
@@ -26,14 +27,17 @@ from .sources import HIP_CLASSES, HIP_SHARE, UNLABELLED, Batch
 _KEPT_HU = (-1024.0, 3071.0)
 # How UNLABELLED is written while labels are uint8; no structure has this number.
 _NOT_DRAWN = 255
+# So far from the middle between the legs, on either side, it is not certain to which of them a voxel belongs.
+_MIDDLE_MM = 10.0
 
 
 def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocessing: Preprocessing) -> Path:
     """Bring a case to the network's grid and keep it; returns the array's path.
 
-    ``<case>.npy`` is int16 ``[levels, channels + 1, h, w]``: HU of the neighbouring slices, then the class (`UNLABELLED` where
-    nobody drew). ``<case>.json`` holds which structures were drawn, and what the array was made of: it is made anew when
-    that changes.
+    ``<case>.npy`` is int16 ``[n, channels + 1, h, w]``: HU of the neighbouring slices, then the class (`UNLABELLED` where
+    nobody drew). A slice in which different structures were drawn on the right and on the left stands there twice, each time with
+    the other half as `UNLABELLED`. ``<case>.json`` holds which structures were drawn, in all entries or in each, and what the
+    array was made of: it is made anew when that changes.
 
     Raises:
         InputError: the case cannot be read, or shows no body or no labelled slice.
@@ -46,8 +50,8 @@ def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocess
     cache.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     partial = cache / f"{files.name}.partial.npy"
-    _write_slices(partial, case, network, preprocessing)
-    content = {"made_of": made_of, "known": [bool(drawn) for drawn in case.structures]}
+    known = _write_slices(partial, case, network, preprocessing)
+    content = {"made_of": made_of, "known": known.tolist()}
     facts.write_text(json.dumps(content), encoding="utf-8")
     partial.rename(path)
     return path
@@ -77,68 +81,144 @@ class PairSlices:
     def batch(self, size: int) -> Batch:
         """`size` random slices: each case is as likely as any other."""
         chosen = [self._cases[self._rng.integers(len(self._cases))] for _ in range(size)]
-        images, labels = zip(*(self._slice(*case[:3]) for case in chosen), strict=True)
+        images, labels, known = zip(*(self._slice(*case) for case in chosen), strict=True)
         hu, classes = augment(np.stack(images), np.stack(labels), self._rng, self._augmentation)
-        known = torch.from_numpy(np.stack([case[3] for case in chosen]))
-        return Batch(normalise(hu, self._preprocessing), classes, known)
+        return Batch(normalise(hu, self._preprocessing), classes, torch.from_numpy(np.stack(known)))
 
-    def _slice(self, data: np.ndarray, drawn: np.ndarray, hip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _slice(
+        self, data: np.ndarray, drawn: np.ndarray, hip: np.ndarray, known: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         levels = hip if hip.size and self._rng.random() < HIP_SHARE else drawn
-        planes = data[self._rng.choice(levels)]
-        return cut_slice(planes[:-1], planes[-1], self._crop, self._rng, self._augmentation)
+        level = self._rng.choice(levels)
+        planes = data[level]
+        return *cut_slice(planes[:-1], planes[-1], self._crop, self._rng, self._augmentation), known[level]
 
 
 def _open(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A case's array, its levels with labels and those in the hip, and which structures are known."""
+    """A case's array, its entries with labels and those in the hip, and which structures are known in each, bool ``[n, 23]``."""
     data = np.load(path, mmap_mode="r")
-    labelled_classes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["known"]
+    known = np.array(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["known"], dtype=bool)
     sampled = data[:, -1, ::2, ::2]
     drawn = np.flatnonzero((data[:, -1] != UNLABELLED).any(axis=(1, 2)))
     hip = np.flatnonzero(np.isin(sampled, HIP_CLASSES).any(axis=(1, 2)))
-    return data, drawn, hip, np.array(labelled_classes)
+    return data, drawn, hip, np.broadcast_to(known, (len(data), known.shape[-1]))
 
 
-def _write_slices(path: Path, case: LabelledCase, network: NetworkSpec, preprocessing: Preprocessing) -> None:
+@dataclass(frozen=True)
+class _Entry:
+    """What one stored slice shows: the level, the drawn structures bool ``[23]``, and the only columns that count (None: all)."""
+
+    level: int
+    known: np.ndarray
+    columns: slice | None = None
+
+
+def _write_slices(path: Path, case: LabelledCase, network: NetworkSpec, preprocessing: Preprocessing) -> np.ndarray:
+    """Writes the array; returns which structures were drawn, bool ``[23]`` or, where that differs, ``[n, 23]``."""
     working = to_working_grid(case.volume)
-    classes = _classes(case, working)
+    truth = _truth(case, working)
     box = body_box(working.volume)
     if box is None:
         raise InputError(f"The CT of the case {case.name!r} shows no body; take the case out of the folder.")
     geometry = working.volume.geometry.cropped(box.start_xyz, box.size_xyz)
-    body, classes = CTVolume(np.ascontiguousarray(working.volume.hu[box.slices]), geometry), classes[box.slices]
+    body, truth = CTVolume(np.ascontiguousarray(working.volume.hu[box.slices]), geometry), truth[box.slices]
     plan = plan_slices(body, preprocessing, network)
     # The same reader as at inference, made to leave HU as they are: the window is applied after augmentation.
     reader = SliceReader(body, plan, replace(preprocessing, hu_window=_KEPT_HU, value_range=_KEPT_HU), network.in_channels)
     levels = [level for level in plan.levels if not reader.is_empty(level)]
-    if not any((classes[round(level)] != UNLABELLED).any() for level in levels):
+    entries = _entries(case, working, box.slices[0], truth, geometry.spacing[0], levels)
+    if not any((truth[round(levels[entry.level])] != _NOT_DRAWN).any() for entry in entries):
         raise InputError(f"The case {case.name!r} has no labelled slice with a body in it; correct its labelled.json.")
-    shape = (len(levels), network.in_channels + 1, *plan.grid)
+    shape = (len(entries), network.in_channels + 1, *plan.grid)
     stored = np.lib.format.open_memmap(path, "w+", np.int16, shape)
-    for index, level in enumerate(levels):
+    for index, entry in enumerate(entries):
+        level = levels[entry.level]
         hu = reader.read(level)[0, :, : plan.grid[0], : plan.grid[1]]
         stored[index, :-1] = hu.round().to(torch.int16).numpy()
         # Whoever drew the label drew it on a slice of the CT: the nearest one, its nearest pixel.
-        plane = torch.from_numpy(classes[round(level)].astype(np.float32))[None, None]
+        plane = torch.from_numpy(_classes(truth[round(level)], entry).astype(np.float32))[None, None]
         stored[index, -1] = functional.interpolate(plane, plan.grid, mode="nearest-exact")[0, 0].numpy()
     stored.flush()
+    return case.structures if case.known is None else np.stack([entry.known for entry in entries])
 
 
-def _classes(case: LabelledCase, working: WorkingGrid) -> np.ndarray:
-    """Classes int16 ``[z, y, x]`` on the working grid, `UNLABELLED` where nobody drew."""
-    table = class_table().astype(np.uint8)
-    table[table > 0] *= case.structures[table[table > 0]]
-    classes = table[case.truth]
-    classes[~case.slices] = _NOT_DRAWN
+def _truth(case: LabelledCase, working: WorkingGrid) -> np.ndarray:
+    """Labels with sides, uint8 ``[z, y, x]`` on the working grid, `_NOT_DRAWN` where nobody drew."""
+    labels = case.truth.copy()
+    labels[~case.slices] = _NOT_DRAWN
     if case.outside is not None:
-        classes[case.outside] = _NOT_DRAWN
+        labels[case.outside] = _NOT_DRAWN
     if working.order is not None:
-        moved = working.order.apply(classes)
-    else:
-        # Beyond the scan there is air in the CT and background in the labels.
-        moved = resample_labels(classes, working.input_geometry, working.volume.geometry)
-    moved = moved.astype(np.int16)
-    moved[moved == _NOT_DRAWN] = UNLABELLED
-    return moved
+        return np.ascontiguousarray(working.order.apply(labels))
+    # Beyond the scan there is air in the CT and background in the labels.
+    return resample_labels(labels, working.input_geometry, working.volume.geometry)
+
+
+def _classes(labels: np.ndarray, entry: _Entry) -> np.ndarray:
+    """Classes int16 ``[y, x]`` of one slice of labels with sides: structures that were not drawn are background."""
+    table = class_table().astype(np.int16)
+    table[table > 0] *= entry.known[table[table > 0]]
+    table[_NOT_DRAWN] = UNLABELLED
+    classes = table[labels]
+    if entry.columns is not None:
+        kept = classes[:, entry.columns].copy()
+        classes[:] = UNLABELLED
+        classes[:, entry.columns] = kept
+    return classes
+
+
+def _entries(
+    case: LabelledCase, working: WorkingGrid, rows: slice, truth: np.ndarray, x_mm: float, levels: Sequence[float]
+) -> list[_Entry]:
+    """What is stored of each level; `truth` ``[z, y, x]`` is that of the slices `rows` of the working grid."""
+    if case.known is None:
+        return [_Entry(number, case.structures) for number in range(len(levels))]
+    right, left = (_known_classes(case, working, side)[rows] for side in (0, LEFT_OFFSET))
+    middles = _middles(truth)
+    reach, width = round(_MIDDLE_MM / x_mm), truth.shape[2]
+    # A scan of one leg shows nothing that the other side's structures could be missed in.
+    has_left = bool(((truth > LEFT_OFFSET) & (truth != _NOT_DRAWN)).any())
+    entries = []
+    for number, level in enumerate(levels):
+        k = round(level)
+        middle = middles[k]
+        if middle is None:
+            entries.append(_Entry(number, left[k] if has_left else right[k]))
+        elif (right[k] == left[k]).all():
+            entries.append(_Entry(number, right[k]))
+        else:
+            # The patient's right lies at small x.
+            entries.append(_Entry(number, right[k], slice(0, max(0, middle - reach))))
+            entries.append(_Entry(number, left[k], slice(min(width, middle + reach), width)))
+    return [entry for entry in entries if entry.known[1:].any()]
+
+
+def _known_classes(case: LabelledCase, working: WorkingGrid, offset: int) -> np.ndarray:
+    """Which classes were drawn in each slice of the working grid on the side of the label `offset`, bool ``[z, 23]``."""
+    assert case.known is not None
+    order = working.order
+    known = case.known
+    if order is None or order.axes[2] != 2:
+        # The slices run another way than the network's: what is known in all of them is known in each of those.
+        depth = working.volume.geometry.size[2]
+        known = np.broadcast_to(known.all(axis=0), (depth, known.shape[1]))
+    elif order.signs[2] < 0:
+        known = known[::-1]
+    classes = np.ones((len(known), case.table.classes), bool)
+    for structure in case.table.structures:
+        classes[:, structure.index] = known[:, structure.index + (offset if structure.paired else 0)]
+    return classes
+
+
+def _middles(truth: np.ndarray) -> list[int | None]:
+    """The column between right and left labels in each slice, as in the nearest slice with both; None where no slice has both."""
+    found: dict[int, int] = {}
+    for k, plane in enumerate(truth):
+        known = (plane > 0) & (plane != _NOT_DRAWN)
+        sides = [np.flatnonzero((known & (side == (plane > LEFT_OFFSET))).any(axis=0)) for side in (False, True)]
+        if all(side.size for side in sides):
+            found[k] = round(float(sum(side.mean() for side in sides)) / 2)
+    return [found[min(found, key=lambda other: abs(other - k))] if found else None for k in range(len(truth))]
 
 
 def _fingerprint(files: CaseFiles, network: NetworkSpec, preprocessing: Preprocessing) -> str:

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from ..bundle import ModelBundle
 from ..bundle.store import BUNDLE_FILES
 from ..errors import InputError, shown
+from ..inference.devices import choose_device
+from ..inference.fused import quick_dtype
 from ..output.places import check_no_file, check_place, foreign_files, resolved
 from ..timing import time_logged
 from .checkpoints import CHECKPOINT
@@ -21,7 +25,7 @@ from .loop import Status, train
 from .recipes import Recipe
 
 _LOG = logging.getLogger(__name__)
-__all__ = ["Choices", "finish_training", "parse_fold", "run_recipe"]
+__all__ = ["Choices", "finish_training", "parse_fold", "quick_precision", "run_recipe"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ def run_recipe(
     with time_logged(_LOG, "Training"):
         train(recipe, training, folder, report, checkpoint, validation, minutes)
     return write_bundle(recipe, split, folder)
+
+
+def quick_precision(device: str) -> str:
+    """The precision of `recipes.PRECISIONS` that a device, one of `inference.devices.CHOICES`, trains the quickest in."""
+    return "bf16" if quick_dtype(choose_device(device).name) is torch.bfloat16 else "fp32"
 
 
 def finish_training(recipe: Recipe, folder: Path) -> ModelBundle:

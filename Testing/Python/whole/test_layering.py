@@ -56,6 +56,7 @@ ORDER = (
     "two_results",
     "calibration",
     "training",
+    "learning",
     "scene",
     "report",
     "cohort",

@@ -1,0 +1,1 @@
+"""Learning from corrections: reviewed results become training cases, a bundle is fine-tuned, compared, and published if better."""
