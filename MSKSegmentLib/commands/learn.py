@@ -46,12 +46,12 @@ def command(
     REVIEWS are result folders, or folders of them. A learning that was stopped or killed goes on when it is called again.
     """
     require(*FOR_SEGMENTING, *FOR_TRAINING, purpose="Learning", extra="train")
-    from ..learning.gathering import gather, listing
+    from ..learning.gathering import gather, known_lines
     from ..learning.plan import LearningPlan
 
     gathered = gather(reviews, options["patients"], invocation.checkpoint)
     if only_list:
-        for line in listing(gathered):
+        for line in known_lines(gathered):
             print(line)
         return
     if options["output"] is None:

@@ -13,7 +13,7 @@ from ..evaluation.metrics import Outcome
 from ..evaluation.tables import CaseScores
 from .corrections import KnownKind
 
-RESAMPLES = 2000
+_RESAMPLES = 2000
 INTERVAL_COVERAGE = 0.95
 # The most that the mean Dice coefficient may fall: on rehearsed patients, and where the old bundle's own drawing was accepted,
 # which favours the old one by its nature.
@@ -106,7 +106,7 @@ def paired_mean(pairs: Sequence[DicePair], seed: int = 0) -> PairedMean:
     interval = None
     if len(patients) > 1:
         differences = means[:, 1] - means[:, 0]
-        chosen = np.random.default_rng(seed).integers(len(patients), size=(RESAMPLES, len(patients)))
+        chosen = np.random.default_rng(seed).integers(len(patients), size=(_RESAMPLES, len(patients)))
         tails = 100 * (1 - INTERVAL_COVERAGE) / 2
         low, high = np.percentile(differences[chosen].mean(axis=1), (tails, 100 - tails))
         interval = (float(low), float(high))

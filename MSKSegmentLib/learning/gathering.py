@@ -84,7 +84,7 @@ def known_table(gathered: Gathered) -> list[tuple[str, dict[KnownKind, int], int
     return rows
 
 
-def listing(gathered: Gathered) -> list[str]:
+def known_lines(gathered: Gathered) -> list[str]:
     """What is there and what is missing, as lines for people."""
     head = ["structure", *(kind.value for kind in KnownKind), "patients"]
     lines = ["  ".join(head)]

@@ -30,7 +30,9 @@ class LearningStory:
     passes: int
 
 
-def write_report(folder: Path, gathered: Gathered, held_out: Sequence[str], outcome: LearningOutcome, story: LearningStory) -> None:
+def write_learning_report(
+    folder: Path, gathered: Gathered, held_out: Sequence[str], outcome: LearningOutcome, story: LearningStory
+) -> None:
     """Write the three files; earlier ones are replaced.
 
     Raises:

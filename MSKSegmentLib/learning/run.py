@@ -22,10 +22,10 @@ from ..training.run import Choices, quick_precision, run_recipe
 from .case_files import case_names, write_cases
 from .comparison import DicePair, LearningOutcome, dice_pairs, judge_learning
 from .corrections import KnownKind
-from .gathering import Gathered, listing
+from .gathering import Gathered, known_lines
 from .plan import LearningPlan, fine_tuning, grid_of, held_out_patients, request_digest
 from .rehearsal import REHEARSED, REHEARSED_HELD_OUT, check_rehearsal, prepare_rehearsal
-from .report import LearningStory, comparison_lines, learning_card, write_report
+from .report import LearningStory, comparison_lines, learning_card, write_learning_report
 from .stages import LearningFolder
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Learning:
 
     def run(self) -> LearningEnd:
         folder, calls = self.folder, self.calls
-        for line in listing(self.gathered):
+        for line in known_lines(self.gathered):
             calls.say(line)
         calls.say(f"Held out: {', '.join(self.held_out)}. State and report are in {folder.root}.")
         folder.run("cases", "Writing the cases", self._write_cases)
@@ -104,7 +104,7 @@ class _Learning:
         lights = str(folder.run("lights", "Calibrating", lambda: {"lights": self._calibrate(candidate)})["lights"])
         outcome = judge_learning(self._pairs())
         story = self._story(candidate, recipe, lights)
-        write_report(folder.root, self.gathered, self.held_out, outcome, story)
+        write_learning_report(folder.root, self.gathered, self.held_out, outcome, story)
         for line in comparison_lines(outcome):
             calls.say(line)
         if outcome.reasons:
