@@ -18,7 +18,7 @@ _RESULTS = Path("mskseg-results")
 
 
 @click.command(cls=Command)
-@click.argument("target", type=PLACE, required=False, metavar="[OUT|CT|FOLDER]")
+@click.argument("target", type=PLACE, required=False, metavar="[OUT|CT|FOLDER|LIST]")
 @click.option("--ct", type=PLACE, metavar="CT", help="the CT of a result folder that does not hold it")
 @click.option("-o", "--results", type=PLACE, default=_RESULTS, metavar="DIR", help=f"where new results go (default: {_RESULTS})")
 @click.option("--port", type=int, default=0, metavar="N", help="default: any free port")
@@ -32,7 +32,8 @@ def command(
 ) -> None:
     """Review results in the browser, or segment a CT there first.
 
-    Give a result folder, a folder of results, or a CT to segment first; without it the page offers upload and the sample CT.
+    Give a result folder, a folder of results, a list of mskseg choose, or a CT to segment first; without it the page offers
+    upload and the sample CT.
     """
     require(*FOR_REVIEW, purpose="The review", extra="web")
     from ..web.case.options import choose

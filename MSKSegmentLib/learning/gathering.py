@@ -48,7 +48,7 @@ def gather(reviews: Sequence[Path], patients: Path | None = None, checkpoint: Ca
     given = {} if patients is None else _given_patients(patients)
     results: list[ReviewedResult] = []
     left_out = []
-    for folder in _folders(reviews):
+    for folder in result_folders(reviews):
         checkpoint()
         try:
             one = read_reviewed(folder)
@@ -102,7 +102,12 @@ def known_lines(gathered: Gathered) -> list[str]:
     return [*lines, *gathered.left_out]
 
 
-def _folders(reviews: Sequence[Path]) -> list[Path]:
+def result_folders(reviews: Sequence[Path]) -> list[Path]:
+    """The result folders named, or directly in the folders named, each once.
+
+    Raises:
+        InputError: a folder is missing or holds none.
+    """
     found: dict[Path, Path] = {}
     for place in reviews:
         if not place.is_dir():

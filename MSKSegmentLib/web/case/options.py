@@ -10,6 +10,7 @@ from typing import Any
 
 from ...ct.reading.dicom.headers import image_paths, read_slice_headers
 from ...errors import InputError, shown
+from ...learning.choice_list import read_choice_list
 from ...review.source_ct import find_ct
 from ...settings import Settings
 from .result_list import is_result, list_results
@@ -33,7 +34,8 @@ class ReviewOptions:
     """The settings of one server. `folder` is the only place that results are read from and written to.
 
     `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of
-    that result when it holds none; new results are made with `settings`, which also say how a CT is read.
+    that result when it holds none; new results are made with `settings`, which also say how a CT is read. `order` names the only
+    results that are listed, in that order; empty for all of them, worst first.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class ReviewOptions:
     max_upload_mb: int = 2048
     settings: Settings = Settings()
     author: str = ""
+    order: tuple[str, ...] = ()
 
     @property
     def single(self) -> bool:
@@ -64,7 +67,13 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
     Raises:
         InputError: the path is nothing that can be reviewed, or a result's CT is missing.
     """
+    order: tuple[str, ...] = ()
+    if target is not None and target.is_file() and target.suffix.lower() == ".csv":
+        target, order = read_choice_list(target)
     kind = kind_of_target(target)
+    if order and kind is Target.RESULT:
+        # A result that holds others is the first of its own list.
+        kind = Target.LIST
     if ct is not None and kind is not Target.RESULT:
         raise InputError("The option --ct names the CT of a result folder; give the result folder before it.")
     if kind is Target.RESULT and target is not None:
@@ -72,7 +81,7 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
     folder = target if kind in (Target.RESULT, Target.LIST) and target is not None else results
     if folder.exists() and not folder.is_dir():
         raise InputError(f"The results cannot go to the file {shown(folder)!r}; name a folder with --results.")
-    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, **options)
+    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, order=order, **options)
 
 
 def kind_of_target(target: Path | None) -> Target:

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,13 +82,13 @@ def is_result(folder: Path) -> bool:
     return (folder / RESULT).is_file()
 
 
-def list_results(root: Path) -> tuple[ListedResult, ...]:
+def list_results(root: Path, order: Sequence[str] = ()) -> tuple[ListedResult, ...]:
     """The results in `root` and directly below it, worst first: most failed, inaccurate, likely wrong and edited, then by name.
 
-    Hidden folders and links that lead out of `root` are passed over.
+    With an `order` of names, those alone and in that order. Hidden folders and links that lead out of `root` are passed over.
     """
-    listed = [_listed(folder, name) for name, folder in _folders(root)]
-    return tuple(sorted(listed, key=_worst_first))
+    listed = {name: _listed(folder, name) for name, folder in _folders(root) if not order or name in order}
+    return tuple(listed[name] for name in order if name in listed) if order else tuple(sorted(listed.values(), key=_worst_first))
 
 
 def find_result(root: Path, name: str) -> Path | None:

@@ -84,8 +84,8 @@ class ReviewService:
         return self.can_upload and _sample_ct() is not None
 
     def results(self) -> tuple[ListedResult, ...]:
-        """The results in the chosen folder, worst first."""
-        return list_results(self.options.folder)
+        """The results in the chosen folder, worst first, or in the order of a given list."""
+        return list_results(self.options.folder, self.options.order)
 
     def subscribe(self, callback: Callback) -> Callback:
         """Call `callback` after every change; returns what ends that."""
