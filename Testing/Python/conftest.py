@@ -1,7 +1,12 @@
 """Shared pieces: a small CT-like phantom, a tiny bundle that runs in a second, the shared data where present."""
 
 import os
+import sys
 from pathlib import Path
+
+# Some hundred child processes import the library: it is compiled once, also where the environment says that nothing is kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Networks in tests are small: more threads than this only wait for each other, or for the tests beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")

@@ -22,7 +22,7 @@ from MSKSegmentLib.training.checkpoints import TrainingState, averaged_state, in
 from MSKSegmentLib.training.data import Cases, DataPlan
 from MSKSegmentLib.training.loop import train
 from MSKSegmentLib.training.pairs import prepare_case
-from MSKSegmentLib.training.recipes import Validation
+from MSKSegmentLib.training.recipes import PRECISIONS, Validation
 from MSKSegmentLib.training.sources import Batch
 from MSKSegmentLib.training.validation import validate
 
@@ -66,7 +66,7 @@ def silent(status):
 def test_loss_falls_and_the_network_learns(data, held_out, tmp_path):
     lines = []
     network = NetworkSpec(levels=2, base_filters=8, in_channels=3, dropout=0.0)
-    recipe = small_recipe(iterations=120, learning_rate=0.01, validation=Validation(60, 12), precision="bf16")
+    recipe = small_recipe(iterations=120, learning_rate=0.01, validation=Validation(60, 12))
     recipe = replace(recipe, network=network)
     train(recipe, data, tmp_path, lines.append, validation=held_out)
     found = rows(tmp_path)
@@ -82,6 +82,20 @@ def test_loss_falls_and_the_network_learns(data, held_out, tmp_path):
     assert json.loads(json.dumps(lines[0].to_json()))["done"] == 20
     state = averaged_state(tmp_path / "checkpoint.pt")
     assert "head.weight" in state and all(torch.isfinite(value).all() for value in state.values())
+
+
+def test_in_bfloat16_the_loss_falls_as_in_float32(data, held_out, tmp_path):
+    """Few iterations: most processors only emulate it."""
+    found = {}
+    for precision in PRECISIONS:
+        recipe = small_recipe(iterations=8, checkpoint_every=4, learning_rate=0.01, validation=Validation(8, 2), precision=precision)
+        train(recipe, data, tmp_path / precision, silent, validation=held_out)
+        found[precision] = [float(row["loss"]) for row in rows(tmp_path / precision)]
+        assert len(rows(tmp_path / precision, "validation.csv")) == 1
+        weights = averaged_state(tmp_path / precision / "checkpoint.pt").values()
+        assert all(torch.isfinite(value).all() and value.dtype != torch.bfloat16 for value in weights)
+    assert found["bf16"] == pytest.approx(found["fp32"], rel=0.02) and found["bf16"] != found["fp32"]
+    assert found["bf16"][1] < found["bf16"][0]
 
 
 def test_curves_are_drawn(data, tmp_path):
