@@ -11,19 +11,13 @@ macro(slicerMacroBuildScriptedModule)
     get_filename_component(_subdir ${CMAKE_CURRENT_SOURCE_DIR} NAME)
     set(_destination ${_destination}/${_subdir})
   endif()
-  set(_copies)
   foreach(_file IN LISTS MY_SCRIPTS MY_RESOURCES)
     if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${_file})
       message(FATAL_ERROR "${MY_NAME} lists a nonexistent file: ${_file}")
     endif()
-    add_custom_command(
-      OUTPUT ${_destination}/${_file}
-      COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/${_file} ${_destination}/${_file}
-      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${_file}
-      )
-    list(APPEND _copies ${_destination}/${_file})
+    # Slicer copies while it builds; a process for each of some hundred files would take longer than all tests of them.
+    configure_file(${CMAKE_CURRENT_SOURCE_DIR}/${_file} ${_destination}/${_file} COPYONLY)
   endforeach()
-  add_custom_target(Copy${MY_NAME} ALL DEPENDS ${_copies})
   install(DIRECTORY ${CMAKE_BINARY_DIR}/${Slicer_QTSCRIPTEDMODULES_LIB_DIR}/
     DESTINATION ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}
     COMPONENT RuntimeLibraries

@@ -4,10 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-# Some hundred child processes import the library: it is compiled once, also where the environment says that nothing is kept.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
-
 # Networks in tests are small: more threads than this only wait for each other, or for the tests beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 # ... and threads that spin while they wait made a pass of a small network a hundred times as long beside other work.
@@ -15,6 +11,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import pytest
+
+# Some hundred child processes import the library: it is compiled once, also where the environment says that nothing is kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Helpers that assert: their failures show the values, as those in tests do.
 pytest.register_assert_rewrite("given_labels", "image_checks", "module_runs", "review_cases", "web_process")

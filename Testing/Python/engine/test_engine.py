@@ -42,7 +42,8 @@ def _nothing_but(folder, *names):
 
 
 def test_a_run_reports_every_slice_and_leaves_a_whole_folder(phantom_file, tiny_bundle, tmp_path):
-    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", height_m=1.7))
+    roi = (-151.00004, -10.0, -121.0, 140.0, 60.0, 120.0)
+    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", height_m=1.7, region=Region(roi), keep_ct=True))
     events = _finish(run)
     assert run.exit_code == 0, run.details
     assert run.message.endswith("segments found.")
@@ -53,8 +54,10 @@ def test_a_run_reports_every_slice_and_leaves_a_whole_folder(phantom_file, tiny_
     assert slices[-1].eta_s == 0 and all(event.eta_s is not None and event.eta_s >= 0 for event in slices)
     _nothing_but(tmp_path, "out", phantom_file.name)
     content = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
-    asked = {"passes": 3, "seed": 1, "height_m": 1.7, "region_lps_mm": None}
-    assert content["provenance"]["settings"] == {**asked, "lights": "calibrated", "auto_passes": False}
+    assert (tmp_path / "out" / "ct.nrrd").exists()
+    settings = content["provenance"]["settings"]
+    assert settings.pop("region_lps_mm") == pytest.approx(roi, abs=1e-3)
+    assert settings == {"passes": 3, "seed": 1, "height_m": 1.7, "lights": "calibrated", "auto_passes": False}
     assert str(tmp_path) not in json.dumps(content)
 
 
@@ -158,16 +161,6 @@ def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path
     _nothing_but(tmp_path, phantom_file.name)
 
 
-def test_a_request_carries_region_and_ct(phantom_file, tiny_bundle, tmp_path):
-    roi = (-151.00004, -10.0, -121.0, 140.0, 60.0, 120.0)
-    run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", region=Region(roi), keep_ct=True))
-    _finish(run)
-    assert run.exit_code == 0, run.details
-    assert (tmp_path / "out" / "ct.nrrd").exists()
-    content = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
-    assert content["provenance"]["settings"]["region_lps_mm"] == pytest.approx(roi, abs=1e-3)
-
-
 def test_asking_for_devices_gives_an_answer_and_a_sentence(tiny_bundle):
     run = EngineRun.devices(DevicesRequest((60, 50, 40), (4.0, 4.0, 6.0), str(tiny_bundle), passes=2, device="cpu"))
     assert run.answer == {} and run.message == ""
@@ -224,6 +217,8 @@ def test_a_run_works_through_a_launcher(launcher, phantom_file, tiny_bundle, tmp
     run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out"), str(launcher), environment)
     events = _finish(run)
     assert run.exit_code == 0 and list(dict.fromkeys(event.stage for event in events)) == list(STAGES), run.details
+    content = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert content["provenance"]["settings"]["region_lps_mm"] is None and not (tmp_path / "out" / "ct.nrrd").exists()
     bad = EngineRun.segment(_request(tmp_path / "nowhere.nii", tiny_bundle, tmp_path / "bad"), str(launcher))
     _finish(bad)
     assert bad.exit_code == 2 and "nowhere.nii" in bad.message

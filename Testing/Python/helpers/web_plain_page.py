@@ -1,6 +1,6 @@
 """A page of a few words on the real server, for tests of the serving itself: it starts at once and draws nothing.
 
-python web_plain_page.py RESULTS [TARGET] [--bundle B] [--max-upload-mb N] [--host H] [--port N]
+python web_plain_page.py RESULTS [TARGET] [--bundle B] [--samples N] [--max-upload-mb N] [--host H] [--port N]
 """
 
 import argparse
@@ -109,6 +109,7 @@ def main():
     parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--ct", type=Path)
     parser.add_argument("--bundle")
+    parser.add_argument("--samples", type=int)
     parser.add_argument("--max-upload-mb", type=int, default=64)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
@@ -116,7 +117,7 @@ def main():
     parser.add_argument("--quiet-s", type=float, default=60.0)
     options = vars(parser.parse_args())
     opening.QUIET_S = options.pop("quiet_s")
-    options["settings"] = Settings(bundle=options.pop("bundle"))
+    options["settings"] = Settings(bundle=options.pop("bundle"), passes=options.pop("samples"))
     try:
         serve(choose(options.pop("target"), options.pop("ct"), options.pop("results"), **options), PlainPage)
     except MSKSegmentError as error:

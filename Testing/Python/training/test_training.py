@@ -88,7 +88,9 @@ def test_in_bfloat16_the_loss_falls_as_in_float32(data, held_out, tmp_path):
     """Few iterations: most processors only emulate it."""
     found = {}
     for precision in PRECISIONS:
-        recipe = small_recipe(iterations=8, checkpoint_every=4, learning_rate=0.01, validation=Validation(8, 2), precision=precision)
+        recipe = small_recipe(
+            iterations=8, checkpoint_every=4, learning_rate=0.01, validation=Validation(8, 2), precision=precision
+        )
         train(recipe, data, tmp_path / precision, silent, validation=held_out)
         found[precision] = [float(row["loss"]) for row in rows(tmp_path / precision)]
         assert len(rows(tmp_path / precision, "validation.csv")) == 1

@@ -28,7 +28,7 @@ def atlas():
 
 
 def test_a_seed_repeats_a_patient_and_another_differs(atlas):
-    one, two, other = (make_patient((atlas,), seed, SPACING) for seed in (3, 3, 4))
+    one, two, other = (make_patient((atlas,), seed, (12.0, 10.0, 10.0)) for seed in (3, 3, 4))
     assert np.array_equal(one.volume.hu, two.volume.hu) and np.array_equal(one.labels, two.labels)
     assert one.volume.hu.shape != other.volume.hu.shape or not np.array_equal(one.volume.hu, other.volume.hu)
 
@@ -229,12 +229,12 @@ def test_atlas_of_any_orientation_is_read_alike(atlas, atlas_files):
 
 
 def test_command_writes_cases_that_can_be_read_again(atlas_files, tmp_path, capsys):
-    arguments = ["virtual", "-n", "2", "-o", str(tmp_path / "cases"), "--seed", "7", "--spacing", "8", "6", "6"]
+    arguments = ["virtual", "-n", "2", "-o", str(tmp_path / "cases"), "--seed", "7", "--spacing", "10", "8", "8"]
     assert main([*arguments, "--atlas", str(atlas_files)]) == 0
     folders = sorted((tmp_path / "cases").iterdir())
     assert [f.name for f in folders] == ["patient_000007", "patient_000008"]
     ct, labels = (sitk.ReadImage(str(folders[0] / name)) for name in ("ct.nii.gz", "labels.nii.gz"))
-    assert ct.GetSize() == labels.GetSize() and ct.GetSpacing() == (6.0, 6.0, 8.0)
+    assert ct.GetSize() == labels.GetSize() and ct.GetSpacing() == (8.0, 8.0, 10.0)
     assert json.loads((folders[0] / "facts.json").read_text())["seed"] == 7
     assert main([*arguments, "--atlas", str(atlas_files)]) == 0
     assert "there already" in capsys.readouterr().out
@@ -242,7 +242,7 @@ def test_command_writes_cases_that_can_be_read_again(atlas_files, tmp_path, caps
 
 @pytest.mark.parametrize("also", [[], ["--stress", "noise", "--strength", "0.2", "0.2"]])
 def test_command_varies_muscles_where_it_is_asked_to(atlas_files, tmp_path, also):
-    arguments = ["virtual", "-n", "1", "--seed", "7", "--spacing", "8", "6", "6", "--atlas", str(atlas_files), *also]
+    arguments = ["virtual", "-n", "1", "--seed", "7", "--spacing", "10", "8", "8", "--atlas", str(atlas_files), *also]
     facts = []
     for name, more in (("plain", []), ("varied", ["--vary-muscles"])):
         assert main([*arguments, "-o", str(tmp_path / name), *more]) == 0

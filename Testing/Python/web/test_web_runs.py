@@ -21,6 +21,9 @@ from MSKSegmentLib.results.result_reading import read_case
 pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)
 
+# So many passes take a while even with a tiny network.
+SLOW = ("--samples", 300)
+
 
 def phantom_bytes(phantom, tmp_path, extension=".nii.gz"):
     path = tmp_path / f"scan{extension}"
@@ -138,17 +141,6 @@ def test_an_upload_is_not_possible_where_one_result_is_reviewed(serve, tmp_path,
     assert not (case / ".uploads").exists()
 
 
-def slow_ct(tmp_path):
-    """A scan that takes a while even with a tiny network."""
-    from conftest import phantom_hu
-
-    image = sitk.GetImageFromArray(phantom_hu((400, 128, 160)))
-    image.SetSpacing((2.0, 2.0, 1.0))
-    path = tmp_path / "slow.nrrd"
-    sitk.WriteImage(image, str(path))
-    return path
-
-
 def test_a_scan_that_was_segmented_before_is_opened_as_it_was_left(serve, tmp_path, phantom_file, tiny_bundle, phantom):
     """Without settings of its own; with them it is segmented anew, beside the earlier result."""
     made = make_case(tmp_path / "results" / "phantom", phantom)
@@ -181,8 +173,8 @@ async def _until_segmenting(client):
     await client.wait(lambda c: c.service["progress"] and "slice" in c.service["progress"][0])
 
 
-def test_cancelling_ends_the_run_and_leaves_nothing(serve, tmp_path, tiny_bundle):
-    server = serve(tmp_path / "results", slow_ct(tmp_path), "--bundle", tiny_bundle)
+def test_cancelling_ends_the_run_and_leaves_nothing(serve, tmp_path, phantom_file, tiny_bundle):
+    server = serve(tmp_path / "results", phantom_file, "--bundle", tiny_bundle, *SLOW)
 
     async def cancel():
         client = await Client.open(server)
@@ -196,12 +188,12 @@ def test_cancelling_ends_the_run_and_leaves_nothing(serve, tmp_path, tiny_bundle
 
     run(cancel())
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
-    assert (tmp_path / "slow.nrrd").exists(), "a CT named on the command line is the user's"
+    assert phantom_file.exists(), "a CT named on the command line is the user's"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_server_that_ends_takes_its_run_with_it(serve, tmp_path, tiny_bundle, number):
-    server = serve(tmp_path / "results", slow_ct(tmp_path), "--bundle", tiny_bundle)
+def test_a_server_that_ends_takes_its_run_with_it(serve, tmp_path, phantom_file, tiny_bundle, number):
+    server = serve(tmp_path / "results", phantom_file, "--bundle", tiny_bundle, *SLOW)
 
     async def follow():
         client = await Client.open(server)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from broken_inputs import BROKEN
+from conftest import phantom_volume
 
 from MSKSegmentLib.commands.main import main
 
@@ -21,7 +22,7 @@ def _rows(folder):
     return list(csv.DictReader((folder / "measurements.csv").read_text(encoding="utf-8").splitlines()))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run(tiny_bundle):
     def segment(ct, output, *more):
         return main(
@@ -29,6 +30,22 @@ def run(tiny_bundle):
         )
 
     return segment
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """The phantom in a file."""
+    path, volume = tmp_path_factory.mktemp("scan") / "scan.nii.gz", phantom_volume()
+    sitk.WriteImage(volume.geometry.image_of(volume.hu), str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(run, scan, tmp_path_factory):
+    """The result of a run on it, to be read only."""
+    out = tmp_path_factory.mktemp("results") / "out"
+    assert run(scan, out) == 0
+    return out
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)
@@ -105,55 +122,46 @@ def test_segment_measure_and_table_agree(run, phantom_file, tmp_path, capsys):
     assert not (again / "uncertainty.nrrd").exists()
 
 
-def test_result_lies_on_the_inputs_grid(run, phantom_file, tmp_path):
-    assert run(phantom_file, tmp_path / "out") == 0
-    ct = sitk.ReadImage(str(phantom_file))
+def test_result_lies_on_the_inputs_grid(result, scan):
+    ct = sitk.ReadImage(str(scan))
     for name, kind in (("segmentation.seg.nrrd", sitk.sitkUInt8), ("uncertainty.nrrd", sitk.sitkFloat32)):
-        image = sitk.ReadImage(str(tmp_path / "out" / name))
+        image = sitk.ReadImage(str(result / name))
         assert image.GetSize() == ct.GetSize() and image.GetPixelID() == kind
         assert np.allclose(image.GetOrigin(), ct.GetOrigin()) and np.allclose(image.GetDirection(), ct.GetDirection())
-    uncertainty = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "uncertainty.nrrd")))
+    uncertainty = sitk.GetArrayFromImage(sitk.ReadImage(str(result / "uncertainty.nrrd")))
     assert 0 < uncertainty.max() < 0.25 and uncertainty.min() >= 0
 
 
-@pytest.mark.slow
-def test_a_seed_repeats_a_run_exactly(run, phantom_file, tmp_path):
-    assert run(phantom_file, tmp_path / "a") == 0 and run(phantom_file, tmp_path / "b") == 0
+def test_a_seed_repeats_a_run_exactly_and_a_path_is_recorded_only_when_asked(run, result, scan, tmp_path):
+    assert run(scan, tmp_path / "again", "--record-path") == 0
     for name in ("measurements.csv", "segmentation.seg.nrrd", "uncertainty.nrrd"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        assert (result / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    assert str(scan) in (tmp_path / "again" / "result.json").read_text(encoding="utf-8")
+    assert scan.name not in (result / "result.json").read_text(encoding="utf-8")
 
 
-def test_measure_takes_a_segmentation_that_was_cropped_to_its_segments(run, phantom_file, tmp_path):
+def test_measure_takes_a_segmentation_that_was_cropped_to_its_segments(result, scan, tmp_path):
     """As 3D Slicer saves one after an edit."""
-    assert run(phantom_file, tmp_path / "out") == 0
-    whole = sitk.ReadImage(str(tmp_path / "out" / "segmentation.seg.nrrd"))
+    whole = sitk.ReadImage(str(result / "segmentation.seg.nrrd"))
     z, y, x = (np.flatnonzero(sitk.GetArrayFromImage(whole).any(axis=a)) for a in ((1, 2), (0, 2), (0, 1)))
     first = (int(x[0]), int(y[0]), int(z[0]))
     cropped = whole[first[0] : int(x[-1]) + 1, first[1] : int(y[-1]) + 1, first[2] : int(z[-1]) + 1]
     assert cropped.GetSize() != whole.GetSize()
     sitk.WriteImage(cropped, str(tmp_path / "cropped.nrrd"))
-    assert main(["measure", str(tmp_path / "cropped.nrrd"), "--ct", str(phantom_file), "-o", str(tmp_path / "m")]) == 0
-    for one, two in zip(_rows(tmp_path / "out"), _rows(tmp_path / "m"), strict=True):
+    assert main(["measure", str(tmp_path / "cropped.nrrd"), "--ct", str(scan), "-o", str(tmp_path / "m")]) == 0
+    for one, two in zip(_rows(result), _rows(tmp_path / "m"), strict=True):
         assert (one["volume_cc"], one["mean_hu"]) == (two["volume_cc"], two["mean_hu"])
         # The labels of a random network are flat where the crop ends, as those of a mask that was cut are.
         assert one["truncated_by"] == two["truncated_by"].replace("edge of the segmentation", "").strip()
 
 
-def test_measure_refuses_another_grid(run, phantom_file, tmp_path, capsys):
-    assert run(phantom_file, tmp_path / "out") == 0
-    image = sitk.ReadImage(str(phantom_file))
+def test_measure_refuses_another_grid(result, scan, tmp_path, capsys):
+    image = sitk.ReadImage(str(scan))
     image.SetSpacing([5, 5, 5])
     sitk.WriteImage(image, str(tmp_path / "other.nii.gz"))
-    capsys.readouterr()
-    segmentation = str(tmp_path / "out" / "segmentation.seg.nrrd")
+    segmentation = str(result / "segmentation.seg.nrrd")
     code = main(["measure", segmentation, "--ct", str(tmp_path / "other.nii.gz"), "-o", str(tmp_path / "m")])
     assert code == 2 and "different grids" in capsys.readouterr().err and not (tmp_path / "m").exists()
-
-
-def test_record_path_only_when_asked(run, phantom_file, tmp_path):
-    assert run(phantom_file, tmp_path / "a", "--record-path") == 0 and run(phantom_file, tmp_path / "b") == 0
-    assert str(phantom_file) in (tmp_path / "a" / "result.json").read_text(encoding="utf-8")
-    assert phantom_file.name not in (tmp_path / "b" / "result.json").read_text(encoding="utf-8")
 
 
 def test_check_says_whether_a_ct_can_be_used(phantom_file, capsys):

@@ -20,8 +20,8 @@ from MSKSegmentLib.settings import Settings
 pytestmark = pytest.mark.slow
 
 SETTINGS = Settings(device="cpu", passes=2, seed=11)
-# Each order of the axes, with flips that differ: every axis flipped and not in every place. That all 48 come onto the working grid and
-# back exactly is told in `ct.test_ct_orientation`; here the steps of a run are to agree about it.
+# Each order of the axes twice: every axis in every place, flipped and not, and all eight flips. That all 48 come onto the working
+# grid and back exactly is told in `ct.test_ct_orientation`; here the steps of a run are to agree about it.
 FLIPS = list(product((False, True), repeat=3))
 ORDERS = [(axes, FLIPS[(3 * number + turn) % 8]) for number, axes in enumerate(permutations(range(3))) for turn in (0, 4)]
 ANGLES = [(12, 0, 0), (0, 15, 0), (0, 0, 20), (9, 9, 9)]

@@ -146,13 +146,19 @@ def test_a_run_on_a_region_labels_nothing_else_and_marks_what_it_cuts(run, phant
 
 
 @pytest.mark.slow
-def test_a_region_that_holds_the_whole_scan_changes_nothing_but_the_warning(run, phantom_file, tmp_path):
+def test_keep_ct_and_a_region_that_holds_the_whole_scan_change_nothing_else(run, phantom, phantom_file, tmp_path):
     everything = ("-1000", "1000", "-1000", "1000", "-1000", "1000")
-    assert run(phantom_file, tmp_path / "all") == 0 and run(phantom_file, tmp_path / "roi", "--roi", *everything) == 0
+    assert run(phantom_file, tmp_path / "all") == 0
+    assert run(phantom_file, tmp_path / "roi", "--keep-ct", "--roi", *everything) == 0
     one, two = (read_labels(tmp_path / name / "segmentation.seg.nrrd", HIP_AND_THIGH)[0] for name in ("all", "roi"))
     assert one.any() and np.array_equal(one, two)
     assert np.array_equal(_uncertainty(tmp_path / "all"), _uncertainty(tmp_path / "roi"))
     assert _rows(tmp_path / "all") == _rows(tmp_path / "roi")
+    assert not (tmp_path / "all" / "ct.nrrd").exists()
+    kept = sitk.ReadImage(str(tmp_path / "roi" / "ct.nrrd"))
+    assert kept.GetPixelID() == sitk.sitkInt16 and Geometry.of_image(kept).matches(phantom.geometry)
+    assert np.array_equal(sitk.GetArrayFromImage(kept), phantom.hu)
+    assert not kept.GetMetaDataKeys() or "phantom" not in str([kept.GetMetaData(key) for key in kept.GetMetaDataKeys()])
 
 
 def test_the_region_means_the_same_place_when_the_scan_is_flipped(run, phantom, tmp_path):
@@ -196,12 +202,3 @@ def test_a_useless_region_gives_code_2_and_no_result(run, phantom_file, tmp_path
     sentence = capsys.readouterr().err.strip()
     assert word in sentence and "\n" not in sentence and sentence.endswith(".")
     assert not (tmp_path / "out").exists()
-
-
-def test_keep_ct_puts_the_ct_into_the_folder(run, phantom, phantom_file, tmp_path):
-    assert run(phantom_file, tmp_path / "with", "--keep-ct") == 0 and run(phantom_file, tmp_path / "without") == 0
-    assert not (tmp_path / "without" / "ct.nrrd").exists()
-    kept = sitk.ReadImage(str(tmp_path / "with" / "ct.nrrd"))
-    assert kept.GetPixelID() == sitk.sitkInt16 and Geometry.of_image(kept).matches(phantom.geometry)
-    assert np.array_equal(sitk.GetArrayFromImage(kept), phantom.hu)
-    assert not kept.GetMetaDataKeys() or "phantom" not in str([kept.GetMetaData(key) for key in kept.GetMetaDataKeys()])
