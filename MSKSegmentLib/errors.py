@@ -49,6 +49,10 @@ class InstallationError(MSKSegmentError):
     exit_code = 2
 
 
+class OtherModelError(MSKSegmentError):
+    """Another program that was to segment failed; its sentence and its log say why."""
+
+
 class Cancelled(MSKSegmentError):
     """The user cancelled the run; nothing was written."""
 

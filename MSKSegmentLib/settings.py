@@ -18,6 +18,21 @@ RULES = (CALIBRATED, PAPER)
 
 
 @dataclass(frozen=True)
+class OtherModel:
+    """A model of another program, run in place of a bundle.
+
+    `name` is what ``mskseg models`` lists, or the folder of a trained model. `environment` is the folder of the virtual or conda
+    environment that holds its program (None: what PATH names), `labels` a table of its labels where their names are not known.
+    With `may_download` its program may fetch weights that it lacks.
+    """
+
+    name: str
+    environment: str | None = None
+    labels: str | None = None
+    may_download: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """What a user may choose.
 
@@ -27,9 +42,10 @@ class Settings:
     A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
     `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
     With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled.
+    A `model` of another program knows no passes, seed, region, preview or rule of lights.
 
-    The last three say what is read: the name or folder of a model `bundle`, the `series` (number or UID) of a folder of several,
-    and the frame, "LPS" or "RAS", that `assume_orientation` gives to the axes of a file that does not state its own.
+    The three before it say what is read: the name or folder of a model `bundle`, the `series` (number or UID) of a folder of
+    several, and the frame, "LPS" or "RAS", that `assume_orientation` gives to the axes of a file that does not state its own.
     """
 
     device: str = "auto"
@@ -43,6 +59,7 @@ class Settings:
     bundle: str | None = None
     series: str | None = None
     assume_orientation: str | None = None
+    model: OtherModel | None = None
 
     @property
     def are_usual(self) -> bool:

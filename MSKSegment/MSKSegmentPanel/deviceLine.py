@@ -47,6 +47,10 @@ class DeviceLine:
         self.refresh()
 
     def _ask(self):
+        if self._inputs.settings.model is not None:
+            self._drop()
+            self._label.setText(_("How long the model of another program takes is not known."))
+            return
         request = self._request()
         if request == self._asked:
             return

@@ -1,18 +1,16 @@
 """The inputs of a run: what the panel shows and what the scene's parameter node keeps are the same."""
 
-from pathlib import Path
-
 from slicer.i18n import tr as _
 
-from MSKSegmentLib.bundle import find_bundles, read_manifest
-from MSKSegmentLib.errors import BundleError
 from MSKSegmentLib.settings import DEVICES, RULES
 
 from .dicomHeight import heightOfVolume
+from .modelSelector import ModelSelector
 from .segmentationRun import settingsOf
-from .widgets import askFolder, signalsBlocked
+from .widgets import signalsBlocked
 
 _CT, _ROI = "ct", "roi"
+_FOR_ANY_MODEL = ("device", "heightCm")
 _FROM_DICOM, _ENTERED = "dicom", "entered"
 
 
@@ -21,17 +19,15 @@ class InputControl:
 
     def __init__(self, ui, messages, onCt, onChanged, onHeight):
         self._ui = ui
-        self._messages = messages
         self._onCt = onCt
         self._onChanged = onChanged
         self._onHeight = onHeight
         self._node = None
-        self._fillBundles()
+        self._model = ModelSelector(ui.bundleSelector, messages, self._changed)
         ui.ctSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._ctChosen)
         ui.roiSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._roiChosen)
         ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._placeRoi)
         self._showPlaceButtons()
-        ui.bundleSelector.connect("activated(int)", self._bundleChosen)
         ui.heightSpinBox.connect("valueChanged(double)", self._heightEntered)
         ui.samplesSpinBox.connect("valueChanged(int)", self._changed)
         ui.seedSpinBox.connect("valueChanged(int)", self._changed)
@@ -58,7 +54,9 @@ class InputControl:
     @property
     def settings(self):
         """The `Settings` that the panel shows."""
-        return settingsOf(bundle=self._bundle, **self._values)
+        # What another program's model does not know is left out.
+        known = self._values if self._model.isBundle else {name: self._values[name] for name in _FOR_ANY_MODEL}
+        return settingsOf(**self._model.settings, **known)
 
     @property
     def _values(self):
@@ -104,9 +102,7 @@ class InputControl:
             ui.lightsSelector.setCurrentIndex(RULES.index(lights) if lights in RULES else 0)
             ui.autoPassesCheckBox.setChecked(node.GetParameter("auto_passes") == "True")
             ui.previewCheckBox.setChecked(node.GetParameter("preview") == "True")
-            names = [Path(folder).name for folder in self._folders]
-            bundle = node.GetParameter("bundle")
-            self._selectBundle(names.index(bundle) if bundle in names else 0)
+            self._model.select(node.GetParameter("bundle"))
         self._showHeightSource()
         self._onCt(self.ctNode)
         self._onChanged()
@@ -170,8 +166,7 @@ class InputControl:
         for role, selector in ((_CT, self._ui.ctSelector), (_ROI, self._ui.roiSelector)):
             chosen = selector.currentNode()
             node.SetNodeReferenceID(role, chosen.GetID() if chosen else None)
-        # A scene travels: it names the bundle, not its place on this computer.
-        values = {"bundle": Path(self._bundle).name if self._bundle else None}
+        values = {"bundle": self._model.name}
         for name, value in (values | self._values).items():
             node.SetParameter(name, "" if value is None else str(value))
         node.EndModify(modified)
@@ -180,45 +175,3 @@ class InputControl:
         source = self._node.GetParameter("heightSource") if self._node is not None else ""
         texts = {_FROM_DICOM: _("from the DICOM header"), _ENTERED: ""}
         self._ui.heightSourceLabel.setText(texts.get(source, _("needed for volumes in cc/m²")))
-
-    @property
-    def _bundle(self):
-        return self._folders[self._chosenBundle] if self._folders else None
-
-    def _fillBundles(self):
-        self._folders = [str(folder) for folder in find_bundles()]
-        selector = self._ui.bundleSelector
-        for folder in self._folders:
-            selector.addItem(_bundleTitle(folder))
-        selector.addItem(_("Other folder..."))
-        self._chosenBundle = 0
-
-    def _bundleChosen(self, index):
-        if index == len(self._folders):
-            index = self._addBundle(askFolder(self._ui.bundleSelector, _("Folder of a model bundle"), ""))
-        self._selectBundle(index)
-        self._changed()
-
-    def _addBundle(self, folder):
-        """The place in the list of the bundle in that folder; that of the last choice where there is none."""
-        try:
-            if folder and folder not in self._folders:
-                read_manifest(Path(folder))
-                self._folders.append(folder)
-                self._ui.bundleSelector.insertItem(len(self._folders) - 1, _bundleTitle(folder))
-        except BundleError as error:
-            self._messages.showError(str(error))
-        return self._folders.index(folder) if folder in self._folders else self._chosenBundle
-
-    def _selectBundle(self, index):
-        self._chosenBundle = index
-        with signalsBlocked(self._ui.bundleSelector):
-            self._ui.bundleSelector.setCurrentIndex(index)
-
-
-def _bundleTitle(folder):
-    try:
-        manifest = read_manifest(Path(folder))
-    except BundleError:
-        return _("{name} (not readable)").format(name=Path(folder).name)
-    return f"{manifest.name} {manifest.version}"

@@ -24,7 +24,7 @@ def find_bundles() -> tuple[Path, ...]:
     roots += [Path(entry) for entry in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep) if entry]
     found: dict[Path, Path] = {}
     for root in roots:
-        for folder in [root, *_subfolders(root)]:
+        for folder in [root, *subfolders(root)]:
             if (folder / MANIFEST_FILE).is_file():
                 found.setdefault(folder.resolve(), folder)
     return tuple(found.values())
@@ -66,7 +66,8 @@ def resolve_bundle(name_or_path: str | Path | None = None) -> ModelBundle:
     return bundle
 
 
-def _subfolders(root: Path) -> list[Path]:
+def subfolders(root: Path) -> list[Path]:
+    """The folders in a folder, sorted, without hidden ones; empty where it cannot be looked into."""
     try:
         # Names with a leading dot are bundles still being written.
         return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..engine.requests import AUTO, AUTO_UP_TO
-from ..settings import CALIBRATED, DEVICES, ORIENTATIONS, RULES, Settings
+from ..settings import CALIBRATED, DEVICES, ORIENTATIONS, RULES, OtherModel, Settings
 from .base import options_together
 
 
@@ -60,8 +60,23 @@ _settings_options = options_together(
     ),
     click.option("--preview", is_flag=True, help="a quick, rough look: every n-th slice, few passes, nothing rated"),
     click.option("--lights", type=click.Choice(RULES), default=CALIBRATED, help="rule of the lights (default: from all evidence)"),
+    click.option(
+        "--model",
+        metavar="NAME|DIR",
+        help="a model of another program in place of a bundle: musclemap, totalsegmentator, a trained folder of nnU-Net v2, a "
+        "MONAI bundle; see 'mskseg models'",
+    ),
+    click.option("--model-env", metavar="DIR", help="virtual or conda environment of that program (default: what PATH names)"),
+    click.option("--labels", metavar="TABLE.csv", help="what the labels of --model mean, where its own names are not known"),
+    click.option("--model-may-download", is_flag=True, help="let that program download weights that it lacks"),
 )
-_SETTINGS = ("bundle", "samples", "device", "height_cm", "seed", "series", "assume_orientation", "roi", "preview", "lights")
+_SETTINGS = (
+    *("bundle", "samples", "device", "height_cm", "seed", "series", "assume_orientation", "roi", "preview", "lights"),
+    *("model", "model_env", "labels", "model_may_download"),
+)
+# What another program's model does not know, by its default, and what only such a model has.
+_NETWORK_ALONE = {"bundle": None, "samples": (None, False), "seed": None, "roi": None, "preview": False, "lights": CALIBRATED}
+_MODEL_ALONE = {"model_env": None, "labels": None, "model_may_download": False}
 
 
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,6 +85,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def with_settings(*arguments: Any, **parameters: Any) -> Any:
         chosen = {name: parameters.pop(name) for name in _SETTINGS}
+        _check_model(click.get_current_context(), chosen)
         return function(*arguments, settings=settings_of(chosen), **parameters)
 
     return _settings_options(with_settings)
@@ -93,7 +109,27 @@ def settings_of(parameters: Mapping[str, Any]) -> Settings:
         bundle=parameters["bundle"],
         series=parameters["series"],
         assume_orientation=parameters["assume_orientation"],
+        model=_other_model(parameters),
     )
+
+
+def _other_model(parameters: Mapping[str, Any]) -> OtherModel | None:
+    if parameters["model"] is None:
+        return None
+    return OtherModel(parameters["model"], parameters["model_env"], parameters["labels"], parameters["model_may_download"])
+
+
+def _check_model(context: click.Context, chosen: Mapping[str, Any]) -> None:
+    """Refuse options that mean nothing with, or without, a model of another program.
+
+    Raises:
+        click.UsageError: such an option was given.
+    """
+    other = chosen["model"] is not None
+    for name, default in (_NETWORK_ALONE if other else _MODEL_ALONE).items():
+        if chosen[name] != default:
+            text = "means nothing for a model of another program; leave it out" if other else "goes with --model; name a model"
+            raise click.UsageError(f"Option --{name.replace('_', '-')} {text}", context)
 
 
 def in_metres(height_cm: float | None) -> float | None:

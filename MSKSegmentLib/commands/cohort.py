@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
-from ..packages import FOR_SEGMENTING, require
+from ..packages import FOR_MEASURING, FOR_SEGMENTING, require
 from ..settings import Settings
 from .arguments import settings_options
 from .base import PLACE, Command, Invocation, pass_invocation
@@ -60,7 +60,7 @@ def command(invocation: Invocation, /, source: Path | None, output: Path, settin
     if options["dry_run"]:
         _dry_run(invocation, source, output, settings)
         return
-    require(*FOR_SEGMENTING)
+    require(*(FOR_SEGMENTING if settings.model is None else FOR_MEASURING))
     _run(invocation, source, output, settings, options)
     if options["bids"] is not None:
         _write_bids(invocation, output, options["bids"])
@@ -82,7 +82,7 @@ def _dry_run(invocation: Invocation, source: Path, output: Path, settings: Setti
     usable = [case for case in cases if not case.problem and not case.same_as]
     refused = sum(bool(case.problem) for case in cases)
     print(f"{len(cases)} found, {refused} refused, {len(cases) - refused - len(usable)} repeated.")
-    if usable:
+    if usable and settings.model is None:
         print(time_in_words(estimate_cases(usable, settings), usable))
 
 
@@ -99,7 +99,8 @@ def _run(invocation: Invocation, source: Path, output: Path, settings: Settings,
         cases = _found(invocation, source, output, settings)
         waiting = [case for case in cases if current_record(study, case, options["retry_failed"]).state is CaseState.WAITING]
         gpus = 0
-        if waiting:
+        # How long another program takes is not known.
+        if waiting and settings.model is None:
             estimate = estimate_cases(waiting, settings)
             gpus = estimate.gpus
             invocation.say(time_in_words(estimate, waiting))

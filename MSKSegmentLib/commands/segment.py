@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..engine.progress import JsonLines, make_reporter
-from ..packages import FOR_SCENE, FOR_SEGMENTING, load, require
+from ..packages import FOR_MEASURING, FOR_SCENE, FOR_SEGMENTING, load, require
 from ..settings import Settings
 from .arguments import settings_options
 from .base import PLACE, Command, Invocation, pass_invocation
 
 if TYPE_CHECKING:
     from ..case_result import CaseResult
+    from ..ct.volume import CTVolume
     from ..engine.progress import Reporter
+    from ..foreign.kept import KeptLabels
+    from ..settings import OtherModel
 
 
 @click.command(cls=Command)
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 def command(invocation: Invocation, /, ct: Path, output: Path, settings: Settings, progress: str, **extras: bool) -> None:
     """Segment CT, measure it and say what can be trusted.
 
+    With --model the model of another program segments it, and nothing is said of trust before 'mskseg rate'.
+
     CT is a DICOM folder or a zip of it, NIfTI, NRRD or MHA file. The result folder appears whole or not at all.
     """
     from ..inference.devices import wait_without_spinning
@@ -39,7 +45,8 @@ def command(invocation: Invocation, /, ct: Path, output: Path, settings: Setting
     wait_without_spinning()
     output = check_output(output)
     shows = "none" if invocation.quiet and progress == "bar" else progress
-    require(*FOR_SEGMENTING, *(() if progress == "json" else ("rich",)))
+    needed = FOR_SEGMENTING if settings.model is None else FOR_MEASURING
+    require(*needed, *(() if progress == "json" else ("rich",)))
     if extras["scene"]:
         load(*FOR_SCENE, purpose="--scene")
     reporter = make_reporter(shows)
@@ -65,28 +72,18 @@ def _segment(
     keep_ct: bool,
     record_path: bool,
 ) -> CaseResult:
-    from ..bundle import resolve_bundle
-    from ..ct import read_ct
-    from ..inference.devices import load_ahead
-    from ..output.places import check_space
-    from ..pipeline import segment_case
-    from ..results.result_folder import CT, SCENE, bytes_of_result, write_result
+    from ..foreign.import_case import write_other_labels
+    from ..results.result_folder import CT, SCENE, write_result
     from ..results.segmentation_file import write_ct
-    from .devices import memory_warnings
 
-    reporter.step("reading", 0, 1)
-    bundle = resolve_bundle(settings.bundle)
-    loading = load_ahead()
-    volume = read_ct(ct, settings.series, settings.assume_orientation)
-    loading.join()
-    from ..inference.estimate import memory_of_run
+    def read() -> CTVolume:
+        return _read(ct, output, settings, reporter, keep_ct, scene)
 
-    reporter.step("reading", 1, 1)
-    check_space(output, bytes_of_result(volume.hu.size, keep_ct, scene))
-    for warning in memory_warnings(memory_of_run(volume.hu.size)):
-        invocation.warn(warning)
-    invocation.checkpoint()
-    result = segment_case(volume, bundle, settings, reporter.step, invocation.checkpoint)
+    if settings.model is None:
+        volume, result = _by_network(invocation, read, settings, reporter)
+        kept = None
+    else:
+        volume, result, kept = _by_other_model(invocation, read, settings, settings.model, reporter, output)
     reporter.step("writing", 0, 1)
     source = str(ct.absolute()) if record_path else None
 
@@ -97,7 +94,62 @@ def _segment(
             from ..scene.scene_file import save_scene
 
             save_scene(result, volume, folder / SCENE)
+        if kept is not None:
+            write_other_labels(folder, kept)
 
     write_result(output, result, source, extra)
     reporter.step("writing", 1, 1)
     return result
+
+
+def _read(ct: Path, output: Path, settings: Settings, reporter: Reporter, keep_ct: bool, scene: bool) -> CTVolume:
+    """Read the CT, and refuse a drive without space for its result."""
+    from ..ct import read_ct
+    from ..output.places import check_space
+    from ..results.result_folder import bytes_of_result
+
+    reporter.step("reading", 0, 1)
+    volume = read_ct(ct, settings.series, settings.assume_orientation)
+    reporter.step("reading", 1, 1)
+    check_space(output, bytes_of_result(volume.hu.size, keep_ct, scene))
+    return volume
+
+
+def _by_network(
+    invocation: Invocation, read: Callable[[], CTVolume], settings: Settings, reporter: Reporter
+) -> tuple[CTVolume, CaseResult]:
+    from ..bundle import resolve_bundle
+    from ..inference.devices import load_ahead
+    from ..pipeline import segment_case
+    from .devices import memory_warnings
+
+    bundle = resolve_bundle(settings.bundle)
+    loading = load_ahead()
+    volume = read()
+    loading.join()
+    from ..inference.estimate import memory_of_run
+
+    for warning in memory_warnings(memory_of_run(volume.hu.size)):
+        invocation.warn(warning)
+    invocation.checkpoint()
+    return volume, segment_case(volume, bundle, settings, reporter.step, invocation.checkpoint)
+
+
+def _by_other_model(
+    invocation: Invocation,
+    read: Callable[[], CTVolume],
+    settings: Settings,
+    chosen: OtherModel,
+    reporter: Reporter,
+    output: Path,
+) -> tuple[CTVolume, CaseResult, KeptLabels]:
+    from ..other_models.finding import find_other_model
+    from ..other_models.segmenting import ProgramRun, segment_with
+
+    # Before the CT is read, which takes longer than to see that nothing is installed.
+    adapter = find_other_model(chosen)
+    volume = read()
+    invocation.checkpoint()
+    run = ProgramRun(settings.device, settings.height_m, chosen.labels, output)
+    imported = segment_with(adapter, volume, run, reporter.step, invocation.checkpoint)
+    return volume, imported.result, imported.kept

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "reference": "percentile curves of a site's own cohort",
     "slices": "cross-sections of a result per slice and anatomical level",
     "export": "write a result as DICOM: segmentation, report, uncertainty",
+    "models": "which models there are: bundles, and those of other programs",
     "devices": "the computing device, and what a run would take on it",
     "review": "review results in the browser, or segment a CT there first",
     "report": "write a report of a result for people, as HTML and PDF",

@@ -7,10 +7,13 @@ import sys
 import time
 from typing import Any, Protocol, TextIO
 
+# The stage in which another program segments; it is counted in per cent of that program's present progress bar.
+OTHER_MODEL = "other_model"
 STAGES = {
     "reading": "Reading the CT",
     "checks": "Checking the CT",
     "inference": "Segmenting",
+    OTHER_MODEL: "Waiting for the other model",
     "segmentation": "Cleaning up and telling right from left",
     "measurement": "Measuring",
     "writing": "Writing the result",
@@ -54,6 +57,8 @@ class JsonLines:
         message = STAGES.get(stage, stage)
         if stage == "inference" and done:
             message = f"{message}: slice {done} of {total}"
+        elif stage == OTHER_MODEL and done:
+            message = f"{message}: {done} % of its present step"
         self.write({"stage": stage, "done": done, "total": total, "eta_s": eta, "message": message})
 
     def end(self, message: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..settings import Settings
+from ..settings import OtherModel, Settings
 
 # The user's words for passes that end where a slice has settled: this, or this and at most so many.
 AUTO, AUTO_UP_TO = "auto", "auto:"
@@ -45,7 +45,14 @@ def arguments_of(settings: Settings) -> list[str]:
         "--lights": settings.lights,
     }
     bounds = [] if region is None else ["--roi", *(f"{bound:.4f}" for bound in region.bounds_lps)]
-    return [*_given(options), *bounds, *(["--preview"] if settings.preview else [])]
+    return [*_given(options), *bounds, *(["--preview"] if settings.preview else []), *_model(settings.model)]
+
+
+def _model(model: OtherModel | None) -> list[str]:
+    if model is None:
+        return []
+    options = {"--model": model.name, "--model-env": model.environment, "--labels": model.labels}
+    return [*_given(options), *(["--model-may-download"] if model.may_download else [])]
 
 
 def _samples(settings: Settings) -> str | None:

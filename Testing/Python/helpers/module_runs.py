@@ -1,7 +1,5 @@
 """The panel with a tiny bundle and a CT, ready for a run; for files that name this one in pytest_plugins."""
 
-from pathlib import Path
-
 import psutil
 import pytest
 from module_cases import add_phantom, open_module
@@ -11,7 +9,8 @@ from module_cases import add_phantom, open_module
 def panel(tiny_bundle, monkeypatch):
     monkeypatch.setenv("MSKSEG_BUNDLES", str(tiny_bundle))
     with open_module() as panel:
-        panel.inputs._selectBundle([Path(folder).name for folder in panel.inputs._folders].index("tiny"))
+        panel.inputs._model.select("tiny")
+        assert panel.inputs._model.name == "tiny"
         # One child less beside every run; the device line has a test of its own.
         panel.device.stop()
         yield panel

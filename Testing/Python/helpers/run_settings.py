@@ -1,6 +1,7 @@
 """Settings of a run that differ from the usual ones in every field."""
 
 from MSKSegmentLib.ct.region import Region
+from MSKSegmentLib.settings import OtherModel
 
 # Something else than the default for every field.
 OTHERS = {
@@ -15,4 +16,5 @@ OTHERS = {
     "bundle": "a bundle/with spaces",
     "series": "1.2.840.1",
     "assume_orientation": "RAS",
+    "model": OtherModel("totalsegmentator", "an environment/with spaces", "labels.csv", may_download=True),
 }

@@ -47,6 +47,7 @@ ORDER = (
     "results",
     "foreign",
     "engine",
+    "other_models",
     "virtual",
     "review",
     "dicom_results",
