@@ -94,12 +94,17 @@ def write_imported(folder: Path, imported: Imported, source: str | None = None, 
     """
 
     def extra(partial: Path) -> None:
-        if any(label.voxels for label in imported.kept.labels):
-            write_kept(partial / OTHER_LABELS, imported.kept)
+        write_other_labels(partial, imported.kept)
         if volume is not None:
             write_ct(partial / CT, volume)
 
     write_result(folder, imported.result, source, extra)
+
+
+def write_other_labels(folder: Path, kept: KeptLabels) -> None:
+    """Write the labels that are no structure of the table into the folder of a result, if there are any."""
+    if any(label.voxels for label in kept.labels):
+        write_kept(folder / OTHER_LABELS, kept)
 
 
 def _check_study(volume: CTVolume, mask: ForeignMask) -> None:

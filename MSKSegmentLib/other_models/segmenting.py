@@ -16,7 +16,7 @@ from ..errors import InputError, OtherModelError
 from ..foreign import ForeignMask, Imported, find_label_table, import_case, read_mask
 from ..output.names import fresh_path, with_ending
 from ..output.places import nearest_existing, resolved
-from ..pipeline import bundle_knowledge
+from ..pipeline import StageProgress, bundle_knowledge
 from ..prepared_scan import prepare_scan
 from ..provenance import Stopwatch
 from .adapter import Adapter, ProgramCall
@@ -24,7 +24,6 @@ from .running import last_words, run_program, why_it_failed
 
 # In the record of a result's facts: which program labelled it.
 OTHER_MODEL_ENTRY = "other_model"
-StageProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def _taken(written: Path, adapter: Adapter, run: ProgramRun, volume: CTVolume) -
     mask = _named(read_mask(written), adapter.names)
     scheme = run.labels or adapter.scheme
     label_table = find_label_table(scheme, structures) if scheme else None
-    return import_case(volume, mask, label_table, structures, height_m=run.height_m, reference=reference)
+    return import_case(volume, mask, structures, label_table, height_m=run.height_m, reference=reference)
 
 
 def _named(mask: ForeignMask, names: Mapping[int, str]) -> ForeignMask:
