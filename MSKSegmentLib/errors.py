@@ -50,7 +50,11 @@ class InstallationError(MSKSegmentError):
 
 
 class OtherModelError(MSKSegmentError):
-    """Another program that was to segment failed; its sentence and its log say why."""
+    """Another program that was to segment failed; `said` is the end of what it printed, for a report to its developers."""
+
+    def __init__(self, sentence: str, said: str = "") -> None:
+        super().__init__(sentence)
+        self.said = said
 
 
 class Cancelled(MSKSegmentError):

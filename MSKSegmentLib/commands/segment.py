@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..engine.progress import JsonLines, make_reporter
+from ..errors import OtherModelError
 from ..packages import FOR_MEASURING, FOR_SCENE, FOR_SEGMENTING, load, require
 from ..settings import Settings
 from .arguments import settings_options
@@ -52,6 +53,11 @@ def command(invocation: Invocation, /, ct: Path, output: Path, settings: Setting
     reporter = make_reporter(shows)
     try:
         result = _segment(invocation, ct, output, settings, reporter, **extras)
+    except OtherModelError as error:
+        if isinstance(reporter, JsonLines):
+            # A front end shows it as details; the log may lie where its user never looks.
+            click.echo(error.said, err=True)
+        raise
     finally:
         reporter.close()
     if isinstance(reporter, JsonLines):

@@ -66,7 +66,7 @@ def run_program(
 
 def percent_of(log: Path) -> int:
     """The percentage of the newest progress bar in a log; 0 where there is none."""
-    found = _PERCENT.findall(_end_of(log))
+    found = _PERCENT.findall(end_of(log))
     return min(100, int(found[-1])) if found else 0
 
 
@@ -82,7 +82,7 @@ def why_it_failed(code: int, log: Path) -> str:
 
 def last_words(log: Path) -> str:
     """The last line that a program printed and that is no progress bar, shortened; empty where it printed nothing."""
-    lines = (" ".join(line.split()) for line in re.split(r"[\r\n]+", _end_of(log)))
+    lines = (" ".join(line.split()) for line in re.split(r"[\r\n]+", end_of(log)))
     said = [line for line in lines if line and not _PERCENT.search(line) and set(line) - set("-=*# ")]
     if not said:
         return ""
@@ -90,7 +90,8 @@ def last_words(log: Path) -> str:
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
 
 
-def _end_of(log: Path) -> str:
+def end_of(log: Path) -> str:
+    """The last lines of a log."""
     with log.open("rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - _END_BYTES))

@@ -20,7 +20,7 @@ from ..pipeline import StageProgress, bundle_knowledge
 from ..prepared_scan import prepare_scan
 from ..provenance import Stopwatch
 from .adapter import Adapter, ProgramCall
-from .running import last_words, run_program, why_it_failed
+from .running import end_of, last_words, run_program, why_it_failed
 
 # In the record of a result's facts: which program labelled it.
 OTHER_MODEL_ENTRY = "other_model"
@@ -115,7 +115,7 @@ def call_program(
     kept = _kept_log(log, output, adapter.facts.title)
     said = f", and ended with the words: {last_words(log)}" if last_words(log) else ""
     why = f"failed: {why_it_failed(code, log)}" if code else f"wrote no label map{said}"
-    raise OtherModelError(f"{adapter.facts.title} {why}; all that it said is in {kept}.")
+    raise OtherModelError(f"{adapter.facts.title} {why}; all that it said is in {kept}.", end_of(log))
 
 
 def provenance_of(adapter: Adapter, call: ProgramCall) -> Mapping[str, Any]:

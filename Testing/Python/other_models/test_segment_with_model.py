@@ -148,6 +148,10 @@ def test_a_failure_leaves_a_sentence_and_a_log_and_no_result(world, tmp_path, mo
         .startswith("TotalSegmentator failed: it says: RuntimeError: the weights are damaged")
     )
     assert not (tmp_path / "OUT").exists() and (tmp_path / "OUT-TotalSegmentator.log").is_file()
+    # A front end gets the end of it, too, before the sentence.
+    assert world.segment(tmp_path / "OUT", "totalsegmentator", "--progress", "json") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert "Loading the model." in said and "OUT-TotalSegmentator-2.log" in said[-1]
 
 
 def test_a_ct_that_cannot_be_used_is_handed_to_nobody(world, tmp_path, monkeypatch, capsys):
