@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..findings import Finding
 
 # No label map of a body holds so many values; images do.
-MOST_VALUES = 600
+MOST_VALUES = 400
 # How far a value may lie off a whole number: floats of other programs, and whole numbers that are stored scaled.
 WHOLE_WITHIN = 1e-3
 
@@ -129,6 +129,8 @@ def values_of(voxels: np.ndarray, name: str) -> list[int]:
             found.update((np.flatnonzero(np.bincount(section.ravel().astype(np.int64) - low)) + low).tolist())
         else:
             found.update(np.unique(section).tolist())
+        if low < 0:
+            raise InputError(f"{name} holds the negative value {low}: it is an image and no label map; give the labels.")
         if len(found) > MOST_VALUES:
             raise InputError(
                 f"{name} holds more than {MOST_VALUES} different values: it is an image and no label map; give the labels."

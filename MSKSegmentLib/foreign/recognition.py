@@ -30,7 +30,7 @@ class Recognised:
 def recognise(mask: ForeignMask, structures: StructureTable) -> Recognised:
     """The table that the labels of a mask are of.
 
-    Names decide where the mask has any: those of a program word by word, else names of structures in general. Values alone decide
+    Names decide where the mask has any: those of a program word by word, else names of structures in general, else codes. Values alone decide
     only for programs whose values nobody else has, and for this software's own where both sides are there.
 
     Raises:
@@ -51,6 +51,9 @@ def _by_names(mask: ForeignMask, structures: StructureTable) -> Recognised:
         if most >= MOST_NAMES * len(known):
             return Recognised(best, "its names")
         return Recognised(general, "the names of its structures")
+    codes = {(structure.code.scheme, structure.code.value) for structure in structures.structures}
+    if any(segment.code is not None and (segment.code.scheme, segment.code.value) in codes for segment in mask.segments):
+        return Recognised(general, "the codes of its structures")
     raise InputError(
         f"{mask.name} names no structure that is known here ({_listed([s.called for s in mask.segments])}); say with "
         "--labels table.csv "
