@@ -11,10 +11,11 @@ from dicom_result_cases import make_dicom_case
 pytest.importorskip("highdicom", reason="highdicom is not installed")
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
-from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.label_grid import place_labels
 from MSKSegmentLib.ct.reading.files import read_ct
-from MSKSegmentLib.dicom_results.export import SEGMENTATION_OBJECT
+from MSKSegmentLib.dicom_results.identity import identity_of
+from MSKSegmentLib.dicom_results.segmentation import make_segmentation
+from MSKSegmentLib.dicom_results.source import open_source
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.foreign import import_case, read_mask, translate
 
@@ -26,9 +27,10 @@ def case(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(case):
-    folder = case.folder.parent / "dicom"
-    assert main(["export", str(case.folder), "--dicom", str(folder), "--source", str(case.series), "--no-pdf"]) == 0
-    return folder / SEGMENTATION_OBJECT
+    path = case.folder.parent / "segmentation.dcm"
+    source = open_source(case.result, case.series)
+    make_segmentation(case.result, source, identity_of(case.result, (), 1)).save_as(path, enforce_file_format=True)
+    return path
 
 
 def test_what_was_exported_comes_back(case, exported):
@@ -42,9 +44,7 @@ def test_segments_without_a_known_name_are_known_by_code_and_side(case, exported
     mask = read_mask(exported)
     coded = [segment for segment in mask.segments if segment.code.scheme == "SCT"]
     assert len(coded) > 6 and all(segment.side for segment in coded if "acrum" not in segment.called)
-    layers = tuple(
-        replace(layer, segments=tuple(replace(s, texts=("no name",)) for s in layer.segments)) for layer in mask.layers
-    )
+    layers = tuple(replace(layer, segments=tuple(replace(s, texts=("no name",)) for s in layer.segments)) for layer in mask.layers)
     found = translate(replace(mask, layers=layers), HIP_AND_THIGH)
     assert found.recognised_by == "the codes of its structures"
     gmed = HIP_AND_THIGH.segment("GMED_left").label

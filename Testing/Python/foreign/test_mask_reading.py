@@ -79,9 +79,7 @@ def test_a_file_of_another_grid_in_a_folder_is_refused(files, case, tmp_path):
     labels, volume = case
     elsewhere = replace(volume.geometry, origin=(0.0, 0.0, 0.0))
     for side, grid in (("left", volume.geometry), ("right", elsewhere)):
-        sitk.WriteImage(
-            grid.image_of((labels == 104).astype(np.uint8)), str(tmp_path / f"gluteus_maximus_{side}.nii.gz")
-        )
+        sitk.WriteImage(grid.image_of((labels == 104).astype(np.uint8)), str(tmp_path / f"gluteus_maximus_{side}.nii.gz"))
     with pytest.raises(InputError, match="lies on another grid than the other files"):
         translate(read_mask(tmp_path), HIP_AND_THIGH)
 
