@@ -30,8 +30,8 @@ class Recognised:
 def recognise(mask: ForeignMask, structures: StructureTable) -> Recognised:
     """The table that the labels of a mask are of.
 
-    Names decide where the mask has any: those of a program word by word, else names of structures in general, else codes. Values alone
-    decide only for programs whose values nobody else has, and for this software's own where both sides are there.
+    Names decide where the mask has any: those of a program word by word, else names of structures in general, else codes. Values
+    alone decide only for programs whose values nobody else has, and for this software's own where both sides are there.
 
     Raises:
         InputError: nothing tells; the sentence asks for ``--labels``.
