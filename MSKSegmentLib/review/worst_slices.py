@@ -54,7 +54,7 @@ def worst_slices(
     area_cm2 = grid.spacing[0] * grid.spacing[1] / MM2_PER_CM2
     return tuple(
         WorstSlice(
-            index=_input_index(k, segment, geometry, order),
+            index=input_index(k, segment, order),
             point_lps=_point(mask[k], None if values is None else values[k], grid, k),
             uncertainty=None if means is None else float(means[k]),
             area_cm2=float(areas[k] * area_cm2),
@@ -86,8 +86,8 @@ def _spread(score: np.ndarray, areas: np.ndarray, spacing_mm: float, count: int 
     return chosen
 
 
-def _input_index(k: int, segment: SegmentMask, geometry: Geometry, order: AxisOrder) -> int:
-    """The slice's number in the CT as it was read, whose slices may run the other way or along another axis."""
+def input_index(k: int, segment: SegmentMask, order: AxisOrder) -> int:
+    """The number, in the CT as it was read, of plane `k` of a mask in working order: its slices may run the other way."""
     axis = order.axes[2]
     inside = k if order.signs[2] > 0 else segment.box.size_xyz[axis] - 1 - k
     return segment.box.start_xyz[axis] + inside

@@ -7,24 +7,23 @@ what takes long happens in threads or in the engine's process.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...engine import SegmentRequest
-from ...errors import Cancelled, InstallationError, MSKSegmentError
+from ...ct import SeriesInfo
+from ...errors import InstallationError, MSKSegmentError
 from ...output.names import safe_name
 from ...resources import resource_file
-from ...review.redaction import redacted
 from .documents import DocumentMaker
-from .opening import Opened, earlier_result, open_result
+from .opening import Opened, open_result
 from .options import ReviewOptions, Target
-from .result_list import ListedResult, claim_folder, find_result, is_result, list_results
-from .run import RunProgress, Segmentation
+from .problems import Problem, problem_of
+from .result_list import ListedResult, find_result, list_results
+from .run import RunProgress
+from .scan_run import ScanRun
 from .uploads import ArrivedCT, Upload, UploadProgress, remove_stale_uploads
 
 _LOG = logging.getLogger(__name__)
@@ -35,16 +34,8 @@ _BUSY = "Another scan or result is open or under way; finish or close it before 
 _CLOSING_S = 20.0
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What went wrong: one sentence, and a log without paths and names for whoever wants to report it (may be empty)."""
-
-    sentence: str
-    details: str = ""
-
-
 class ReviewService:
-    """The state of one server, see the module. `page` is start, list, running, opening, case or closing."""
+    """The state of one server, see the module. `page` is start, list, choosing, running, opening, case or closing."""
 
     def __init__(self, options: ReviewOptions) -> None:
         self.options = options
@@ -56,7 +47,8 @@ class ReviewService:
         self.opened: Opened | None = None
         self.documents = DocumentMaker(options, self._changed)
         self._home = self.page
-        self._run: Segmentation | None = None
+        self._scan: ScanRun | None = None
+        self._waiting: ArrivedCT | None = None
         self._cancel_asked = False
         self._callbacks: list[Callback] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,11 +111,25 @@ class ReviewService:
         else:
             self._begin(self._segment(ArrivedCT(path, safe_name(path.name))), "running")
 
+    @property
+    def series(self) -> tuple[SeriesInfo, ...]:
+        """The series of an uploaded zip, one of which is to be chosen."""
+        return self._waiting.choices if self._waiting else ()
+
+    def choose_series(self, uid: str) -> None:
+        """Segment one of `series`."""
+        if self._waiting is not None and any(info.uid == uid for info in self.series):
+            chosen, self._waiting = replace(self._waiting, series=uid, choices=()), None
+            self._begin(self._segment(chosen), "running")
+
     def cancel(self) -> None:
-        """Stop the run."""
+        """Stop the run, or give up the choice of a series."""
         self._cancel_asked = True
-        if self._run is not None:
-            self._run.cancel()
+        if self._scan is not None:
+            self._scan.cancel()
+        if self._waiting is not None:
+            self._forget_waiting()
+            self._go_home(None, "No series was chosen; the uploaded file has been removed.")
 
     def to_list(self) -> None:
         """Close the open result and show the others."""
@@ -163,13 +169,26 @@ class ReviewService:
             arrived.discard()
             self.refuse(_BUSY)
         else:
+            self._take(arrived)
+
+    def _take(self, arrived: ArrivedCT) -> None:
+        if arrived.choices:
+            self._waiting, self.page = arrived, "choosing"
+            self._show()
+        else:
             self._begin(self._segment(arrived), "running")
+
+    def _forget_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.discard()
+            self._waiting = None
 
     async def close(self) -> None:
         """Stop a run and close what is open; the server ends."""
         self.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CLOSING_S)
+        self._forget_waiting()
         await self._shut()
 
     def _is_busy(self) -> bool:
@@ -179,6 +198,7 @@ class ReviewService:
         if self._tasks:
             work.close()
             return
+        self._forget_waiting()
         _LOG.info("The review goes on to: %s", page)
         self.page, self.progress = page, RunProgress(_FIRST_WORDS[page], 0.0)
         self.problem, self.notice, self._cancel_asked = None, "", False
@@ -198,14 +218,10 @@ class ReviewService:
             return
         try:
             await work
-        except MSKSegmentError as error:
-            self._go_home(Problem(str(error)))
-        except MemoryError:
-            self._go_home(Problem("The computer's memory is exhausted; close other programs or crop the CT and try again."))
         except Exception as error:
-            _LOG.exception("The review failed")
-            sentence = f"The program failed unexpectedly ({type(error).__name__}); please report it with the details."
-            self._go_home(Problem(sentence, redacted(traceback.format_exc())))
+            if not isinstance(error, MSKSegmentError | MemoryError):
+                _LOG.exception("The review failed")
+            self._go_home(problem_of(error))
 
     async def _open(self, folder: Path) -> None:
         loop = asyncio.get_running_loop()
@@ -217,45 +233,20 @@ class ReviewService:
         self._changed()
 
     async def _segment(self, ct: ArrivedCT) -> None:
-        loop, options = asyncio.get_running_loop(), self.options
-        finished = None
+        self._scan = scan = ScanRun(self.options, self._show_progress)
+        if self._cancel_asked:
+            scan.cancel()
         try:
-            if options.reuses_results:
-                how = options.folder, ct.name, ct.path, ct.series, options.settings.assume_orientation
-                finished = await loop.run_in_executor(None, earlier_result, *how)
-            if finished is None and self._cancel_asked:
-                self._go_home(None, "The run was cancelled; nothing was written.")
-            elif finished is None:
-                finished = await self._run_engine(ct)
-            else:
-                self.notice = "This scan was segmented before; its result has been opened."
+            ended = await scan.result_of(ct)
         finally:
+            self._scan = None
             ct.discard()
-        if finished is not None:
-            self._show_progress(RunProgress("Opening the result", 100.0))
-            await self._open(finished)
-
-    async def _run_engine(self, ct: ArrivedCT) -> Path | None:
-        """The result folder that a run has made; None when it did not."""
-        options, folder = self.options, claim_folder(self.options.folder, ct.name)
-        self._run = Segmentation(
-            SegmentRequest(ct.path, folder, replace(options.settings, series=ct.series), keep_ct=True),
-            self._show_progress,
-        )
-        try:
-            ending = await self._run.run()
-        finally:
-            self._run = None
-            if not is_result(folder):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-        if ending.code == 0:
-            return folder
-        if ending.code == Cancelled.exit_code:
-            self._go_home(None, ending.message)
-        else:
-            self._go_home(Problem(ending.message, redacted(ending.details, [ct.path])))
-        return None
+        if ended.folder is None:
+            self._go_home(ended.problem, ended.notice)
+            return
+        self.notice = ended.notice
+        self._show_progress(RunProgress("Opening the result", 100.0))
+        await self._open(ended.folder)
 
     def _show_progress(self, progress: RunProgress) -> None:
         self.progress = progress

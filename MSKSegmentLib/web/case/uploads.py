@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ...ct import SeriesInfo, list_series
 from ...ct.reading.dicom.archives import unpack_dicom
 from ...errors import InputError
 from ...output.names import safe_name
@@ -21,7 +22,7 @@ from .lock import ReviewLock
 from .result_list import writable_folder
 
 FOLDER = ".uploads"
-ACCEPTED = "NIfTI (.nii, .nii.gz), NRRD (.nrrd), MetaImage (.mha) or a zip of one DICOM series"
+ACCEPTED = "NIfTI (.nii, .nii.gz), NRRD (.nrrd), MetaImage (.mha) or a zip of DICOM files"
 # Enough of a file to tell its kind, and enough to hold the longest text header.
 _SNIFF_BYTES, _HEAD_BYTES = 4 << 10, 64 << 10
 # 2 GB of HU: five whole-body scans. A header may claim anything.
@@ -48,13 +49,17 @@ class UploadProgress:
 
 @dataclass(frozen=True)
 class ArrivedCT:
-    """A CT to be segmented: what to read, what to call it, and for an upload the folder to remove afterwards."""
+    """A CT to be segmented: what to read, what to call it, and for an upload the folder to remove afterwards.
+
+    `choices` are the usable series where a zip holds several: one of them has to become `series` first.
+    """
 
     path: Path
     name: str
     folder: Path | None = None
     series: str | None = None
     in_use: ReviewLock | None = None
+    choices: tuple[SeriesInfo, ...] = ()
 
     def discard(self) -> None:
         """Remove an upload; a CT that was there before stays."""
@@ -126,8 +131,9 @@ class Upload:
             images = self.folder / "dicom"
             unpack_dicom(received, images, self.name, max(4 * self._most_bytes, _LEAST_UNPACKED_BYTES))
             received.unlink()
-            _check_series(images, self.name)
-            return ArrivedCT(images, safe_name(self.name), self.folder, in_use=self._in_use)
+            usable = tuple(info for info in list_series(images) if info.usable)
+            choices = usable if len(usable) > 1 else ()
+            return ArrivedCT(images, safe_name(self.name), self.folder, in_use=self._in_use, choices=choices)
         path = received.rename(self.folder / f"{safe_name(self.name)}{kind}")
         _check_voxels(path, self.name)
         return ArrivedCT(path, safe_name(self.name), self.folder, in_use=self._in_use)
@@ -210,16 +216,6 @@ def _unzipped(head: bytes) -> bytes:
         return zlib.decompressobj(31).decompress(head, 1024)
     except zlib.error:
         return b""
-
-
-def _check_series(folder: Path, name: str) -> None:
-    """The command line can name one of several series; here it has to be uploaded alone."""
-    from ...ct import list_series
-
-    usable = [info for info in list_series(folder) if info.usable]
-    if len(usable) > 1:
-        listed = ", ".join(info.title for info in usable[:6])
-        raise InputError(f"The zip {name} holds {len(usable)} CT series: {listed}; zip and upload the one to segment alone.")
 
 
 def _check_voxels(path: Path, name: str) -> None:

@@ -7,6 +7,7 @@ import logging
 import traceback
 from typing import Any
 
+from ...ct import SeriesInfo
 from ...review.redaction import redacted
 from ..case.opening import Opened
 from ..case.service import ReviewService
@@ -33,6 +34,7 @@ class ReviewApp:
             "open_sample": service.open_sample,
             "open_result": service.open,
             "cancel": service.cancel,
+            "choose_series": service.choose_series,
             "dismiss": service.dismiss,
             "close_case": service.to_list,
         }
@@ -67,6 +69,7 @@ class ReviewApp:
             state.notice, state.making = service.notice, service.documents.making
             state.can_upload, state.can_list = service.can_upload, service.can_list
             state.sample_available = service.sample_available
+            state.series = [_series(info) for info in service.series]
             state.upload_limit = _size(service.max_upload_bytes)
             state.upload_name = service.upload.name if service.upload else ""
             state.upload_percent = service.upload.percent if service.upload else 0.0
@@ -114,3 +117,17 @@ class ReviewApp:
 
 def _size(count: int) -> str:
     return f"{count / 2**30:.3g} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
+
+
+def _series(info: SeriesInfo) -> dict[str, str]:
+    spacing = "" if info.spacing is None else " × ".join(f"{mm:.2f}" for mm in info.spacing) + " mm"
+    thickness = "" if info.thickness is None else f"{info.thickness:.2f} mm"
+    title = info.description or "without description"
+    return {
+        "uid": info.uid,
+        "number": info.number,
+        "title": title,
+        "slices": str(info.slices),
+        "spacing": spacing,
+        "thick": thickness,
+    }

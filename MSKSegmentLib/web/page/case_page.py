@@ -12,6 +12,7 @@ from ..case.opening import Opened
 from . import table
 from .picture_panel import PicturePanel
 from .pictures import histogram_chart, thumbnail
+from .sides import other_side, side_comparison
 from .tool_panel import ToolPanel
 
 _THUMBNAILS = 3
@@ -115,6 +116,7 @@ class CasePage:
             "sort": self._sort,
             "worst": self._go_to_worst,
             "refresh_history": self._show_history,
+            "show_sides": self._show_sides,
             "key": self._key,
         }
         for name, action in actions.items():
@@ -147,6 +149,8 @@ class CasePage:
                 state.worst_shown = -1
             if state.dialog == "history":
                 self._show_history()
+            elif state.dialog == "sides":
+                self._show_sides()
             state.saved_text = f"Saved {datetime.now():%H:%M:%S}"
         self.pictures.changed()
 
@@ -178,8 +182,9 @@ class CasePage:
     def _show_selected(self) -> None:
         session, key = self.session, self._state.selected
         assert session is not None
-        self._state.selected_row = table.selected_row(session.row(key))
-        self._state.histogram = histogram_chart(session.histogram(key))
+        other = other_side(session, key)
+        self._state.selected_row = table.selected_row(session.row(key), session.report(key), other is not None)
+        self._state.histogram = histogram_chart(session.histogram(key), session.histogram(other) if other else None)
         self._state.thumbnails = [
             {
                 "number": number,
@@ -205,6 +210,11 @@ class CasePage:
         if self.session is not None:
             self._state.history = table.history_lines(self.session.history, self.session.rows())
 
+    def _show_sides(self) -> None:
+        if self.session is not None and (key := self._state.selected):
+            with self._state as state:
+                state.sides, state.dialog = side_comparison(self.session, key), "sides"
+
     def _key(self, key: str) -> None:
         if self.session is None:
             return
@@ -212,12 +222,11 @@ class CasePage:
             "n": self.next_flagged,
             "a": self.accept,
             "j": lambda: self.step(1),
-            "ArrowDown": lambda: self.step(1),
             "k": lambda: self.step(-1),
-            "ArrowUp": lambda: self.step(-1),
             "[": lambda: self._go_to_worst(self._state.worst_shown - 1),
             "]": lambda: self._go_to_worst(self._state.worst_shown + 1),
             "h": self._show_history,
+            "b": self._show_sides,
             **self.pictures.keys(),
             **self.tools.keys(),
         }

@@ -26,6 +26,14 @@ def build_page(server: Any) -> None:
 
 
 def template(name: str) -> str:
-    """A template with the templates that it names between ``@`` signs put in."""
+    """A template with the templates that it names between ``@`` signs put in.
+
+    Words after such a name stand in its template where that has ``$1``, ``$2`` and so on: ``@slice Red axial@``.
+    """
     text = (_TEMPLATES / f"{name}.html").read_text(encoding="utf-8")
-    return re.sub(r"@([a-z]+)@", lambda match: template(match[1]), text)
+    return re.sub(r"@([a-z]+)((?: \w+)*)@", _named, text)
+
+
+def _named(match: re.Match[str]) -> str:
+    words = match[2].split()
+    return re.sub(r"\$(\d)", lambda place: words[int(place[1]) - 1], template(match[1]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ct.volume import Vector
 from ...review import ReviewSession
-from ..views.four_views import WINDOWS
+from ..views.four_views import SLICES, WINDOWS
 
 if TYPE_CHECKING:
     from ..views.case_scene import CaseScene
@@ -41,10 +41,14 @@ class PicturePanel:
         # The 3D mode and segment that the 3D view was aimed at; None before it was aimed at all.
         self._close_up: tuple[str, str] | None = None
         self._loaded: asyncio.Future[None] | None = None
+        # The window that the last selection has chosen; while it is in use, the next one may choose another.
+        self._chosen_window = "soft"
         server.controller.trigger("window")(self.set_window)
+        server.controller.trigger("slice")(self.step)
         server.controller.trigger("reset_views")(self.fit)
         self._state.change("overlay_on", "overlay_opacity")(lambda **_: self._show_overlay())
         self._state.change("segments_on")(lambda **_: self._show_segments())
+        self._state.change("crosshair_on")(lambda **_: self._show_crosshair())
         self._state.change("threed_mode")(lambda **_: self._show_three_d())
         self._state.change("layout")(lambda **_: self._draw_again())
         server.controller.on_client_connected.add(self._draw_for_newcomer)
@@ -57,14 +61,16 @@ class PicturePanel:
             from ..views.four_views import Views
 
             self.views = Views(self._server)
+            self._follow_mouse(self.views)
         from ..views.case_scene import CaseScene
 
         self.scene, self._session, self._close_up = CaseScene(self.views, session), session, None
         with self._state as state:
-            state.window_preset, state.overlay_on, state.threed_mode = "soft", False, "segment"
+            state.overlay_on, state.threed_mode = False, "segment"
             state.segments_on = True
             state.overlay_possible = session.result.uncertainty is not None
-            self.scene.set_window("soft")
+        self._choose_window("soft")
+        self._show_crosshair()
 
     def preload(self) -> asyncio.Future[None]:
         """Load what draws the views in a thread; seconds of imports, while the page stays alive."""
@@ -89,6 +95,7 @@ class PicturePanel:
         return {
             "s": self._toggle_segments,
             "u": self._toggle_overlay,
+            "c": self._toggle_crosshair,
             "d": self._toggle_density,
             "r": self.fit,
             "1": lambda: self.set_window("soft"),
@@ -97,8 +104,10 @@ class PicturePanel:
 
     def select(self, key: str) -> None:
         """A segment has been selected."""
-        if self.scene:
+        if self.scene and self._session:
             self.scene.emphasize(key)
+            if self._state.window_preset == self._chosen_window:
+                self._choose_window("bone" if self._session.table.segment(key).structure.is_bone else "soft")
         self._show_three_d()
 
     def changed(self) -> None:
@@ -117,12 +126,50 @@ class PicturePanel:
             self.views.face_patient()
             self.scene.fit_three_d()
 
+    def step(self, name: str, by: int) -> None:
+        """Move a slice view by so many slices."""
+        if self.views and self.scene and name in SLICES:
+            self.views.step(name, int(by))
+
     def set_window(self, preset: str) -> None:
         """Choose a window."""
         if self.scene and preset in WINDOWS:
             self.scene.set_window(preset)
+            self._show_window(preset)
+
+    def _choose_window(self, preset: str) -> None:
+        self._chosen_window = preset
+        self.set_window(preset)
+
+    def _show_window(self, preset: str) -> None:
+        if self.scene:
+            window, level = self.scene.window
             with self._state as state:
-                state.window_preset = preset
+                state.window_preset, state.window_text = preset, f"{window:.0f}, level {level:.0f} HU"
+
+    def _follow_mouse(self, views: Views) -> None:
+        from ..views.mouse import MouseActions, Window, follow_mouse
+
+        def set_window(window: Window) -> None:
+            if self.scene:
+                self.scene.set_window_level(*window)
+                self._show_window("")
+
+        actions = MouseActions(
+            is_free=lambda: self.scene is not None and not self._state.active_tool,
+            window=lambda: self.scene.window if self.scene else (1.0, 0.0),
+            set_window=set_window,
+            go_to=views.go_to,
+        )
+        for name in SLICES:
+            follow_mouse(views.slice_view(name), actions)
+
+    def _toggle_crosshair(self) -> None:
+        self._state.crosshair_on = not self._state.crosshair_on
+
+    def _show_crosshair(self) -> None:
+        if self.views:
+            self.views.show_crosshair(bool(self._state.crosshair_on))
 
     def _toggle_segments(self) -> None:
         self._state.segments_on = not self._state.segments_on

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...ct.orientation import axis_order
+from ...ct.volume import Vector
+from ...measurement.measure import MM2_PER_CM2
 from ...review import Histogram, ReviewSession, WorstSlice
+from ...review.worst_slices import input_index
 from ..views.four_views import WINDOWS
 
 _THUMBNAIL_PX = 168
@@ -21,8 +24,17 @@ _TICKS_HU = (-200, -100, -30, 30, 100, 200, 300)
 
 
 @dataclass(frozen=True)
+class SegmentSection:
+    """A slice of a segment: its `index` counts the CT's slices as `review.WorstSlice` does; `half_mm` is half of what to show."""
+
+    index: int
+    area_cm2: float
+    half_mm: float
+
+
+@dataclass(frozen=True)
 class _Window:
-    """The part of a slice that a thumbnail shows, in voxels: middle ``(x, y)`` and half widths."""
+    """The part of a slice that a picture shows, in voxels: middle ``(x, y)`` and half widths."""
 
     middle: tuple[float, float]
     half: tuple[float, float]
@@ -30,22 +42,45 @@ class _Window:
 
 def thumbnail(session: ReviewSession, key: str, worst: WorstSlice) -> str:
     """A slice of the CT around a segment with its outline, as the address of a PNG picture; right is left, as in the views."""
+    return section_picture(session, key, SegmentSection(worst.index, worst.area_cm2, 0.0))
+
+
+def section_picture(session: ReviewSession, key: str, section: SegmentSection, half_mm: float = 0.0) -> str:
+    """Like `thumbnail`; `half_mm` is half of the width to show, for pictures at one scale, or 0 for what the segment fills."""
     order = axis_order(session.geometry.direction)
     hu, labels = (order.apply(array) for array in (session.volume.hu, session.result.labels))
     grid = order.geometry(session.geometry)
-    k = worst.index if order.signs[2] > 0 else hu.shape[0] - 1 - worst.index
+    k = section.index if order.signs[2] > 0 else hu.shape[0] - 1 - section.index
     segment = session.table.segment(key)
     inside = labels[k] == segment.label
-    window = _window(inside, grid.spacing[0], grid.spacing[1])
+    middle, wanted_mm = _extent(inside, grid.spacing)
+    wanted_mm = half_mm or wanted_mm
+    window = _Window(middle, (wanted_mm / grid.spacing[0], wanted_mm / grid.spacing[1]))
     y, x = _samples(window)
-    picture = _grey(_sampled(hu[k], y, x))
+    picture = _grey(_sampled(hu[k], y, x), "bone" if segment.structure.is_bone else "soft")
     mask = _sampled(inside.astype(np.float32), y, x) > 0.5
     picture[_outline(mask)] = _bright(segment.color)
     return _png_address(picture)
 
 
-def histogram_chart(histogram: Histogram | None) -> dict[str, Any] | None:
-    """Places and sizes of a histogram's bars, bands and ticks in a drawing of 330 by 150; None without a histogram."""
+def widest_section(session: ReviewSession, key: str) -> SegmentSection | None:
+    """The slice with the largest cross-section of a segment; None when there is no voxel of it."""
+    mask = session.mask(key)
+    if mask is None:
+        return None
+    order = axis_order(session.geometry.direction)
+    grid, planes = order.geometry(session.geometry), order.apply(mask.mask)
+    areas = planes.sum(axis=(1, 2))
+    at = int(areas.argmax())
+    _, half_mm = _extent(planes[at], grid.spacing)
+    return SegmentSection(input_index(at, mask, order), float(areas[at] * grid.spacing[0] * grid.spacing[1] / MM2_PER_CM2), half_mm)
+
+
+def histogram_chart(histogram: Histogram | None, other: Histogram | None = None) -> dict[str, Any] | None:
+    """Places and sizes of a histogram's bars, bands and ticks in a drawing of 330 by 150; None without a histogram.
+
+    `other`, the same structure's on the other side, is drawn as a line; both as shares of their voxels.
+    """
     if histogram is None:
         return None
     low, high = histogram.edges_hu[0], histogram.edges_hu[-1]
@@ -54,7 +89,10 @@ def histogram_chart(histogram: Histogram | None) -> dict[str, Any] | None:
         return round(_CHART_WIDTH * (hu - low) / (high - low), 2)
 
     # The first and the last bin hold everything beyond, and would press down all others.
-    top = max(*histogram.counts[1:-1], 1)
+    # The other side is scaled to as many voxels.
+    factor = sum(histogram.counts) / max(sum(other.counts), 1) if other else 0.0
+    line = [count * factor for count in other.counts] if other else []
+    top = max(*histogram.counts[1:-1], *line[1:-1], 1)
     scale = (_CHART_BASE - _CHART_TOP) / top
     bars = [
         {
@@ -85,19 +123,38 @@ def histogram_chart(histogram: Histogram | None) -> dict[str, Any] | None:
         "base": _CHART_BASE,
         "bars": bars,
         "bands": bands,
-        "ticks": [{"x": min(max(at(hu), 10.0), _CHART_WIDTH - 16), "text": str(hu)} for hu in _TICKS_HU],
+        "ticks": [{"x": min(max(at(hu), 14.0), _CHART_WIDTH - 12), "text": str(hu)} for hu in _TICKS_HU],
         "label": f"Hounsfield units of {histogram.title}" + (f": {shares}" if shares else ""),
+        "name": _side_name(histogram),
+        "other": other
+        and {
+            "name": _side_name(other),
+            "path": _steps([at(edge) for edge in histogram.edges_hu], [_CHART_BASE - min(value, top) * scale for value in line]),
+        },
     }
 
 
-def _window(inside: np.ndarray, spacing_x: float, spacing_y: float) -> _Window:
+def _side_name(histogram: Histogram) -> str:
+    """ "right" of "Gluteus maximus, right"; the whole title of a structure without sides."""
+    return histogram.title.rpartition(", ")[2]
+
+
+def _steps(edges: list[float], heights: list[float]) -> str:
+    """The line along the tops of bars, as a path of SVG."""
+    parts = [f"M{edges[0]:.2f} {heights[0]:.2f}"]
+    for after, height in zip(edges[1:], heights, strict=True):
+        parts.append(f"V{height:.2f}H{after:.2f}")
+    return "".join(parts)
+
+
+def _extent(inside: np.ndarray, spacing: Vector) -> tuple[tuple[float, float], float]:
+    """The middle ``(x, y)`` of a plane's voxels in voxels, and half of the width in mm that shows them with a margin."""
     rows, columns = np.nonzero(inside)
     if rows.size == 0:
         rows, columns = (np.array([0, size - 1]) for size in inside.shape)
-    middle = (columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2
-    extent = max(np.ptp(columns) * spacing_x, np.ptp(rows) * spacing_y)
-    half_mm = max(float(extent) / 2 + _MARGIN_MM, _LEAST_WIDTH_MM / 2)
-    return _Window(middle, (half_mm / spacing_x, half_mm / spacing_y))
+    middle = float(columns.min() + columns.max()) / 2, float(rows.min() + rows.max()) / 2
+    extent = max(np.ptp(columns) * spacing[0], np.ptp(rows) * spacing[1])
+    return middle, max(float(extent) / 2 + _MARGIN_MM, _LEAST_WIDTH_MM / 2)
 
 
 def _samples(window: _Window) -> tuple[np.ndarray, np.ndarray]:
@@ -115,9 +172,9 @@ def _sampled(plane: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
     return ndimage.map_coordinates(plane.astype(np.float32), at, order=1, mode="constant", cval=outside)
 
 
-def _grey(hu: np.ndarray) -> np.ndarray:
-    """uint8 ``[y, x, 3]`` in the soft tissue window."""
-    _, window, level = WINDOWS["soft"]
+def _grey(hu: np.ndarray, preset: str) -> np.ndarray:
+    """uint8 ``[y, x, 3]`` in one of the window presets."""
+    _, window, level = WINDOWS[preset]
     grey = np.clip((hu - level) / window + 0.5, 0, 1) * 255
     return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
 

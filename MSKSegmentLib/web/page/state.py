@@ -6,7 +6,7 @@ from typing import Any
 
 from ...review.columns import COLUMNS
 from ..case.documents import DOCUMENTS
-from ..views.four_views import WINDOWS
+from ..views.four_views import LETTERS, NAMES, SLICES, WINDOWS
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
 _NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "dice_good_from", "state"}
@@ -31,17 +31,31 @@ KEYS = {
     "N": "Next flagged segment",
     "A": "Accept the selected segment",
     "E": "Correct the selected segment, or end the correction",
+    "P / X": "Paint or erase",
+    "Ctrl+Z / Ctrl+Y": "Undo or redo a correction",
+    "B": "Both sides: right and left beside each other",
+    "J / K": "Next or previous row; in the table also ↓ / ↑",
+    "[ / ]": "Worse or better of the slices to look at first",
+    "↑ / ↓, Page ↑ / ↓": "One or ten slices, in the view under the mouse",
+    "1 / 2": "Soft tissue or bone window",
     "S": "Segments in the slices, or the bare CT",
+    "C": "Cross-hair",
     "U": "Uncertainty overlay",
     "D": "Density of the selected muscle in 3D",
-    "1 / 2": "Soft tissue or bone window",
-    "[ / ]": "Worse or better of the slices to look at first",
-    "J / K, ↓ / ↑": "Next or previous row",
-    "P / X": "Paint or erase while correcting",
-    "Ctrl+Z / Ctrl+Y": "Undo or redo a correction",
     "R": "Fit the whole scan into the views",
     "H": "History",
     "?": "This list",
+}
+
+# Paint, erase and scissors need the left button; what it does otherwise is then done with other keys and buttons.
+MOUSE = {
+    "Wheel": "Through the slices",
+    "Ctrl + wheel, right drag": "Zoom",
+    "Middle drag, Shift + drag": "Move the picture; while a tool draws, with the middle button",
+    "Drag": "Window: to the right wider, upwards brighter. While a tool draws, the left button draws, and 1 or 2 choose the window",
+    "Click": "The other views come to this point, and the cross-hair marks it",
+    "Shift + move": "The other views follow the mouse, also while a tool draws",
+    "In 3D": "Drag turns, wheel or right drag zooms, middle drag moves",
 }
 
 
@@ -70,12 +84,16 @@ def _start() -> dict[str, Any]:
         "upload_name": "",
         "upload_percent": 0.0,
         "results": [],
+        "series": [],
         "run_message": "",
         "run_percent": 0.0,
         "run_eta": "",
         "run_stages": [],
         "dialog": "",
-        "keys": [{"key": key, "text": text} for key, text in KEYS.items()],
+        "helps": [
+            {"title": title, "keys": [{"key": key, "text": text} for key, text in keys.items()]}
+            for title, keys in (("Keyboard", KEYS), ("Mouse, in the slices", MOUSE))
+        ],
     }
 
 
@@ -113,6 +131,7 @@ def _case() -> dict[str, Any]:
         "selected": "",
         "selected_row": {},
         "histogram": None,
+        "sides": {"name": ""},
         "thumbnails": [],
         "worst_shown": -1,
         "history": [],
@@ -135,10 +154,18 @@ def _views() -> dict[str, Any]:
         {"name": "four", "title": "Four", "tooltip": "Four views of one size"},
         {"name": "threed", "title": "3D", "tooltip": "Large 3D view"},
     ]
+    places = ("left", "right", "top", "bottom")
     return {
+        "slice_names": NAMES,
+        "slice_letters": {name: dict(zip(places, letters, strict=True)) for name, letters in LETTERS.items()},
+        # Where each slice lies and may lie; the views fill this in.
+        **{f"slice_{name}": None for name in SLICES},
+        **{f"offset_{name}": 0.0 for name in SLICES},
         "windows": windows,
         "window_preset": "soft",
+        "window_text": "",
         "segments_on": True,
+        "crosshair_on": True,
         "overlay_possible": False,
         "overlay_on": False,
         "overlay_opacity": 60,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
-from ...case_result import ReviewState
+from ...case_result import ReviewState, SegmentReport
+from ...review.evidence import uncertainty_word
 from ...review.history import HistoryEvent
 from ...review.rows import MARKS, RowFilter, SegmentRow, sorted_by, worst_first
 
@@ -30,8 +32,8 @@ def refreshed_rows(shown: Iterable[dict[str, Any]], rows: Iterable[SegmentRow]) 
     return [_row(now[old["key"]]) for old in shown]
 
 
-def selected_row(row: SegmentRow) -> dict[str, Any]:
-    """What the details show of the selected row."""
+def selected_row(row: SegmentRow, report: SegmentReport, paired: bool) -> dict[str, Any]:
+    """What the details show of the selected row; `paired` tells whether there is a right and a left of it."""
     return {
         **_row(row),
         "name": row.name,
@@ -39,7 +41,24 @@ def selected_row(row: SegmentRow) -> dict[str, Any]:
         "evidence": row.evidence,
         "edited": row.state is ReviewState.EDITED or "by hand" in row.tooltip,
         "acceptable": row.state is not ReviewState.ACCEPTED,
+        "paired": paired,
+        "uncertainty": _gauge(report),
     }
+
+
+def _gauge(report: SegmentReport) -> dict[str, Any] | None:
+    """The uncertainty with its word and its place, in percent, on a gauge whose middle third is what is usual for the structure."""
+    value, usual = report.uncertainty, report.usual_uncertainty
+    if value is None:
+        return None
+    shown = {"value": f"{value:.2e}", "word": uncertainty_word(report), "tooltip": "Mean over the segment's voxels"}
+    if usual is None:
+        return shown
+    low, high = usual
+    span = 3 * (high - low)
+    at = 100 * (value - low + span / 3) / span if span > 0 and isfinite(value) else 100.0
+    shown["tooltip"] += f"; for this structure {low:.2e} to {high:.2e} is usual"
+    return {**shown, "at": round(min(max(at, 0.0), 100.0), 1)}
 
 
 def light_counts(rows: Iterable[SegmentRow]) -> list[dict[str, str]]:

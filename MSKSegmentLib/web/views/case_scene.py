@@ -45,6 +45,16 @@ class CaseScene:
         """Choose one of the window presets."""
         set_window(self.ct, preset)
 
+    @property
+    def window(self) -> tuple[float, float]:
+        """Window and level of the CT in HU."""
+        display = self.ct.GetDisplayNode()
+        return display.GetWindow(), display.GetLevel()
+
+    def set_window_level(self, window: float, level: float) -> None:
+        """Choose any window (HU)."""
+        self.ct.GetDisplayNode().SetWindowLevel(window, level)
+
     def show_uncertainty(self, opacity: float) -> str:
         """Lay the uncertainty over the CT (opacity 0..1; 0 hides it); returns the top of its range as text."""
         if opacity <= 0:

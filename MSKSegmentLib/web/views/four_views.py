@@ -28,8 +28,8 @@ WINDOWS: dict[str, tuple[str, float, float]] = {
 Size = tuple[float, float]
 
 # What lies at the left, right, top and bottom of each view.
-_LETTERS = {AXIAL: "RLAP", CORONAL: "RLSI", SAGITTAL: "APSI"}
-_NAMES = {AXIAL: "Axial", CORONAL: "Coronal", SAGITTAL: "Sagittal"}
+LETTERS = {AXIAL: "RLAP", CORONAL: "RLSI", SAGITTAL: "APSI"}
+NAMES = {AXIAL: "Axial", CORONAL: "Coronal", SAGITTAL: "Sagittal"}
 # The RAS axis along which each view moves, and the letters of its two directions.
 _AXES = {AXIAL: (2, "SI"), CORONAL: (1, "AP"), SAGITTAL: (0, "RL")}
 # The RAS axes across and up.
@@ -57,7 +57,7 @@ class Views:
         self.app: SlicerApp = SlicerApp()
         manager = self.app.view_manager
         options = {"rca_event_throttle_s": _EVENT_THROTTLE_S, "interactive_quality": _INTERACTIVE_QUALITY}
-        manager.register_factory(RemoteSliceViewFactory(server, populate_view_ui_f=self._slice_controls, **options))
+        manager.register_factory(RemoteSliceViewFactory(server, **options))
         manager.register_factory(RemoteThreeDViewFactory(server, **options))
         definitions = (
             ViewLayoutDefinition.axial_view(AXIAL),
@@ -66,7 +66,6 @@ class Views:
             ViewLayoutDefinition.threed_view(name=THREE_D, background_color=_BACKGROUND),
         )
         for definition in definitions:
-            self._state.setdefault(f"slice_{definition.singleton_tag}", None)
             # trame-slicer listens to an event that VTK 9.6 warns about, and does without it as well.
             vtkObject.SetGlobalWarningDisplay(0)
             view = manager.create_view(definition)
@@ -117,7 +116,7 @@ class Views:
     def fit(self, bounds_ras: Bounds) -> None:
         """Fill the slice views with a box ``(r0, r1, a0, a1, s0, s1)`` in mm, also after they change their size.
 
-        A view that somebody zooms keeps that.
+        A view that somebody zooms or moves keeps that.
         """
         self._fitted = {name: (bounds_ras, self._fit_slice(name, bounds_ras)) for name in SLICES}
         self.render()
@@ -130,9 +129,27 @@ class Views:
 
     def jump(self, point_lps: Vector, node: slicer.vtkMRMLTransformableNode) -> None:
         """Move the slice views through a point of a node (LPS, mm)."""
-        from ...scene import jump_to, ras_of_lps
+        from ...scene import ras_of_lps
 
-        jump_to(self.scene, ras_of_lps(point_lps, node))
+        self.go_to(ras_of_lps(point_lps, node))
+
+    def go_to(self, point_ras: Vector) -> None:
+        """Move the slice views, and the cross-hair, through a point in RAS mm."""
+        from ...scene import jump_to
+
+        jump_to(self.scene, point_ras)
+        self.render()
+
+    def step(self, name: str, by: int) -> None:
+        """Move one of `SLICES` by so many slices, upwards, forwards or to the right; it stays inside the scan."""
+        view = self.slice_view(name)
+        low, high = view.get_slice_range()
+        view.set_slice_value(min(max(view.get_slice_value() + by * view.get_slice_step(), low), high))
+
+    def show_crosshair(self, visible: bool) -> None:
+        """Show or hide the lines through the point that all slice views were brought to."""
+        node = self.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+        node.SetCrosshairMode(node.ShowBasic if visible else node.NoCrosshair)
         self.render()
 
     def render(self) -> None:
@@ -154,6 +171,8 @@ class Views:
         mm_per_pixel = _ROOM * max(across / max(width, 1), up / max(height, 1))
         node.SetDimensions(width, height, 1)
         node.SetFieldOfView(width * mm_per_pixel, height * mm_per_pixel, node.GetFieldOfView()[2])
+        # Where somebody has moved the picture to.
+        node.SetXYZOrigin(0, 0, 0)
         middle = [(low + high) / 2 for low, high in zip(bounds[0::2], bounds[1::2], strict=True)]
         # The slice itself stays where it is.
         axis, _ = _AXES[name]
@@ -168,8 +187,11 @@ class Views:
         if name not in self._fitted:
             return
         bounds, size = self._fitted[name]
-        now = self.slice_view(name).get_view_node().GetFieldOfView()[:2]
-        if all(math.isclose(size_before, other, rel_tol=1e-3) for size_before, other in zip(size, now, strict=True)):
+        node = self.slice_view(name).get_view_node()
+        now = node.GetFieldOfView()[:2]
+        if not any(node.GetXYZOrigin()[:2]) and all(
+            math.isclose(size_before, other, rel_tol=1e-3) for size_before, other in zip(size, now, strict=True)
+        ):
             self._fitted[name] = bounds, self._fit_slice(name, bounds)
 
     def _move(self, name: str, offset: float | None) -> None:
@@ -186,27 +208,9 @@ class Views:
                 "low": low,
                 "high": high,
                 "step": view.get_slice_step(),
-                "text": f"{_NAMES[name]} {letters[0] if value >= 0 else letters[1]} {abs(value):.0f} mm",
+                "text": f"{letters[0] if value >= 0 else letters[1]} {abs(value):.0f} mm",
             }
             self._state[f"offset_{name}"] = value
-
-    def _slice_controls(self, server: Any, view_id: str, view: SliceView) -> None:
-        """Letters at the edges and a slider below a slice view."""
-        from trame.widgets import html
-
-        name = view.get_singleton_tag()
-        self._state.setdefault(f"offset_{name}", 0.0)
-        places = ("left", "right", "top", "bottom")
-        letters = "".join(
-            f'<span class="letter {place}" aria-hidden="true">{letter}</span>'
-            for place, letter in zip(places, _LETTERS[name], strict=True)
-        )
-        bar = f"slice_{name}"
-        html.Div(
-            f'{letters}<div class="slice-bar" v-if="{bar}"><span class="place number" id="place-{name}">{{{{ {bar}.text }}}}</span>'
-            f'<input type="range" id="slider-{name}" :min="{bar}.low" :max="{bar}.high" :step="{bar}.step" '
-            f'v-model.number="offset_{name}" aria-label="{_NAMES[name]} slice" /></div>'
-        )
 
 
 def set_window(node: slicer.vtkMRMLScalarVolumeNode, preset: str) -> None:

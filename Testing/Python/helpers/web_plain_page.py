@@ -33,7 +33,7 @@ class PlainPage:
 
         self._server, self._service = server, service
         server.state.service, server.state.count = "", 0
-        for name in ("open", "open_sample", "cancel", "to_list", "dismiss"):
+        for name in ("open", "open_sample", "choose_series", "cancel", "to_list", "dismiss"):
             server.trigger(name)(getattr(service, name))
         server.trigger("draw")(self.draw)
         server.trigger("revert")(lambda key: service.opened.session.revert(key))

@@ -101,6 +101,19 @@ def test_slices_can_be_moved_with_the_slider_and_the_wheel(page):
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.wheel(0, -120)
     page.wait_for_function("old => document.querySelector('#place-Red').innerText !== old", arg=second)
+    third = page.locator("#place-Red").inner_text()
+    page.locator("#slider-Red").blur()
+    page.keyboard.press("PageDown")
+    page.wait_for_function("old => document.querySelector('#place-Red').innerText !== old", arg=third)
+    side = page.locator("#place-Yellow").inner_text()
+    page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.4 * box["height"])
+    page.wait_for_function("old => document.querySelector('#place-Yellow').innerText !== old", arg=side)
+    window = page.locator("#window-text").inner_text()
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_function("old => document.querySelector('#window-text').innerText !== old", arg=window)
+    page.wait_for_selector("#window-bone[aria-pressed=false]")
 
 
 def test_windows_overlay_and_3d_show_other_pictures(page):
@@ -159,8 +172,14 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page):
     page.wait_for_selector("tr.selected[data-key=FEMUR_left]:focus")
     page.keyboard.press("a")
     wait_for_state(page, "FEMUR_left", "accepted")
+    page.keyboard.press("b")
+    page.wait_for_selector("#sides tbody tr")
+    page.wait_for_selector(".dialog:focus")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("tr.selected:focus")
     page.keyboard.press("?")
     page.wait_for_selector(".keys kbd")
+    assert "the left button draws" in page.locator(".dialog").inner_text()
     page.keyboard.press("Escape")
     page.wait_for_selector(".keys", state="detached")
 
@@ -200,6 +219,24 @@ def test_single_keys_are_left_to_fields_that_have_the_focus(page):
     wait_for_state(page, "FEMUR_left", "accepted")
 
 
+# Cells whose text does not fit, and letters that lie on the bar of their slice.
+CUT_TEXTS = """() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const cut = all('#results-table td, .slice-bar .place, .toolbar button, #msk > header > *')
+    .filter(part => part.offsetWidth && part.scrollWidth > part.clientWidth + 1);
+  const edge = (view, part, side) => view.querySelector(part).getBoundingClientRect()[side];
+  const under = all('.view.slice').filter(view => edge(view, '.letter.bottom', 'bottom') > edge(view, '.slice-bar', 'top'));
+  return [...cut, ...under].map(part => part.className + ': ' + part.innerText);
+}"""
+
+
+def serious_findings(page):
+    """What axe-core, which checks contrast, labels and keyboard, finds serious or critical."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page).response["violations"]
+    return [(one["id"], one["nodes"][0]["target"]) for one in found if one["impact"] in ("serious", "critical")]
+
+
 @pytest.mark.parametrize("size", [(1366, 768), (3840, 2160)], ids=["laptop", "4K"])
 def test_everything_is_in_sight_in_both_colours(start, visit, case, size):
     page = opened(visit(start(case).address, viewport={"width": size[0], "height": size[1]}))
@@ -216,4 +253,7 @@ def test_everything_is_in_sight_in_both_colours(start, visit, case, size):
             box = page.locator(part).first.bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= size[0] + 1, part
             assert box["y"] >= 0 and box["y"] + box["height"] <= size[1] + 1, part
+        assert page.evaluate(CUT_TEXTS) == []
+        if size[0] < 2000:
+            assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollHeight") <= size[1], "the page itself never scrolls"

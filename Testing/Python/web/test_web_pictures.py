@@ -2,6 +2,8 @@
 
 import base64
 import io
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from scene_cases import GEOMETRIES, make_labels
 from web_sessions import make_session
 
 from MSKSegmentLib.web.page.pictures import histogram_chart, thumbnail
+from MSKSegmentLib.web.page.sides import side_comparison
 
 PX_PER_MM = 167 / 90  # the least width that a thumbnail shows
 
@@ -68,6 +71,35 @@ def test_the_chart_holds_the_counts_and_the_shares():
     assert [band["text"].split()[0] for band in chart["bands"]] == ["fat", "composite", "lean"]
     assert f"lean {histogram.bands[2].percent:.1f} %" in chart["label"]
     assert all(bar["y"] >= 0 and bar["y"] + bar["height"] <= chart["height"] for bar in chart["bars"])
+
+
+def test_the_other_side_is_a_line_scaled_to_as_many_voxels():
+    session = make_session(GEOMETRIES["axial"])
+    right, left = (session.histogram(f"GMAX_{side}") for side in ("right", "left"))
+    chart = histogram_chart(right, replace(left, counts=tuple(3 * count for count in right.counts)))
+    heights = [float(step) for step in re.findall(r"V([\d.]+)", chart["other"]["path"])]
+    assert heights == pytest.approx([bar["y"] for bar in chart["bars"]], abs=0.02)
+    assert (chart["name"], chart["other"]["name"]) == ("right", "left")
+
+
+@pytest.mark.parametrize("name", ["axial", "feet_first"])
+def test_both_sides_are_compared_at_one_scale(name):
+    session = make_session(GEOMETRIES[name])
+    sides = side_comparison(session, "GMAX_left")
+    assert [side["key"] for side in sides["sides"]] == ["GMAX_right", "GMAX_left"]
+    labels = session.result.labels
+    for label, side in ((4, sides["sides"][0]), (104, sides["sides"][1])):
+        areas = (labels == label).sum(axis=(1, 2))
+        # One of the widest, counted in the CT's own slices.
+        assert areas[int(side["text"].split()[1].rstrip(",")) - 1] == areas.max()
+        assert pixels(side["src"])[0].shape == (168, 168)
+    volume = next(row for row in sides["rows"] if row["name"] == "volume_cc")
+    right, left = (session.row(f"GMAX_{side}").values["volume_cc"] for side in ("right", "left"))
+    assert (volume["right"], volume["left"]) == (f"{right:.1f}", f"{left:.1f}")
+    assert volume["difference"].startswith(f"{right - left:+.1f} (")
+    assert "midline" in side_comparison(session, "SACRUM")["sentence"]
+    missing = side_comparison(session, "PSOAS_left")["sides"]
+    assert [side["src"] for side in missing] == ["", ""] and missing[1]["verdict"] == "not found"
 
 
 def test_nothing_is_drawn_of_what_was_not_found():

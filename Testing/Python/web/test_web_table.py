@@ -39,13 +39,21 @@ def test_every_cell_has_the_words_of_the_desktop_and_fits_into_json(rows):
 
 
 def test_the_range_of_the_predicted_dice_stands_apart_and_scores_behind_reasons(rows):
-    row = next(row for row in make_rows(make_case()[0].reports) if row.key == "GMED_left")
-    shown = table.selected_row(row)
+    report = next(report for report in make_case()[0].reports if report.segment.key == "GMED_left")
+    (row,) = make_rows([report])
+    shown = table.selected_row(row, report, paired=True)
+    assert (shown["uncertainty"]["word"], shown["uncertainty"]["at"]) == ("high", 100.0)
+    usual = table.selected_row(row, replace(report, uncertainty=1e-4, usual_uncertainty=(0.5e-4, 1.5e-4)), paired=True)
+    assert (usual["uncertainty"]["word"], usual["uncertainty"]["at"]) == ("usual", 50.0)
+    older = table.selected_row(row, replace(report, usual_uncertainty=None), paired=True)["uncertainty"]
+    assert older["word"] == "" and older["value"] == "8.00e-04"
+    assert table.selected_row(row, replace(report, uncertainty=None), paired=True)["uncertainty"] is None
     assert (shown["dice"], shown["interval"]) == ("0.73", "(0.65–0.77)")
     assert f"{shown['dice']} {shown['interval']}" == shown["texts"]["predicted_dice"]
     assert shown["lines"] == row.lines and shown["evidence"] == row.evidence and shown["evidence"]
     assert "Predicted Dice 0.73 (0.65 to 0.77)." in shown["lines"]
-    bare = table.selected_row(next(row for row in rows if row.key == "SACRUM"))
+    sacrum = next(report for report in make_session(GEOMETRIES["axial"]).result.reports if report.segment.key == "SACRUM")
+    bare = table.selected_row(next(row for row in rows if row.key == "SACRUM"), sacrum, paired=False)
     assert (bare["dice"], bare["interval"]) == ("–", "")
 
 

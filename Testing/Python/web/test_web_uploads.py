@@ -9,11 +9,9 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from web_uploading import dicom_slice, send, zipped
 
 from MSKSegmentLib.ct import read_ct
 from MSKSegmentLib.errors import InputError
@@ -25,60 +23,12 @@ ROOT = Path(__file__).resolve().parents[3]
 SECRET = "nobody may read this\n" * 400
 
 
-def dicom_slice(position, series="1.2.3", pixels=64):
-    """One CT slice as bytes."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    data.SOPClassUID, data.SOPInstanceUID, data.SeriesInstanceUID = (
-        CTImageStorage,
-        meta.MediaStorageSOPInstanceUID,
-        series,
-    )
-    data.Modality, data.SeriesNumber = "CT", 4
-    data.Rows = data.Columns = pixels
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = 16
-    data.HighBit, data.PixelRepresentation = 15, 1
-    data.PixelSpacing, data.SliceThickness = [2.0, 2.0], 3.0
-    data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    data.ImagePositionPatient = [0, 0, 3.0 * position]
-    data.RescaleIntercept, data.RescaleSlope = 0, 1
-    data.PixelData = np.full((pixels, pixels), position, np.int16).tobytes()
-    file = io.BytesIO()
-    pydicom.dcmwrite(file, data, enforce_file_format=True)
-    return file.getvalue()
-
-
-def zipped(entries, **options):
-    """A zip of (name, bytes)."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, **options) as archive:
-        for name, content in entries:
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
 def image_bytes(tmp_path, extension, shape=(12, 40, 48)):
     path = tmp_path / f"made{extension}"
     image = sitk.GetImageFromArray(np.arange(np.prod(shape), dtype=np.int16).reshape(shape))
     image.SetSpacing((2.0, 2.5, 3.0))
     sitk.WriteImage(image, str(path))
     return path.read_bytes()
-
-
-def send(tmp_path, name, content, most=64 << 20, chunk=1 << 16, total=None):
-    """Upload as the server does; the folder is left as `finish` or the refusal left it."""
-    upload = Upload(tmp_path / "results", name, len(content) if total is None else total, most)
-    try:
-        for start in range(0, len(content), chunk):
-            upload.write(content[start : start + chunk])
-        return upload.finish()
-    except InputError:
-        upload.discard()
-        raise
 
 
 def refusal(*args, **kwargs):
@@ -279,8 +229,3 @@ os._exit(9)
     uploads.remove_stale_uploads(tmp_path)
     assert list((tmp_path / uploads.FOLDER).iterdir()) == [running.folder]
     running.discard()
-
-
-def test_a_zip_of_several_ct_series_is_refused_with_their_names(tmp_path):
-    slices = [(f"{series}/{k}", dicom_slice(k, series=series)) for series in ("1.2.3", "1.2.4") for k in range(9)]
-    assert "holds 2 CT series: 4 (CT, 9 slices" in refusal(tmp_path, "study.zip", zipped(slices))

@@ -161,3 +161,59 @@ def test_3d_shows_the_segment_among_the_bones_or_the_density(shown):
     assert not display.GetSegmentVisibility3D("GMAX_left")
     assert not shown.scene.show_three_d("density", "SACRUM"), "a bone has no muscle density"
     assert not shown.scene.show_three_d("segment", "PSOAS_left"), "not found"
+
+
+class Mouse:
+    """The left button in the axial view, with the events that the page sends."""
+
+    def __init__(self, shown):
+        from trame_slicer.rca_view.rca_view_factory import RcaWindow
+
+        self.window = RcaWindow(shown.views.slice_view("Red").render_window(), shown.views._state, "cursor")
+
+    def send(self, kind, x, y):
+        held = dict.fromkeys(("ctrlKey", "shiftKey", "altKey"), 0)
+        self.window.process_interaction_event({"type": kind, "x": x, "y": y, "w": SIZES["Red"][0], "h": SIZES["Red"][1], **held})
+
+    def drag(self, *points):
+        self.send("MouseMove", *points[0])
+        self.send("LeftButtonPress", *points[0])
+        for point in points[1:]:
+            self.send("MouseMove", *point)
+        self.send("LeftButtonRelease", *points[-1])
+
+
+def test_a_drag_changes_the_window_and_a_click_brings_the_other_views(shown):
+    from MSKSegmentLib.web.views.mouse import MouseActions, follow_mouse
+
+    free, points, window = [True], [], [(400.0, 40.0)]
+    actions = MouseActions(lambda: free[0], lambda: window[-1], window.append, points.append)
+    follow_mouse(shown.views.slice_view("Red"), actions)
+    mouse, (width, height) = Mouse(shown), SIZES["Red"]
+    mouse.drag((100, 100), (100 + width // 2, 100 + height // 3))
+    wider, level = window[-1]
+    assert wider == pytest.approx(400 * 6**0.5, rel=0.01) and level == pytest.approx(40 - 400 / 3, abs=2) and not points
+    target = middle_of(shown.session, "GMAX_left")
+    shown.views.jump(tuple(middle_of(shown.session, "SACRUM")), shown.scene.ct)
+    shown.views.step("Red", 1)
+    row, column = pixel(shown, "Red", target)
+    before = len(window)
+    mouse.drag((column, height - 1 - row))
+    ((r, a, _),) = points
+    assert (r, a) == pytest.approx((-target[0], -target[1]), abs=1.5) and len(window) == before
+    # A tool has the button.
+    free[0] = False
+    mouse.drag((100, 100), (200, 200))
+    mouse.drag((100, 100))
+    assert len(window) == before and len(points) == 1
+
+
+def test_steps_and_fitting_keep_to_the_scan_and_undo_what_a_hand_has_moved(shown):
+    low, high = shown.views.slice_view("Red").get_slice_range()
+    shown.views.step("Red", -1000)
+    assert shown.views.slice_view("Red").get_slice_value() == pytest.approx(low)
+    shown.views.step("Red", 1)
+    assert shown.views.slice_view("Red").get_slice_value() == pytest.approx(low + shown.views.slice_view("Red").get_slice_step())
+    shown.node("Red").SetXYZOrigin(30, 20, 0)
+    shown.scene.fit()
+    assert shown.node("Red").GetXYZOrigin() == (0, 0, 0)

@@ -81,7 +81,7 @@ def test_an_earlier_result_will_do_unless_another_one_is_asked_for():
 
 def test_a_run_from_the_page_is_made_with_what_the_review_was_started_with(tmp_path, monkeypatch):
     pytest.importorskip("aiohttp")
-    from MSKSegmentLib.web.case import service
+    from MSKSegmentLib.web.case import scan_run, service
     from MSKSegmentLib.web.case.options import ReviewOptions
     from MSKSegmentLib.web.case.run import Ending
     from MSKSegmentLib.web.case.uploads import ArrivedCT
@@ -104,7 +104,7 @@ def test_a_run_from_the_page_is_made_with_what_the_review_was_started_with(tmp_p
         await asyncio.wait(served._tasks)
         return served.problem.sentence
 
-    monkeypatch.setattr(service, "Segmentation", Recorded)
+    monkeypatch.setattr(scan_run, "Segmentation", Recorded)
     assert asyncio.run(segment()) == "This was only to see the request."
     (request,) = requests
     # Which series it is belongs to the scan that is segmented, not to the server.

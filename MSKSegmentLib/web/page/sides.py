@@ -1,0 +1,77 @@
+"""Right and left of a structure beside each other: pictures at one scale, numbers, and their difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...anatomy import Segment, Side
+from ...review import ReviewSession
+from ...review.columns import COLUMNS, NO_VALUE, Column
+from ...review.rows import SegmentRow
+from .pictures import SegmentSection, section_picture, widest_section
+
+# In the order of the table. A difference of Dice coefficients or of their limits says nothing of the patient.
+_COMPARED = ("volume_cc", "volume_cc_per_m2", "mean_hu", "fat_percent", "composite_percent", "lean_percent", "predicted_dice")
+_NO_DIFFERENCE = ("predicted_dice",)
+
+
+def pair_of(session: ReviewSession, key: str) -> tuple[Segment, Segment] | None:
+    """The segments of a structure, right and left; None for one that has no sides."""
+    of_structure = {s.side: s for s in session.table.segments if s.structure == session.table.segment(key).structure}
+    right, left = of_structure.get(Side.RIGHT), of_structure.get(Side.LEFT)
+    return (right, left) if right and left else None
+
+
+def other_side(session: ReviewSession, key: str) -> str | None:
+    """The key of the same structure on the other side; None for one that has no sides."""
+    pair = pair_of(session, key)
+    return next((segment.key for segment in pair if segment.key != key), None) if pair else None
+
+
+def side_comparison(session: ReviewSession, key: str) -> dict[str, Any]:
+    """What the page shows of both sides of a segment's structure; only a sentence where it has no sides."""
+    pair = pair_of(session, key)
+    name = session.table.segment(key).structure.name
+    if pair is None:
+        return {"name": name, "sentence": "This structure lies in the midline and has no sides."}
+    sections = [widest_section(session, segment.key) for segment in pair]
+    half_mm = max((section.half_mm for section in sections if section), default=0.0)
+    rows = [session.row(segment.key) for segment in pair]
+    return {
+        "name": name,
+        "sides": [_side(session, row, section, half_mm) for row, section in zip(rows, sections, strict=True)],
+        "rows": [_compared(column, *rows) for column in COLUMNS if column.name in _COMPARED and _has_value(column, rows)],
+    }
+
+
+def _side(session: ReviewSession, row: SegmentRow, section: SegmentSection | None, half_mm: float) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "side": row.side.value,
+        "title": row.side.value.capitalize(),
+        "light": row.mark,
+        "verdict": row.verdict,
+        "src": section_picture(session, row.key, section, half_mm) if section else "",
+        "text": f"Slice {section.index + 1}, {section.area_cm2:.1f} cm²" if section else "",
+    }
+
+
+def _has_value(column: Column, rows: list[SegmentRow]) -> bool:
+    return any(row.values[column.name] is not None for row in rows)
+
+
+def _compared(column: Column, right: SegmentRow, left: SegmentRow) -> dict[str, str]:
+    values = right.values[column.name], left.values[column.name]
+    difference = NO_VALUE
+    if values[0] is not None and values[1] is not None and column.name not in _NO_DIFFERENCE:
+        form = column.form.lstrip("+")
+        difference = format(values[0] - values[1], f"+{form}")
+        if column.name == "volume_cc" and (share := right.values["asymmetry_percent"]) is not None:
+            difference += f" ({share:+.0f} %)"
+    texts = (row.texts[column.name] for row in (right, left))
+    return {
+        "name": column.name,
+        "title": column.heading,
+        **dict(zip(("right", "left"), texts, strict=True)),
+        "difference": difference,
+    }
