@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ct.bounds import Bounds
 from ...ct.volume import Vector
+from ...scene.ct_window import BONE, SOFT_TISSUE
 
 if TYPE_CHECKING:
     import slicer
@@ -21,8 +22,8 @@ SLICES = (AXIAL, CORONAL, SAGITTAL)
 
 # Title, window and level (HU) of the presets.
 WINDOWS: dict[str, tuple[str, float, float]] = {
-    "soft": ("Soft tissue", 400.0, 40.0),
-    "bone": ("Bone", 1800.0, 400.0),
+    "soft": ("Soft tissue", *SOFT_TISSUE),
+    "bone": ("Bone", *BONE),
 }
 
 Size = tuple[float, float]
