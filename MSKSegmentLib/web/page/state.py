@@ -6,7 +6,7 @@ from typing import Any
 
 from ...review.columns import COLUMNS
 from ..case.documents import DOCUMENTS
-from ..views.four_views import LETTERS, NAMES, SLICES, WINDOWS
+from ..views.four_views import LETTERS, SLICES, VIEW_NAMES, WINDOWS
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
 _NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "dice_good_from", "state"}
@@ -156,7 +156,7 @@ def _views() -> dict[str, Any]:
     ]
     places = ("left", "right", "top", "bottom")
     return {
-        "slice_names": NAMES,
+        "slice_names": VIEW_NAMES,
         "slice_letters": {name: dict(zip(places, letters, strict=True)) for name, letters in LETTERS.items()},
         # Where each slice lies and may lie; the views fill this in.
         **{f"slice_{name}": None for name in SLICES},

@@ -30,7 +30,7 @@ Size = tuple[float, float]
 
 # What lies at the left, right, top and bottom of each view.
 LETTERS = {AXIAL: "RLAP", CORONAL: "RLSI", SAGITTAL: "APSI"}
-NAMES = {AXIAL: "Axial", CORONAL: "Coronal", SAGITTAL: "Sagittal"}
+VIEW_NAMES = {AXIAL: "Axial", CORONAL: "Coronal", SAGITTAL: "Sagittal"}
 # The RAS axis along which each view moves, and the letters of its two directions.
 _AXES = {AXIAL: (2, "SI"), CORONAL: (1, "AP"), SAGITTAL: (0, "RL")}
 # The RAS axes across and up.
