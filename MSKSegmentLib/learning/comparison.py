@@ -15,6 +15,8 @@ from .corrections import KnownKind
 
 _RESAMPLES = 2000
 INTERVAL_COVERAGE = 0.95
+# Resampling two patients gives back their own two numbers, however wide apart patients are.
+_FEWEST_FOR_INTERVAL = 3
 # The most that the mean Dice coefficient may fall: on rehearsed patients, and where the old bundle's own drawing was accepted,
 # which favours the old one by its nature.
 FORGETTING_ALLOWED, DRAWN_ALLOWED = 0.01, 0.02
@@ -46,7 +48,7 @@ class DicePair:
 class PairedMean:
     """Mean Dice coefficients over patients (each the mean of its segments), and the mean difference after - before.
 
-    `interval` is a percentile bootstrap interval of 95 % over patients; None with fewer than two of them.
+    `interval` is a percentile bootstrap interval of 95 % over patients; None with fewer than three of them.
     """
 
     patients: int
@@ -104,7 +106,7 @@ def paired_mean(pairs: Sequence[DicePair], seed: int = 0) -> PairedMean:
         [np.mean([(pair.before, pair.after) for pair in pairs if pair.patient == patient], axis=0) for patient in patients]
     )
     interval = None
-    if len(patients) > 1:
+    if len(patients) >= _FEWEST_FOR_INTERVAL:
         differences = means[:, 1] - means[:, 0]
         chosen = np.random.default_rng(seed).integers(len(patients), size=(_RESAMPLES, len(patients)))
         tails = 100 * (1 - INTERVAL_COVERAGE) / 2

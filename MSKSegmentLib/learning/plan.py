@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..training.recipes import PairsData, Recipe
 from .gathering import Gathered
 
-# One to learn from, and two that differ, so that there is an interval at all.
+# One to learn from, and two to judge by: a single one tells of itself.
 FEWEST_CORRECTED = 3
 FEWEST_HELD_OUT = 2
 # What the bundles that come along were trained on: enough of the body to tell where a slice lies.

@@ -88,7 +88,7 @@ def test_a_better_bundle_is_published_with_its_comparison(site, tiny_bundle, ski
     rows = (folder / "learn.csv").read_text().splitlines()
     assert rows[0].startswith("group,patient,abbreviation") and len(rows) == 1 + 2 * 4 + 2 * 4
     mean = end.outcome.groups[JudgedGroup.CORRECTED]
-    assert mean.patients == 2 and mean.difference > 0.2 and mean.interval[0] > 0
+    assert mean.patients == 2 and mean.difference > 0.2 and mean.interval is None
     sides = [{path.name.partition("@")[0] for path in (folder / "corrected" / side).iterdir()} for side in ("training", "held_out")]
     assert not sides[0] & sides[1] and len(sides[0] | sides[1]) == 4
     with pytest.raises(Exception, match="There already is a new"):
@@ -196,8 +196,8 @@ def test_what_is_worse():
 
 def test_intervals_are_by_patient():
     """A hundred segments of one patient are no more patients."""
-    many = pairs(JudgedGroup.CORRECTED, [0.1]) * 100 + pairs(JudgedGroup.CORRECTED, [0.1, -0.1])[1:]
+    many = pairs(JudgedGroup.CORRECTED, [0.1]) * 100 + pairs(JudgedGroup.CORRECTED, [0.1, -0.1, 0.0])[1:]
     mean = paired_mean(many)
-    assert mean.patients == 2 and mean.segments == 101
+    assert mean.patients == 3 and mean.segments == 102
     assert mean.difference == pytest.approx(0) and mean.interval == pytest.approx((-0.1, 0.1))
-    assert paired_mean(pairs(JudgedGroup.CORRECTED, [0.1])).interval is None
+    assert paired_mean(pairs(JudgedGroup.CORRECTED, [0.1, 0.1])).interval is None
