@@ -54,6 +54,7 @@ def run_lines(case: ReportCase, words: Words) -> list[Line]:
         (_("Run"), moment(facts.date) if facts.date else ""),
         (_("Software"), " ".join(str(software[key]) for key in ("name", "version") if key in software)),
         (_("Model bundle"), _bundle(record.get("bundle"))),
+        (_("Model of another program"), _other_model(record.get("other_model"))),
         (_("Dropout passes"), _passes(facts, words)),
         (_("Rule of the lights"), _lights(facts, words)),
         (_("Seed"), "" if facts.seed is None else str(facts.seed)),
@@ -189,6 +190,16 @@ def _bundle(bundle: Any) -> str:
         return ""
     digest = str(bundle.get("digest", ""))[:_DIGITS_OF_DIGEST]
     return " ".join(filter(None, (str(bundle.get("name", "")), str(bundle.get("version", "")), digest and f"({digest})")))
+
+
+def _other_model(model: Any) -> str:
+    """Program and version, trained model and version."""
+    if not model:
+        return ""
+    parts = (
+        " ".join(str(model[key]) for key in keys if model.get(key)) for keys in (("title", "version"), ("model", "model_version"))
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _passes(facts: RunFacts, words: Words) -> str:

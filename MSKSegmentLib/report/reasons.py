@@ -147,6 +147,7 @@ FORMS = (
         N_("drawn by hand; the automatic version had not found it"),
         N_("edited by hand; the automatic version was {verdict}"),
         N_("erased by hand; the automatic version was {verdict}"),
+        N_("taken from another result ({source}), and not judged"),
     ),
     *_forms(
         ReasonKind.ABSENT,

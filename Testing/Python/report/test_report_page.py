@@ -14,6 +14,7 @@ from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.findings import warning
 from MSKSegmentLib.report.case import case_of_session
 from MSKSegmentLib.report.density import density_pictures
+from MSKSegmentLib.report.facts import run_lines
 from MSKSegmentLib.report.language import Words
 from MSKSegmentLib.report.page import html_of
 from MSKSegmentLib.report.slices import SlicePicture, segment_slice
@@ -149,3 +150,12 @@ def test_labels_for_the_child_are_those_of_the_built_in_table(session):
 
     lookup = density._known_labels(case_of_session(session, "x"))
     assert all(lookup[label] == label for label in LABEL.values()) and lookup[0] == 0 and lookup[250] == 0
+
+
+def test_the_run_names_the_model_of_another_program(session):
+    case = case_of_session(session, "P")
+    model = {"title": "TotalSegmentator", "version": "2.18.0", "model": "total", "model_version": None}
+    facts = replace(case.result.facts, record={**case.result.facts.record, "other_model": model})
+    lines = dict(run_lines(replace(case, result=replace(case.result, facts=facts)), Words("en")))
+    assert lines["Model of another program"] == "TotalSegmentator 2.18.0, total"
+    assert "Model of another program" not in dict(run_lines(case, Words("en")))
