@@ -25,6 +25,18 @@ def is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
+def frame_of_reference(path: Path) -> str | None:
+    """The UID of the frame that a DICOM file's positions are given in; None where it says none, or is gone, as one out of a zip."""
+    import pydicom
+
+    try:
+        found = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["FrameOfReferenceUID"])
+    except (OSError, ValueError):
+        return None
+    uid = found.get("FrameOfReferenceUID")
+    return str(uid) if uid else None
+
+
 def read_dicom_mask(path: Path) -> ForeignMask:
     """The mask in a DICOM segmentation; segments are read when they are asked for.
 

@@ -19,6 +19,7 @@ from ..prepared_scan import prepare_scan
 from ..quality.given_sides import EXCHANGED
 from ..results.result_folder import CT, OTHER_LABELS, write_result
 from ..results.segmentation_file import write_ct
+from .dicom_masks import frame_of_reference
 from .kept import KeptLabels, write_kept
 from .label_tables import LabelTable
 from .mask import ForeignMask
@@ -108,8 +109,18 @@ def write_other_labels(folder: Path, kept: KeptLabels) -> None:
 
 
 def _check_study(volume: CTVolume, mask: ForeignMask) -> None:
-    if volume.source is not None and mask.study_uid is not None and mask.study_uid != volume.source.study_uid:
+    """Hold what a DICOM segmentation says that it belongs to against a CT that was read from DICOM.
+
+    Raises:
+        InputError: it is of another study, or its positions are those of another frame of reference.
+    """
+    if volume.source is None or mask.study_uid is None:
+        return
+    if mask.study_uid != volume.source.study_uid:
         raise InputError(f"{mask.name} belongs to another study than the CT; give the CT that was segmented.")
+    frame = frame_of_reference(volume.source.slices[0].path)
+    if None not in (frame, mask.frame_uid) and frame != mask.frame_uid:
+        raise InputError(f"{mask.name} lies in another frame of reference than the CT; give the CT that was segmented.")
 
 
 def _imported(translation: Translation) -> Finding:

@@ -42,7 +42,7 @@ def said_of_translation(
 def _conventions(used: LabelTable, present: Sequence[Structure]) -> tuple[Finding, ...]:
     keys = {structure.abbreviation for structure in present}
     return tuple(
-        warning("other_convention", convention.sentence, convention.structure)
+        warning("other_convention", convention.sentence)
         for convention in used.conventions
         if convention.structure is None or convention.structure in keys
     )
@@ -58,7 +58,7 @@ def _merged(present: Sequence[Structure], table: StructureTable) -> tuple[Findin
                 "no numbers of "
                 "their own."
             )
-            found.append(warning("merged_structure", sentence, merged.structure.abbreviation))
+            found.append(warning("merged_structure", sentence))
     return tuple(found)
 
 

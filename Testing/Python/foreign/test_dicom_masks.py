@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dicom_result_cases import make_dicom_case
+from dicom_result_cases import TAGS, make_dicom_case
 
 pytest.importorskip("highdicom", reason="highdicom is not installed")
 
@@ -18,6 +18,7 @@ from MSKSegmentLib.dicom_results.segmentation import make_segmentation
 from MSKSegmentLib.dicom_results.source import open_source
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.foreign import import_case, read_mask, translate
+from MSKSegmentLib.foreign.dicom_masks import frame_of_reference
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +53,17 @@ def test_segments_without_a_known_name_are_known_by_code_and_side(case, exported
     np.testing.assert_array_equal(placed.labels == gmed, case.result.labels == gmed)
 
 
-def test_another_study_is_refused(case, exported):
-    mask = replace(read_mask(exported), study_uid="1.2.3")
-    with pytest.raises(InputError, match="belongs to another study than the CT"):
-        import_case(read_ct(case.series), mask, HIP_AND_THIGH)
+@pytest.mark.parametrize(
+    ("uids", "sentence"),
+    [({"study_uid": "1.2.3"}, "belongs to another study than the CT"), ({"frame_uid": "1.2.3"}, "in another frame of reference")],
+)
+def test_another_study_or_frame_is_refused(uids, sentence, case, exported):
+    with pytest.raises(InputError, match=sentence):
+        import_case(read_ct(case.series), replace(read_mask(exported), **uids), HIP_AND_THIGH)
+
+
+def test_the_frame_of_a_series_is_that_of_its_segmentation(case, exported):
+    assert read_mask(exported).frame_uid == frame_of_reference(sorted(case.series.iterdir())[0]) == TAGS["FrameOfReferenceUID"]
 
 
 def test_other_dicom_objects_are_refused(case):
