@@ -2,6 +2,9 @@
 
     python Docs/make_panel_pictures.py OUT [RESULT]
 
+Beside the panel of a selected structure stand a slice and the 3D view. The host draws no views: they are rendered offscreen
+from the same scene with Slicer's own displayable managers, and put beside the panel.
+
 The scan is the bundled sample CT with the noise of a low dose, so that not nearly all is green. RESULT is a folder for the
 result: a later call takes it from there instead of segmenting again, which takes minutes.
 """
@@ -15,9 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Testing"))
 
 from Host import host  # noqa: E402
+from PIL import Image  # noqa: E402
 
-WIDTH, HEIGHT = 500, 1210
-SHORT, NOTHING_CHOSEN = 760, 1000
+WIDTH, HEIGHT = 500, 1000
+SHORT = 420
+VIEW = (560, HEIGHT // 2)
+COLORS = 256
 HEIGHT_CM = 165
 NOISE_HU = 40
 PATIENCE_S = 1800
@@ -26,7 +32,7 @@ PATIENCE_S = 1800
 def draw(out: Path, result_folder: Path | None) -> None:
     """Write ``panel_<state>.png`` for each state."""
     out.mkdir(parents=True, exist_ok=True)
-    host.start()
+    host.start(views=True)
     panel = host.loadModule("MSKSegment")
     ct = _noisy_sample()
     panel.inputs.chooseCt(ct)
@@ -47,10 +53,15 @@ def draw(out: Path, result_folder: Path | None) -> None:
     header = panel.ui.resultsTable.horizontalHeader()
     # By name, which mixes the lights; then worst first again, as it opens.
     header.sectionClicked.emit(1)
-    _picture(out, "results", NOTHING_CHOSEN)
+    _picture(out, "results", HEIGHT)
     header.sectionClicked.emit(0)
+    panel.ui.viewsSection.setCollapsed(False)
+    panel.ui.exportSection.setCollapsed(False)
     panel.review.chooseNextFlagged()
-    _picture(out, "selected", HEIGHT)
+    _with_views(panel, out, _picture(out, "selected", HEIGHT))
+    panel.ui.viewsSection.setCollapsed(True)
+    panel.ui.exportSection.setCollapsed(True)
+    panel.ui.numbersSection.setCollapsed(False)
     _edit(panel, out)
     host.close()
 
@@ -86,7 +97,7 @@ def _edit(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
     kept[: kept.shape[0] // 6] = False
     assert isinstance(mask.box, Box) and np.count_nonzero(kept)
     put_mask(case.nodes.segmentation, key, SegmentMask(mask.box, kept))
-    host.processEvents(5, lambda: case.session.dice_to_automatic(key) is not None)
+    host.processEvents(5, lambda: case.session.report(key).dice_to_automatic is not None)
     _picture(out, "edited", HEIGHT)
 
 
@@ -120,10 +131,41 @@ def _noisy_sample():  # type: ignore[no-untyped-def]
     return add_ct(slicer.mrmlScene, CTVolume(noisy, sample.geometry), "Sample CT, low dose (simulated)")
 
 
-def _picture(out: Path, state: str, height: int) -> None:
+def _picture(out: Path, state: str, height: int) -> Path:
     import slicer
 
-    host.grab(slicer.util.mainWindow(), out / f"panel_{state}.png", WIDTH, height)
+    path = out / f"panel_{state}.png"
+    _save(Image.open(host.grab(slicer.util.mainWindow(), path, WIDTH, height)), path)
+    return path
+
+
+def _with_views(panel, out: Path, picture: Path) -> None:  # type: ignore[no-untyped-def]
+    """The picture of the panel with the slice and the surface that Slicer's views would show."""
+    import slicer
+
+    from MSKSegmentLib.scene import SliceView, ThreeDView, bounds_ras, render_3d_png, render_slice_png, show_only_3d
+
+    case, key = panel.review.case, panel.review._table.chosen
+    logic, nodes = slicer.app.applicationLogic(), case.nodes
+    level = case.session.worst_slices(key)[0].point_lps[2]
+    parts = [picture, out / "slice.png", out / "surface.png"]
+    render_slice_png(parts[1], logic, nodes.ct, SliceView("Axial", level, VIEW), nodes.segmentation)
+    bones = [one.key for one in case.session.table.segments if one.structure.is_bone]
+    show_only_3d(nodes.segmentation, [key, *bones])
+    around = bounds_ras(nodes.segmentation, [key, "PELVIS_right", "PELVIS_left"])
+    render_3d_png(parts[2], logic, slicer.mrmlScene, ThreeDView("anterior", around, VIEW))
+    show_only_3d(nodes.segmentation, [key])
+    whole = Image.new("RGB", (WIDTH + VIEW[0], HEIGHT))
+    for part, corner in zip(parts, ((0, 0), (WIDTH, 0), (WIDTH, VIEW[1])), strict=True):
+        whole.paste(Image.open(part).convert("RGB"), corner)
+    for part in parts[1:]:
+        part.unlink()
+    _save(whole, picture)
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    """A PNG of few colours, which takes a third of the room."""
+    picture.convert("RGB").quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MSKSegmentPanel.messageArea import MessageArea
         from MSKSegmentPanel.reviewControl import ReviewControl
         from MSKSegmentPanel.runControl import RunControl
+        from MSKSegmentPanel.sections import keepFolding
         from MSKSegmentPanel.shortcuts import Shortcuts
         from MSKSegmentPanel.widgets import singleShot
 
@@ -86,6 +87,9 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 ".": self.review.nextSlice,
             },
         )
+        ui.numbersSection.connect("contentsCollapsed(bool)", keepFolding(ui.numbersSection))
+        ui.viewsSection.connect("contentsCollapsed(bool)", keepFolding(ui.viewsSection))
+        ui.exportSection.connect("contentsCollapsed(bool)", keepFolding(ui.exportSection))
         panel.setMRMLScene(slicer.mrmlScene)
         ui.segmentButton.connect("clicked(bool)", self._segment)
         ui.cancelButton.connect("clicked(bool)", self._cancel)
@@ -174,6 +178,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         with self.messages.reported():
             case = self.logic.finishSegmentation(run)
             self._showCase(case)
+            # The room is needed for what was found.
+            self.ui.inputSection.setCollapsed(True)
             if slicer.app.layoutManager() is not None:
                 slicer.util.setSliceViewerLayers(background=case.nodes.ct)
             if case.session.result.warnings:

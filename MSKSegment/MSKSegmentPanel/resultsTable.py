@@ -3,28 +3,36 @@
 import textwrap
 
 import qt
+import slicer
 
-from MSKSegmentLib.review.columns import COLUMNS
+from MSKSegmentLib.anatomy import Side
+from MSKSegmentLib.case_result import ReviewState
+from MSKSegmentLib.review.columns import COLUMN_OF, COLUMNS, NO_VALUE, without_range
 from MSKSegmentLib.review.rows import RowFilter, sorted_by
 
+from .columnChoice import ColumnChoice
 from .icons import markIcons
-from .widgets import signalsBlocked
+from .widgets import signalsBlocked, singleShot
 
 # Qt.AlignRight and Qt.AlignVCenter together: bindings disagree on how to combine them.
 _RIGHT_CENTRED = 0x0082
 _WORST_FIRST = "light"
-# A long name must not push the numbers out of a narrow panel; the whole name is in the row's tooltip.
-_WIDEST_NAME = 126
-_CELL_MARGIN = 10
+# The name has the room that the numbers leave, but not less; what is longer is broken into lines.
+_NAME = "structure"
+_LEAST_NAME = 96
+_CELL_MARGIN = 7
 _ICON_WIDTH = 22
 # Headings are broken into lines of about so many letters: narrow columns, many of them in sight.
 _HEADING_LETTERS = 9
 
 
 class ResultsTable:
-    """Rows by key. `onChosen` is called with the key of the row that the user chooses, None when none is."""
+    """Rows by key. `onChosen` is called with the key of the row that the user chooses, None when none is.
 
-    def __init__(self, table, onChosen):
+    The table is as high as its rows: the panel scrolls, and nothing inside of it. `columnsButton` opens the choice of columns.
+    """
+
+    def __init__(self, table, columnsButton, onChosen):
         self._table = table
         self._onChosen = onChosen
         self._icons = markIcons()
@@ -33,7 +41,11 @@ class ResultsTable:
         self._filter = RowFilter()
         self._sorting = (_WORST_FIRST, False)
         self._setUpHeader()
+        self._columns = ColumnChoice(columnsButton, self._columnsChosen)
+        self._fit = singleShot(0, self._fitHeight)
+        table.horizontalHeader().connect("sectionResized(int,int,int)", self._resized)
         table.connect("itemSelectionChanged()", self._selectionChanged)
+        self._columnsChosen()
 
     @property
     def chosen(self):
@@ -50,7 +62,6 @@ class ResultsTable:
         """Show other rows, in the order that was chosen."""
         self._rows = {row.key: row for row in rows}
         self._arrange()
-        self._fitColumns()
 
     def updateRows(self, rows):
         """Refresh rows in place: an order that changed under the pointer would mislead. A row leaves when the filter drops it."""
@@ -63,6 +74,7 @@ class ResultsTable:
             for row in rows:
                 if row.key in places:
                     self._fill(places[row.key], row)
+        self._fit.start()
 
     def setFilter(self, rowFilter):
         """Show only the rows that a `RowFilter` matches."""
@@ -74,10 +86,17 @@ class ResultsTable:
         with signalsBlocked(self._table):
             if key in self._shown:
                 self._table.selectRow(self._shown.index(key))
-                self._table.scrollToItem(self._table.item(self._shown.index(key), 0))
             else:
                 self._table.clearSelection()
                 self._table.setCurrentItem(None)
+
+    def close(self):
+        """The panel goes away."""
+        self._table.horizontalHeader().disconnect("sectionResized(int,int,int)", self._resized)
+        self._fit.stop()
+
+    def _resized(self, *args):
+        self._fit.start()
 
     def _setUpHeader(self):
         table = self._table
@@ -121,6 +140,7 @@ class ResultsTable:
                 self._fill(place, row)
         self._shown = [row.key for row in rows]
         self.choose(chosen)
+        self._fitColumns()
 
     def _fill(self, place, row):
         for index, column in enumerate(COLUMNS):
@@ -130,22 +150,54 @@ class ResultsTable:
                 if column.numeric:
                     item.setTextAlignment(_RIGHT_CENTRED)
                 self._table.setItem(place, index, item)
-            item.setText(row.texts[column.name])
+            item.setText(self._text(row, column.name))
             item.setToolTip(row.tooltip)
             if column.name == _WORST_FIRST:
                 item.setIcon(self._icons[row.mark])
 
+    def _text(self, row, name):
+        text = row.texts[name]
+        if name == _NAME and row.state is not ReviewState.AUTOMATIC and "state" not in self._columns.chosen:
+            return f"{text}, {row.state.value}"
+        if name == "side" and row.side is Side.MIDLINE:
+            return NO_VALUE
+        # The range has its place among the numbers of the selected structure, and in the tooltip.
+        return without_range(text) if COLUMN_OF[name].numeric else text
+
+    def _columnsChosen(self):
+        for index, column in enumerate(COLUMNS):
+            self._table.setColumnHidden(index, column.name not in self._columns.chosen)
+        self._arrange()
+
     def _fitColumns(self):
         # Qt's own fitting leaves room for a sorting arrow in every heading.
-        metrics = self._table.fontMetrics()
+        metrics, left = self._table.fontMetrics(), self._table.viewport().width
         for index, column in enumerate(COLUMNS):
-            texts = {row.texts[column.name] for row in self._rows.values()} | set(_headingLines(column))
+            texts = {self._text(row, column.name) for row in self._rows.values()} | set(_headingLines(column))
             width = max(metrics.horizontalAdvance(text) for text in texts) + _CELL_MARGIN
             if column.name == _WORST_FIRST:
                 width += _ICON_WIDTH
-            self._table.setColumnWidth(index, min(width, _WIDEST_NAME))
+            if column.name != _NAME:
+                self._table.setColumnWidth(index, width)
+                left -= 0 if self._table.isColumnHidden(index) else width
+        header, place = self._table.horizontalHeader(), list(COLUMN_OF).index(_NAME)
+        # Stretched, the name would vanish between many columns; these are scrolled instead.
+        header.setSectionResizeMode(place, qt.QHeaderView.Stretch if left >= _LEAST_NAME else qt.QHeaderView.Interactive)
+        if left < _LEAST_NAME:
+            self._table.setColumnWidth(place, _LEAST_NAME)
+        self._fit.start()
+
+    def _fitHeight(self):
+        table = self._table
+        table.resizeRowsToContents()
+        height = table.horizontalHeader().height + table.verticalHeader().length() + 2 * table.frameWidth
+        if table.horizontalHeader().length() > table.viewport().width:
+            height += slicer.app.style().pixelMetric(qt.QStyle.PM_ScrollBarExtent)
+        table.setFixedHeight(height)
 
     def _selectionChanged(self):
+        # The panel may have another width by now.
+        self._fitColumns()
         self._onChosen(self.chosen)
 
 

@@ -10,7 +10,7 @@ from .editHandover import EditHandover
 from .resultsTable import ResultsTable
 from .structurePanel import StructurePanel
 from .viewControl import ViewControl
-from .widgets import signalsBlocked, singleShot
+from .widgets import scrollTo, signalsBlocked, singleShot
 
 # Strokes in quick succession are measured once.
 SETTLE_MS = 150
@@ -34,7 +34,7 @@ class ReviewControl:
         self._groups = (None,)
         self._structure = StructurePanel(ui)
         self._views = ViewControl(ui)
-        self._table = ResultsTable(ui.resultsTable, self._chosen)
+        self._table = ResultsTable(ui.resultsTable, ui.columnsButton, self._chosen)
         self._handover = EditHandover(moduleName)
         self._settle = singleShot(SETTLE_MS, self.measureEdits)
         ui.flaggedOnlyCheckBox.connect("toggled(bool)", self._filter)
@@ -61,7 +61,8 @@ class ReviewControl:
         self._case = case
         self._views.setCase(case)
         self._structure.clear()
-        self._ui.selectedSection.setEnabled(case is not None)
+        for section in (self._ui.selectedSection, self._ui.structuresSection):
+            section.setVisible(case is not None)
         if case:
             self._offerGroups(case.session.table.groups)
         self._table.setRows(case.session.rows() if case else ())
@@ -77,6 +78,7 @@ class ReviewControl:
     def close(self):
         """The panel goes away."""
         self._settle.stop()
+        self._table.close()
         self._handover.remove()
 
     def measureEdits(self):
@@ -100,6 +102,7 @@ class ReviewControl:
             self._showAllRows()
         self._table.choose(key)
         self._chosen(key)
+        scrollTo(self._ui.selectedSection)
 
     def previousSlice(self, *args):
         """Go to the slice that is more uncertain."""

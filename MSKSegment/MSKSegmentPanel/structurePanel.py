@@ -5,7 +5,7 @@ from datetime import datetime
 from slicer.i18n import tr as _
 
 from MSKSegmentLib.review.columns import COLUMNS
-from MSKSegmentLib.review.evidence import probability_text
+from MSKSegmentLib.review.evidence import probability_text, uncertainty_word
 
 from .icons import markIcons, pixmap
 
@@ -26,9 +26,9 @@ class StructurePanel:
         ui = self._ui
         ui.lightIconLabel.setVisible(False)
         ui.titleLabel.setText(_("Choose a row"))
-        for label in (ui.stateLabel, ui.reasonsLabel, ui.valuesLabel, ui.sliceLabel, ui.historyLabel):
+        for label in (ui.stateLabel, ui.reasonsLabel, ui.uncertaintyLabel, ui.valuesLabel, ui.sliceLabel, ui.historyLabel):
             label.setText("")
-        for widget in (ui.reasonsLabel, ui.valuesLabel, ui.historyLabel):
+        for widget in (ui.reasonsLabel, ui.uncertaintyLabel, ui.numbersSection):
             widget.setVisible(False)
         for button in (ui.previousSliceButton, ui.nextSliceButton, ui.editButton, ui.acceptButton, ui.revertButton):
             button.setEnabled(False)
@@ -45,13 +45,15 @@ class StructurePanel:
         text = ": ".join([*verdict, *([reasons] if reasons else [])])
         ui.reasonsLabel.setText(f"{text[:1].upper()}{text[1:]}." if reasons else f"{text[:1].upper()}{text[1:]}")
         ui.reasonsLabel.setToolTip(row.tooltip)
+        uncertainty = _uncertaintyText(report)
+        ui.uncertaintyLabel.setText(uncertainty)
+        ui.uncertaintyLabel.setVisible(bool(uncertainty))
         ui.valuesLabel.setText(_valuesHtml(row, report))
         ui.valuesLabel.setToolTip("\n".join(row.evidence))
         events = [_eventText(event) for event in session.history if event.key == key][-_HISTORY_LINES:]
         ui.historyLabel.setText("\n".join(events))
-        for label in (ui.reasonsLabel, ui.valuesLabel):
-            label.setVisible(True)
-        ui.historyLabel.setVisible(bool(events))
+        for widget in (ui.reasonsLabel, ui.numbersSection):
+            widget.setVisible(True)
         ui.editButton.setEnabled(True)
         ui.acceptButton.setEnabled(True)
         ui.acceptButton.setText(_("Reopen") if row.state.value == "accepted" else _("Accept"))
@@ -69,6 +71,16 @@ class StructurePanel:
         ui.sliceLabel.setText(text.format(place=place + 1, count=len(slices)))
 
 
+def _uncertaintyText(report):
+    """How the uncertainty compares with what is usual for the structure; empty where that is not known."""
+    words = {
+        "low": _("Uncertainty: low for this structure."),
+        "usual": _("Uncertainty: usual for this structure."),
+        "high": _("Uncertainty: high for this structure."),
+    }
+    return words.get(uncertainty_word(report), "")
+
+
 def _valuesHtml(row, report):
     """Numbers with their names, three to a line."""
     likely = {"volume_cc": report.volume_interval_cc, "mean_hu": report.mean_hu_interval}
@@ -80,7 +92,8 @@ def _valuesHtml(row, report):
         if column.name == "dice_failed_below" and report.failure_probability is not None:
             pairs.append((_("Probability of error"), probability_text(report.failure_probability)))
     if report.uncertainty is not None:
-        pairs.append((_("Uncertainty"), f"{report.uncertainty:.2e}"))
+        word = uncertainty_word(report)
+        pairs.append((_("Uncertainty"), f"{report.uncertainty:.2e}" + (f" ({word})" if word else "")))
     if report.dice_to_automatic is not None:
         pairs.append((_("Dice to automatic"), f"{report.dice_to_automatic:.2f}"))
     cells = [f"{name}<br/><b>{value}</b>" for name, value in pairs]

@@ -6,12 +6,17 @@ from slicer.i18n import tr as _
 from .widgets import signalsBlocked, singleShot
 
 _OFF, _SELECTED, _ALL = range(3)
+# Percent of a scan's uncertain voxels that have the brightest colour; the first that is offered is the usual one.
+_BRIGHTEST = (0.5, 0.1, 2, 10)
+_BONE_SETTING = "MSKSegment/BoneWindow"
 
 
 class ViewControl:
     """The section Views, the histogram button, and jumping to a place."""
 
     def __init__(self, ui):
+        from MSKSegmentLib.scene.density import register_preset
+
         self._ui = ui
         self._case = None
         self._key = None
@@ -20,13 +25,16 @@ class ViewControl:
         self._later = singleShot(0, self._refreshNow)
         ui.uncertaintyCheckBox.connect("toggled(bool)", self._showUncertainty)
         ui.opacitySlider.connect("valueChanged(int)", self._showUncertainty)
-        ui.windowLowSpinBox.connect("valueChanged(double)", self._showUncertainty)
-        ui.windowHighSpinBox.connect("valueChanged(double)", self._showUncertainty)
-        ui.windowResetButton.connect("clicked(bool)", self._resetWindow)
+        for percent in _BRIGHTEST:
+            ui.windowSelector.addItem(_("the most uncertain {percent} % of uncertain voxels").format(percent=percent))
+        ui.windowSelector.connect("currentIndexChanged(int)", self._showUncertainty)
+        ui.boneWindowCheckBox.setChecked(slicer.util.settingsValue(_BONE_SETTING, True, converter=slicer.util.toBool))
+        ui.boneWindowCheckBox.connect("toggled(bool)", self._chooseBoneWindow)
         ui.densitySelector.connect("currentIndexChanged(int)", self._showDensity)
         ui.surfaceSelector.connect("currentIndexChanged(int)", self._showSurfaces)
         ui.histogramButton.connect("toggled(bool)", self._toggleHistogram)
         ui.densityLegendLabel.setText(_densityLegend())
+        register_preset(slicer.modules.volumerendering.logic())
         self.setCase(None)
 
     def setCase(self, case):
@@ -39,20 +47,13 @@ class ViewControl:
         uncertainty = case.nodes.uncertainty if case else None
         ui.viewsSection.setEnabled(case is not None)
         ui.histogramButton.setEnabled(case is not None)
-        for widget in (
-            ui.uncertaintyCheckBox,
-            ui.opacitySlider,
-            ui.windowLowSpinBox,
-            ui.windowHighSpinBox,
-            ui.windowResetButton,
-        ):
+        for widget in (ui.uncertaintyCheckBox, ui.opacitySlider, ui.windowSelector):
             widget.setEnabled(uncertainty is not None)
         with signalsBlocked(ui.uncertaintyCheckBox, ui.densitySelector):
             ui.uncertaintyCheckBox.setChecked(False)
             ui.densitySelector.setCurrentIndex(_OFF)
         ui.opacityLabel.setText(f"{ui.opacitySlider.value} %")
-        if uncertainty is not None:
-            self._resetWindow()
+        self._showWindow()
 
     def _leave(self):
         """Take off what belongs to the case shown so far."""
@@ -60,6 +61,8 @@ class ViewControl:
 
         if self._case is None or slicer.mrmlScene.IsClosing():
             return
+        self._key = None
+        self._showWindow()
         if self._ui.uncertaintyCheckBox.checked and self._case.nodes.uncertainty is not None:
             set_uncertainty_overlay(slicer.mrmlScene, self._case.nodes.uncertainty, 0.0, False)
         if self._ui.densitySelector.currentIndex != _OFF:
@@ -76,6 +79,7 @@ class ViewControl:
             self._showSurfaces()
             self._lookAtSelected()
         self._showHistogram()
+        self._showWindow()
 
     def refresh(self, keys):
         """The voxels of these structures changed; the views follow as soon as the panel has shown the numbers."""
@@ -97,31 +101,34 @@ class ViewControl:
         jump_to(slicer.mrmlScene, ras_of_lps(pointLps, self._case.nodes.ct))
 
     def _showUncertainty(self, *args):
-        from MSKSegmentLib.scene import set_uncertainty_overlay
+        from MSKSegmentLib.scene import set_uncertainty_overlay, uncertainty_range
 
         ui = self._ui
         ui.opacityLabel.setText(f"{ui.opacitySlider.value} %")
-        window = (ui.windowLowSpinBox.value, ui.windowHighSpinBox.value)
-        node = self._case.nodes.uncertainty if self._case else None
-        if node is None or window[0] >= window[1]:
+        if self._case is None or self._case.nodes.uncertainty is None:
             return
         shown = ui.uncertaintyCheckBox.checked
+        percent = _BRIGHTEST[ui.windowSelector.currentIndex]
         set_uncertainty_overlay(
             slicer.mrmlScene,
             self._case.nodes.uncertainty,
             ui.opacitySlider.value / 100,
             shown,
-            window if shown else None,
+            uncertainty_range(self._case.session.result.uncertainty, percent) if shown else None,
         )
 
-    def _resetWindow(self, *args):
-        from MSKSegmentLib.scene import uncertainty_range
+    def _chooseBoneWindow(self, chosen):
+        slicer.app.settings().setValue(_BONE_SETTING, chosen)
+        self._showWindow()
 
-        low, high = uncertainty_range(self._case.session.result.uncertainty)
-        with signalsBlocked(self._ui.windowLowSpinBox, self._ui.windowHighSpinBox):
-            self._ui.windowLowSpinBox.setValue(low)
-            self._ui.windowHighSpinBox.setValue(high)
-        self._showUncertainty()
+    def _showWindow(self):
+        """The CT in the window for bone while a bone is selected."""
+        from MSKSegmentLib.scene import set_bone_window
+
+        if self._case is None or self._case.nodes.ct is None:
+            return
+        isBone = self._key is not None and self._case.session.report(self._key).segment.structure.is_bone
+        set_bone_window(self._case.nodes.ct, isBone and self._ui.boneWindowCheckBox.checked)
 
     def _densityKeys(self):
         choice = self._ui.densitySelector.currentIndex
@@ -174,9 +181,12 @@ class ViewControl:
 
         if not self._ui.histogramButton.checked or self._case is None or self._key is None:
             return
-        report, histogram = self._case.session.report(self._key), self._case.session.histogram(self._key)
+        session = self._case.session
+        segment, histogram = session.report(self._key).segment, session.histogram(self._key)
         if histogram is not None:
-            chart = show_histogram(slicer.mrmlScene, histogram, report.segment.name)
+            others = [one.key for one in session.table.segments if one.structure == segment.structure and one.key != segment.key]
+            other = session.histogram(others[0]) if others else None
+            chart = show_histogram(slicer.mrmlScene, histogram, segment.name, other)
             slicer.modules.plots.logic().ShowChartInLayout(chart)
 
 

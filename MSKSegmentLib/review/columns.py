@@ -77,4 +77,14 @@ COLUMNS: tuple[Column, ...] = (
     _text("state", "State", "Automatic, edited or accepted; truncated where the limits of the scan cut it."),
 )  # fmt: skip
 
+
+def without_range(text: str) -> str:
+    """The number of a cell without the range in brackets.
+
+    >>> without_range("0.66 (0.43–0.78)")
+    '0.66'
+    """
+    return text.partition(" (")[0]
+
+
 COLUMN_OF: dict[str, Column] = {column.name: column for column in COLUMNS}

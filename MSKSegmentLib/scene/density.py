@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import vtk
 
 _ROLE = "density"
+PRESET_NAME = "MSKSegment muscle density"
 
 TRANSPARENT_FROM_HU = 210
 
@@ -113,12 +114,26 @@ def hide_density(scene: slicer.vtkMRMLScene) -> None:
         node.SetAndObserveImageData(None)
 
 
+def register_preset(logic: slicer.vtkSlicerVolumeRenderingLogic) -> None:
+    """Offer the colours and opacities of the density among the presets of the module Volume Rendering, once."""
+    import slicer
+
+    if logic.GetPresetByName(PRESET_NAME) is None:
+        preset = slicer.vtkMRMLVolumePropertyNode()
+        preset.SetName(PRESET_NAME)
+        set_transfer_functions(preset.GetVolumeProperty(), density_look())
+        logic.AddPreset(preset)
+
+
 def set_transfer_functions(volume_property: vtk.vtkVolumeProperty, look: DensityLook) -> None:
     """Colour and opacity over HU as `look` says, with linear interpolation and shading."""
     import vtk
 
     color, opacity = vtk.vtkColorTransferFunction(), vtk.vtkPiecewiseFunction()
     half = look.step_hu / 2
+    # As a preset it meets whole scans: air is no fat.
+    opacity.AddPoint(LOWEST_DRAWN_HU - look.step_hu, 0.0)
+    opacity.AddPoint(LOWEST_DRAWN_HU, look.fat.opacity)
     limits = (LOWEST_DRAWN_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, TRANSPARENT_FROM_HU)
     tissues = (look.fat, look.composite, look.lean)
     for tissue, low, high in zip(tissues, limits[:-1], limits[1:], strict=True):

@@ -37,20 +37,20 @@ def masked_copy(hu: np.ndarray, inside: np.ndarray, box: Box, geometry: Geometry
         int16 ``[z, y, x]``, `ROOM_VOXELS` of the CT wider than the box on each side, and its grid.
     """
     room = ROOM_VOXELS
-    x, y, z = box.start_xyz
+    (x, y, z), (width, depth, height) = box.start_xyz, box.size_xyz
     mask = np.pad(inside, room)
-    grid = geometry.cropped((x - room, y - room, z - room), mask.shape[::-1])
+    grid = geometry.cropped((x - room, y - room, z - room), (width + 2 * room, depth + 2 * room, height + 2 * room))
     axes = axes_to_halve(grid, MOST_VOXELS)
     values = np.pad(np.clip(hu[box.slices], LOWEST_DRAWN_HU, HIGHEST_DRAWN_HU), room)
     if not axes:
         return np.where(mask, values, np.int16(UNDRAWN_HU)), grid
-    depth = np.rint(1000 * smooth_mask(mask)).astype(np.int16)
-    values, depth = halved(_continued(values, mask), axes), halved(depth, axes)
+    depths = np.rint(1000 * smooth_mask(mask)).astype(np.int16)
+    values, depths = halved(_continued(values, mask), axes), halved(depths, axes)
     grid = halved_grid(grid, axes)
     # A soft edge: the renderer finds the surface between voxels and its normals follow the mask, not the voxels.
     low, high = EDGE_DEPTHS
     copy = np.empty(values.shape, np.int16)
-    for plane, value, inner in zip(copy, values, depth, strict=True):
+    for plane, value, inner in zip(copy, values, depths, strict=True):
         outside = np.clip((high - inner) / np.float32(high - low), 0, 1)
         plane[...] = np.rint(value + (UNDRAWN_HU - value) * outside)
     return copy, grid

@@ -32,8 +32,8 @@ _CONTROL_COLORS = {
     1.000: (252, 236, 120),
 }
 
-# The top of the window: a few single voxels are always far more uncertain than all others.
-_TOP_PERCENTILE = 99.5
+# Beyond the top of the window: a few single voxels are always far more uncertain than all others.
+_BRIGHTEST_PERCENT = 0.5
 # Below this share of the window voxels are drawn transparent: zero, and what would only darken the CT.
 _TRANSPARENT_SHARE = 0.02
 _MOST_VALUES = 2_000_000
@@ -84,15 +84,15 @@ def set_uncertainty_window(node: slicer.vtkMRMLScalarVolumeNode, low: float, hig
     display.EndModify(modified)
 
 
-def uncertainty_range(uncertainty: np.ndarray) -> tuple[float, float]:
-    """Display range of a voxel uncertainty ``[z, y, x]``: from 0 to the 99.5th percentile of its positive values.
+def uncertainty_range(uncertainty: np.ndarray, brightest_percent: float = _BRIGHTEST_PERCENT) -> tuple[float, float]:
+    """Display range of a voxel uncertainty ``[z, y, x]``: from 0 to the value that so many percent of its positive values exceed.
 
     Two million values at most, evenly spread, are looked at. Without positive values the range is 0 to 1.
     """
     step = max(1, uncertainty.size // _MOST_VALUES)
     values = uncertainty.ravel()[::step]
     positive = values[np.isfinite(values) & (values > 0)]
-    return (0.0, float(np.percentile(positive, _TOP_PERCENTILE))) if positive.size else (0.0, 1.0)
+    return (0.0, float(np.percentile(positive, 100 - brightest_percent))) if positive.size else (0.0, 1.0)
 
 
 def uncertainty_colors() -> np.ndarray:

@@ -24,7 +24,7 @@ def case(panel):
     return show_case(panel)
 
 
-def test_the_table_shows_every_segment_worst_first_with_words_and_shapes(panel, case):
+def test_the_table_shows_every_segment_worst_first_with_words_and_shapes(panel, case, tmp_path):
     table = panel.ui.resultsTable
     assert panel.review._table.shown == tuple(row.key for row in worst_first(case.session.rows()))
     assert table.rowCount == 43 and table.columnCount == len(COLUMNS)
@@ -35,6 +35,13 @@ def test_the_table_shows_every_segment_worst_first_with_words_and_shapes(panel, 
     shapes = [grey[word] for word in ("failed", "inaccurate", "not rated", "good", "not found")]
     assert all(one != other for i, one in enumerate(shapes) for other in shapes[i + 1 :])
     assert "one cohort" in table.item(0, 0).toolTip() and "norm" in table.item(0, 0).toolTip()
+    # One scrolls the panel, never the table inside of it; density and fat are in sight.
+    host.grab(slicer.util.mainWindow(), tmp_path / "panel.png", 500, 700)
+    choose(panel, "GMAX_left")
+    header = table.horizontalHeader()
+    assert table.height >= header.height + table.verticalHeader().length() and header.length() <= table.viewport().width
+    for column in ("mean_hu", "fat_percent"):
+        assert not table.isColumnHidden([entry.name for entry in COLUMNS].index(column))
     assert "2 failed" in panel.ui.summaryLabel.text and panel.ui.summaryLabel.text.endswith("2 perhaps missed.")
 
 
@@ -66,6 +73,20 @@ def test_headings_sort_and_unknown_numbers_stay_last(panel, case):
         values = [case.session.row(key).values["volume_cc"] for key in panel.review._table.shown]
         known = [value for value in values if value is not None]
         assert known == sorted(known, reverse=descending) and values[-len(ABSENT) :] == [None] * len(ABSENT)
+
+
+def test_the_choice_of_columns_and_folding_is_kept(panel, case):
+    place = [entry.name for entry in COLUMNS].index("asymmetry_percent")
+    actions = {action.text: action for action in panel.ui.columnsButton.menu().actions()}
+    assert panel.ui.resultsTable.isColumnHidden(place) and "Light" not in actions
+    actions["Asymmetry (%)"].setChecked(True)
+    assert not panel.ui.resultsTable.isColumnHidden(place)
+    panel.ui.viewsSection.setCollapsed(False)
+    assert slicer.util.settingsValue("MSKSegment/Folded/viewsSection", True, converter=slicer.util.toBool) is False
+    import qt
+    from MSKSegmentPanel.columnChoice import ColumnChoice
+
+    assert "asymmetry_percent" in ColumnChoice(qt.QToolButton(), lambda: None).chosen
 
 
 def test_filters_hide_rows_and_flagged_only_shows_what_is_left_to_do(panel, case):
@@ -115,6 +136,7 @@ def test_an_edit_in_the_scene_is_measured_and_the_automatic_version_kept(panel, 
     assert float(cell(panel, key, "volume_cc")) < 0.7 * before
     assert panel.review._table.shown.index(key) == place, "the row jumped away under the pointer"
     assert cell(panel, key, "light") == "not rated" and "edited" in panel.ui.stateLabel.text
+    assert cell(panel, key, "structure") == "Tensor fasciae latae, edited", "the column of the state is out of sight"
     dice = case.session.report(key).dice_to_automatic
     assert f"{dice:.2f}" in panel.ui.valuesLabel.text and f"{dice:.2f}" in panel.ui.historyLabel.text
     automatic = np.count_nonzero(case.session.automatic.labels == LABEL[key])

@@ -23,11 +23,12 @@ def test_the_uncertainty_lies_over_the_ct_while_it_is_switched_on(panel, case):
     ui.opacitySlider.setValue(35)
     assert composite.GetForegroundVolumeID() == case.nodes.uncertainty.GetID()
     assert composite.GetForegroundOpacity() == pytest.approx(0.35) and ui.opacityLabel.text == "35 %"
-    fitting = ui.windowHighSpinBox.value
-    ui.windowHighSpinBox.setValue(fitting / 2)
-    assert case.nodes.uncertainty.GetDisplayNode().GetWindowLevelMax() == pytest.approx(fitting / 2, abs=1e-5)
-    click(ui.windowResetButton)
-    assert ui.windowHighSpinBox.value == pytest.approx(fitting)
+    usual = case.nodes.uncertainty.GetDisplayNode().GetWindowLevelMax()
+    assert ui.windowSelector.currentText == "the most uncertain 0.5 % of uncertain voxels"
+    ui.windowSelector.setCurrentIndex(3)
+    assert 0 < case.nodes.uncertainty.GetDisplayNode().GetWindowLevelMax() < usual
+    ui.windowSelector.setCurrentIndex(0)
+    assert case.nodes.uncertainty.GetDisplayNode().GetWindowLevelMax() == pytest.approx(usual)
     ui.uncertaintyCheckBox.setChecked(False)
     assert composite.GetForegroundVolumeID() != case.nodes.uncertainty.GetID()
 
@@ -51,6 +52,25 @@ def test_density_and_surfaces_follow_the_selected_structure(panel, case):
     assert _visible_in_3d(case) == set()
 
 
+def test_a_bone_is_looked_at_in_its_own_window_unless_that_is_switched_off(panel, case):
+    display = case.nodes.ct.GetDisplayNode()
+    before = display.GetWindow()
+    choose(panel, "FEMUR_left")
+    assert display.GetWindow() > 1000
+    panel.ui.boneWindowCheckBox.setChecked(False)
+    assert display.GetWindow() == before
+    panel.ui.boneWindowCheckBox.setChecked(True)
+    choose(panel, "GMED_left")
+    assert display.GetWindow() == before
+
+
+def test_the_colours_of_density_are_a_preset_of_volume_rendering(panel):
+    logic = slicer.modules.volumerendering.logic()
+    preset = logic.GetPresetByName("MSKSegment muscle density")
+    opacity = preset.GetVolumeProperty().GetScalarOpacity()
+    assert opacity.GetValue(-1000) == 0 < opacity.GetValue(-100) and opacity.GetValue(500) == 0
+
+
 def _visible_in_3d(case):
     display = case.nodes.segmentation.GetDisplayNode()
     keys = case.nodes.segmentation.GetSegmentation().GetSegmentIDs()
@@ -65,6 +85,7 @@ def test_the_histogram_comes_with_a_plot_view_and_the_layout_goes_back(panel, ca
     assert manager.layout != before
     chart = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLPlotChartNode")
     assert "Gluteus maximus, right" in chart.GetTitle()
+    assert chart.GetNthPlotSeriesNode(3).GetName() == "Gluteus maximus, left"
     choose(panel, "TFL_right")
     assert "Tensor fasciae latae, right" in chart.GetTitle()
     panel.ui.histogramButton.setChecked(False)

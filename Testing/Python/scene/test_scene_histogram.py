@@ -43,13 +43,22 @@ def drawn(chart):
 def test_three_bands_in_the_colours_of_the_rendering(scene):
     chart = show_histogram(scene, histogram({-40: 10, -30: 20, 20: 20, 30: 50}), "Right gluteus")
     look = density_look()
-    fat, composite, lean = drawn(chart)
+    fat, composite, lean, line = drawn(chart)
+    assert line[0] == "" and line[2] == {}
     assert fat == ("fat 10 %", pytest.approx(look.fat.color), {-35: pytest.approx(10)})
     assert composite == ("composite 40 %", pytest.approx(look.composite.color), {-25: pytest.approx(20), 25: pytest.approx(20)})
     assert lean == ("lean 50 %", pytest.approx(look.lean.color), {35: pytest.approx(50)})
     assert chart.GetTitle() == "Right gluteus"
     assert (chart.GetXAxisTitle(), chart.GetYAxisTitle()) == ("HU", "% of voxels")
     assert not chart.GetXAxisRangeAuto() and chart.GetXAxisRange() == (-200, 300)
+
+
+def test_the_other_side_is_a_line_over_it_in_percent_of_its_own_voxels(scene):
+    own, other = histogram({-40: 10, 30: 90}), histogram({0: 3, 50: 1}, "Gluteus maximus, left")
+    *_, line = drawn(show_histogram(scene, own, other=other))
+    assert (line[0], line[2]) == ("Gluteus maximus, left", {5: pytest.approx(75), 55: pytest.approx(25)})
+    *_, line = drawn(show_histogram(scene, own))
+    assert (line[0], line[2]) == ("", {}), "the line of the segment before is still there"
 
 
 def test_another_segment_updates_the_same_nodes(scene):
@@ -62,7 +71,7 @@ def test_another_segment_updates_the_same_nodes(scene):
     assert scene.GetNumberOfNodes() == count
     assert changes, "a plot view would not notice"
     assert second.GetTitle() == "Other"
-    assert [heights for _, _, heights in drawn(second)] == [{}, {5: pytest.approx(100)}, {}]
+    assert [heights for _, _, heights in drawn(second)] == [{}, {5: pytest.approx(100)}, {}, {}]
 
 
 def test_every_stroke_begins_and_ends_at_zero(scene):
@@ -95,5 +104,5 @@ def test_a_bone_is_one_series_without_tissues(scene):
     for given in (bone, muscle, bone):
         chart = show_histogram(scene, given)
     named = [(name, heights) for name, _, heights in drawn(chart)]
-    assert named == [("voxels", {-35: pytest.approx(10), 35: pytest.approx(90)}), ("", {}), ("", {})]
+    assert named == [("voxels", {-35: pytest.approx(10), 35: pytest.approx(90)}), ("", {}), ("", {}), ("", {})]
     assert drawn(chart)[0][1] not in (density_look().fat.color, density_look().composite.color, density_look().lean.color)

@@ -1,0 +1,42 @@
+"""Which columns the table of results shows: a menu of check marks, kept in Slicer's settings."""
+
+import qt
+import slicer
+
+from MSKSegmentLib.review.columns import COLUMNS
+
+# What fits into a panel of ordinary width.
+_AT_FIRST = ("light", "structure", "side", "volume_cc", "predicted_dice", "mean_hu", "fat_percent")
+# Without these a row does not say what it is about.
+_ALWAYS = ("light", "structure", "side")
+_SETTING = "MSKSegment/Columns"
+
+
+class ColumnChoice:
+    """The menu of a tool button; `onChange` is called when another choice was made."""
+
+    def __init__(self, button, onChange):
+        self._onChange = onChange
+        self._actions = {}
+        kept = slicer.util.settingsValue(_SETTING, "")
+        chosen = kept.split(",") if kept else _AT_FIRST
+        self._menu = qt.QMenu(button)
+        for column in COLUMNS:
+            if column.name not in _ALWAYS:
+                action = self._menu.addAction(column.heading)
+                action.setCheckable(True)
+                action.setChecked(column.name in chosen)
+                action.setToolTip(column.tooltip)
+                action.connect("toggled(bool)", self._toggled)
+                self._actions[column.name] = action
+        self._menu.setToolTipsVisible(True)
+        button.setMenu(self._menu)
+
+    @property
+    def chosen(self):
+        """Names of the columns to show."""
+        return (*_ALWAYS, *(name for name, action in self._actions.items() if action.checked))
+
+    def _toggled(self, *args):
+        slicer.app.settings().setValue(_SETTING, ",".join(self.chosen))
+        self._onChange()
