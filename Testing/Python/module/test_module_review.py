@@ -75,20 +75,6 @@ def test_headings_sort_and_unknown_numbers_stay_last(panel, case):
         assert known == sorted(known, reverse=descending) and values[-len(ABSENT) :] == [None] * len(ABSENT)
 
 
-def test_the_choice_of_columns_and_folding_is_kept(panel, case):
-    place = [entry.name for entry in COLUMNS].index("asymmetry_percent")
-    actions = {action.text: action for action in panel.ui.columnsButton.menu().actions()}
-    assert panel.ui.resultsTable.isColumnHidden(place) and "Light" not in actions
-    actions["Asymmetry (%)"].setChecked(True)
-    assert not panel.ui.resultsTable.isColumnHidden(place)
-    panel.ui.viewsSection.setCollapsed(False)
-    assert slicer.util.settingsValue("MSKSegment/Folded/viewsSection", True, converter=slicer.util.toBool) is False
-    import qt
-    from MSKSegmentPanel.columnChoice import ColumnChoice
-
-    assert "asymmetry_percent" in ColumnChoice(qt.QToolButton(), lambda: None).chosen
-
-
 def test_filters_hide_rows_and_flagged_only_shows_what_is_left_to_do(panel, case):
     ui = panel.ui
     ui.flaggedOnlyCheckBox.setChecked(True)

@@ -1,4 +1,4 @@
-"""What the review in the panel shows of a row: its worst slices, the overlay, surfaces, density, the histogram."""
+"""What the review in the panel shows of a row: columns, its worst slices, the overlay, surfaces, density, the histogram."""
 
 import pytest
 
@@ -7,6 +7,8 @@ pytest.importorskip("PySide6")
 
 import slicer
 from module_cases import choose, click, paint, show_case, slice_offset, smaller, wait
+
+from MSKSegmentLib.review import COLUMNS
 
 pytest_plugins = ("module_fixtures",)
 
@@ -142,3 +144,17 @@ def test_choosing_a_row_goes_to_its_most_uncertain_slice_and_on(panel, case):
     assert slice_offset() == pytest.approx(slices[1].point_lps[2])
     click(ui.previousSliceButton)
     assert slice_offset() == pytest.approx(slices[0].point_lps[2])
+
+
+def test_the_choice_of_columns_and_folding_is_kept(panel, case):
+    place = [entry.name for entry in COLUMNS].index("asymmetry_percent")
+    actions = {action.text: action for action in panel.ui.columnsButton.menu().actions()}
+    assert panel.ui.resultsTable.isColumnHidden(place) and "Light" not in actions
+    actions["Asymmetry (%)"].setChecked(True)
+    assert not panel.ui.resultsTable.isColumnHidden(place)
+    panel.ui.viewsSection.setCollapsed(False)
+    assert slicer.util.settingsValue("MSKSegment/Folded/viewsSection", True, converter=slicer.util.toBool) is False
+    import qt
+    from MSKSegmentPanel.columnChoice import ColumnChoice
+
+    assert "asymmetry_percent" in ColumnChoice(qt.QToolButton(), lambda: None).chosen
