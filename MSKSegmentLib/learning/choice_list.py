@@ -12,7 +12,7 @@ from ..errors import InputError, MSKSegmentError, shown
 from ..output.files import whole_file
 from ..results.result_reading import read_case, read_content, reviewed_from_json
 from ..review import SegmentMask
-from ..review.worst_slices import worst_slices
+from ..review.worst_slices import WorstSlice, worst_slices
 from .choosing import Choice, WorthSeeing, choose_segments, worth_seeing
 from .gathering import result_folders
 
@@ -98,7 +98,7 @@ def _slices(folder: Path, chosen: Sequence[Choice]) -> dict[str, str]:
     for choice in chosen:
         segment = choice.what.segment
         box = boxes.get(segment.label)
-        worst = ()
+        worst: tuple[WorstSlice, ...] = ()
         if box is not None:
             mask = SegmentMask(box, result.labels[box.slices] == segment.label)
             worst = worst_slices(mask, result.uncertainty, result.geometry, _SLICES)

@@ -124,7 +124,7 @@ def _informative(everything: Sequence[WorthSeeing]) -> np.ndarray:
     values = np.array([one.error for one in everything])
     names = np.array([one.segment.structure.abbreviation for one in everything])
     for name in set(names.tolist()):
-        places = np.flatnonzero(names == name)
+        places = np.flatnonzero(names == name).tolist()
         known = np.array([everything[place].uncertainty is not None for place in places])
         numbers = np.array([everything[place].uncertainty or 0.0 for place in places])
         ranks = [(numbers[known] <= number).mean() if there else 1.0 for number, there in zip(numbers, known, strict=True)]
