@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,14 +13,13 @@ from ..ct.reading.dicom.series import Series, describe, group_series
 from ..ct.reading.dicom.slice_header import SliceHeader
 from ..ct.reading.files import inspect_ct, inspect_series
 from ..errors import InputError, shown
-from ..measurement.volume import checked_height
 from ..output.names import cause, safe_name
+from .case_list import HEIGHT_COLUMN, affected_side, height_in_cm, read_case_list
 from .found_cases import FoundCase, case_name, with_duplicates, with_header
 
-CASE, PATH, HEIGHT, SERIES = "case", "path", "height_cm", "series"
+CASE, PATH, SERIES = "case", "path", "series"
 # Columns of the CSV that the tables of a study have in any case.
 KNOWN_FACTS = ("patient", "group", "side_affected", "date")
-_SIDES = ("right", "left", "both", "none", "")
 # Told of every so many folders or lines.
 Tell = Callable[[int], None]
 
@@ -147,7 +145,7 @@ def _inspected(case: FoundCase, assume_orientation: str | None) -> FoundCase:
 
 def _in_list(source: Path, assume_orientation: str | None) -> Iterator[FoundCase]:
     met: dict[str, int] = {}
-    for line, row in _rows(source):
+    for line, row in read_case_list(source, PATH):
         where = f"in line {line} of {source.name}"
         path = Path(os.path.abspath(source.parent / row.pop(PATH)))
         name = row.pop(CASE, "") or case_name(path.name)
@@ -156,45 +154,6 @@ def _in_list(source: Path, assume_orientation: str | None) -> Iterator[FoundCase
         if name.casefold() in met:
             raise InputError(f"The case {name!r} {where} stands in line {met[name.casefold()]} already; give each its own name.")
         met[name.casefold()] = line
-        height, series = row.pop(HEIGHT, ""), row.pop(SERIES, "") or None
-        if row.get("side_affected", "").lower() not in _SIDES:
-            raise InputError(
-                f"The affected side in line {line} of {source.name} must be right, left, both or none, or empty; correct it."
-            )
-        yield _inspected(FoundCase(name, str(path), series, _height(height, where), row), assume_orientation)
-
-
-def _rows(source: Path) -> Iterable[tuple[int, dict[str, str]]]:
-    """(line, values by column) of the list.
-
-    Raises:
-        InputError: it cannot be read, or has no column of paths.
-    """
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            columns = [(name or "").strip() for name in reader.fieldnames or ()]
-            if PATH not in columns or len(set(columns)) < len(columns):
-                raise InputError(
-                    f"The list {source.name} needs a first line of different column names, one of them {PATH!r}; add it."
-                )
-            reader.fieldnames = columns
-            rows = []
-            for row in reader:
-                if row.get("") or not row[PATH].strip():
-                    raise InputError(
-                        f"Line {reader.line_num} of {source.name} has no path, or more values than columns; correct it."
-                    )
-                rows.append((reader.line_num, {key: value.strip() for key, value in row.items() if key}))
-            return rows
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"The list {source.name} cannot be read as CSV in UTF-8; save it as such.") from error
-
-
-def _height(text: str, where: str) -> float | None:
-    try:
-        height = float(text) if text else None
-    except ValueError as error:
-        raise InputError(f"The height {text!r} {where} is no number of centimetres; correct it.") from error
-    checked_height(None if height is None else height / 100)
-    return height
+        height, series = row.pop(HEIGHT_COLUMN, ""), row.pop(SERIES, "") or None
+        affected_side(row, where)
+        yield _inspected(FoundCase(name, str(path), series, height_in_cm(height, where), row), assume_orientation)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..case_result import Light
 from ..output.files import whole_file
+from .case_list import AFFECTED, is_affected
 from .case_rows import QUEUE_COLUMNS, SEGMENT_COLUMNS
 from .cross_sections import LEVEL_COLUMNS
 from .found_cases import FoundCase
@@ -100,10 +101,8 @@ def _of_result(rows: Mapping[str, Any]) -> dict[str, Any]:
 
 def _affected(case: FoundCase, side: str) -> str | None:
     """Whether a segment lies on the affected side; None where that is not said or means nothing."""
-    affected = case.facts.get("side_affected", "").lower()
-    if not affected or side not in ("right", "left"):
-        return None
-    return "yes" if affected in (side, "both") else "no"
+    affected = is_affected(side, case.facts.get(AFFECTED, "").lower())
+    return None if affected is None else "yes" if affected else "no"
 
 
 def _review(entries: Iterable[ReviewEntry]) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "learn": "fine-tune a bundle on corrections, and publish it if better",
     "calibrate": "learn a bundle's lights from cases with true labels",
     "evaluate": "compare segmentations with true labels: tables and plots",
+    "study": "the statistics of the paper on evaluations",
     "realism": "compare real scans with virtual patients: tables and pictures",
     "completion": "print the script that completes commands in a shell",
 }

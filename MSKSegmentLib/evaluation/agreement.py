@@ -13,7 +13,7 @@ from .metrics import Outcome, SegmentComparison
 
 # The measures of a row that are summarised, in the order of the tables.
 MEASURES = ("dice", "asd_mm", "hd95_mm", "ave_percent", "rve_percent", "aie_hu")
-FEWEST_PAIRS = 3
+FEWEST_FOR_AGREEMENT = 3
 GROUPS = (("BONES", (Tissue.BONE,)), ("MUSCLES", (Tissue.MUSCLE,)), ("ALL", tuple(Tissue)))
 
 
@@ -88,7 +88,7 @@ def concordance(true: np.ndarray, predicted: np.ndarray) -> float | None:
 
     2 cov(x, y) / (var x + var y + (mean x - mean y)^2); None with fewer than three pairs or where all values are the same.
     """
-    if true.size < FEWEST_PAIRS:
+    if true.size < FEWEST_FOR_AGREEMENT:
         return None
     covariance = float(np.mean((true - true.mean()) * (predicted - predicted.mean())))
     total = float(true.var() + predicted.var() + (true.mean() - predicted.mean()) ** 2)
@@ -99,7 +99,7 @@ def pearson(true: np.ndarray, predicted: np.ndarray) -> float | None:
     """Pearson's r of two arrays ``[n]``; None with fewer than three pairs or where one of them does not vary."""
     from scipy.stats import pearsonr
 
-    if true.size < FEWEST_PAIRS or np.ptp(true) == 0 or np.ptp(predicted) == 0:
+    if true.size < FEWEST_FOR_AGREEMENT or np.ptp(true) == 0 or np.ptp(predicted) == 0:
         return None
     with warnings.catch_warnings():
         # Values that hardly vary are warned of; the coefficient is still what it is.
@@ -109,7 +109,7 @@ def pearson(true: np.ndarray, predicted: np.ndarray) -> float | None:
 
 def limits_of_agreement(true: np.ndarray, predicted: np.ndarray) -> LimitsOfAgreement | None:
     """Bias and limits of two arrays ``[n]``; None with fewer than three pairs."""
-    if true.size < FEWEST_PAIRS:
+    if true.size < FEWEST_FOR_AGREEMENT:
         return None
     difference = predicted - true
     bias, reach = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
@@ -142,14 +142,14 @@ def summarise(cases: Mapping[str, Sequence[SegmentComparison]], table: Structure
     for structure in table.structures:
         chosen = _chosen(cases, {structure.abbreviation})
         if any(chosen.values()):
-            lines.append(_summary(structure.abbreviation, chosen, *_agreements(_all(chosen))))
+            lines.append(_summary(structure.abbreviation, chosen, *agreements(_all(chosen))))
     structures = list(lines)
     for name, tissues in GROUPS:
         members = {structure.abbreviation for structure in table.structures if structure.group.tissue in tissues}
         chosen = _chosen(cases, members)
         if any(chosen.values()):
             parts = [line for line in structures if line.name in members]
-            pooled = _agreements(_all(chosen))
+            pooled = agreements(_all(chosen))
             volume = _mean_agreement([part.volume for part in parts], pooled[0].limits)
             density = _mean_agreement([part.density for part in parts], pooled[1].limits)
             lines.append(_summary(name, chosen, volume, density))
@@ -174,8 +174,8 @@ def _summary(name: str, cases: Mapping[str, Sequence[SegmentComparison]], volume
     )
 
 
-def _agreements(rows: Sequence[SegmentComparison]) -> tuple[Agreement, Agreement]:
-    """Of volume and of density."""
+def agreements(rows: Sequence[SegmentComparison]) -> tuple[Agreement, Agreement]:
+    """Agreement of volume and of density over rows of one structure."""
     volumes, densities = volume_pairs(judged(rows)), density_pairs(found(rows))
     return (
         Agreement(concordance(*volumes), pearson(*volumes), limits_of_agreement(*volume_pairs(found(rows)))),

@@ -134,18 +134,19 @@ def _boxes(
         across = place + random.uniform(-0.16, 0.16, values.size)
         axes.scatter(across, values, s=7, color=colour, alpha=0.45, linewidths=0, zorder=2)
         if values.size >= FEWEST_FOR_BOX:
-            _box(axes, place, values, colour)
+            draw_box(axes, place, values, colour)
     axes.set_xticks(range(len(present)), ticks, fontsize=7)
     axes.set_xlim(-0.6, len(present) - 0.4)
     axes.annotate("n", (0, 0), (-12, -21), xycoords="axes fraction", textcoords="offset points", fontsize=7, style="italic")
     _legend(axes, table, {structure.group.key for structure in present}, patches=True)
 
 
-def _box(axes: Axes, place: int, values: np.ndarray, colour: str) -> None:
+def draw_box(axes: Axes, place: float, values: np.ndarray, colour: str, width: float = 0.55) -> None:
+    """A box of values ``[n]`` at `place` of the x axis: quartiles, median, whiskers to 1.5 interquartile ranges."""
     axes.boxplot(
         [values],
         positions=[place],
-        widths=0.55,
+        widths=width,
         showfliers=False,
         manage_ticks=False,
         patch_artist=True,

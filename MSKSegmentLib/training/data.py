@@ -100,16 +100,23 @@ def choose_split(recipe: Recipe, atlas: Path | None, fold: tuple[int, int] | Non
 
 
 def prepare_data(
-    recipe: Recipe, folder: Path, split: Split, atlas: Path | None, patients: Path | None, checkpoint: Checkpoint
+    recipe: Recipe,
+    folder: Path,
+    split: Split,
+    atlas: Path | None,
+    patients: Path | None,
+    checkpoint: Checkpoint,
+    prepared: Path | None = None,
 ) -> tuple[DataPlan, DataPlan | None]:
     """Make and resample what is not there yet; returns the data to learn from and those to validate on, if any.
 
-    Virtual patients are kept in `patients`, or ``<folder>/patients``, real ones on the network's grid in ``<folder>/cases``.
+    Virtual patients are kept in `patients`, or ``<folder>/patients``; real ones on the network's grid in `prepared`, or
+    ``<folder>/cases``.
 
     Raises:
         InputError: there is no atlas, or a case cannot be used.
     """
-    bank = patients or folder / "patients"
+    bank, cache = patients or folder / "patients", prepared or folder / "cases"
     plan = DataPlan((), (), recipe.preprocessing, recipe.network.in_channels, recipe.crop, recipe.augmentation)
     banks = [
         Bank(
@@ -123,9 +130,7 @@ def prepare_data(
     ]
     found = []
     for number, pairs in enumerate(recipe.pairs):
-        found.append(
-            (_prepared(find_labelled_cases(pairs.folder), folder / "cases" / str(number), recipe, checkpoint), pairs.weight)
-        )
+        found.append((_prepared(find_labelled_cases(pairs.folder), cache / str(number), recipe, checkpoint), pairs.weight))
     training = replace(plan, banks=tuple(banks), cases=_side(found, split.train_cases))
     judged = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
     if recipe.validation.every and recipe.virtual and not judged.cases:

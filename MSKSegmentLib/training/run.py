@@ -20,7 +20,7 @@ from ..timing import time_logged
 from .checkpoints import CHECKPOINT
 from .data import choose_split, prepare_data
 from .finishing import BUNDLE, write_bundle
-from .folds import SPLIT_FILE, parse_fold, read_split, write_split
+from .folds import SPLIT_FILE, Split, parse_fold, read_split, write_split
 from .loop import Status, train
 from .recipes import Recipe
 
@@ -33,7 +33,8 @@ class Choices:
     """What a user may add to a recipe.
 
     `atlas` is the folder of bodies, `patients` a folder of simulated patients to use or to fill; `fold` is ``(k, n)`` and
-    `leave_out` a patient or body; `minutes` ends the training, the making of patients included, after that time.
+    `leave_out` a patient or body; `minutes` ends the training, the making of patients included, after that time. `split` says
+    who is held out in place of both, and `prepared` is a folder of real cases on the network's grid to use or to fill.
     """
 
     atlas: Path | None = None
@@ -41,6 +42,8 @@ class Choices:
     fold: tuple[int, int] | None = None
     leave_out: str | None = None
     minutes: float | None = None
+    split: Split | None = None
+    prepared: Path | None = None
 
 
 def run_recipe(
@@ -58,13 +61,13 @@ def run_recipe(
     """
     began = time.monotonic()
     folder = _checked(folder)
-    split = choose_split(recipe, choices.atlas, choices.fold, choices.leave_out)
+    split = choices.split or choose_split(recipe, choices.atlas, choices.fold, choices.leave_out)
     write_split(folder, split)
     held_out = (*split.held_out_cases, *split.held_out_bodies)
     if held_out:
         say(f"Held out: {', '.join(held_out)}.")
     with time_logged(_LOG, "Preparing the data"):
-        training, validation = prepare_data(recipe, folder, split, choices.atlas, choices.patients, checkpoint)
+        training, validation = prepare_data(recipe, folder, split, choices.atlas, choices.patients, checkpoint, choices.prepared)
     minutes = None if choices.minutes is None else choices.minutes - (time.monotonic() - began) / 60
     if minutes is not None and minutes <= 0:
         raise InputError(

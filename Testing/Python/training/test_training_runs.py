@@ -36,7 +36,7 @@ def recipe_file(tmp_path):
 
 
 def test_presets_are_complete_and_valid():
-    assert presets() == ["bundled", "bundled-2", "paper"]
+    assert presets() == ["bundled", "bundled-2", "paper", "paper-5"]
     for name in presets():
         recipe = read_recipe(find_recipe(name))
         assert recipe.name == name and recipe.virtual

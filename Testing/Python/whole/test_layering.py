@@ -61,6 +61,7 @@ ORDER = (
     "scene",
     "report",
     "cohort",
+    "study",
     "web",
     "node",
     "commands",
