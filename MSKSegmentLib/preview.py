@@ -17,9 +17,9 @@ PASSES = 2
 REASON = "a preview is not rated; run the full segmentation for a light"
 
 
-def slice_step(geometry: Geometry) -> int:
-    """Which n-th slice of a CT the preview looks at: the step nearest below 9 mm, 1 for a CT that is as coarse already."""
-    return max(1, int(INTERVAL_MM / geometry.spacing[2] + 1e-6))
+def slice_step(geometry: Geometry, interval_mm: float = INTERVAL_MM) -> int:
+    """Which n-th slice of a CT is looked at: the step nearest below `interval_mm`, 1 for a CT that is as coarse already."""
+    return max(1, int(interval_mm / geometry.spacing[2] + 1e-6))
 
 
 def coarse_geometry(geometry: Geometry, step: int) -> Geometry:

@@ -9,9 +9,9 @@ from .store import (
     load_bundle,
     read_manifest,
     save_bundle,
-    update_calibration,
     verify_bundle,
 )
+from .updating import update_calibration, update_rating
 
 __all__ = [
     "KerasModel",
@@ -28,5 +28,6 @@ __all__ = [
     "check_new_bundle",
     "save_bundle",
     "update_calibration",
+    "update_rating",
     "verify_bundle",
 ]

@@ -1,13 +1,12 @@
-"""Model bundles on disk: load, verify, save, recalibrate.
+"""Model bundles on disk: load, verify, save.
 
 A bundle is a folder with exactly ``bundle.json``, ``weights.safetensors``, ``MODEL_CARD.md`` and, once calibrated,
-``calibration.json``; one of other structures than a built-in table's also has ``structures.json``. The manifest holds the SHA-256
+``calibration.json``, and ``rating.json`` once it can judge masks that others made; one of other structures than a built-in table's also has ``structures.json``. The manifest holds the SHA-256
 of the others. Nothing in it can run code when read.
 """
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 from collections.abc import Mapping
@@ -31,16 +30,21 @@ if TYPE_CHECKING:
 MANIFEST_FILE = "bundle.json"
 WEIGHTS_FILE = "weights.safetensors"
 CALIBRATION_FILE = "calibration.json"
+RATING_FILE = "rating.json"
 CARD_FILE = "MODEL_CARD.md"
 
 _REQUIRED = (WEIGHTS_FILE, CARD_FILE)
-_ALLOWED = (*_REQUIRED, CALIBRATION_FILE, STRUCTURES_FILE)
+_ALLOWED = (*_REQUIRED, CALIBRATION_FILE, RATING_FILE, STRUCTURES_FILE)
 BUNDLE_FILES = (*_ALLOWED, MANIFEST_FILE)
 
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A verified bundle. `digest` (SHA-256 of bundle.json, hex) identifies it with all its files; `table` are its structures."""
+    """A verified bundle.
+
+    `digest` (SHA-256 of bundle.json, hex) identifies it with all its files; `table` are its structures. `calibration` and `rating`
+    are the contents of the files of these names, None where it has none.
+    """
 
     manifest: Manifest
     folder: Path
@@ -48,6 +52,7 @@ class ModelBundle:
     card: str
     digest: str
     table: StructureTable
+    rating: dict[str, Any] | None = None
 
     def load_network(self) -> BayesianUNet:
         """The network with its weights: float32, on the CPU, in evaluation mode (dropout off).
@@ -86,12 +91,10 @@ def load_bundle(folder: str | Path) -> ModelBundle:
         raise _damaged(folder, problems[0])
     try:
         card = (folder / CARD_FILE).read_text(encoding="utf-8")
-        calibration = _read_json(folder / CALIBRATION_FILE) if CALIBRATION_FILE in manifest.files else None
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(folder, f"{CARD_FILE} or {CALIBRATION_FILE} is not readable text") from error
-    if calibration is not None and not isinstance(calibration, dict):
-        raise _damaged(folder, f"{CALIBRATION_FILE} is not a table of values")
-    return ModelBundle(manifest, folder, calibration, card, digest, structures_of(folder, manifest))
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, f"{CARD_FILE} is not readable text") from error
+    calibration, rating = (_read_values(folder, manifest, name) for name in (CALIBRATION_FILE, RATING_FILE))
+    return ModelBundle(manifest, folder, calibration, card, digest, structures_of(folder, manifest), rating)
 
 
 def verify_bundle(folder: str | Path) -> list[str]:
@@ -146,7 +149,7 @@ def save_bundle(
         CARD_FILE: card.encode("utf-8"),
         **structures_file(table),
     }
-    return _write(Path(folder), manifest, files, calibration, replace_old)
+    return write_files(Path(folder), manifest, files, calibration, replace_old)
 
 
 def check_new_bundle(folder: str | Path) -> Path:
@@ -162,35 +165,6 @@ def check_new_bundle(folder: str | Path) -> Path:
         return check_new_folder(real, BUNDLE_FILES)
     except InputError as error:
         raise BundleError(str(error)) from error
-
-
-def update_calibration(
-    bundle: ModelBundle, calibration: dict[str, Any], folder: str | Path, version: str, date: str | None = None
-) -> ModelBundle:
-    """Write `bundle` with another calibration as a new version in the new folder `folder`; `date` defaults to today.
-
-    Raises:
-        BundleError: the version is the old one, or `folder` holds something or cannot be written.
-    """
-    if version == bundle.manifest.version:
-        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
-    manifest = replace(bundle.manifest, version=version, date=date or datetime.date.today().isoformat())
-    return _write(Path(folder), manifest, _kept_files(bundle, bundle.card), calibration)
-
-
-def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBundle:
-    """Write `bundle` with another card into the new folder `folder`; network, calibration, version and date stay.
-
-    Raises:
-        BundleError: `folder` exists or cannot be written, or the bundle's weights changed since it was loaded.
-    """
-    return _write(Path(folder), bundle.manifest, _kept_files(bundle, card), bundle.calibration)
-
-
-def _kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:
-    """The files of a bundle that is written anew with this card, all but its calibration."""
-    own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
-    return {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8"), **structures_file(own)}
 
 
 def _recover(folder: Path) -> None:
@@ -238,17 +212,22 @@ def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
     return problems
 
 
-def _write(
+def write_files(
     folder: Path,
     manifest: Manifest,
     files: dict[str, bytes],
     calibration: dict[str, Any] | None,
     replace_old: bool = False,
 ) -> ModelBundle:
+    """Write the files of a bundle, by name, with its manifest and calibration, and load it back.
+
+    Raises:
+        BundleError: `folder` holds something or cannot be written, or a number is not finite.
+    """
     if calibration is not None:
-        files = {**files, CALIBRATION_FILE: _json_bytes(calibration)}
+        files = {**files, CALIBRATION_FILE: json_bytes(calibration)}
     manifest = replace(manifest, files={name: _sha256(data) for name, data in files.items()})
-    content = _json_bytes(manifest.to_json())
+    content = json_bytes(manifest.to_json())
     Manifest.from_json(json.loads(content))
     real = resolved(folder) if replace_old else check_new_bundle(folder)
     try:
@@ -260,7 +239,12 @@ def _write(
     return load_bundle(real)
 
 
-def _json_bytes(content: dict[str, Any]) -> bytes:
+def json_bytes(content: dict[str, Any]) -> bytes:
+    """A JSON file of a bundle.
+
+    Raises:
+        BundleError: it holds something other than text and finite numbers.
+    """
     try:
         return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
     except (TypeError, ValueError) as error:
@@ -269,8 +253,17 @@ def _json_bytes(content: dict[str, Any]) -> bytes:
         ) from error
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_bytes().decode("utf-8"))
+def _read_values(folder: Path, manifest: Manifest, name: str) -> dict[str, Any] | None:
+    """The content of a JSON file of the bundle; None where it has no such file."""
+    if name not in manifest.files:
+        return None
+    try:
+        content = json.loads((folder / name).read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(folder, f"{name} is not readable text") from error
+    if not isinstance(content, dict):
+        raise _damaged(folder, f"{name} is not a table of values")
+    return content
 
 
 def _damaged(folder: Path, problem: str) -> BundleError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -69,18 +69,21 @@ def usual_scores(observations: Sequence[Observation], names: Sequence[str]) -> d
 
 
 def fit_limits(
-    observations: Sequence[Observation], errors: np.ndarray, upper: np.ndarray, features: Sequence[str]
+    observations: Sequence[Observation],
+    errors: np.ndarray,
+    upper: np.ndarray,
+    features: Sequence[str],
+    given: Mapping[str, DiceThresholds] | None = None,
 ) -> tuple[dict[str, LightLimits], dict[str, str], Curve | None]:
     """Limits by abbreviation, for other structures the reason why there are none, and the curve of the failure probability.
 
     `errors` are cross-fitted log errors ``[n]`` of the observations, `upper` the upper ends of their intervals. The curve is None,
-    and all limits are missing, where too few of the segments were inaccurate.
+    and all limits are missing, where too few of the segments were inaccurate. `given` are the Dice thresholds by abbreviation; None:
+    those of the ordinary observations.
     """
     names = np.array([item.abbreviation for item in observations])
     dice = np.array([item.dice for item in observations])
-    thresholds = {
-        name: dice_thresholds([item for item in observations if item.abbreviation == name]) for name in sorted(set(names.tolist()))
-    }
+    thresholds = {name: _thresholds(name, observations, given) for name in sorted(set(names.tolist()))}
     missing = {name: found.reason for name, found in thresholds.items() if isinstance(found, Missing)}
     fitted_thresholds = {name: found for name, found in thresholds.items() if isinstance(found, DiceThresholds)}
     slack, excess, bound = (np.full(len(names), np.nan) for _ in range(3))
@@ -92,7 +95,7 @@ def fit_limits(
         bound[chosen] = upper[chosen] - log_error(_lowest(yellow))
     # A segment that can never be green does not influence the margin for green.
     guarded = np.array([item.truncated or bool(item.cautions) for item in observations], bool)
-    allowed = (bound <= 0) & ~guarded & ~_in_failing_scans(excess, [item.patient for item in observations])
+    allowed = (bound <= 0) & ~guarded & ~_in_failing_scans(excess, [item.labelling for item in observations])
     total = int(wrong.sum())
     if total < FEWEST_FAILURES:
         few = "only " + counted(total, "calibration segment was", "calibration segments were")
@@ -114,15 +117,22 @@ def fit_limits(
     return limits, missing, isotonic_curve(slack[rated], wrong[rated].astype(float), rising=False, pseudo=0.5)
 
 
-def _in_failing_scans(excess: np.ndarray, patients: Sequence[str]) -> np.ndarray:
-    """Whether a segment's scan fails, bool ``[n]``."""
-    names, is_finite = np.array(patients), np.isfinite(excess)
-    failing = []
-    for name in set(patients):
-        mine = excess[is_finite & (names == name)]
-        if is_failing(int((mine > 0).sum()), len(mine)):
-            failing.append(name)
-    return np.isin(names, failing)
+def _thresholds(
+    name: str, observations: Sequence[Observation], given: Mapping[str, DiceThresholds] | None
+) -> DiceThresholds | Missing:
+    if given is not None:
+        return given.get(name) or Missing("the network's own calibration lacks it")
+    return dice_thresholds([item for item in observations if item.abbreviation == name])
+
+
+def _in_failing_scans(excess: np.ndarray, labellings: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Whether a segment's scan fails, bool ``[n]``; `labellings` say which segments belong together."""
+    number = {name: place for place, name in enumerate(dict.fromkeys(labellings))}
+    where, is_finite = np.array([number[name] for name in labellings], dtype=int), np.isfinite(excess)
+    rated = np.bincount(where, is_finite, len(number))
+    failed = np.bincount(where, is_finite & (np.nan_to_num(excess) > 0), len(number))
+    failing = np.array([is_failing(int(bad), int(of)) for bad, of in zip(failed, rated, strict=True)], bool)
+    return failing[where]
 
 
 def _misled(height: np.ndarray, bad: np.ndarray, margin: float | None, most: float) -> bool:

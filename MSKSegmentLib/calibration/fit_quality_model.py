@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..quality.conformal import FEWEST_FOR_INTERVALS
 from ..quality.curve import Curve
 from ..quality.dice_model import dice_of, log_error
+from ..quality.paper_rule import DiceThresholds
 from ..quality.quality_model import QualityModel, error_of
 from ..quality.wording import counted
 from .fit_dice_model import FOLDS, cross_fitted, fit_dice_model
@@ -22,8 +23,10 @@ from .observations import Observation, folds, patients_of
 LEAST_SCATTER = 0.01
 
 
-def fit_quality_model(observations: Sequence[Observation]) -> QualityModel | Missing:
-    """Fit everything to the observations, or say why nothing can be fitted."""
+def fit_quality_model(
+    observations: Sequence[Observation], thresholds: Mapping[str, DiceThresholds] | None = None
+) -> QualityModel | Missing:
+    """Fit everything to the observations, or say why nothing can be fitted; `thresholds` as for `fit_limits`."""
     patients = len(patients_of(observations))
     if patients < FEWEST_FOR_INTERVALS:
         return Missing(f"the calibration rests on {counted(patients, 'patient', 'patients')}, {FEWEST_FOR_INTERVALS} are needed")
@@ -38,7 +41,8 @@ def fit_quality_model(observations: Sequence[Observation]) -> QualityModel | Mis
     names, people = [item.abbreviation for item in observations], [item.patient for item in observations]
     reaches = {key: fit_reaches(values, names, people) for key, values in residuals.items()}
     high = [math.nan if (reach := reaches["dice"].of(name)) is None else reach.high for name in names]
-    limits, missing, failure = fit_limits(observations, errors, errors + np.array(high) * scatter.at(errors), model.features)
+    upper = errors + np.array(high) * scatter.at(errors)
+    limits, missing, failure = fit_limits(observations, errors, upper, model.features, thresholds)
     return QualityModel(
         dice=model,
         scatter=scatter,

@@ -75,16 +75,16 @@ def judge_observations(
     Guards are at work as in a run: truncation, those that follow from the scores, and warnings on the scan where they were kept.
     """
     items = list(observations)
-    by_patient: dict[str, list[Observation]] = {}
+    by_labelling: dict[tuple[str, str], list[Observation]] = {}
     for item in items:
-        by_patient.setdefault(item.patient, []).append(item)
+        by_labelling.setdefault(item.labelling, []).append(item)
     failing = {
         name: failing_scan(
             [(observation.abbreviation, observation.evidence) for observation in mine], calibration, bool(mine[0].scan_cautions)
         )
-        for name, mine in by_patient.items()
+        for name, mine in by_labelling.items()
     }
-    return [_judged(item, calibration, passes, thresholds, failing[item.patient]) for item in items]
+    return [_judged(item, calibration, passes, thresholds, failing[item.labelling]) for item in items]
 
 
 def judge_left_out(observations: Sequence[Observation], passes: int, by_condition: bool = False) -> list[Judged]:

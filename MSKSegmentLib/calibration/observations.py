@@ -18,7 +18,8 @@ class Observation:
     `uncertainty` is the paper's score, also ``scores.mean_variance``. `volume_ratio` is the true volume divided by the predicted
     one, `hu_difference` the true mean HU minus the predicted one; None where the truth lacks the segment. `ordinary` is False for
     stress tests: what is usual for a structure comes from the other scans; `condition` names the stress. `truncated` says that the
-    field of view cuts the segment, `scan_cautions` are the reasons against green for the scan as a whole (see `guards`).
+    field of view cuts the segment, `scan_cautions` are the reasons against green for the scan as a whole (see `guards`). `mask` names
+    which of several label maps of the patient it is of, where others' masks are judged.
     """
 
     patient: str
@@ -33,6 +34,12 @@ class Observation:
     truncated: bool = False
     condition: str = ""
     scan_cautions: tuple[str, ...] = ()
+    mask: str = ""
+
+    @property
+    def labelling(self) -> tuple[str, str]:
+        """The patient and the label map: segments of one labelling stand and fall together."""
+        return self.patient, self.mask
 
     @property
     def evidence(self) -> Scores:

@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "say whether a CT can be used, without segmenting it",
     "measure": "measure an existing segmentation",
     "import": "take a segmentation of another program as a result",
+    "rate": "judge an imported or corrected result",
     "cohort": "segment many scans into one study, with tables and a report",
     "compare": "say what changed between results of one patient",
     "agreement": "where two results of one CT differ; take from the other",

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ct.cropping import CoarseBody
 from ..ct.volume import Geometry
-from .evidence import strips_of
+from .evidence import SliceEvidence, strips_of
 from .running_sums import SampledSlice
 from .slices import SlicePlan
 
@@ -61,6 +61,14 @@ class PixelWindow:
         probability[0] = 1
         probability[self.inside], uncertainty[self.inside] = sampled.probability, sampled.uncertainty
         return replace(sampled, probability=probability, uncertainty=uncertainty)
+
+    def whole_maps(self, evidence: SliceEvidence, grid: tuple[int, int]) -> SliceEvidence:
+        """The evidence with its class maps, if it has any, on a whole slice of `grid` pixels: around the window is background."""
+        if evidence.maps is None:
+            return evidence
+        whole = np.zeros((len(evidence.maps), *grid), np.uint8)
+        whole[self.inside] = evidence.maps
+        return replace(evidence, maps=whole)
 
 
 def body_windows(

@@ -26,7 +26,8 @@ class SliceEvidence:
     (1..22) that any pass or the mean predicts. ``[n, passes, STRIPS]``: `voxels` that a pass gives to the structure, `hu` the sum
     of their HU (clipped to the network's window) and `fat` how many are fat. ``[n, STRIPS]``: `squared_votes`, the sum of the
     squared number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the
-    voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
+    voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats. `maps` are the class maps of the passes, uint8
+    ``[passes, H, W]`` without padding, where they were asked for.
     """
 
     level: float
@@ -40,17 +41,22 @@ class SliceEvidence:
     label: np.ndarray
     hit: np.ndarray
     entropy: np.ndarray
+    maps: np.ndarray | None = None
 
 
 class PassVotes:
     """Gathers the evidence of one slice, pass after pass."""
 
-    def __init__(self, hu: np.ndarray, classes: int, level: float = 0.0, strips: np.ndarray | None = None) -> None:
+    def __init__(
+        self, hu: np.ndarray, classes: int, level: float = 0.0, strips: np.ndarray | None = None, keep: bool = False
+    ) -> None:
         """For a slice `hu` float32 ``[H, W]`` and a network of so many classes, background included.
 
-        `strips` ``[W]`` gives the strip (0..STRIPS - 1) of each column where the slice is a part of a wider one.
+        `strips` ``[W]`` gives the strip (0..STRIPS - 1) of each column where the slice is a part of a wider one. With `keep` the
+        class map of every pass is kept for `maps`.
         """
         self._level = level
+        self._kept: list[np.ndarray] | None = [] if keep else None
         self._shape = hu.shape
         self._classes = classes
         self._strip = np.broadcast_to(strips_of(hu.shape[1]) if strips is None else strips, hu.shape).ravel()
@@ -63,12 +69,19 @@ class PassVotes:
         """Count one pass: the likeliest class of each voxel, uint8 ``[H, W]``; further rows and columns (padding) do not count."""
         height, width = self._shape
         flat = np.ascontiguousarray(winners[:height, :width]).ravel()
+        if self._kept is not None:
+            self._kept.append(flat.reshape(height, width).astype(np.uint8))
         where = np.flatnonzero(flat)
         found = flat[where].astype(np.intp)
         self._votes[found, where] += 1
         cell = found * STRIPS + self._strip[where]
         sums = [np.bincount(cell, weights, self._classes * STRIPS) for weights in (None, self._hu[where], self._fat[where])]
         self._passes.append(np.stack(sums).astype(np.float32).reshape(3, self._classes, STRIPS))
+
+    @property
+    def maps(self) -> np.ndarray | None:
+        """The class maps of the passes so far, uint8 ``[passes, H, W]``, where they are kept."""
+        return np.stack(self._kept) if self._kept else None
 
     def result(self, probability: np.ndarray) -> SliceEvidence:
         """The evidence, given the mean over the passes: float32 ``[classes, H, W]``, padding allowed.
@@ -95,7 +108,7 @@ class PassVotes:
             planes[3, row] = np.bincount(self._strip[inside], mean[index][inside], STRIPS)
             planes[4, row] = np.bincount(self._strip[inside], uncertain[inside], STRIPS)
         voxels, hu, fat = by_pass[:, structures]
-        return SliceEvidence(self._level, len(self._passes), structures, voxels, hu, fat, *planes)
+        return SliceEvidence(self._level, len(self._passes), structures, voxels, hu, fat, *planes, self.maps)
 
 
 def strips_of(width: int) -> np.ndarray:

@@ -81,10 +81,10 @@ def predict(
             position, window, sampled = plan.levels[index] / every, windows[index], None
             if image is not None and window is not None:
                 hu, strips = reader.hu_of(image)[window.inside], window.strips(plan.grid[1])
-                votes = partial(PassVotes, hu, spec.classes, position, strips)
+                votes = partial(PassVotes, hu, spec.classes, position, strips, sampling.keep_maps)
                 sampled = window.pasted(sampler.sample(image[window.inside], index, checkpoint, votes))
                 if sampled.evidence is not None and sampled.evidence.structures.size:
-                    evidence.append(sampled.evidence)
+                    evidence.append(window.whole_maps(sampled.evidence, plan.grid))
             behind.call(slices.add, position, sampled)
             progress(index + 1, len(plan.levels))
     _LOG.info("%d of %d slices of the network held something, sampled %d times in all", *_counts(sampler, plan))

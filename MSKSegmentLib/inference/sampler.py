@@ -28,7 +28,7 @@ class Sampling:
     """How slices are sampled: `passes` dropout passes from a `seed`, on a `device`.
 
     `backends` are tried in order, None for the device's, the fastest first. With `auto` a slice gets fewer passes where it has
-    settled; with `every` = n only each n-th slice is looked at.
+    settled; with `every` = n only each n-th slice is looked at. With `keep_maps` the evidence holds the class map of each pass.
     """
 
     passes: int
@@ -37,6 +37,7 @@ class Sampling:
     backends: Sequence[str] | None = None
     auto: bool = False
     every: int = 1
+    keep_maps: bool = False
 
 
 class Sampler:

@@ -20,8 +20,8 @@ from .evidence_features import SCAN_WARNING, risks
 # Errors below 2 % reflect single voxels and the variability of manual labels.
 SMALLEST_ERROR = 0.02
 # The scores that the rule may use, where the calibration cases have them. Intersection over union follows from the Dice
-# coefficient and is left out. Volume and place depend on the patient's build, so they only act as guards: a body unlike those of
-# the calibration must not shift a prediction.
+# coefficient and is left out. Volume, place, shape and density depend on the patient's build, so they only act as guards: a body
+# unlike those of the calibration must not shift a prediction. The last seven exist only where a given mask is judged.
 USED = (
     "mean_variance",
     "mean_entropy",
@@ -32,6 +32,13 @@ USED = (
     "sd_mean_hu",
     "stray_share",
     "metal_distance_mm",
+    "agreement",
+    "agreement_sd",
+    "low_slice_agreement",
+    "disagreeing_share",
+    "volume_to_network",
+    "hole_share",
+    "jump_share",
     SCAN_WARNING,
 )
 

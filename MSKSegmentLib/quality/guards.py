@@ -19,6 +19,9 @@ METAL_REACH_MM = 30.0
 # and 0.3 % lie beyond, of the bad ones a sixth.
 MOST_VOLUME_DEVIATION = 4.0
 MOST_POSITION_DEVIATION = 5.0
+# Of masks that the network did not draw, also of shape and density.
+MOST_SHAPE_DEVIATION = 6.0
+MOST_DENSITY_DEVIATION = 6.0
 # Findings on the scan as a whole that the scores of the passes do not reflect: their codes, and the reason that each gives every
 # segment. The scores reflect the image itself, and the distance to metal reflects metal.
 SCAN_CAUTIONS = {
@@ -47,7 +50,7 @@ SCAN_CAUTIONS = {
 
 
 def score_cautions(scores: Scores) -> tuple[str, ...]:
-    """Reasons from a segment's own scores: metal near it, an unusual volume or place."""
+    """Reasons from a segment's own scores: metal near it, an unusual volume, place, shape or density."""
     found = []
     if scores.metal_distance_mm is not None and scores.metal_distance_mm <= METAL_REACH_MM:
         found.append(f"metal lies within {METAL_REACH_MM:.0f} mm of it")
@@ -56,6 +59,11 @@ def score_cautions(scores: Scores) -> tuple[str, ...]:
         found.append(f"its volume is too {size} for the bone beside it ({_off(scores.volume_deviation)})")
     if scores.position_deviation is not None and abs(scores.position_deviation) > MOST_POSITION_DEVIATION:
         found.append(f"it does not lie where it should among the bones ({_off(scores.position_deviation)})")
+    if scores.shape_deviation is not None and scores.shape_deviation > MOST_SHAPE_DEVIATION:
+        found.append(f"its surface or its length is unusual for its volume ({_off(scores.shape_deviation)})")
+    if scores.density_deviation is not None and abs(scores.density_deviation) > MOST_DENSITY_DEVIATION:
+        word = "low" if scores.density_deviation < 0 else "high"
+        found.append(f"its mean density is {word} beside that of the other structures ({_off(scores.density_deviation)})")
     return tuple(found)
 
 

@@ -19,6 +19,8 @@ from .wording import counted, dice_texts, uncertainty_texts
 # it alone raises the expected error by a quarter.
 TOLD_STEP = math.log(1.25)
 MOST_TOLD = 2
+# The network may judge a mask that it did not draw where its passes agree with each other about as much as they usually do.
+UNSURE_BELOW_USUAL = 0.05
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,9 @@ def rate(
     reasons = [reason]
     if light is not Light.GREEN:
         reasons += _evidence(calibration.model, scores, limits, composition)
+    if _is_unsure_judge(scores, limits):
+        light = Light.YELLOW
+        reasons.append("the network itself is unsure here, so neither agreement nor disagreement with it says much")
     if not limits.own:
         reasons.append(f"judged by the limits of all structures, because {_few_inaccurate(limits.inaccurate)}")
     return _guarded(Rating(light, tuple(reasons), estimate.dice, estimate, limits.held_against), truncated_by, cautions)
@@ -180,6 +185,12 @@ def _by_prediction(dice: float, interval: tuple[float, float], limits: LightLimi
         low, least = dice_texts(interval[0], limits.lower_from)
         return Light.YELLOW, f"{shown} would be good, but the lower end of its range, {low}, is below {least}"
     return Light.YELLOW, f"{shown} is below {limit}, from which on this structure counts as good"
+
+
+def _is_unsure_judge(scores: Scores, limits: LightLimits) -> bool:
+    """Whether a mask that the network did not draw is judged by passes that disagree with each other more than usual."""
+    usual, own = limits.usual.get("pairwise_dice"), scores.pairwise_dice
+    return scores.agreement is not None and usual is not None and own is not None and own < usual - UNSURE_BELOW_USUAL
 
 
 def _predicted(value: str, interval: tuple[float, float]) -> str:

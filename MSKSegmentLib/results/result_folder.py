@@ -28,6 +28,8 @@ SEGMENTATION, UNCERTAINTY, CT = "segmentation.seg.nrrd", "uncertainty.nrrd", "ct
 MEASUREMENTS, RESULT, SCENE = "measurements.csv", "result.json", "scene.mrb"
 # Only in the folder of a reviewed case: what the network drew, and the review itself.
 AUTOMATIC, REVIEW = "automatic.seg.nrrd", "review.npz"
+# Only in the folder of a judged mask: the slices worth a look.
+SLICES_TO_LOOK_AT = "slices_to_look_at.csv"
 # What people read; made on request, and removed with the result that it describes.
 REPORT_HTML, REPORT_PDF = "report.html", "report.pdf"
 # Labels of another program that are no structure of the table; only of an imported segmentation that has some.
@@ -48,6 +50,7 @@ _OWNED = (
     SCENE,
     AUTOMATIC,
     REVIEW,
+    SLICES_TO_LOOK_AT,
     REPORT_HTML,
     REPORT_PDF,
     RESULT,

@@ -13,7 +13,7 @@ from conftest import ROOT
 from safetensors.torch import load_file
 
 from MSKSegmentLib.bundle import load_bundle, save_bundle, update_calibration, verify_bundle
-from MSKSegmentLib.bundle.store import update_card
+from MSKSegmentLib.bundle.updating import update_card
 from MSKSegmentLib.errors import BundleError
 
 pytest_plugins = ("bundle_fixtures",)

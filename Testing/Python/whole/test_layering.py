@@ -50,6 +50,7 @@ ORDER = (
     "other_models",
     "virtual",
     "review",
+    "rating",
     "dicom_results",
     "comparison",
     "site_reference",

@@ -1,0 +1,56 @@
+"""A bundle written anew with another calibration or card; network and all else stay."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import BundleError
+from .manifest import STRUCTURES_FILE
+from .store import CARD_FILE, RATING_FILE, WEIGHTS_FILE, ModelBundle, json_bytes, write_files
+from .structures import structures_file
+
+
+def update_calibration(
+    bundle: ModelBundle, calibration: dict[str, Any], folder: str | Path, version: str, date: str | None = None
+) -> ModelBundle:
+    """Write `bundle` with another calibration as a new version in the new folder `folder`; `date` defaults to today.
+
+    Raises:
+        BundleError: the version is the old one, or `folder` holds something or cannot be written.
+    """
+    if version == bundle.manifest.version:
+        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
+    manifest = replace(bundle.manifest, version=version, date=date or datetime.date.today().isoformat())
+    return write_files(Path(folder), manifest, _kept_files(bundle, bundle.card), calibration)
+
+
+def update_rating(bundle: ModelBundle, rating: dict[str, Any], folder: str | Path, version: str) -> ModelBundle:
+    """Write `bundle` with another calibration for masks that others made, as a new version of today in the new folder `folder`.
+
+    Raises:
+        BundleError: the version is the old one, or `folder` holds something or cannot be written.
+    """
+    if version == bundle.manifest.version:
+        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
+    manifest = replace(bundle.manifest, version=version, date=datetime.date.today().isoformat())
+    files = {**_kept_files(bundle, bundle.card), RATING_FILE: json_bytes(rating)}
+    return write_files(Path(folder), manifest, files, bundle.calibration)
+
+
+def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBundle:
+    """Write `bundle` with another card into the new folder `folder`; network, calibration, version and date stay.
+
+    Raises:
+        BundleError: `folder` exists or cannot be written, or the bundle's weights changed since it was loaded.
+    """
+    return write_files(Path(folder), bundle.manifest, _kept_files(bundle, card), bundle.calibration)
+
+
+def _kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:
+    """The files of a bundle that is written anew with this card, all but its calibration."""
+    own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
+    rating = {} if bundle.rating is None else {RATING_FILE: json_bytes(bundle.rating)}
+    return {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8"), **structures_file(own), **rating}
