@@ -1,8 +1,8 @@
 """Model bundles on disk: load, verify, save.
 
 A bundle is a folder with exactly ``bundle.json``, ``weights.safetensors``, ``MODEL_CARD.md`` and, once calibrated,
-``calibration.json``, and ``rating.json`` once it can judge masks that others made; one of other structures than a built-in table's also has ``structures.json``. The manifest holds the SHA-256
-of the others. Nothing in it can run code when read.
+``calibration.json``, and ``rating.json`` once it can judge masks that others made; one of other structures than a built-in table's
+also has ``structures.json``. The manifest holds the SHA-256 of the others. Nothing in it can run code when read.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def fit_limits(
     """Limits by abbreviation, for other structures the reason why there are none, and the curve of the failure probability.
 
     `errors` are cross-fitted log errors ``[n]`` of the observations, `upper` the upper ends of their intervals. The curve is None,
-    and all limits are missing, where too few of the segments were inaccurate. `given` are the Dice thresholds by abbreviation; None:
+    and all limits are missing, where too few of the segments were inaccurate. `given` are Dice thresholds by abbreviation; None:
     those of the ordinary observations.
     """
     names = np.array([item.abbreviation for item in observations])

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..anatomy import LEFT_OFFSET
 
-# Room around a structure in which it may grow, move or leak, in mm.
-MARGIN_MM = 45.0
+# Room around a structure in which it may grow, or move, leak and lose pieces, in mm.
+MARGIN_MM, WIDE_MARGIN_MM = 15.0, 45.0
 NEIGHBOUR_MM = 6.0
 
 
@@ -60,11 +60,15 @@ def _distance(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
 
 
 def _smooth_noise(shape: tuple[int, ...], spacing: tuple[float, ...], width_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """A random field of standard deviation 1 that changes over `width_mm`."""
+    """A random field of standard deviation 1 that changes over `width_mm`; smooth, so made on a coarse grid."""
     from scipy import ndimage
 
-    field = ndimage.gaussian_filter(rng.standard_normal(shape), [width_mm / step for step in spacing], mode="wrap")
-    return field / max(float(field.std()), 1e-9)
+    strides = [max(1, int(width_mm / (2 * step))) for step in spacing]
+    coarse = [-(-size // stride) + 1 for size, stride in zip(shape, strides, strict=True)]
+    widths = [width_mm / (step * stride) for step, stride in zip(spacing, strides, strict=True)]
+    field = ndimage.zoom(ndimage.gaussian_filter(rng.standard_normal(coarse), widths, mode="wrap"), strides, order=1)
+    found: np.ndarray = field[tuple(slice(size) for size in shape)]
+    return found / max(float(found.std()), 1e-9)
 
 
 def _eroded(target: Target, strength: float) -> np.ndarray:
@@ -202,6 +206,7 @@ DAMAGES: dict[str, Damage] = {
 # Needs the whole body: both sides of a structure exchange their labels.
 WRONG_SIDE = "wrong side"
 KINDS = (*DAMAGES, WRONG_SIDE)
+_FAR = ("leaked", "shifted", "strays")
 
 
 def damage(
@@ -221,9 +226,10 @@ def damage(
         other = label + LEFT_OFFSET if label < LEFT_OFFSET else label - LEFT_OFFSET
         result[labels == label], result[labels == other] = other, label
         return result
+    margin = WIDE_MARGIN_MM if kind in _FAR else MARGIN_MM
     box = tuple(
         slice(max(0, int(found[0]) - reach), int(found[-1]) + 1 + reach)
-        for found, reach in zip(where, (int(np.ceil(MARGIN_MM / step)) for step in spacing), strict=True)
+        for found, reach in zip(where, (int(np.ceil(margin / step)) for step in spacing), strict=True)
     )
     result[box] = DAMAGES[kind](Target(labels[box], label, spacing, rng), strength)
     return result

@@ -18,8 +18,8 @@ class Observation:
     `uncertainty` is the paper's score, also ``scores.mean_variance``. `volume_ratio` is the true volume divided by the predicted
     one, `hu_difference` the true mean HU minus the predicted one; None where the truth lacks the segment. `ordinary` is False for
     stress tests: what is usual for a structure comes from the other scans; `condition` names the stress. `truncated` says that the
-    field of view cuts the segment, `scan_cautions` are the reasons against green for the scan as a whole (see `guards`). `mask` names
-    which of several label maps of the patient it is of, where others' masks are judged.
+    field of view cuts the segment, `scan_cautions` are the reasons against green for the scan as a whole (see `guards`). `mask`
+    names which of several label maps of the patient it is of, where others' masks are judged.
     """
 
     patient: str

@@ -16,7 +16,7 @@ TRUE, OWN, ANNOTATOR, NEIGHBOUR = "true", "network's own", "annotator", "beside 
 GOOD_KINDS = (TRUE, OWN, ANNOTATOR)
 # In a mask with single damages so many of its segments are damaged: less than what makes a scan fail as a whole.
 DAMAGED_SHARE = 0.2
-SINGLE_MASKS = 6
+SINGLE_MASKS = 5
 # One kind of damage to everything, as by a tool with other borders.
 EVERYWHERE = ("eroded", "dilated", "shifted", "rough", "deformed")
 # A neighbour that a damage changed by less than this counts as untouched.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..packages import require
 from .arguments import bundle_option, device_option
 from .base import PLACE, Command, Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from ..bundle import ModelBundle
 
 
 @click.command(cls=Command)
@@ -20,6 +23,8 @@ from .base import PLACE, Command, Invocation, pass_invocation
 @device_option
 @click.option("--report", type=PLACE, metavar="DIR", help="write there what the lights are worth for patients left out")
 @click.option("--unseen-stress", is_flag=True, help="leave out, with a patient under stress, all under the same kind of stress")
+@click.option("--masks", is_flag=True, help="the lights of rate instead: for masks that others made (true labels are damaged)")
+@click.option("--unseen-damage", is_flag=True, help="with --masks: leave out, with a patient, also the kind of damage")
 @click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new bundle")
 @pass_invocation
 def command(invocation: Invocation, /, data: Path, bundle: str | None, **options: Any) -> None:
@@ -33,6 +38,12 @@ def command(invocation: Invocation, /, data: Path, bundle: str | None, **options
 
     if options["report"] is not None:
         require("matplotlib", purpose="--report")
+    masks, unseen_damage = options.pop("masks"), options.pop("unseen_damage")
+    if masks and options["unseen_stress"] or unseen_damage and not masks:
+        raise click.UsageError("--unseen-stress goes without --masks, --unseen-damage with it")
+    if masks:
+        _calibrate_masks(invocation, resolve_bundle(bundle), data, unseen_damage, options)
+        return
     job = CalibrationJob(
         data,
         options["source"],
@@ -43,3 +54,18 @@ def command(invocation: Invocation, /, data: Path, bundle: str | None, **options
         options["unseen_stress"],
     )
     calibrate_bundle(resolve_bundle(bundle), job, invocation.checkpoint, invocation.say)
+
+
+def _calibrate_masks(invocation: Invocation, bundle: ModelBundle, data: Path, unseen_damage: bool, options: dict[str, Any]) -> None:
+    from ..calibration.calibrate_masks import MaskCalibrationJob, calibrate_masks
+
+    job = MaskCalibrationJob(
+        data,
+        options["source"],
+        options["version"],
+        options["output"],
+        options["device"],
+        options["report"],
+        unseen_damage,
+    )
+    calibrate_masks(bundle, job, invocation.checkpoint, invocation.say)

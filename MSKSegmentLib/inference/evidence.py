@@ -26,8 +26,8 @@ class SliceEvidence:
     (1..22) that any pass or the mean predicts. ``[n, passes, STRIPS]``: `voxels` that a pass gives to the structure, `hu` the sum
     of their HU (clipped to the network's window) and `fat` how many are fat. ``[n, STRIPS]``: `squared_votes`, the sum of the
     squared number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the
-    voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats. `maps` are the class maps of the passes, uint8
-    ``[passes, H, W]`` without padding, where they were asked for.
+    voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
+    `maps` are the class maps of the passes, uint8 ``[passes, H, W]`` without padding, where they were asked for.
     """
 
     level: float

@@ -20,8 +20,8 @@ class Agreement:
 
     `dice` ``[passes]`` is the Dice coefficient with each pass; `by_slice` ``[z]`` the mean over the passes in each slice, as a
     ratio of sums (not a number where neither has the segment), and `area` ``[z]`` the mean of both areas in voxels.
-    `volume_ratio` is the mask's volume over the passes' mean one, None where no pass has the segment; `inside_share` the share of the
-    mask that the passes give to the segment as well.
+    `volume_ratio` is the mask's volume over the passes' mean one, None where no pass has the segment; `inside_share` the share of
+    the mask that the passes give to the segment as well.
     """
 
     dice: np.ndarray

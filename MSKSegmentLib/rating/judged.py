@@ -9,6 +9,7 @@ import numpy as np
 
 from ..case_result import Light, SegmentReport
 from ..quality.given_labels import Verdict
+from .agreement import DISAGREEING_BELOW
 from .mask_evidence import MaskEvidence
 from .told import disagreement_reasons, jump_reason
 
@@ -39,7 +40,7 @@ def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
     """The report of a segment with the light of the rating; measurements and state of review stay as they are."""
     label, rated = report.segment.label, judgement.rated.get(report.segment.label)
     if rated is None or rated.scores is None:
-        base, reasons = replace(report, light=Light.GREY), (NOT_OURS,)
+        base, reasons = replace(report, light=Light.GREY), [NOT_OURS]
     else:
         base = replace(
             rated,
@@ -50,21 +51,26 @@ def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
             # The paper's rule is one for what the network itself drew.
             paper_light=None,
         )
-        reasons = rated.reasons if judgement.calibrated else (UNCALIBRATED,)
+        reasons = list(rated.reasons) if judgement.calibrated else [UNCALIBRATED]
     where = _where(label, judgement)
-    light, against = _with_doubts(base.light, label, judgement.verdict)
+    light, against = _with_doubts(_looked_at(base.light, label, judgement), label, judgement.verdict)
     return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *where))))
+
+
+def _looked_at(light: Light, label: int, judgement: Judgement) -> Light:
+    """Yellow for what nothing can be predicted of, where mask and network plainly disagree: somebody should look."""
+    agreement = judgement.evidence.agreements.get(label)
+    plain = not judgement.calibrated and agreement is not None and agreement.mean < DISAGREEING_BELOW
+    return Light.YELLOW if plain and light is Light.GREY else light
 
 
 def _where(label: int, judgement: Judgement) -> tuple[str, ...]:
     """In which slices mask and network disagree, and in which the mask contradicts itself."""
     agreement, shape = judgement.evidence.agreements.get(label), judgement.evidence.shapes.get(label)
     found = () if agreement is None else disagreement_reasons(agreement, judgement.slices)
-    return (
-        found
-        if shape is None
-        else (*found, *jump_reason(_over_view(shape.jumping, shape.first_slice, judgement), judgement.slices))
-    )
+    if shape is None:
+        return found
+    return (*found, *jump_reason(_over_view(shape.jumping, shape.first_slice, judgement), judgement.slices))
 
 
 def _over_view(jumping: np.ndarray, first: int, judgement: Judgement) -> np.ndarray:

@@ -86,9 +86,9 @@ def _hole_voxels(mask: np.ndarray, labels: np.ndarray) -> int:
 
 
 def jumps(mask: np.ndarray) -> np.ndarray:
-    """How far each slice of bool ``[z, y, x]`` contradicts its neighbours: 0 (not at all) to 1 (missing between equal ones), ``[z]``.
+    """How far each slice of bool ``[z, y, x]`` contradicts its neighbours, ``[z]``: 0 not at all, 1 missing between equal ones.
 
-    A slice between two that agree with each other should agree with both: what it falls short of that, in Dice coefficients. A slice
+    A slice between two that agree with each other should agree with both: what it falls short of that, in Dice coefficients. One
     without a voxel between others contradicts them wholly.
     """
     areas = mask.sum(axis=(1, 2))

@@ -1,4 +1,4 @@
-"""What the network says of a scan, pass by pass, on the grid on which masks are judged: its own pixels, in slices about 6 mm apart."""
+"""What the network says of a scan, pass by pass, on the grid on which masks are judged: its pixels, slices about 6 mm apart."""
 
 from __future__ import annotations
 

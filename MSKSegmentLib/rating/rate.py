@@ -18,7 +18,6 @@ from ..ct.orientation import axis_order
 from ..ct.volume import CTVolume
 from ..errors import InputError
 from ..findings import Finding
-from ..quality.calibration import Calibration
 from ..quality.given_labels import judge_given_labels
 from ..quality.guards import metal_distances, scan_cautions
 from ..quality.reports import make_reports
@@ -147,7 +146,7 @@ def _judgement(
         if (own := table.segment_of_label(segment.label)) is not None and own.key == segment.key
     }
     cautions = scan_cautions({finding.code: finding for finding in (*result.findings, *seen.findings)}.values())
-    fitted: Calibration | None = calibration and calibration.calibration
+    fitted = None if calibration is None else calibration.calibration
     passes = fitted.passes if fitted else PASSES
     # Also of what is not judged: a scan in which the network fails shows in all structures.
     rated = make_reports(table, _of(measurements, known), _of(scores, known), fitted, passes, cautions)

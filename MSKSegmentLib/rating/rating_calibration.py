@@ -18,7 +18,7 @@ PASSES = 3
 
 @dataclass(frozen=True)
 class RatingCalibration:
-    """What turns the evidence on a mask into lights: `calibration` as for the network's own, and the usual `forms` (`reference`)."""
+    """What turns the evidence on a mask into lights: `calibration` as for our own, and the usual `forms` (`reference`)."""
 
     calibration: Calibration
     forms: Mapping[str, Any]

@@ -38,8 +38,9 @@ def form_of(shapes: Mapping[int, MaskShape], measurements: Mapping[int, Measurem
     for segment in table.segments:
         shape, found = shapes.get(segment.label), measurements.get(segment.label)
         if shape is not None and found is not None and not found.truncated_by:
-            compared = middle is not None and segment.structure.group.tissue is Tissue.MUSCLE
-            found_forms[segment.label] = shape.surface, shape.length, found.mean_hu - middle if compared else None
+            compared = None if segment.structure.group.tissue is not Tissue.MUSCLE else middle
+            density = None if compared is None else found.mean_hu - compared
+            found_forms[segment.label] = shape.surface, shape.length, density
     return found_forms
 
 

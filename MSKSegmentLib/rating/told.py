@@ -25,10 +25,10 @@ FEWEST_FOR_HABIT = 5
 
 
 def disagreement_reasons(agreement: Agreement, slices: Sequence[int]) -> tuple[str, ...]:
-    """Where a segment disagrees with the network, and whether its border is tighter; `slices` are the CT's numbers of the view's."""
+    """Where a segment disagrees with the network, and whether its border is tighter; `slices` are the CT's numbers."""
     reasons = []
     if agreement.disagreeing_share >= TOLD_SHARE:
-        named = stretches([slices[k] for k in np.flatnonzero(agreement.disagreeing)], _step(slices))
+        named = stretches([slices[k] for k in np.flatnonzero(agreement.disagreeing).tolist()], _step(slices))
         reasons.append(f"it disagrees with the network in the slices {named}")
     if is_tight(agreement):
         reasons.append(f"its border lies inside the network's all around (volume ratio {agreement.volume_ratio:.2f})")
@@ -43,7 +43,7 @@ def is_tight(agreement: Agreement) -> bool:
 
 def jump_reason(jumping: np.ndarray, slices: Sequence[int]) -> tuple[str, ...]:
     """In which slices the outline jumps; `jumping` is bool over the view's slices."""
-    where = [slices[k] for k in np.flatnonzero(jumping)]
+    where = [slices[k] for k in np.flatnonzero(jumping).tolist()]
     return (f"it is missing or jumps in the slices {stretches(where, _step(slices))}",) if where else ()
 
 
