@@ -21,7 +21,7 @@ from .evidence_features import SCAN_WARNING, risks
 SMALLEST_ERROR = 0.02
 # The scores that the rule may use, where the calibration cases have them. Intersection over union follows from the Dice
 # coefficient and is left out. Volume, place, shape and density depend on the patient's build, so they only act as guards: a body
-# unlike those of the calibration must not shift a prediction. The last seven exist only where a given mask is judged.
+# unlike those of the calibration must not shift a prediction. Those from agreement on exist only where a given mask is judged.
 USED = (
     "mean_variance",
     "mean_entropy",
@@ -37,6 +37,8 @@ USED = (
     "low_slice_agreement",
     "disagreeing_share",
     "volume_to_network",
+    "sure_agreement",
+    "sure_low_slice_agreement",
     "hole_share",
     "jump_share",
     SCAN_WARNING,

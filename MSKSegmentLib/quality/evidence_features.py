@@ -63,6 +63,7 @@ def _off_one(ratio: float) -> float:
     return math.log1p(abs(math.log(min(max(ratio, 0.1), 10.0))))
 
 
+_DISAGREES, _IN_SLICES = "it disagrees with the network", "it disagrees with the network in some slices"
 _OUTLINE = "the network's passes disagree about its outline"
 
 FEATURES = (
@@ -80,11 +81,13 @@ FEATURES = (
     Feature("metal_distance_mm", lambda value: math.exp(-max(value, 0.0) / 30.0), 0.0, "metal is near", "{:.0f} mm away"),
     Feature("volume_deviation", _far, math.log1p(0.7), "its volume is unusual for the bone beside it", "{:+.1f} SD"),
     Feature("position_deviation", _far, math.log1p(1.2), "its place among the bones is unusual", "{:.1f} SD"),
-    Feature("agreement", _falling(SMALLEST_DISAGREEMENT), None, "it disagrees with the network", "{:.2f}", "Dice "),
+    Feature("agreement", _falling(SMALLEST_DISAGREEMENT), None, _DISAGREES, "{:.2f}", "Dice "),
     Feature("agreement_sd", _rising(0.002), None, "the network's passes agree with it unequally", "{:.3f}", "SD "),
-    Feature("low_slice_agreement", _falling(0.02), None, "it disagrees with the network in some slices", "{:.2f}", "Dice "),
-    Feature("disagreeing_share", _rising(0.02), None, "it disagrees with the network in some slices", "{:.0f} %", "", 100.0),
+    Feature("low_slice_agreement", _falling(0.02), None, _IN_SLICES, "{:.2f}", "Dice "),
+    Feature("disagreeing_share", _rising(0.02), None, _IN_SLICES, "{:.0f} %", "", 100.0),
     Feature("volume_to_network", _off_one, _off_one(0.0), "it is larger or smaller than the network's", "{:.2f}", "volume ratio "),
+    Feature("sure_agreement", _falling(SMALLEST_DISAGREEMENT), None, _DISAGREES, "{:.2f}", "Dice, less its own doubt, "),
+    Feature("sure_low_slice_agreement", _falling(0.02), None, _IN_SLICES, "{:.2f}", "Dice, less its own doubt, "),
     Feature("hole_share", _rising(0.01), math.log(0.01), "it has holes", "{:.1f} %", "", 100.0),
     Feature("jump_share", _rising(0.02), math.log(0.02), "its outline jumps between slices", "{:.1f} %", "", 100.0),
     Feature("shape_deviation", _far, math.log1p(1.2), "its shape is unusual", "{:.1f} SD"),

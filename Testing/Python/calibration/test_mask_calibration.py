@@ -46,7 +46,7 @@ def test_thresholds_are_those_that_were_given(calibration):
 def test_less_agreement_never_gives_a_better_prediction(calibration):
     usual = _usual(calibration)
     lower = [
-        replace(usual, agreement=value, low_slice_agreement=value - 0.1, disagreeing_share=1 - value)
+        replace(usual, agreement=value, sure_agreement=value, low_slice_agreement=value - 0.1, disagreeing_share=1 - value)
         for value in np.linspace(1, 0, 21)
     ]
     dice = [calibration.model.estimate("AD", scores).dice for scores in lower]
@@ -61,7 +61,7 @@ def test_a_network_that_is_unsure_gives_neither_green_nor_red(calibration):
     assert rate("AD", usual, (), calibration, 3).light is Light.GREEN
     unsure = rate("AD", replace(usual, pairwise_dice=usual.pairwise_dice - 0.1), (), calibration, 3)
     assert unsure.light is Light.YELLOW and any("itself is unsure" in reason for reason in unsure.reasons)
-    bad = replace(usual, agreement=0.1, low_slice_agreement=0.0, disagreeing_share=1.0)
+    bad = replace(usual, agreement=0.1, sure_agreement=0.1, low_slice_agreement=0.0, disagreeing_share=1.0)
     assert rate("AD", bad, (), calibration, 3).light is Light.RED
     assert rate("AD", replace(bad, pairwise_dice=0.5), (), calibration, 3).light is Light.YELLOW
     assert "disagrees with the network" in " ".join(rate("AD", bad, (), calibration, 3).reasons)
@@ -92,7 +92,7 @@ def test_masks_of_one_patient_fail_by_themselves(observations, calibration):
 
     usual = _usual(calibration)
     item = next(item for item in observations if item.abbreviation == "AD")
-    bad = replace(usual, agreement=0.1, low_slice_agreement=0.0, disagreeing_share=1.0)
+    bad = replace(usual, agreement=0.1, sure_agreement=0.1, low_slice_agreement=0.0, disagreeing_share=1.0)
     wrong = [replace(item, scores=bad, mask="wrong", dice=0.1)] * 6
     good = [replace(item, scores=usual, mask=name, dice=1.0) for name in ("wrong", "right")]
     lights = [one.light for one in judge_observations([*wrong, *good], calibration, 3, {})]
