@@ -128,7 +128,7 @@ def _imported(translation: Translation) -> Finding:
     by = f", recognised by {translation.recognised_by}" if translation.recognised_by else ", as asked"
     return warning(
         "imported",
-        f"The segmentation was imported (labels: {used.title}{by}). No light was given to it; 'mskseg rate' judges it.",
+        f"The segmentation was imported (labels: {used.title}{by}). The import gives no light; 'mskseg rate' judges it.",
     )
 
 

@@ -14,6 +14,7 @@ from ..output.places import check_place, resolved
 from ..results.result_folder import (
     CT,
     MEASUREMENTS,
+    OTHER_LABELS,
     RESULT,
     REVIEW,
     SLICES_TO_LOOK_AT,
@@ -110,5 +111,5 @@ def _others(case: CaseToRate, rated: Rated) -> Callable[[Path], None]:
 
 
 def kept_files(folder: Path) -> list[str]:
-    """The files of a result folder that go on with it: its CT."""
-    return [name for name in (CT,) if (folder / name).is_file()]
+    """The files of a result folder that go on with it: its CT, and labels of another program that are no structure of the table."""
+    return [name for name in (CT, OTHER_LABELS) if (folder / name).is_file()]
