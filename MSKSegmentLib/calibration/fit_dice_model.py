@@ -22,7 +22,15 @@ FOLDS = 10
 
 def fit_dice_model(observations: Sequence[Observation], used: Sequence[str] = USED) -> DiceModel | None:
     """The rule for these observations; None where they have no usable score."""
-    table = risks([item.evidence for item in observations], [bool(item.scan_cautions) for item in observations], used)
+    return _fitted(observations, _risk_table(observations, used), used)
+
+
+def _risk_table(observations: Sequence[Observation], used: Sequence[str]) -> np.ndarray:
+    return risks([item.evidence for item in observations], [bool(item.scan_cautions) for item in observations], used)
+
+
+def _fitted(observations: Sequence[Observation], table: np.ndarray, used: Sequence[str]) -> DiceModel | None:
+    """The rule for observations whose risks ``[n, used]`` are known."""
     names = [name for name, column in zip(used, table.T, strict=True) if _usable(column)]
     table = table[:, [list(used).index(name) for name in names]]
     whole = np.isfinite(table).all(axis=1)
@@ -43,14 +51,15 @@ def cross_fitted(observations: Sequence[Observation], used: Sequence[str] = USED
 
     The patients are split into `number` parts; each part is predicted by a rule that was fitted to the others.
     """
-    parts = folds([item.patient for item in observations], number)
+    parts, table = folds([item.patient for item in observations], number), _risk_table(observations, used)
     predicted = np.full(len(observations), math.nan)
     for part in set(parts.tolist()):
-        inside = [item for item, where in zip(observations, parts, strict=True) if where == part]
-        model = fit_dice_model([item for item, where in zip(observations, parts, strict=True) if where != part], used)
+        others = [item for item, where in zip(observations, parts, strict=True) if where != part]
+        model = _fitted(others, table[parts != part], used)
         if model is not None:
-            names, warned = [item.abbreviation for item in inside], [bool(item.scan_cautions) for item in inside]
-            predicted[parts == part] = model.predicted_errors(names, [item.evidence for item in inside], warned)
+            names = [item.abbreviation for item, where in zip(observations, parts, strict=True) if where == part]
+            columns = [list(used).index(name) for name in model.features]
+            predicted[parts == part] = model.errors_of_risks(names, table[np.ix_(parts == part, columns)])
     return predicted
 
 

@@ -108,7 +108,7 @@ class PassVotes:
             planes[3, row] = np.bincount(self._strip[inside], mean[index][inside], STRIPS)
             planes[4, row] = np.bincount(self._strip[inside], uncertain[inside], STRIPS)
         voxels, hu, fat = by_pass[:, structures]
-        return SliceEvidence(self._level, len(self._passes), structures, voxels, hu, fat, *planes, self.maps)
+        return SliceEvidence(self._level, len(self._passes), structures, voxels, hu, fat, *planes, maps=self.maps)
 
 
 def strips_of(width: int) -> np.ndarray:

@@ -75,7 +75,11 @@ class DiceModel:
 
     def predicted_errors(self, abbreviations: Sequence[str], scores: Sequence[Scores], warned: Sequence[bool]) -> np.ndarray:
         """Log errors ``[n]`` of segments; not a number where a score is missing. `warned` says whose scan has a warning."""
-        index = risks(scores, warned, self.features) @ np.array(self.weights)
+        return self.errors_of_risks(abbreviations, risks(scores, warned, self.features))
+
+    def errors_of_risks(self, abbreviations: Sequence[str], table: np.ndarray) -> np.ndarray:
+        """Log errors ``[n]`` of segments whose risks ``[n, features]`` are known (`evidence_features.risks`)."""
+        index = table @ np.array(self.weights)
         index += np.array([self.offsets.get(name, self.pooled_offset) for name in abbreviations], dtype=float)
         at, error = np.array(self.knots).T
         beyond = index - np.clip(index, at[0], at[-1])
