@@ -108,7 +108,9 @@ class PassVotes:
             planes[3, row] = np.bincount(self._strip[inside], mean[index][inside], STRIPS)
             planes[4, row] = np.bincount(self._strip[inside], uncertain[inside], STRIPS)
         voxels, hu, fat = by_pass[:, structures]
-        return SliceEvidence(self._level, len(self._passes), structures, voxels, hu, fat, *planes, maps=self.maps)
+        squared, mass, label, hit, entropy = planes
+        level, passes = self._level, len(self._passes)
+        return SliceEvidence(level, passes, structures, voxels, hu, fat, squared, mass, label, hit, entropy, self.maps)
 
 
 def strips_of(width: int) -> np.ndarray:
