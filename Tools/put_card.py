@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 from MSKSegmentLib.bundle import bundle_folder, load_bundle, verify_bundle
-from MSKSegmentLib.bundle.store import CALIBRATION_FILE, CARD_FILE, MANIFEST_FILE, WEIGHTS_FILE, update_card
+from MSKSegmentLib.bundle.store import CALIBRATION_FILE, CARD_FILE, MANIFEST_FILE, WEIGHTS_FILE
+from MSKSegmentLib.bundle.updating import update_card
 
 CARD = Path(__file__).resolve().parents[1] / "Docs" / "model_card.md"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bundle import ModelBundle, check_new_bundle, load_bundle
-from ..bundle.store import update_card
+from ..bundle.updating import update_card
 from ..calibration.calibrate_bundle import CalibrationJob, calibrate_bundle
 from ..errors import InputError
 from ..evaluation.folder import read_evaluation
