@@ -124,12 +124,11 @@ class Scores:
     The rest is known of segments that `rating` judged, which the network did not draw. `agreement` is the mean Dice coefficient
     with the network's passes, `agreement_sd` its standard deviation over them, `low_slice_agreement` that of single slices which
     10 % of the segment's area stay below, `disagreeing_share` the share of its area in slices where mask and network disagree,
-    `volume_to_network` its volume over the passes' mean one. `sure_agreement` and `sure_low_slice_agreement` are both agreements
-    discounted by how far the passes disagree with each other (`rating.mask_evidence`). `hole_share` and `jump_share` say how much
-    of it is holes, and contradicts the neighbouring slices (`rating.mask_shape`); `shape_deviation` and `density_deviation` are
-    robust z scores of surface and length, and of the mean HU among the muscles. Of these segments `mean_variance` is the mean
-    inside the given mask, and `pairwise_dice` and `low_slice_dice` tell how far the network's passes agree with each other, 0
-    where they found nothing.
+    `volume_to_network` its volume over the passes' mean one. `sure_agreement` is the agreement, or less where the passes disagree
+    with each other (`rating.mask_evidence`). `hole_share` and `jump_share` say how much of it is holes, and contradicts the
+    neighbouring slices (`rating.mask_shape`); `shape_deviation` and `density_deviation` are robust z scores of surface and length,
+    and of the mean HU among the muscles. Of these segments `mean_variance` is the mean inside the given mask, and `pairwise_dice`
+    and `low_slice_dice` tell how far the network's passes agree with each other, 0 where they found nothing.
     """
 
     mean_variance: float | None = None
@@ -152,7 +151,6 @@ class Scores:
     disagreeing_share: float | None = None
     volume_to_network: float | None = None
     sure_agreement: float | None = None
-    sure_low_slice_agreement: float | None = None
     hole_share: float | None = None
     jump_share: float | None = None
     shape_deviation: float | None = None

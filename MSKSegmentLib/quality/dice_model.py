@@ -38,7 +38,6 @@ USED = (
     "disagreeing_share",
     "volume_to_network",
     "sure_agreement",
-    "sure_low_slice_agreement",
     "hole_share",
     "jump_share",
     SCAN_WARNING,

@@ -17,10 +17,9 @@ from .mask_shape import MaskShape, mask_shapes
 from .network_view import NetworkView
 from .reference import Form, form_deviations, form_of
 
-# How an agreement is discounted. The errors of mask and network add up: a mask that agrees with passes which disagree with each
-# other may share their error, which no agreement shows. With the agreement a and that of the passes p, 1 - a p^3 is about
-# (1 - a) + 3 (1 - p).
-DOUBT_POWER, SLICE_DOUBT_POWER = 3, 2
+# An agreement counts up to where the passes agree with each other: a mask that agrees with passes which disagree among themselves
+# may share their error, which no agreement shows. The network's own errors are about so many times the disagreement of its passes.
+DOUBT_FACTOR = 2.5
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,7 @@ def mask_evidence(
             low_slice_agreement=agreement.low_slice,
             disagreeing_share=agreement.disagreeing_share,
             volume_to_network=agreement.volume_ratio,
-            sure_agreement=agreement.mean * (own.pairwise_dice or 0.0) ** DOUBT_POWER,
-            sure_low_slice_agreement=agreement.low_slice * (own.low_slice_dice or 0.0) ** SLICE_DOUBT_POWER,
+            sure_agreement=max(0.0, min(agreement.mean, 1 - DOUBT_FACTOR * (1 - (own.pairwise_dice or 0.0)))),
             hole_share=shape.hole_share,
             jump_share=shape.jump_share,
         )

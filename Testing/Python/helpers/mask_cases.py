@@ -55,7 +55,7 @@ def mask_observations(patients: int = 25, seed: int = 0, structures=("GMAX", "AD
                         agreement=agreement,
                         agreement_sd=0.002,
                         low_slice_agreement=max(0.0, agreement - 0.05 - error / 2),
-                        sure_agreement=agreement * (1 - network / 2) ** 3,
+                        sure_agreement=max(0.0, min(agreement, 1 - 1.25 * network)),
                         disagreeing_share=min(1.0, error * float(random.uniform(0.1, 1.5))),
                         volume_to_network=float(np.exp(random.normal(0, 0.02 + error / 2))),
                         hole_share=0.0,
