@@ -167,6 +167,13 @@ def check_new_bundle(folder: str | Path) -> Path:
         raise BundleError(str(error)) from error
 
 
+def kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:
+    """The files of a bundle that is written anew with this card, all but its calibration."""
+    own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
+    rating = {} if bundle.rating is None else {RATING_FILE: json_bytes(bundle.rating)}
+    return {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8"), **structures_file(own), **rating}
+
+
 def _recover(folder: Path) -> None:
     try:
         recover(folder)

@@ -18,8 +18,8 @@ from ..quality.conformal import FEWEST_FOR_INTERVALS
 from ..quality.guards import scan_cautions
 from ..rating.mask_evidence import Usual
 from ..rating.network_view import on_pixels
-from ..rating.rating_calibration import PASSES, RatingCalibration
-from ..rating.scan_view import JudgeRun, look_at
+from ..rating.rating_calibration import JUDGING_PASSES, RatingCalibration
+from ..rating.scan_view import JudgeRun, view_scan
 from .fit import calibrate
 from .judging import lights_table
 from .judging_masks import judge_masks_left_out, network_thresholds
@@ -65,7 +65,7 @@ def calibrate_masks(
     for number, patient in enumerate(_patients(bundle, job, checkpoint)):
         masks += rated_masks(patient, bundle.table, number)
         report(f"{patient.name}: {sum(len(mask.observations) for mask in masks if mask.patient == patient.name)} segments of masks")
-    fitted = fit_masks(masks, bundle, own, job.source, PASSES)
+    fitted = fit_masks(masks, bundle, own, job.source, JUDGING_PASSES)
     observations = observations_of(masks, fitted.usual, bundle.table)
     if report_folder is not None:
         for line in write_mask_report(report_folder, masks, observations, fitted, job.unseen_damage):
@@ -143,7 +143,7 @@ def _patient(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, chec
     from ..inference.devices import choose_device
 
     case = read_labelled_case(files, bundle.table)
-    seen = look_at(case.volume, bundle, JudgeRun(PASSES, seed, choose_device(device).name), checkpoint=checkpoint)
+    seen = view_scan(case.volume, bundle, JudgeRun(JUDGING_PASSES, seed, choose_device(device).name), checkpoint=checkpoint)
     grid = seen.view.own.shape[1], seen.view.own.shape[2]
     hu = on_pixels(seen.scan.body.hu[:: seen.scan.step], grid)
     return Patient(

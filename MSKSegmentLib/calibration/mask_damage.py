@@ -19,7 +19,7 @@ NEIGHBOUR_MM = 6.0
 
 
 @dataclass(frozen=True)
-class Target:
+class DamageSite:
     """A label in the part of a label map around it: `labels` uint8 ``[z, y, x]``, `spacing` ``(z, y, x)`` in mm."""
 
     labels: np.ndarray
@@ -48,7 +48,7 @@ class Target:
         return [int(label) for label in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]]
 
 
-Damage = Callable[[Target, float], np.ndarray]
+Damage = Callable[[DamageSite, float], np.ndarray]
 
 
 def _distance(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
@@ -71,16 +71,16 @@ def _smooth_noise(shape: tuple[int, ...], spacing: tuple[float, ...], width_mm: 
     return found / max(float(found.std()), 1e-9)
 
 
-def _eroded(target: Target, strength: float) -> np.ndarray:
+def _eroded(target: DamageSite, strength: float) -> np.ndarray:
     return target.with_mask(_distance(target.mask, target.spacing) > 2.0 + 7.0 * strength)
 
 
-def _dilated(target: Target, strength: float) -> np.ndarray:
+def _dilated(target: DamageSite, strength: float) -> np.ndarray:
     grown = target.mask | (_distance(~target.mask, target.spacing) <= 2.5 + 9.0 * strength)
     return target.with_mask(grown, np.ones_like(grown) if target.rng.random() < 0.5 else None)
 
 
-def _leaked(target: Target, strength: float) -> np.ndarray:
+def _leaked(target: DamageSite, strength: float) -> np.ndarray:
     """The structure takes what of its longest neighbour lies within some distance of it."""
     others = target.neighbours()
     if not others:
@@ -90,7 +90,7 @@ def _leaked(target: Target, strength: float) -> np.ndarray:
     return target.with_mask(target.mask | near, other)
 
 
-def _missed_slices(target: Target, strength: float) -> np.ndarray:
+def _missed_slices(target: DamageSite, strength: float) -> np.ndarray:
     mask = target.mask
     shown = np.flatnonzero(mask.any(axis=(1, 2)))
     number = max(1, round((0.03 + 0.37 * strength) * len(shown)))
@@ -101,7 +101,7 @@ def _missed_slices(target: Target, strength: float) -> np.ndarray:
     return target.with_mask(mask)
 
 
-def _swapped(target: Target, strength: float) -> np.ndarray:
+def _swapped(target: DamageSite, strength: float) -> np.ndarray:
     """Structure and neighbour exchange their labels over a part of the length."""
     others, shown = target.neighbours()[:3], np.flatnonzero(target.mask.any(axis=(1, 2)))
     if not others:
@@ -116,7 +116,7 @@ def _swapped(target: Target, strength: float) -> np.ndarray:
     return result
 
 
-def _shifted(target: Target, strength: float) -> np.ndarray:
+def _shifted(target: DamageSite, strength: float) -> np.ndarray:
     direction = target.rng.standard_normal(3)
     step = (2.5 + 22.0 * strength) * direction / np.linalg.norm(direction) / np.asarray(target.spacing)
     whole = np.rint(step).astype(int)
@@ -126,7 +126,7 @@ def _shifted(target: Target, strength: float) -> np.ndarray:
     return target.with_mask(moved, np.ones_like(moved))
 
 
-def _merged(target: Target, strength: float) -> np.ndarray:
+def _merged(target: DamageSite, strength: float) -> np.ndarray:
     """A neighbour goes wholly to the structure; the strength says how large a neighbour."""
     others = target.neighbours()[:4]
     if not others:
@@ -137,7 +137,7 @@ def _merged(target: Target, strength: float) -> np.ndarray:
     return result
 
 
-def _rough(target: Target, strength: float) -> np.ndarray:
+def _rough(target: DamageSite, strength: float) -> np.ndarray:
     """Drawn on every n-th slice and copied to those between, each a little off."""
     step = 2 + int(4 * strength)
     mask = target.mask[(np.arange(len(target.labels)) // step) * step]
@@ -146,7 +146,7 @@ def _rough(target: Target, strength: float) -> np.ndarray:
     return target.with_mask(mask, np.ones_like(mask))
 
 
-def _holes(target: Target, strength: float) -> np.ndarray:
+def _holes(target: DamageSite, strength: float) -> np.ndarray:
     mask = target.mask
     places = np.argwhere(mask)
     grid = np.indices(mask.shape)
@@ -158,7 +158,7 @@ def _holes(target: Target, strength: float) -> np.ndarray:
     return target.with_mask(mask)
 
 
-def _truncated(target: Target, strength: float) -> np.ndarray:
+def _truncated(target: DamageSite, strength: float) -> np.ndarray:
     mask = target.mask
     shown = np.flatnonzero(mask.any(axis=(1, 2)))
     lost = max(1, round((0.04 + 0.5 * strength) * len(shown)))
@@ -169,7 +169,7 @@ def _truncated(target: Target, strength: float) -> np.ndarray:
     return target.with_mask(mask)
 
 
-def _deformed(target: Target, strength: float) -> np.ndarray:
+def _deformed(target: DamageSite, strength: float) -> np.ndarray:
     """The border moves smoothly in and out."""
     mask = target.mask
     depth = np.where(mask, _distance(mask, target.spacing), -_distance(~mask, target.spacing))
@@ -177,7 +177,7 @@ def _deformed(target: Target, strength: float) -> np.ndarray:
     return target.with_mask(moved, np.ones_like(moved))
 
 
-def _strays(target: Target, strength: float) -> np.ndarray:
+def _strays(target: DamageSite, strength: float) -> np.ndarray:
     """Loose pieces of the structure somewhere around it."""
     result = target.labels.copy()
     grid = np.indices(result.shape)
@@ -205,14 +205,14 @@ DAMAGES: dict[str, Damage] = {
 }
 # Needs the whole body: both sides of a structure exchange their labels.
 WRONG_SIDE = "wrong side"
-KINDS = (*DAMAGES, WRONG_SIDE)
+DAMAGE_KINDS = (*DAMAGES, WRONG_SIDE)
 _FAR = ("leaked", "shifted", "strays")
 
 
 def damage(
     labels: np.ndarray, label: int, kind: str, strength: float, spacing: tuple[float, float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """A label map uint8 ``[z, y, x]`` with sides in which one structure is damaged in one of `KINDS`; `spacing` ``(z, y, x)`` mm.
+    """A label map uint8 ``[z, y, x]`` with one structure damaged by one of `DAMAGE_KINDS`; `spacing` ``(z, y, x)`` mm.
 
     Raises:
         KeyError: there is no such kind.
@@ -231,7 +231,7 @@ def damage(
         slice(max(0, int(found[0]) - reach), int(found[-1]) + 1 + reach)
         for found, reach in zip(where, (int(np.ceil(margin / step)) for step in spacing), strict=True)
     )
-    result[box] = DAMAGES[kind](Target(labels[box], label, spacing, rng), strength)
+    result[box] = DAMAGES[kind](DamageSite(labels[box], label, spacing, rng), strength)
     return result
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..anatomy import StructureTable
 from ..case_result import Measurements
-from .mask_damage import KINDS, annotator_noise, damage
+from .mask_damage import DAMAGE_KINDS, annotator_noise, damage
 
 TRUE, OWN, ANNOTATOR, NEIGHBOUR = "true", "network's own", "annotator", "beside damage"
 # What nobody did wrong.
@@ -52,7 +52,7 @@ def made_masks(
     yield MadeMask("own", own, {}, OWN)
     yield MadeMask("annotator", noisy, {}, ANNOTATOR)
     present = [segment.label for segment in table.segments if (truth == segment.label).any()]
-    turn = int(rng.integers(len(KINDS)))
+    turn = int(rng.integers(len(DAMAGE_KINDS)))
     for number in range(SINGLE_MASKS):
         base, rest = ((truth, TRUE), (noisy, ANNOTATOR), (own, OWN))[number % 3]
         yield _with_single_damages(f"single {number}", base, rest, (spacing, table, present, rng), turn + number)
@@ -68,7 +68,7 @@ def _with_single_damages(name: str, base: np.ndarray, rest: str, means: _Means, 
     labels, kinds = base, {}
     chosen = rng.permutation(present)[: max(1, round(DAMAGED_SHARE * len(present)))]
     for place, label in enumerate(map(int, chosen)):
-        kind = KINDS[(turn + place * 5) % len(KINDS)]
+        kind = DAMAGE_KINDS[(turn + place * 5) % len(DAMAGE_KINDS)]
         segment = table.segment_of_label(label)
         if not (labels == label).any() or (kind == "wrong side" and not (segment and segment.structure.paired)):
             continue

@@ -48,19 +48,7 @@ def command(invocation: Invocation, /, folder: Path, output: Path | None, progre
         _print_slices(invocation, rated)
 
 
-def _rate(
-    invocation: Invocation,
-    folder: Path,
-    output: Path | None,
-    step: Any,
-    *,
-    ct: Path | None,
-    bundle: str | None,
-    device: str,
-    seed: int | None,
-    series: str | None,
-    assume_orientation: str | None,
-) -> Any:
+def _rate(invocation: Invocation, folder: Path, output: Path | None, step: Any, **options: Any) -> Any:
     from ..bundle import resolve_bundle
     from ..rating.rate import rate_case
     from ..rating.rated_folder import case_to_rate, check_places, write_rated
@@ -68,12 +56,12 @@ def _rate(
 
     step("reading", 0, 1)
     check_places(folder, output)
-    model = resolve_bundle(bundle)
-    volume = read_own_ct(folder, ct, series, assume_orientation)
+    model = resolve_bundle(options["bundle"])
+    volume = read_own_ct(folder, options["ct"], options["series"], options["assume_orientation"])
     case = case_to_rate(folder, volume)
     step("reading", 1, 1)
     invocation.checkpoint()
-    rated = rate_case(case.result, volume, model, device, seed, step, invocation.checkpoint)
+    rated = rate_case(case.result, volume, model, options["device"], options["seed"], step, invocation.checkpoint)
     step("writing", 0, 1)
     written = write_rated(case, rated, output)
     step("writing", 1, 1)

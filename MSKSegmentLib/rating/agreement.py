@@ -15,7 +15,7 @@ DISAGREEING_BELOW = 0.7
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PassAgreement:
     """The overlap of one segment of a mask with the network's passes.
 
     `dice` ``[passes]`` is the Dice coefficient with each pass; `by_slice` ``[z]`` the mean over the passes in each slice, as a
@@ -54,7 +54,7 @@ class Agreement:
         return float(self.area[self.disagreeing].sum() / self.area.sum())
 
 
-def agreements(mask: np.ndarray, view: NetworkView) -> dict[int, Agreement]:
+def agreements(mask: np.ndarray, view: NetworkView) -> dict[int, PassAgreement]:
     """Label -> agreement, for all labels of a mask uint8 ``[z, y, x]`` with sides on the view's grid."""
     given, drawn = label_counts(mask), view.voxels
     shared = np.stack([label_counts(np.where(labels == mask, mask, 0)) for labels in view.passes])
@@ -65,11 +65,11 @@ def agreements(mask: np.ndarray, view: NetworkView) -> dict[int, Agreement]:
     }
 
 
-def _agreement(given: np.ndarray, drawn: np.ndarray, shared: np.ndarray) -> Agreement:
+def _agreement(given: np.ndarray, drawn: np.ndarray, shared: np.ndarray) -> PassAgreement:
     """From voxels of the mask ``[z]``, of each pass and of both ``[passes, z]``."""
     dice = 2 * shared.sum(axis=1) / (given.sum() + drawn.sum(axis=1))
     area = (given + drawn.mean(axis=0)) / 2
     by_slice = np.divide(shared.mean(axis=0), area, out=np.full(len(area), np.nan), where=area > 0)
     mean_volume = float(drawn.sum(axis=1).mean())
     ratio = float(given.sum()) / mean_volume if mean_volume else None
-    return Agreement(dice, by_slice, area, ratio, float(shared.sum(axis=1).mean() / given.sum()))
+    return PassAgreement(dice, by_slice, area, ratio, float(shared.sum(axis=1).mean() / given.sum()))

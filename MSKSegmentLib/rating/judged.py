@@ -18,7 +18,7 @@ NOT_OURS = "cannot judge: the network does not know this structure"
 # Of a structure that the mask lacks: not calibrated, but enough for it to be flagged.
 LACKING_PROBABILITY = 0.9
 # What an absent structure is called where the mask was asked for it.
-NOT_FOUND = "not found in this scan"
+_NOT_FOUND = "not found in this scan"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _with_doubts(light: Light, label: int, verdict: Verdict) -> tuple[Light, tup
 
 def lacking_report(report: SegmentReport, volume_cc: float) -> SegmentReport:
     """The report of a structure that the mask lacks and the network finds; as it was where the mask was not asked for it."""
-    if report.reasons and report.reasons[0] != NOT_FOUND and not report.reasons[0].startswith("the segmentation lacks it"):
+    if report.reasons and report.reasons[0] != _NOT_FOUND and not report.reasons[0].startswith("the segmentation lacks it"):
         return report
     reason = f"the segmentation lacks it, but the network finds {volume_cc:.0f} cc of it in this scan"
     return replace(report, light=Light.GREY, reasons=(reason,), failure_probability=LACKING_PROBABILITY)

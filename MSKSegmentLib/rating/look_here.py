@@ -20,7 +20,7 @@ from .network_view import NetworkView
 MOST_SLICES = 5
 # The mean share of passes that disagree, over what mask or network call the structure in a slice.
 LEAST_DISAGREEMENT = 0.15
-COLUMNS = ("abbreviation", "side", "rank", "slice", "x_mm", "y_mm", "z_mm", "disagreement", "area_cm2")
+_COLUMNS = ("abbreviation", "side", "rank", "slice", "x_mm", "y_mm", "z_mm", "disagreement", "area_cm2")
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ def slices_to_look_at(
     return found
 
 
-def write_slices(path: Path, slices: Mapping[str, Iterable[SliceToLookAt]], table: StructureTable) -> None:
+def write_slices_to_look_at(path: Path, slices: Mapping[str, Iterable[SliceToLookAt]], table: StructureTable) -> None:
     """A table with one row per slice, worst first within each segment."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(_COLUMNS)
         for key, chosen in slices.items():
             segment = table.segment(key)
             for rank, one in enumerate(chosen, start=1):

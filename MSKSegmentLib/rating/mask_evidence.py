@@ -12,10 +12,10 @@ from ..anatomy import StructureTable
 from ..case_result import Measurements, Scores
 from ..quality.plausibility import SegmentPlacement, deviations, placements
 from ..quality.scores import structure_uncertainty
-from .agreement import Agreement, agreements
+from .agreement import PassAgreement, agreements
 from .mask_shape import MaskShape, mask_shapes
 from .network_view import NetworkView
-from .reference import Form, form_deviations, form_of
+from .reference import SegmentForm, form_deviations, form_of
 
 # An agreement counts up to where the passes agree with each other: a mask that agrees with passes which disagree among themselves
 # may share their error, which no agreement shows. The network's own errors are about so many times the disagreement of its passes.
@@ -38,10 +38,10 @@ class MaskEvidence:
     """
 
     scores: Mapping[int, Scores]
-    agreements: Mapping[int, Agreement]
+    agreements: Mapping[int, PassAgreement]
     shapes: Mapping[int, MaskShape]
     placements: Mapping[int, SegmentPlacement]
-    forms: Mapping[int, Form]
+    forms: Mapping[int, SegmentForm]
 
     def compared_with(self, usual: Usual, table: StructureTable) -> dict[int, Scores]:
         """The scores with the deviations from what is usual; `table` are the structures that the labels stand for."""

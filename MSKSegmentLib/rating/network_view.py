@@ -14,7 +14,7 @@ from ..inference.evidence import SliceEvidence, strips_of
 from ..quality.pass_sums import Sides, sums_by_segment
 
 # Neighbouring slices of a mask are right or wrong together, and the network's time grows with the slices.
-INTERVAL_MM = 6.0
+JUDGING_INTERVAL_MM = 6.0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ..ct.orientation import axis_order
 from ..ct.volume import CTVolume
 from ..errors import InputError
 from ..findings import Finding
+from ..pipeline import StageProgress
 from ..quality.given_labels import judge_given_labels
 from ..quality.guards import metal_distances, scan_cautions
 from ..quality.reports import make_reports
@@ -26,14 +27,13 @@ from .judged import Judgement, judged_report, lacking_report
 from .look_here import SliceToLookAt, slices_to_look_at
 from .mask_evidence import Usual, mask_evidence
 from .missing import missing_labels
-from .network_view import INTERVAL_MM
-from .rating_calibration import PASSES, RatingCalibration, rating_of
-from .scan_view import JudgeRun, ScanView, look_at
+from .network_view import JUDGING_INTERVAL_MM
+from .rating_calibration import JUDGING_PASSES, RatingCalibration, rating_of
+from .scan_view import JudgeRun, ScanView, view_scan
 from .told import CODES, is_tight, rating_findings, slice_numbers
 
 # In the record of a result: that its segmentation was judged, and how.
 RECORD = "rated"
-StageProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ def rate_case(
 
     check_to_rate(result)
     calibration = rating_of(bundle)
-    passes = calibration.calibration.passes if calibration else PASSES
+    passes = calibration.calibration.passes if calibration else JUDGING_PASSES
     chosen = choose_device(device)
     run = JudgeRun(passes, secrets.randbelow(2**31) if seed is None else seed, chosen.name)
-    seen = look_at(volume, bundle, run, lambda done, total: progress("inference", done, total), checkpoint)
+    seen = view_scan(volume, bundle, run, lambda done, total: progress("inference", done, total), checkpoint)
     progress("measurement", 0, 1)
     mask = seen.on_judging_grid(result.labels)
     judgement = _judgement(result, volume, mask, seen, bundle.table, calibration)
@@ -147,7 +147,7 @@ def _judgement(
     }
     cautions = scan_cautions({finding.code: finding for finding in (*result.findings, *seen.findings)}.values())
     fitted = None if calibration is None else calibration.calibration
-    passes = fitted.passes if fitted else PASSES
+    passes = fitted.passes if fitted else JUDGING_PASSES
     # Also of what is not judged: a scan in which the network fails shows in all structures.
     rated = make_reports(table, _of(measurements, known), _of(scores, known), fitted, passes, cautions)
     verdict = judge_given_labels(result.labels, result.geometry, result.table, measurements, usual.volumes)
@@ -192,7 +192,7 @@ def _record(
         "seed": run.seed,
         "device": device,
         "backends": list(seen.backends),
-        "interval_mm": min(INTERVAL_MM, seen.view.geometry.spacing[2]),
+        "interval_mm": min(JUDGING_INTERVAL_MM, seen.view.geometry.spacing[2]),
     }
 
 

@@ -27,7 +27,7 @@ from ..results.result_reading import read_case
 from ..results.review_file import write_review
 from ..results.tables import write_measurements
 from ..review.session import ReviewSession
-from .look_here import write_slices
+from .look_here import write_slices_to_look_at
 from .rate import Rated, check_to_rate
 
 
@@ -94,7 +94,7 @@ def _update_review(case: CaseToRate, rated: Rated) -> None:
     with whole_file(folder / RESULT, ".json") as temporary:
         write_content(temporary, content)
     with whole_file(folder / SLICES_TO_LOOK_AT, ".csv") as temporary:
-        write_slices(temporary, rated.slices, rated.result.table)
+        write_slices_to_look_at(temporary, rated.slices, rated.result.table)
     with whole_file(folder / MEASUREMENTS, ".csv") as temporary:
         write_measurements(temporary, rated.result)
 
@@ -103,13 +103,13 @@ def _others(case: CaseToRate, rated: Rated) -> Callable[[Path], None]:
     """What adds the slices, and the files of the judged folder that are not made anew, such as the CT."""
 
     def extra(partial: Path) -> None:
-        write_slices(partial / SLICES_TO_LOOK_AT, rated.slices, rated.result.table)
-        for name in kept_files(case.folder):
+        write_slices_to_look_at(partial / SLICES_TO_LOOK_AT, rated.slices, rated.result.table)
+        for name in files_that_go_on(case.folder):
             shutil.copyfile(case.folder / name, partial / name)
 
     return extra
 
 
-def kept_files(folder: Path) -> list[str]:
+def files_that_go_on(folder: Path) -> list[str]:
     """The files of a result folder that go on with it: its CT, and labels of another program that are no structure of the table."""
     return [name for name in (CT, OTHER_LABELS) if (folder / name).is_file()]

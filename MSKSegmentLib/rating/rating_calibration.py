@@ -13,7 +13,7 @@ from .mask_evidence import Usual
 
 FORMAT, FORMAT_VERSION = "mskseg-rating", 1
 # Dropout passes of a run that judges; fewer than for a segmentation, as only the agreement with a mask is asked for.
-PASSES = 3
+JUDGING_PASSES = 3
 
 
 @dataclass(frozen=True)

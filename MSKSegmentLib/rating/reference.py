@@ -15,7 +15,7 @@ from .mask_shape import MaskShape
 
 # Surface, length, and mean HU relative to the median muscle; None where that is not known, and for bones, whose density differs
 # more between people than between structures.
-Form = tuple[float, float, float | None]
+SegmentForm = tuple[float, float, float | None]
 # The least spreads: true masks that look alike must not make an ordinary one implausible. Surface and length are logarithms.
 LEAST_SHAPE_SD = 0.06
 LEAST_DENSITY_SD_HU = 5.0
@@ -23,7 +23,9 @@ LEAST_DENSITY_SD_HU = 5.0
 FEWEST_MUSCLES = 5
 
 
-def form_of(shapes: Mapping[int, MaskShape], measurements: Mapping[int, Measurements], table: StructureTable) -> dict[int, Form]:
+def form_of(
+    shapes: Mapping[int, MaskShape], measurements: Mapping[int, Measurements], table: StructureTable
+) -> dict[int, SegmentForm]:
     """Label -> surface, length, and mean HU relative to the median muscle, for segments that are not cut.
 
     The density is None for bones, and where too few muscles are there to be compared with.
@@ -44,9 +46,9 @@ def form_of(shapes: Mapping[int, MaskShape], measurements: Mapping[int, Measurem
     return found_forms
 
 
-def make_forms(cases: Iterable[Mapping[int, Form]], table: StructureTable) -> dict[str, Any]:
+def make_forms(cases: Iterable[Mapping[int, SegmentForm]], table: StructureTable) -> dict[str, Any]:
     """Medians and spreads by abbreviation, sides pooled, JSON-ready; structures of fewer than 10 cases are left out."""
-    rows: dict[str, list[tuple[int, Form]]] = {}
+    rows: dict[str, list[tuple[int, SegmentForm]]] = {}
     for number, case in enumerate(cases):
         for segment in table.segments:
             form = case.get(segment.label)
@@ -75,7 +77,7 @@ def _middle(values: Iterable[float | None], least: float) -> tuple[float | None,
 
 
 def form_deviations(
-    case: Mapping[int, Form], usual: Mapping[str, Any], table: StructureTable
+    case: Mapping[int, SegmentForm], usual: Mapping[str, Any], table: StructureTable
 ) -> dict[int, tuple[float, float | None]]:
     """Label -> robust z of surface and length (the larger, absolute) and of the density (signed), for structures in `usual`."""
     result = {}

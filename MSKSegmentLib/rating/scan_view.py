@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..findings import Finding
 from ..prepared_scan import PreparedScan, prepare_scan
 from ..preview import slice_step
-from .network_view import INTERVAL_MM, NetworkView, network_view, on_pixels
+from .network_view import JUDGING_INTERVAL_MM, NetworkView, network_view, on_pixels
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ScanView:
         return np.ascontiguousarray(ordered[self.scan.box.slices])
 
 
-def look_at(
+def view_scan(
     volume: CTVolume,
     bundle: ModelBundle,
     run: JudgeRun,
@@ -68,7 +68,7 @@ def look_at(
     from ..segmentation import clean_components, split_sides
 
     scan = prepare_scan(volume)
-    scan = replace(scan, step=slice_step(scan.body.geometry, INTERVAL_MM))
+    scan = replace(scan, step=slice_step(scan.body.geometry, JUDGING_INTERVAL_MM))
     sampling = Sampling(run.passes, run.seed, run.device, every=scan.step, keep_maps=True)
     spec, preprocessing = bundle.manifest.network, bundle.manifest.preprocessing
     prediction = predict(scan.body, bundle.load_network(), spec, preprocessing, sampling, progress, checkpoint, scan.coarse_body)

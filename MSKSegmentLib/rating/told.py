@@ -9,12 +9,12 @@ import numpy as np
 from ..case_result import SegmentReport
 from ..ct.volume import Geometry
 from ..findings import Finding, warning
-from .agreement import Agreement
+from .agreement import PassAgreement
 
 # Findings of this package, which a new rating replaces.
 CODES = ("rated", "not_rated", "missing_in_mask", "tight_borders")
 # Less than this share of a segment in slices of disagreement is not worth a sentence.
-TOLD_SHARE = 0.03
+_TOLD_SHARE = 0.03
 MOST_STRETCHES = 4
 # A border is tighter than the network's where nearly all of the mask lies inside and it is so much smaller.
 INSIDE_SHARE = 0.95
@@ -24,10 +24,10 @@ HABIT_SHARE = 0.5
 FEWEST_FOR_HABIT = 5
 
 
-def disagreement_reasons(agreement: Agreement, slices: Sequence[int]) -> tuple[str, ...]:
+def disagreement_reasons(agreement: PassAgreement, slices: Sequence[int]) -> tuple[str, ...]:
     """Where a segment disagrees with the network, and whether its border is tighter; `slices` are the CT's numbers."""
     reasons = []
-    if agreement.disagreeing_share >= TOLD_SHARE:
+    if agreement.disagreeing_share >= _TOLD_SHARE:
         named = stretches([slices[k] for k in np.flatnonzero(agreement.disagreeing).tolist()], _step(slices))
         reasons.append(f"it disagrees with the network in the slices {named}")
     if is_tight(agreement):
@@ -35,7 +35,7 @@ def disagreement_reasons(agreement: Agreement, slices: Sequence[int]) -> tuple[s
     return tuple(reasons)
 
 
-def is_tight(agreement: Agreement) -> bool:
+def is_tight(agreement: PassAgreement) -> bool:
     """Whether the border lies inside the network's."""
     ratio = agreement.volume_ratio
     return ratio is not None and ratio < TIGHT_BELOW and agreement.inside_share >= INSIDE_SHARE

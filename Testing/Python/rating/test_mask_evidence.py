@@ -6,7 +6,7 @@ from given_labels import body
 from mask_cases import view_of
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
-from MSKSegmentLib.calibration.mask_damage import KINDS, annotator_noise, damage
+from MSKSegmentLib.calibration.mask_damage import DAMAGE_KINDS, annotator_noise, damage
 from MSKSegmentLib.measurement import measure
 from MSKSegmentLib.preview import coarse_geometry
 from MSKSegmentLib.rating.agreement import agreements
@@ -45,7 +45,7 @@ def test_the_true_mask_agrees_and_shows_nothing_odd(seen):
     assert (shape.stray_components, shape.hole_share) == (0, 0.0) and shape.jump_share < 0.05 and not shape.jumping.any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DAMAGE_KINDS)
 def test_every_kind_of_damage_agrees_less_than_the_truth(seen, kind):
     truth, _, geometry, view = seen
     mask = _damaged(truth, geometry, kind)

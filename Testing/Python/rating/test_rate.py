@@ -44,7 +44,7 @@ def seen():
 
 @pytest.fixture
 def bundle(seen, monkeypatch):
-    monkeypatch.setattr(rating, "look_at", lambda *_: seen[2])
+    monkeypatch.setattr(rating, "view_scan", lambda *_: seen[2])
     return resolve_bundle(None)
 
 
