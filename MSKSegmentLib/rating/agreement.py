@@ -54,7 +54,7 @@ class PassAgreement:
         return float(self.area[self.disagreeing].sum() / self.area.sum())
 
 
-def agreements(mask: np.ndarray, view: NetworkView) -> dict[int, PassAgreement]:
+def pass_agreements(mask: np.ndarray, view: NetworkView) -> dict[int, PassAgreement]:
     """Label -> agreement, for all labels of a mask uint8 ``[z, y, x]`` with sides on the view's grid."""
     given, drawn = label_counts(mask), view.voxels
     shared = np.stack([label_counts(np.where(labels == mask, mask, 0)) for labels in view.passes])

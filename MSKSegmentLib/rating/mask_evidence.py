@@ -12,7 +12,7 @@ from ..anatomy import StructureTable
 from ..case_result import Measurements, Scores
 from ..quality.plausibility import SegmentPlacement, deviations, placements
 from ..quality.scores import structure_uncertainty
-from .agreement import PassAgreement, agreements
+from .agreement import PassAgreement, pass_agreements
 from .mask_shape import MaskShape, mask_shapes
 from .network_view import NetworkView
 from .reference import SegmentForm, form_deviations, form_of
@@ -72,7 +72,7 @@ def mask_evidence(
         metal_mm: distance to metal by label; empty without metal.
         table: the structures that the labels stand for.
     """
-    agreed, shapes = agreements(mask, view), mask_shapes(mask, view.geometry)
+    agreed, shapes = pass_agreements(mask, view), mask_shapes(mask, view.geometry)
     inside = structure_uncertainty(mask, view.uncertainty)
     cut = [label for label, found in measurements.items() if found.truncated_by]
     scores = {}

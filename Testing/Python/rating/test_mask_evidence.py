@@ -9,7 +9,7 @@ from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.calibration.mask_damage import DAMAGE_KINDS, annotator_noise, damage
 from MSKSegmentLib.measurement import measure
 from MSKSegmentLib.preview import coarse_geometry
-from MSKSegmentLib.rating.agreement import agreements
+from MSKSegmentLib.rating.agreement import pass_agreements
 from MSKSegmentLib.rating.look_here import slices_to_look_at
 from MSKSegmentLib.rating.mask_evidence import Usual, mask_evidence
 from MSKSegmentLib.rating.mask_shape import jumps, mask_shapes
@@ -36,7 +36,7 @@ def _damaged(truth, geometry, kind, label=AD, strength=0.6):
 
 def test_the_true_mask_agrees_and_shows_nothing_odd(seen):
     truth, _, geometry, view = seen
-    agreed, shapes = agreements(truth, view), mask_shapes(truth, geometry)
+    agreed, shapes = pass_agreements(truth, view), mask_shapes(truth, geometry)
     assert set(agreed) == set(shapes) == {segment.label for segment in HIP_AND_THIGH.segments}
     large = [agreed[label] for label in (GMAX, AD, BF)]
     assert min(one.mean for one in large) > 0.85 and max(one.disagreeing_share for one in large) < 0.1
@@ -49,12 +49,12 @@ def test_the_true_mask_agrees_and_shows_nothing_odd(seen):
 def test_every_kind_of_damage_agrees_less_than_the_truth(seen, kind):
     truth, _, geometry, view = seen
     mask = _damaged(truth, geometry, kind)
-    before = agreements(truth, view)[AD]
+    before = pass_agreements(truth, view)[AD]
     assert (mask != truth).any()
     if not (mask == AD).any():
         assert AD in missing_labels(mask, view)
         return
-    after = agreements(mask, view)[AD]
+    after = pass_agreements(mask, view)[AD]
     assert after.mean < before.mean and after.low_slice <= before.low_slice
 
 
