@@ -177,7 +177,8 @@ def test_a_cut_segment_that_probably_failed_does_not_look_harmless(key, tmp_path
     assert review_status(bad) == "flagged" and segment_tags(bad)["MSKSegment.Verdict"] == "not rated, likely wrong"
     assert review_status(fine) == "notstarted" and segment_tags(fine)["MSKSegment.Verdict"] == "not rated"
     assert table_row(bad)["likely_wrong"] == "yes" and table_row(fine)["likely_wrong"] is None
-    assert selected_row(rows["bad"])["light"] == "suspect" and selected_row(rows["bad"])["verdict"] == "not rated, likely wrong"
+    shown = selected_row(rows["bad"], bad, paired=True)
+    assert shown["light"] == "suspect" and shown["verdict"] == "not rated, likely wrong"
     assert [count["text"] for count in light_counts(rows.values())] == ["1 likely wrong", "1 not rated"]
     good = report("OE_left", 0.0)
     assert good.light is Light.GREEN
