@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from pathlib import Path
 
 from ..bundle import ModelBundle, check_new_bundle, update_rating
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_labelled_cases, read_labelled_case
+from ..evaluation.cases import CaseFiles, find_labelled_cases, patient_of, read_labelled_case
 from ..evaluation.folder import check_report_folder
 from ..output.files import whole_file
 from ..quality.calibration import Calibration
@@ -20,6 +19,7 @@ from ..rating.mask_evidence import Usual
 from ..rating.network_view import on_pixels
 from ..rating.rating_calibration import JUDGING_PASSES, RatingCalibration
 from ..rating.scan_view import JudgeRun, view_scan
+from .calibrate_bundle import CalibrationJob
 from .fit import calibrate
 from .judging import lights_table
 from .judging_masks import judge_masks_left_out, network_thresholds
@@ -31,28 +31,12 @@ from .report import QUALITY_CARD, write_quality
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class MaskCalibrationJob:
-    """What to calibrate on, and what to write.
-
-    `data` is a folder of cases with true labels. The new bundle goes to `folder`, its version is `version`, `source` says in words
-    what the cases are. The performance on patients left out goes into `report_folder`; with `unseen_damage` each kind of damage is
-    left out as well.
-    """
-
-    data: Path
-    source: str
-    version: str
-    folder: Path
-    device: str = "auto"
-    report_folder: Path | None = None
-    unseen_damage: bool = False
-
-
 def calibrate_masks(
-    bundle: ModelBundle, job: MaskCalibrationJob, checkpoint: Callable[[], None], report: Callable[[str], None] = print
+    bundle: ModelBundle, job: CalibrationJob, checkpoint: Callable[[], None], report: Callable[[str], None] = print
 ) -> ModelBundle:
     """Damage the true labels of all cases, see how the network's passes tell, and write a new bundle with ``rating.json``.
+
+    The data of the job are a folder of cases; with `by_condition` patients are left out together with the kind of damage.
 
     Raises:
         InputError: there are no cases, one cannot be used, or they are too few.
@@ -60,15 +44,18 @@ def calibrate_masks(
     """
     check_new_bundle(job.folder)
     report_folder = None if job.report_folder is None else check_report_folder(job.report_folder)
-    own = _own_calibration(bundle)
+    own, cases = _own_calibration(bundle), find_labelled_cases(job.data)
+    # Known before the network has worked for hours.
+    _check_number({patient_of(files.name) for files in cases})
     masks: list[RatedMask] = []
-    for number, patient in enumerate(_patients(bundle, job, checkpoint)):
-        masks += rated_masks(patient, bundle.table, number)
-        report(f"{patient.name}: {sum(len(mask.observations) for mask in masks if mask.patient == patient.name)} segments of masks")
+    for number, files in enumerate(cases):
+        made = rated_masks(_patient(bundle, files, number, job.device, checkpoint), bundle.table, number)
+        report(f"{files.name}: {sum(len(mask.observations) for mask in made)} segments of masks")
+        masks += made
     fitted = fit_masks(masks, bundle, own, job.source, JUDGING_PASSES)
     observations = observations_of(masks, fitted.usual, bundle.table)
     if report_folder is not None:
-        for line in write_mask_report(report_folder, masks, observations, fitted, job.unseen_damage):
+        for line in write_mask_report(report_folder, masks, observations, fitted, job.by_condition):
             report(line)
     return update_rating(bundle, fitted.to_json(), job.folder, job.version)
 
@@ -80,8 +67,7 @@ def fit_masks(masks: Sequence[RatedMask], bundle: ModelBundle, own: Calibration,
         InputError: the patients are too few.
     """
     patients = {mask.patient for mask in masks}
-    if len(patients) < FEWEST_FOR_INTERVALS:
-        raise InputError(f"There are {len(patients)} patients; a calibration for masks needs {FEWEST_FOR_INTERVALS} or more.")
+    _check_number(patients)
     forms = usual_of(masks, bundle.table).forms
     observations = observations_of(masks, Usual(own.reference, forms), bundle.table)
     _LOG.info("%d segments of masks of %d patients", len(observations), len(patients))
@@ -96,6 +82,14 @@ def fit_masks(masks: Sequence[RatedMask], bundle: ModelBundle, own: Calibration,
         network_thresholds(own),
     )
     return RatingCalibration(calibration, forms)
+
+
+def _check_number(patients: Collection[str]) -> None:
+    if len(patients) < FEWEST_FOR_INTERVALS:
+        raise InputError(
+            f"A calibration for masks needs {FEWEST_FOR_INTERVALS} patients or more, and these cases show {len(patients)}; "
+            "add cases."
+        )
 
 
 def write_mask_report(
@@ -134,11 +128,6 @@ def _own_calibration(bundle: ModelBundle) -> Calibration:
     return own
 
 
-def _patients(bundle: ModelBundle, job: MaskCalibrationJob, checkpoint: Callable[[], None]) -> Iterator[Patient]:
-    for number, files in enumerate(find_labelled_cases(job.data)):
-        yield _patient(bundle, files, number, job.device, checkpoint)
-
-
 def _patient(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, checkpoint: Callable[[], None]) -> Patient:
     from ..inference.devices import choose_device
 
@@ -147,5 +136,10 @@ def _patient(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, chec
     grid = seen.view.own.shape[1], seen.view.own.shape[2]
     hu = on_pixels(seen.scan.body.hu[:: seen.scan.step], grid)
     return Patient(
-        case.name, seen.on_judging_grid(case.truth), hu, seen.view, is_ordinary(case.facts), scan_cautions(seen.findings)
+        patient_of(case.name),
+        seen.on_judging_grid(case.truth),
+        hu,
+        seen.view,
+        is_ordinary(case.facts),
+        scan_cautions(seen.findings),
     )

@@ -115,12 +115,14 @@ def _places(cases: Sequence[FoundCase]) -> list[_Place]:
 def _labels(names: Iterable[str]) -> dict[str, str]:
     """Name -> letters and digits of it, different for different names."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
         plain = label = re.sub(r"[^0-9A-Za-z]", "", name) or "x"
         number = 1
-        while label in found.values():
+        while label in taken:
             number += 1
             label = f"{plain}x{number}"
+        taken.add(label)
         found[name] = label
     return found
 
@@ -155,15 +157,17 @@ def _write_dataset(root: Path, places: Sequence[_Place], table: StructureTable) 
         for segment in table.segments
     ]
     _write_tsv(root / "dseg.tsv", ("index", "name", "abbreviation", "color"), values)
-    subjects = {place.subject: place for place in places}
+    subjects: dict[str, list[_Place]] = {}
+    for place in places:
+        subjects.setdefault(place.subject, []).append(place)
     known = ("group", "side_affected")
     people = [
-        {"participant_id": f"sub-{subject}", **{name: place.case.facts.get(name) for name in known}}
-        for subject, place in subjects.items()
+        {"participant_id": f"sub-{subject}", **{name: own[-1].case.facts.get(name) for name in known}}
+        for subject, own in subjects.items()
     ]
     _write_tsv(root / "participants.tsv", ("participant_id", *known), people)
-    for subject in subjects:
-        _write_sessions(root, [place for place in places if place.subject == subject])
+    for own in subjects.values():
+        _write_sessions(root, own)
     (root / ".bidsignore").write_text("**/ct/\ndesc-muscles_morph.json\n", encoding="utf-8")
     text = f"# Hip and thigh muscles from CT\n\nMade with MSKSegment {__version__}. {_NOTICE}\n\n"
     text += (

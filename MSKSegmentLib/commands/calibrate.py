@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..packages import require
 from .arguments import bundle_option, device_option
 from .base import PLACE, Command, Invocation, pass_invocation
-
-if TYPE_CHECKING:
-    from ..bundle import ModelBundle
 
 
 @click.command(cls=Command)
@@ -35,15 +32,13 @@ def command(invocation: Invocation, /, data: Path, bundle: str | None, **options
     require("torch")
     from ..bundle import resolve_bundle
     from ..calibration.calibrate_bundle import CalibrationJob, calibrate_bundle
+    from ..calibration.calibrate_masks import calibrate_masks
 
     if options["report"] is not None:
         require("matplotlib", purpose="--report")
     masks, unseen_damage = options.pop("masks"), options.pop("unseen_damage")
     if masks and options["unseen_stress"] or unseen_damage and not masks:
         raise click.UsageError("--unseen-stress goes without --masks, --unseen-damage with it")
-    if masks:
-        _calibrate_masks(invocation, resolve_bundle(bundle), data, unseen_damage, options)
-        return
     job = CalibrationJob(
         data,
         options["source"],
@@ -51,21 +46,7 @@ def command(invocation: Invocation, /, data: Path, bundle: str | None, **options
         options["output"],
         options["device"],
         options["report"],
-        options["unseen_stress"],
+        unseen_damage if masks else options["unseen_stress"],
     )
-    calibrate_bundle(resolve_bundle(bundle), job, invocation.checkpoint, invocation.say)
-
-
-def _calibrate_masks(invocation: Invocation, bundle: ModelBundle, data: Path, unseen_damage: bool, options: dict[str, Any]) -> None:
-    from ..calibration.calibrate_masks import MaskCalibrationJob, calibrate_masks
-
-    job = MaskCalibrationJob(
-        data,
-        options["source"],
-        options["version"],
-        options["output"],
-        options["device"],
-        options["report"],
-        unseen_damage,
-    )
-    calibrate_masks(bundle, job, invocation.checkpoint, invocation.say)
+    run = calibrate_masks if masks else calibrate_bundle
+    run(resolve_bundle(bundle), job, invocation.checkpoint, invocation.say)

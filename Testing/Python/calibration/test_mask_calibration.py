@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from mask_cases import DAMAGED, mask_observations
 
+from MSKSegmentLib.bundle import resolve_bundle
+from MSKSegmentLib.calibration import calibrate_masks as masks_module
+from MSKSegmentLib.calibration.calibrate_bundle import CalibrationJob
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.judging_masks import judge_masks_left_out, network_thresholds
 from MSKSegmentLib.calibration.report_measures import POOLED, measure_quality
 from MSKSegmentLib.case_result import Light
-from MSKSegmentLib.errors import BundleError
+from MSKSegmentLib.errors import BundleError, InputError
 from MSKSegmentLib.quality.paper_rule import DiceThresholds
 from MSKSegmentLib.quality.traffic_light import rate
 from MSKSegmentLib.rating.rating_calibration import RatingCalibration, rating_of
@@ -115,3 +118,17 @@ def test_rating_json_comes_back_and_bundles_without_one_are_fine(calibration):
     bundle.rating = {"format": "mskseg-rating", "format_version": 1, "calibration": calibration.to_json()}
     with pytest.raises(BundleError, match="cannot be read"):
         rating_of(bundle)
+
+
+def test_too_few_patients_are_refused_before_the_network_works(tmp_path, monkeypatch):
+    for name in [f"one@{number}" for number in range(20)] + ["another"]:
+        case = tmp_path / "cases" / name
+        case.mkdir(parents=True)
+        (case / "ct.nrrd").touch()
+        (case / "labels.nrrd").touch()
+    monkeypatch.setattr(masks_module, "view_scan", lambda *_, **__: pytest.fail("the network was asked"))
+    job = CalibrationJob(tmp_path / "cases", "made up", "1", tmp_path / "new")
+    # Many scans of one patient are one patient.
+    with pytest.raises(InputError, match="needs 19 patients or more, and these cases show 2"):
+        masks_module.calibrate_masks(resolve_bundle(None), job, lambda: None)
+    assert not (tmp_path / "new").exists()
