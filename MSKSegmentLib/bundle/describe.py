@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ..ct.intensity import HOUNSFIELD
 from ..errors import BundleError
 from .finding import SEARCH_VARIABLE, bundle_folder, find_bundles, resolve_bundle
-from .manifest import Manifest, NetworkSpec
+from .manifest import Manifest, NetworkSpec, Preprocessing
 from .store import CALIBRATION_FILE, WEIGHTS_FILE, ModelBundle, read_manifest, verify_bundle
 
 _DTYPE_WORDS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32"}
@@ -22,7 +23,7 @@ def describe_bundles() -> str:
     folders = find_bundles()
     if not folders:
         return f"No model bundle is installed. Put one in a folder and name that folder in {SEARCH_VARIABLE}."
-    rows: list[tuple[str, ...]] = [("FOLDER", "NAME", "VERSION", "SIZE", "NETWORK", "CALIBRATED")]
+    rows: list[tuple[str, ...]] = [("FOLDER", "NAME", "VERSION", "SIZE", "TASK", "NETWORK", "CALIBRATED")]
     rows += [_row(folder) for folder in folders]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -42,12 +43,13 @@ def describe_bundle(name_or_path: str | Path | None = None) -> str:
     first, last = preprocessing.value_range
     rows = [
         ("Name", f"{manifest.name} {manifest.version} ({manifest.date})"),
+        ("Task", manifest.task),
         ("Description", manifest.description),
         ("Card", _card_summary(bundle.card)),
         ("License", manifest.license),
         ("Network", f"Bayesian U-Net, {_network(manifest.network)}, dropout {manifest.network.dropout:g}"),
         ("Parameters", f"{parameters / 1e6:.3f} million, stored as {dtype}, {_size(bundle.folder)} on disk"),
-        ("Input", f"HU {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
+        ("Input", f"{_scale(preprocessing)} {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
         ("Grid", _grid(manifest)),
         ("Passes", str(manifest.passes)),
         ("Calibration", _calibration(bundle.calibration)),
@@ -74,14 +76,18 @@ def _row(folder: Path) -> tuple[str, ...]:
     try:
         manifest = read_manifest(folder)
     except BundleError:
-        return folder.name, "(unreadable)", "-", _size(folder), "-", "-"
+        return folder.name, "(unreadable)", "-", _size(folder), "-", "-", "-"
     calibrated = "yes" if CALIBRATION_FILE in manifest.files else "no"
-    return folder.name, manifest.name, manifest.version, _size(folder), _network(manifest.network), calibrated
+    return folder.name, manifest.name, manifest.version, _size(folder), manifest.task, _network(manifest.network), calibrated
 
 
 def _network(spec: NetworkSpec) -> str:
     norm = ", batch norm" if spec.batch_norm else ""
     return f"{spec.levels} levels x {spec.base_filters} filters{norm}"
+
+
+def _scale(preprocessing: Preprocessing) -> str:
+    return "HU" if preprocessing.intensity == HOUNSFIELD else f"intensities ({preprocessing.intensity})"
 
 
 def _channels(manifest: Manifest) -> str:

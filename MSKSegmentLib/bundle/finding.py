@@ -54,16 +54,40 @@ def bundle_folder(name_or_path: str | Path | None = None) -> Path:
     raise BundleError(f"There is no model bundle {path.name}; give its folder or one of the installed: {available}.")
 
 
-def resolve_bundle(name_or_path: str | Path | None = None) -> ModelBundle:
-    """The verified bundle that `bundle_folder` finds; None is the one that comes with the software.
+def resolve_bundle(name_or_path: str | Path | None = None, task: str | None = None) -> ModelBundle:
+    """The verified bundle that `bundle_folder` finds; None is the first of the `task`, or, without a task, of all.
 
     Raises:
-        BundleError: there is no such bundle, or it fails verification.
+        BundleError: there is no such bundle, it fails verification, or it is one of another task than the one that is asked for.
     """
     with time_logged(_LOG, "Reading and verifying the bundle"):
-        bundle = load_bundle(bundle_folder(name_or_path))
+        folder = bundle_of_task(task) if name_or_path is None and task is not None else bundle_folder(name_or_path)
+        bundle = load_bundle(folder)
+    if task is not None and bundle.manifest.task != task:
+        raise BundleError(
+            f"The model bundle {folder.name} is one of the task {bundle.manifest.task}, not of {task}; leave --task out, or choose "
+            "another bundle."
+        )
     _LOG.info("The bundle is %s %s", bundle.manifest.name, bundle.manifest.version)
     return bundle
+
+
+def bundle_of_task(task: str) -> Path:
+    """The folder of the first bundle found that does a task.
+
+    Raises:
+        BundleError: none does.
+    """
+    for folder in find_bundles():
+        try:
+            if read_manifest(folder).task == task:
+                return folder
+        except BundleError:
+            continue
+    raise BundleError(
+        f"No model bundle of the task {task} is installed: none comes along for it, so train one on cases of your own and name its "
+        f"folder with --bundle or in {SEARCH_VARIABLE}."
+    )
 
 
 def subfolders(root: Path) -> list[Path]:

@@ -8,11 +8,14 @@ from typing import Any
 
 from ..anatomy import StructureTable
 from ..anatomy.built_in import BUILT_IN, HIP_AND_THIGH
+from ..ct.intensity import HOUNSFIELD, INTENSITY_SCALES
 from ..errors import BundleError
+from ..tasks import DEFAULT_TASK
 
 FORMAT = "mskseg-bundle"
-# The second version names a table of structures, which software of the first would take for the usual one.
-FORMAT_VERSIONS = (1, 2)
+# The second version names a table of structures, which software of the first would take for the usual one; the third a task, which
+# software of the others would take for hip and thigh in CT.
+FORMAT_VERSIONS = (1, 2, 3)
 STRUCTURES_FILE = "structures.json"
 
 
@@ -30,10 +33,11 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How slices are made from a CT.
+    """How slices are made from a scan.
 
-    HU are clipped to `hu_window` and mapped linearly to `value_range`. `in_plane_spacing_mm` and `slice_interval_mm` are the
-    grid that the network was trained on; None means the CT's own. With `in_channels` > 1 the channels are
+    `intensity` is the scale that the network sees it on (`ct.intensity.INTENSITY_SCALES`): "hounsfield" for CT as it is. Values on
+    that scale are clipped to `hu_window` and mapped linearly to `value_range`. `in_plane_spacing_mm` and `slice_interval_mm` are
+    the grid that the network was trained on; None means the scan's own. With `in_channels` > 1 the channels are
     neighbouring slices at `slice_interval_mm`, inferior to superior, the middle one being labelled.
     """
 
@@ -41,6 +45,7 @@ class Preprocessing:
     value_range: tuple[float, float] = (0.0, 1.0)
     in_plane_spacing_mm: float | None = None
     slice_interval_mm: float | None = None
+    intensity: str = HOUNSFIELD
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ class Manifest:
     """The content of ``bundle.json``. `files` maps every other file of the bundle to its SHA-256.
 
     `structures` names the built-in table of structures whose classes the network has, or is ``structures.json`` where the bundle
-    carries its own; a manifest that does not say is of before there were several, and means that of hip and thigh.
+    carries its own; a manifest that does not say is of before there were several, and means that of hip and thigh. `task` is the
+    name of the task that the network does (`tasks.load_task`); one that does not say means that of before, too.
     """
 
     name: str
@@ -60,15 +66,24 @@ class Manifest:
     preprocessing: Preprocessing = Preprocessing()
     passes: int = 10
     structures: str = HIP_AND_THIGH.name
+    task: str = DEFAULT_TASK
     files: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
         content = asdict(self)
-        usual = content["structures"] == HIP_AND_THIGH.name
-        if usual:
+        version = FORMAT_VERSIONS[0]
+        if content["structures"] == HIP_AND_THIGH.name:
             del content["structures"]
-        return {"format": FORMAT, "format_version": FORMAT_VERSIONS[0 if usual else 1], **content}
+        else:
+            version = FORMAT_VERSIONS[1]
+        if content["preprocessing"]["intensity"] == HOUNSFIELD:
+            del content["preprocessing"]["intensity"]
+        if content["task"] == DEFAULT_TASK:
+            del content["task"]
+        else:
+            version = FORMAT_VERSIONS[2]
+        return {"format": FORMAT, "format_version": version, **content}
 
     @staticmethod
     def from_json(data: Any) -> Manifest:
@@ -95,6 +110,7 @@ class Manifest:
                 preprocessing=_build(Preprocessing, data["preprocessing"]),
                 passes=data["passes"],
                 structures=data.get("structures", HIP_AND_THIGH.name),
+                task=data.get("task", DEFAULT_TASK),
                 files={str(key): str(value) for key, value in data["files"].items()},
             )
             _check_kinds(manifest)
@@ -118,8 +134,8 @@ def _check_kinds(manifest: Manifest) -> None:
     counts = (network.levels, network.base_filters, network.classes, network.in_channels, manifest.passes)
     if not all(type(count) is int for count in counts) or type(network.batch_norm) is not bool:
         raise TypeError("a count is not a whole number")
-    if not isinstance(manifest.structures, str):
-        raise TypeError("structures is not text")
+    if not all(isinstance(text, str) for text in (manifest.structures, manifest.task, preprocessing.intensity)):
+        raise TypeError("structures, task or intensity is not text")
     pairs = (preprocessing.hu_window, preprocessing.value_range)
     if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise TypeError("a range is not a pair")
@@ -148,6 +164,8 @@ def _check(manifest: Manifest) -> None:
         problem = wrong_classes(network.classes, BUILT_IN[manifest.structures])
     elif network.in_channels < 1 or network.in_channels % 2 == 0:
         problem = f"{network.in_channels} neighbouring slices, which is not odd"
+    elif preprocessing.intensity not in INTENSITY_SCALES:
+        problem = f"the intensity scale {preprocessing.intensity!r}, which this software does not know"
     elif len(preprocessing.hu_window) != 2 or preprocessing.hu_window[0] >= preprocessing.hu_window[1]:
         problem = "an empty HU window"
     elif any(

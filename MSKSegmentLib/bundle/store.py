@@ -18,8 +18,9 @@ from ..anatomy import StructureTable
 from ..errors import BundleError, InputError
 from ..output.filling import recover, whole_folder
 from ..output.places import check_new_folder, foreign_files, resolved
+from ..tasks import Task
 from .manifest import STRUCTURES_FILE, Manifest
-from .structures import check_classes, structures_file, structures_of
+from .structures import check_classes, structures_file, structures_of, task_of, usual_table
 from .weights import decode_weights, encode_weights
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class ModelBundle:
     digest: str
     table: StructureTable
     rating: dict[str, Any] | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task that the network does, with the bundle's structures.
+
+        Raises:
+            BundleError: there is no such task here, or its file is faulty.
+        """
+        return task_of(self.folder, self.manifest, self.table)
 
     def load_network(self) -> BayesianUNet:
         """The network with its weights: float32, on the CPU, in evaluation mode (dropout off).
@@ -132,7 +142,7 @@ def save_bundle(
     """Write a bundle and load it back. `folder` appears whole or not at all; `manifest.files` is filled in.
 
     The folder is new or empty or, with `replace_old`, a bundle that is replaced. `table` are the structures of a network of others
-    than a built-in table's; None: those that the manifest names.
+    than a built-in table's; None: those that the manifest names, or those of its task where that is not the default one.
 
     `network_state` is the state dictionary of a `BayesianUNet`; its kernels are stored as `dtype` ("float16",
     "bfloat16" or "float32"), biases and batch-norm statistics as float32.
@@ -141,6 +151,7 @@ def save_bundle(
         BundleError: `folder` holds something or cannot be written, or manifest, weights and calibration do not fit or hold
             numbers that are not finite.
     """
+    table = usual_table(manifest) if table is None else table
     if table is not None:
         check_classes(Path(folder), manifest, table)
         manifest = replace(manifest, structures=STRUCTURES_FILE)

@@ -1,4 +1,5 @@
-"""The structures that a bundle's network knows: a built-in table that the manifest names, or ``structures.json`` in the bundle."""
+"""The structures that a bundle's network knows: a built-in table that the manifest names, or ``structures.json`` in the bundle; and
+its task."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from pathlib import Path
 
 from ..anatomy import StructureTable, table_from_json, table_json
 from ..anatomy.built_in import BUILT_IN
-from ..errors import BundleError
+from ..errors import BundleError, InputError
+from ..tasks import DEFAULT_TASK, Task, load_task, with_table
 from .manifest import STRUCTURES_FILE, Manifest, wrong_classes
 
 
@@ -36,6 +38,32 @@ def structures_of(folder: Path, manifest: Manifest) -> StructureTable:
         raise _unusable(folder, f"in its {STRUCTURES_FILE}, {error}") from error
     check_classes(folder, manifest, table)
     return table
+
+
+def usual_table(manifest: Manifest) -> StructureTable | None:
+    """The table of a new bundle for which none is given: that of its task; None where its manifest names a built-in one.
+
+    Raises:
+        BundleError: there is no such task here.
+    """
+    if manifest.task == DEFAULT_TASK:
+        return None
+    try:
+        return load_task(manifest.task).table
+    except InputError as error:
+        raise BundleError(str(error)) from error
+
+
+def task_of(folder: Path, manifest: Manifest, table: StructureTable) -> Task:
+    """The task of the bundle in a folder, with its structures.
+
+    Raises:
+        BundleError: there is no such task here, or its file is faulty.
+    """
+    try:
+        return with_table(load_task(manifest.task), table)
+    except InputError as error:
+        raise BundleError(f"The model bundle {folder.name} is one of a task that is not at hand. {error}") from error
 
 
 def check_classes(folder: Path, manifest: Manifest, table: StructureTable) -> None:

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "review": "review results in the browser, or segment a CT there first",
     "report": "write a report of a result for people, as HTML and PDF",
     "node": "receive CT from a PACS, segment it, and send the results back",
+    "task": "the tasks there are: what is segmented in which kind of scan",
     "bundle": "model bundles",
     "virtual": "make virtual patients: simulated CT with true labels",
     "train": "train a network as a recipe says, and resume where it stopped",

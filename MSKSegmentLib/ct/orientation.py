@@ -16,11 +16,12 @@ import numpy as np
 from ..findings import warning
 from .boxes import IndexTriple
 from .cropping import CoarseBody, coarse_body
+from .modality import BEYOND_SCAN, CT_MODALITY
 from .uprightness import body_is_upright
 from .volume import IDENTITY, CTVolume, Geometry, Matrix
 
 _LOG = logging.getLogger(__name__)
-AIR_HU = -1024
+AIR_HU = BEYOND_SCAN[CT_MODALITY]
 # Scans tilted by less than this are used as they are: the slices still look axial, and nothing is interpolated.
 TOLERATED_DEGREES = 5.0
 UPRIGHT_MARGIN_MM = 20.0
@@ -149,10 +150,13 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
         f"The slices lie {degrees:.0f} degrees oblique to the body; the scan was resampled upright for the analysis "
         "and the result was brought back onto the slices.",
     )
-    upright = CTVolume(
-        _resample(ordered.hu, ordered.geometry, geometry, AIR_HU), geometry, volume.height_m, (*volume.findings, note),
-        volume.resampled,
-    )  # fmt: skip
+    upright = replace(
+        volume,
+        hu=_resample(ordered.hu, ordered.geometry, geometry, volume.outside),
+        geometry=geometry,
+        findings=(*volume.findings, note),
+        source=None,
+    )
     return WorkingGrid(upright, volume.geometry, None)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..findings import Finding
+from .modality import BEYOND_SCAN, CT_MODALITY, MODALITIES
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -110,9 +111,10 @@ class Geometry:
 
 @dataclass(frozen=True)
 class CTVolume:
-    """A CT in Hounsfield units.
+    """A CT in Hounsfield units, or an MR scan in units of its own.
 
-    `hu` is int16 ``[z, y, x]``; `height_m` the patient's height in metres where the header gives one; `findings` are
+    `modality` is "CT" or "MR"; `intensities` are the values of either, `hu` the same array, by which code calls it that is about CT
+    alone. `hu` is int16 ``[z, y, x]``; `height_m` the patient's height in metres where the header gives one; `findings` are
     the warnings of the reader: what it repaired, left out or doubts. `resampled` means that reading interpolated slices to
     equal intervals, so that `hu` does not show which were scanned. `source` are the DICOM slices that it was read from, None for
     other files.
@@ -124,6 +126,7 @@ class CTVolume:
     findings: tuple[Finding, ...] = field(default=())
     resampled: bool = False
     source: DicomSource | None = None
+    modality: str = CT_MODALITY
 
     def __post_init__(self) -> None:
         """Hold shape and type to the contract."""
@@ -131,3 +134,15 @@ class CTVolume:
             raise ValueError(f"hu must be int16, not {self.hu.dtype}")
         if self.hu.shape != self.geometry.shape:
             raise ValueError(f"hu of shape {self.hu.shape} on a grid of shape {self.geometry.shape}")
+        if self.modality not in MODALITIES:
+            raise ValueError(f"a modality {self.modality!r} instead of one of {', '.join(MODALITIES)}")
+
+    @property
+    def intensities(self) -> np.ndarray:
+        """The voxels int16 ``[z, y, x]``: Hounsfield units of CT, what the scanner stored of MR."""
+        return self.hu
+
+    @property
+    def outside(self) -> int:
+        """The value of what lies beyond the scan."""
+        return BEYOND_SCAN[self.modality]

@@ -55,7 +55,7 @@ Reports = Mapping[str, SegmentReport]
 
 
 @dataclass(frozen=True)
-class Task:
+class EvaluatedCase:
     """A case to be evaluated: its files, which tell whether it changed, and how to read it.
 
     With `labelled_slices_only` slices count only where the truth holds a label.
@@ -82,14 +82,14 @@ class Segmenter:
     segment: Callable[[LabelledCase], tuple[np.ndarray, Reports, tuple[Finding, ...]]]
 
 
-def folder_tasks(data: Path, table: StructureTable, labelled_slices_only: bool = False) -> list[Task]:
+def folder_tasks(data: Path, table: StructureTable, labelled_slices_only: bool = False) -> list[EvaluatedCase]:
     """The cases of a folder (see `cases`), with labels of `table`.
 
     Raises:
         InputError: there is none.
     """
     return [
-        Task(
+        EvaluatedCase(
             files.name,
             tuple(path for path in (files.ct, files.labels, files.labelled) if path is not None),
             partial(read_labelled_case, files, table),
@@ -99,9 +99,9 @@ def folder_tasks(data: Path, table: StructureTable, labelled_slices_only: bool =
     ]
 
 
-def pair_task(ct: Path, labels: Path, table: StructureTable, labelled_slices_only: bool = False) -> Task:
+def pair_task(ct: Path, labels: Path, table: StructureTable, labelled_slices_only: bool = False) -> EvaluatedCase:
     """One CT with a label map of `table` on any grid (see `cases.read_pair`)."""
-    return Task(ct.resolve().name.split(".")[0], (ct, labels), partial(read_pair, ct, labels, table), labelled_slices_only)
+    return EvaluatedCase(ct.resolve().name.split(".")[0], (ct, labels), partial(read_pair, ct, labels, table), labelled_slices_only)
 
 
 def network_segmenter(bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None]) -> Segmenter:
@@ -146,7 +146,7 @@ def stored_segmenter(folder: Path) -> Segmenter:
 
 
 def evaluate(
-    tasks: Sequence[Task],
+    tasks: Sequence[EvaluatedCase],
     segmenter: Segmenter,
     folder: Path,
     checkpoint: Callable[[], None] = lambda: None,
@@ -200,7 +200,7 @@ def _write_tables(folder: Path, cases: list[CaseScores], segmenter: Segmenter) -
     return summaries
 
 
-def _evaluated(task: Task, segmenter: Segmenter) -> CaseScores:
+def _evaluated(task: EvaluatedCase, segmenter: Segmenter) -> CaseScores:
     try:
         case = only_slices_with_labels(task.read()) if task.labelled_slices_only else task.read()
         labels, reports, findings = segmenter.segment(case)

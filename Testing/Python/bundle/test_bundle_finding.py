@@ -84,7 +84,7 @@ def test_list(shelf):
     (shelf / "thigh" / "calibration.json").unlink()
     calibration_not_listed(shelf / "thigh")
     lines = describe_bundles().splitlines()
-    assert lines[0].split() == ["FOLDER", "NAME", "VERSION", "SIZE", "NETWORK", "CALIBRATED"]
+    assert lines[0].split() == ["FOLDER", "NAME", "VERSION", "SIZE", "TASK", "NETWORK", "CALIBRATED"]
     assert lines[1].split()[:3] == ["hip-1", "hip", "1.0"] and lines[1].endswith("yes")
     assert "Thigh muscles" in lines[2] and lines[2].endswith("no")
     assert "3 levels x 4 filters, batch norm" in lines[1]

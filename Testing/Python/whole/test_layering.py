@@ -31,6 +31,7 @@ ORDER = (
     "resources",
     "anatomy",
     "ct",
+    "tasks",
     "run_facts",
     "settings",
     "case_result",

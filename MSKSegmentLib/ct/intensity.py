@@ -1,0 +1,51 @@
+"""The scale on which a network sees a scan: Hounsfield units as they are, MR brought to a scale of its own first.
+
+Measurements are never taken on this scale. A bundle names it (`bundle.Preprocessing.intensity`); training and prediction share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from .cropping import CoarseBody, subsampled
+from .volume import CTVolume
+
+# On the scale of percentiles the 1st percentile of the body lies at 0 and the 99th here.
+PERCENTILE_SCALE = 1000
+BODY_PERCENTILES = (1.0, 99.0)
+# What lies beyond the percentiles is kept so far.
+_LIMITS = (-PERCENTILE_SCALE, 4 * PERCENTILE_SCALE)
+HOUNSFIELD = "hounsfield"
+
+
+def _as_it_is(volume: CTVolume, body: CoarseBody) -> CTVolume:
+    return volume
+
+
+def _by_body_percentiles(volume: CTVolume, body: CoarseBody) -> CTVolume:
+    """The 1st and 99th percentile of the voxels inside the body brought to 0 and 1000; the scanner's gain falls out."""
+    inside = subsampled(volume.intensities, body.stride)[body.mask]
+    low, high = np.percentile(inside, BODY_PERCENTILES)
+    factor = PERCENTILE_SCALE / max(float(high - low), 1.0)
+    scaled = np.empty_like(volume.intensities)
+    for k, plane in enumerate(volume.intensities):
+        scaled[k] = np.rint(np.clip((plane.astype(np.float32) - float(low)) * factor, *_LIMITS))
+    return replace(volume, hu=scaled)
+
+
+INTENSITY_SCALES: Mapping[str, Callable[[CTVolume, CoarseBody], CTVolume]] = {
+    HOUNSFIELD: _as_it_is,
+    "body_percentiles": _by_body_percentiles,
+}
+
+
+def on_scale(volume: CTVolume, body: CoarseBody, name: str) -> CTVolume:
+    """A scan on the scale of that name, see `INTENSITY_SCALES`; `body` is where its body is (`cropping.coarse_body`).
+
+    Raises:
+        KeyError: there is no such scale.
+    """
+    return INTENSITY_SCALES[name](volume, body)
