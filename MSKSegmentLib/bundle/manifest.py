@@ -10,7 +10,7 @@ from ..anatomy import StructureTable
 from ..anatomy.built_in import BUILT_IN, HIP_AND_THIGH
 from ..ct.intensity import HOUNSFIELD, INTENSITY_SCALES
 from ..errors import BundleError
-from ..network.families import problem_of
+from ..network.families import network_problem
 from ..network.spec import FIRST_FAMILY, NetworkSpec
 from ..tasks import DEFAULT_TASK
 
@@ -147,7 +147,7 @@ def wrong_classes(classes: int, table: StructureTable) -> str:
 
 def _check(manifest: Manifest) -> None:
     network, preprocessing = manifest.network, manifest.preprocessing
-    problem = problem_of(network)
+    problem = network_problem(network)
     if problem:
         pass
     elif manifest.structures not in (*BUILT_IN, STRUCTURES_FILE):

@@ -51,10 +51,10 @@ def build_network(spec: NetworkSpec) -> nn.Module:
     as a second argument.
 
     Raises:
-        ValueError: there is no such network (`problem_of`).
+        ValueError: there is no such network (`network_problem`).
         DependencyError: the family needs a package that is not installed.
     """
-    problem = problem_of(spec)
+    problem = network_problem(spec)
     if problem:
         raise ValueError(problem)
     family = FAMILIES[spec.family]
@@ -65,7 +65,7 @@ def build_network(spec: NetworkSpec) -> nn.Module:
     return network
 
 
-def problem_of(spec: NetworkSpec) -> str | None:
+def network_problem(spec: NetworkSpec) -> str | None:
     """Why no such network exists, as a phrase; None where one does."""
     family = FAMILIES.get(spec.family)
     if family is None:

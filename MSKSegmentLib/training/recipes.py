@@ -11,7 +11,7 @@ from typing import Any
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..errors import InputError
 from ..inference.devices import CHOICES
-from ..network.families import problem_of
+from ..network.families import network_problem
 from ..virtual.ingredients import Ingredients
 from .augmentation import Augmentation
 
@@ -223,4 +223,4 @@ def _problem(recipe: Recipe) -> str | None:
         "virtual patients need in_plane_spacing_mm and slice_interval_mm": bool(recipe.virtual)
         and None in (recipe.preprocessing.in_plane_spacing_mm, recipe.preprocessing.slice_interval_mm),
     }
-    return problem_of(recipe.network) or next((problem for problem, holds in checks.items() if holds), None)
+    return network_problem(recipe.network) or next((problem for problem, holds in checks.items() if holds), None)

@@ -5,7 +5,7 @@ import torch
 
 from MSKSegmentLib.errors import DependencyError
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
-from MSKSegmentLib.network.families import FAMILIES, build_network, logits_of, needs_position, problem_of
+from MSKSegmentLib.network.families import FAMILIES, build_network, logits_of, needs_position, network_problem
 from MSKSegmentLib.network.mc_dropout import MCDropout, dropout_sampling
 from MSKSegmentLib.network.spatial_channel_unet import POSITIONS
 from MSKSegmentLib.network.spec import NetworkSpec
@@ -104,7 +104,7 @@ def test_gates_close_skips():
 )
 def test_impossible_networks_are_named(changes, phrase):
     spec = NetworkSpec(**{**SMALL, **changes})
-    assert phrase in (problem_of(spec) or "")
+    assert phrase in (network_problem(spec) or "")
     with pytest.raises(ValueError, match="."):
         build_network(spec)
 
