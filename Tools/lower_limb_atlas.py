@@ -107,7 +107,9 @@ class Surfaces:
         inside = vtk_to_numpy(painter.GetOutput().GetPointData().GetScalars()).reshape(z, y, x) > 0
         if inside.any():
             spacing = self._spacing[::-1]
-            near = ndimage.distance_transform_edt(inside, sampling=spacing) - ndimage.distance_transform_edt(~inside, sampling=spacing)
+            near = ndimage.distance_transform_edt(inside, sampling=spacing) - ndimage.distance_transform_edt(
+                ~inside, sampling=spacing
+            )
             depth[first[2] : last[2], first[1] : last[1], first[0] : last[0]] = near
         return depth
 
@@ -119,7 +121,9 @@ def extended(image: sitk.Image, low: float) -> sitk.Image:
     return sitk.ConstantPad(image, (0, 0, slices), (0, 0, 0), 0)
 
 
-def deepest(surfaces: Surfaces, side: str, parts: list[str], low: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def deepest(
+    surfaces: Surfaces, side: str, parts: list[str], low: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """Number of the part that each voxel lies deepest in, and that depth in mm."""
     which, depth = np.zeros(shape, np.uint8), np.full(shape, -np.inf, np.float32)
     for number, part in enumerate(parts):

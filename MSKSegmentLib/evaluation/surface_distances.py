@@ -16,8 +16,8 @@ import numpy as np
 class Distances:
     """`average`: mean over the voxels of both surfaces of the distance to the other surface (average symmetric surface distance).
 
-    `percentile_95`: the larger of both directions' 95th percentiles (95 % Hausdorff distance), `largest` of both directions' largest
-    distances (Hausdorff distance): one stray voxel decides it. All in mm.
+    `percentile_95`: the larger of both directions' 95th percentiles (95 % Hausdorff distance), `largest` of both directions'
+    largest distances (Hausdorff distance): one stray voxel decides it. All in mm.
     """
 
     average: float

@@ -31,7 +31,7 @@ class DixonShares:
 def dixon_fat_shares(labels: np.ndarray, pair: DixonPair) -> DixonShares:
     """Mean of fat / (fat + water) over the voxels of each label (signal fat fraction of the pair, not corrected for relaxation).
 
-    Voxels with hardly any signal in either image do not count; a label with fewer than nine tenths of its voxels left gets no value.
+    Voxels with hardly any signal in either image do not count; a label of which less than nine tenths is left gets no value.
 
     Args:
         labels: uint8 ``[z, y, x]`` with sides, 0 background.

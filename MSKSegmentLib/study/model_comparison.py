@@ -70,7 +70,9 @@ def compare_models(evaluations: Sequence[Evaluated], correction: str, patient: P
                 _test_lines(found, names),
                 lambda line: line["scope"] in groups,
             ),
-            AnalysisTable("values", "Structures: mean ± SD", _value_columns(titles, measures), _value_lines(found, names, measures)),
+            AnalysisTable(
+                "values", "Structures: mean ± SD", _value_columns(titles, measures), _value_lines(found, names, measures)
+            ),
         ),
         notes=[
             *notes_on_tests(correction, "the pairs of models that have a test; structures and measures are not corrected for"),

@@ -1,7 +1,7 @@
 """Virtual patients as files: a folder per patient with ``ct.nii.gz``, ``labels.nii.gz`` and ``facts.json``.
 
-Those of a body of which only a part is labelled get a ``labelled.json`` too, which says what (see `evaluation.cases`). In MR the scan
-is ``mr.nii.gz``, and ``fat.nii.gz`` and ``water.nii.gz`` are the images of a fat-water sequence.
+Those of a body of which only a part is labelled get a ``labelled.json`` too, which says what (see `evaluation.cases`). In MR
+the scan is ``mr.nii.gz``, and ``fat.nii.gz`` and ``water.nii.gz`` are the images of a fat-water sequence.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def _check(patients: PatientSeries, donor: Path | None) -> None:
         raise InputError("Fat and water images come from MR; add --modality mr, or leave out --dixon.")
     if patients.mr_table is not None and (stress or not patients.whole or donor or patients.ingredients != PLAIN):
         raise InputError(
-            "Virtual patients in MR are whole scans of plain bodies; leave out --stress, --parts, --donor, --vary-muscles and --abdomen."
+            "Virtual patients in MR are whole scans of plain bodies; leave out --stress, --parts, --donor, --vary-muscles and "
+            "--abdomen."
         )
 
 

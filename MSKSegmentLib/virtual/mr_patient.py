@@ -1,4 +1,4 @@
-"""One virtual patient in an MR scanner: T1-weighted image, on request fat and water images, and true labels of the task's muscles."""
+"""One virtual patient in an MR scanner: T1-weighted image, fat and water images, true labels of the task's muscles."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def make_mr_patient(
     pair = np.stack([fat, water]) * _DIXON_STORED
     # Both come from the same echoes: one coil, and noise of its own in each.
     sensitivity = coil_sensitivity(shape, spacing_mm, settings.bias, rng)
-    fat_image, water_image = (
-        stored_signal(magnitude(one * sensitivity, _DIXON_STORED / settings.snr, rng)) for one in pair
-    )
+    fat_image, water_image = (stored_signal(magnitude(one * sensitivity, _DIXON_STORED / settings.snr, rng)) for one in pair)
     return MRPatient(volume, labels, known, facts, fat_image, water_image)
 
 

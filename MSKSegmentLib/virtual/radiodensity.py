@@ -104,6 +104,7 @@ class Texture:
     spacing: tuple[float, float, float]
 
     def __call__(self, z: float, y: float, x: float) -> np.ndarray:
+        """Noise of unit standard deviation, float32 of `shape`, smoothed over that many mm along each axis."""
         sigma = tuple(length / step for length, step in zip((z, y, x), self.spacing, strict=True))
         return self.noise(self.rng, self.shape, sigma)
 

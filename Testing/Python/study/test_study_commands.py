@@ -79,6 +79,12 @@ def test_compare_finds_the_better_model_and_no_difference_in_the_same_one(evalua
     assert "10 dropout passes, seed 0" in page and "bonferroni over the pairs of models" in page and "0.945 ± 0.015" in page
     facts = json.loads((out / "analysis.json").read_text(encoding="utf-8"))
     assert facts["patients"] == 12 and [one["cases"] for one in facts["evaluations"]] == [12, 12, 12]
+    # Another study does not replace this one, nor anybody's files.
+    assert run("agreement", evaluations / "a", "-o", out) == 2
+    assert "holds the study 'compare'; name another folder" in capsys.readouterr().err
+    (out / "analysis.json").unlink()
+    assert run("compare", *words, "-o", out) == 2
+    assert "holds other files" in capsys.readouterr().err
 
 
 def test_scans_without_hounsfield_units_are_compared_by_volume_overlap_and_largest_distance(tmp_path):
@@ -97,12 +103,6 @@ def test_scans_without_hounsfield_units_are_compared_by_volume_overlap_and_large
     signed = np.array([row.rve_percent for case in evaluations[0].cases for row in case.rows])
     assert (signed < 0).any() and worse["rve_percent_mean"] == pytest.approx(signed.mean())
     assert not any("aie_hu" in name for name in worse) and any("Henson" in note for note in page.notes)
-    # Another study does not replace this one, nor anybody's files.
-    assert run("agreement", evaluations / "a", "-o", out) == 2
-    assert "holds the study 'compare'; name another folder" in capsys.readouterr().err
-    (out / "analysis.json").unlink()
-    assert run("compare", *words, "-o", out) == 2
-    assert "holds other files" in capsys.readouterr().err
 
 
 def _means(folder):
