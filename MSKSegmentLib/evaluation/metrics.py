@@ -38,11 +38,11 @@ class Outcome(str, Enum):
 class SegmentComparison:
     """One segment of one case; None where a number does not exist.
 
-    `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two
-    95th percentiles, `hd_mm` the largest of all. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its
+    `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two 95th
+    percentiles, `hd_mm` the largest of all. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its
     absolute value, `aie_hu` the absolute difference of the mean HU inside prediction and truth. What follows is said of the whole
-    predicted segment, also where only some slices count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and `scores`.
-    Centroids ``(x, y, z)`` are LPS mm.
+    predicted segment, also where only some slices count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and
+    `scores`. Centroids ``(x, y, z)`` are LPS mm.
     """
 
     segment: Segment
