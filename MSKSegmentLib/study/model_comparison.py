@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..anatomy import StructureTable
-from ..anatomy.built_in import HIP_AND_THIGH
 from ..errors import InputError
 from ..evaluation.agreement import spread
 from ..evaluation.plots import new_figure
+from ..tasks import HIP_THIGH_CT
 from ..training.folds import patient_of
 from .analysis import Analysis, AnalysisColumn, AnalysisTable
 from .figures import BoxSeries, Bracket, draw_boxes, legend_of
@@ -233,7 +233,7 @@ def _published_notes(table: StructureTable, measures: Sequence[StudyMeasure]) ->
             "Published for 23 muscles of the lower limb in T1-weighted MR of 6 women, three networks (Henson et al., PLOS ONE 19, "
             "e0299099, 2024): per subject and network RVE -8.6 to 2.9 %, Dice 0.70 to 0.84, HD 12.2 to 46.5 mm."
         ]
-    if table != HIP_AND_THIGH:
+    if table != HIP_THIGH_CT.table:
         return []
     mean, sd = published("figure_4", "values", "6layers,50", "dice")
     return [f"Published (Figure 4, model of 6 levels, 50 patients): Dice {mean:.3f} ± {sd:.3f} over all structures."]

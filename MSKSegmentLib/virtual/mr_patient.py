@@ -15,7 +15,7 @@ from .atlas import Atlas
 from .mr_acquisition import MRAcquisition, coil_sensitivity, magnitude, random_mr_acquisition, stored_signal
 from .mr_signal import protons
 from .patient import FINEST_BODY_MM, body_grid
-from .radiodensity import MUSCLES, random_composition
+from .radiodensity import ALL_MUSCLES, random_composition
 from .resampling import resampled
 from .specimen import Specimen, make_specimen
 from .tissue import smooth_noise
@@ -83,7 +83,7 @@ def true_labels(specimen: Specimen, table: StructureTable) -> tuple[np.ndarray, 
     """The labels of `table` in a specimen, uint8 ``[z, y, x]`` with sides, and the abbreviations of what they can show."""
     if specimen.details is not None:
         muscle = np.zeros(256, bool)
-        muscle[list(MUSCLES)] = True
+        muscle[list(ALL_MUSCLES)] = True
         labels = np.where(muscle[specimen.tissue], specimen.details, 0).astype(np.uint8)
         return labels, tuple(one.abbreviation for one in table.structures if _occurs(one.index, specimen.details))
     values = np.zeros(256, np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .atlas import CARTILAGE, LIGAMENT, MIRRORED_EXTRA_OFFSET
 from .noise import Noise
-from .radiodensity import MUSCLES, Composition, Texture, intramuscular_fat
+from .radiodensity import ALL_MUSCLES, Composition, TissueNoise, intramuscular_fat
 from .specimen import BONES, DEPTH_STEPS_PER_MM, Specimen
 from .tissue import FEMUR_LABELS, BodyTissue
 
@@ -78,14 +78,14 @@ class Protons:
 def protons(specimen: Specimen, what: Composition, sequence: Sequence, noise: Noise, rng: np.random.Generator) -> Protons:
     """Protons and T1-weighted signal of a specimen without metal; `what` says how fatty muscles and how thick cortices are."""
     tissue = specimen.tissue
-    texture = Texture(noise, rng, tissue.shape, specimen.spacing)
+    texture = TissueNoise(noise, rng, tissue.shape, specimen.spacing)
     density, weight = np.zeros(256, np.float32), np.zeros(256, np.float32)
-    waters = {**dict.fromkeys(MUSCLES, _MUSCLE), **dict.fromkeys(BONES, _MARROW), **_TISSUES}
+    waters = {**dict.fromkeys(ALL_MUSCLES, _MUSCLE), **dict.fromkeys(BONES, _MARROW), **_TISSUES}
     for value, water in waters.items():
         t1, t2, amount = (base * rng.normal(1, _SPREAD) for base in (water.t1_ms, water.t2_ms, water.protons))
         density[value], weight[value] = amount, sequence.weight(t1, t2)
     # Muscles of one body are alike.
-    density[list(MUSCLES)], weight[list(MUSCLES)] = 1.0, float(np.mean(weight[list(MUSCLES)]))
+    density[list(ALL_MUSCLES)], weight[list(ALL_MUSCLES)] = 1.0, float(np.mean(weight[list(ALL_MUSCLES)]))
     fat_weight = sequence.weight(FAT_T1_MS * rng.normal(1, _SPREAD), FAT_T2_MS * rng.normal(1, _SPREAD))
     amount, share = density[tissue], intramuscular_fat(tissue, what, texture)
     adipose = tissue == BodyTissue.FAT
@@ -98,7 +98,7 @@ def protons(specimen: Specimen, what: Composition, sequence: Sequence, noise: No
     return Protons(fat, water_part, fat * fat_weight + water_part * weight[tissue])
 
 
-def _add_marrow(amount: np.ndarray, share: np.ndarray, specimen: Specimen, what: Composition, texture: Texture) -> None:
+def _add_marrow(amount: np.ndarray, share: np.ndarray, specimen: Specimen, what: Composition, texture: TissueNoise) -> None:
     """A dark cortex around bright marrow: yellow in the shafts of the limbs, red and yellow in the trunk and at the hip."""
     bones = np.zeros(256, bool)
     bones[list(BONES)] = True
