@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "agreement": "where two results of one CT differ; take from the other",
     "reference": "percentile curves of a site's own cohort",
     "slices": "cross-sections of a result per slice and anatomical level",
+    "femur": "bone mineral density and volume of the proximal femora",
     "export": "write a result as DICOM: segmentation, report, uncertainty",
     "models": "the models there are: bundles and those of others",
     "devices": "the computing device, and what a run would take on it",

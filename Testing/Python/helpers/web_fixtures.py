@@ -9,8 +9,7 @@ from web_chromium import chromium
 from web_page import opened
 from web_process import REAL, Server
 
-# Other work may make the machine five times as slow.
-SLOW_MS = 180_000
+SLOW_MS = 60_000
 
 
 @pytest.fixture(scope="module")

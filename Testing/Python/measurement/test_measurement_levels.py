@@ -41,7 +41,7 @@ def test_every_level_lies_where_it_was_rendered(spacing, order):
         ({"low": 100.0}, {UPPER_THIRD, MID_THIGH, "2/3 of the femur"}),
         ({"high": HEAD_Z + 10}, {name for name in LEVEL_NAMES}),
         ({"high": 500.0}, {S1}),
-        ({"low": HEAD_Z - 110}, {UPPER_THIRD, MID_THIGH, "2/3 of the femur", LESSER_TROCHANTER}),
+        ({"low": HEAD_Z - 78}, {UPPER_THIRD, MID_THIGH, "2/3 of the femur", LESSER_TROCHANTER}),
         ({"low": HEAD_Z - 30}, {UPPER_THIRD, MID_THIGH, "2/3 of the femur", LESSER_TROCHANTER, HEAD, ROOF}),
     ],
 )

@@ -57,6 +57,7 @@ ORDER = (
     "site_reference",
     "evaluation",
     "two_results",
+    "proximal_femur",
     "calibration",
     "training",
     "learning",

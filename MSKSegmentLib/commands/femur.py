@@ -1,0 +1,129 @@
+"""``mskseg femur``: the proximal femora in quantitative CT: bone mineral density, volumes, meshes, virtual scans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..packages import FOR_MEASURING, require
+from .arguments import reading_options
+from .base import PLACE, CommandGroup, Invocation, options_together, pass_invocation
+
+if TYPE_CHECKING:
+    from ..proximal_femur.measures import ProximalFemora
+
+_segmentation_argument = click.argument("segmentation", type=PLACE, metavar="RESULT|LABELS")
+_ct_option = click.option("--ct", type=PLACE, metavar="CT", help="the CT (default: that of the result folder)")
+_task_option = click.option("--task", metavar="TASK", help="whose labels LABELS has (default: hip-thigh-ct)")
+_density_options = options_together(
+    click.option("--phantom", type=PLACE, metavar="JSON", help="description of the calibration phantom in the field of view"),
+    click.option(
+        "--rods", type=PLACE, metavar="LABELS", help="the phantom's rods as a label map, 1 for the first (default: found)"
+    ),
+    click.option("--slope", type=float, metavar="MG", help="mg/cm³ per HU, where scanner or site state it"),
+    click.option("--intercept", type=float, metavar="MG", help="mg/cm³ at 0 HU"),
+)
+
+
+@click.group(cls=CommandGroup)
+def command() -> None:
+    """Measure the proximal femora in quantitative CT. Volumetric densities: no T-score of DXA, no risk of fracture."""
+
+
+def _with_density(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the calibration; the function gets them as one argument, `density`."""
+
+    @wraps(function)
+    def with_density(*arguments: Any, **parameters: Any) -> Any:
+        from ..proximal_femur.femur_input import DensityChoice
+
+        density = DensityChoice(*(parameters.pop(name) for name in ("phantom", "rods", "slope", "intercept")))
+        return function(*arguments, density=density, **parameters)
+
+    return _density_options(with_density)
+
+
+@command.command("measure")
+@_segmentation_argument
+@_ct_option
+@click.option("-o", "--output", type=PLACE, required=True, metavar="OUT", help="folder of tables, label maps and pictures")
+@_task_option
+@_with_density
+@click.option(
+    "--cortical-from", type=float, default=350.0, metavar="MG", help="cortical from this density on (default: 350 mg/cm³)"
+)
+@click.option("--erosion", type=float, default=3.0, metavar="MM", help="trabecular below this depth (default: 3 mm)")
+@reading_options
+@pass_invocation
+def measure_proximal_femora(
+    invocation: Invocation, /, segmentation: Path, ct: Path | None, output: Path, task: str | None, **options: Any
+) -> None:
+    """Cut the proximal femora from head to below the lesser trochanter; measure volume, density and mineral by region.
+
+    RESULT is a result folder, LABELS a label map. HU become mg/cm³ by a phantom in the scan, or by --slope and
+    --intercept.
+    """
+    from ..proximal_femur.femur_folder import check_femur_output, write_femora
+    from ..proximal_femur.femur_input import read_femur_input
+    from ..proximal_femur.measures import measure_femora
+    from ..proximal_femur.regions import checked_rule
+
+    options["density"].check()
+    rule = checked_rule(options["cortical_from"], options["erosion"])
+    check_femur_output(output)
+    require(*FOR_MEASURING, "matplotlib", "rich")
+    case = read_femur_input(segmentation, ct, task, options["series"], options["assume_orientation"])
+    invocation.checkpoint()
+    calibration = options["density"].calibration(case.volume)
+    invocation.checkpoint()
+    found = measure_femora(case.labels, case.volume, case.table, calibration, rule)
+    write_femora(output, case.volume, found, case.name, case.lights)
+    for finding in (*case.volume.findings, *found.findings):
+        invocation.warn(finding.sentence)
+    for key, light in case.lights.items():
+        if light != "green" and key in {femur.segment.key for femur in found.femora}:
+            invocation.warn(f"{case.table.segment(key).name}: the light of the segmentation is {light}; look at it first.")
+    if not invocation.quiet:
+        _print(found, output)
+
+
+def _print(found: ProximalFemora, folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from .. import RESEARCH_USE_ONLY
+    from ..proximal_femur.femur_folder import NOT_DXA
+    from ..proximal_femur.regions import Compartment, FemurRegion
+
+    console = Console(width=None if Console().is_terminal else 140)
+    line = found.calibration
+    console.print(f"mg/cm³ = {line.slope:.4f} HU {line.intercept:+.1f} ({line.source}; {line.equivalent})")
+    for rod, residual in zip(line.rods, line.residuals_mg_cm3, strict=True):
+        console.print(
+            f"  rod of {rod.density_mg_cm3:g} mg/cm³: {rod.hu:.1f} HU, off the line by {residual:+.1f} mg/cm³", style="dim"
+        )
+    for femur in found.femora:
+        table = Table(
+            box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", title=femur.segment.name, title_justify="left"
+        )
+        table.add_column("region", no_wrap=True)
+        for one in Compartment:
+            for unit in ("cc", "mg/cm³", "g"):
+                table.add_column(f"{one.value}\n{unit}", justify="right")
+        for region in FemurRegion:
+            cells = [region.value]
+            for one in Compartment:
+                value = femur.measure(region, one)
+                cells += [f"{value.volume_cc:.1f}"]
+                cells += [
+                    "-" if number is None else f"{number:.{digits}f}"
+                    for number, digits in ((value.bmd_mg_cm3, 0), (value.bmc_g, 2))
+                ]
+            table.add_row(*cells)
+        console.print(table)
+    console.print(f"[bold]{RESEARCH_USE_ONLY}[/] {NOT_DXA}")
+    console.print(f"Files in {folder}: {', '.join(sorted(file.name for file in folder.iterdir()))}", highlight=False, markup=False)
