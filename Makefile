@@ -38,7 +38,7 @@ test: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --durations 15 $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS)
 
 $(VENV)/.ready: pyproject.toml Tools/prepare.sh
 	sh Tools/prepare.sh environment "$(PYTHON)" "$(VENV)"

@@ -94,7 +94,7 @@ def segment_case(
             bundle.load_network(),
             bundle.manifest.network,
             bundle.manifest.preprocessing,
-            Sampling(passes, seed, device.name, auto=settings.auto_passes, every=scan.step),
+            Sampling(passes, seed, device.name, auto=settings.auto_passes, every=scan.step, limb=scan.limb),
             lambda done, total: progress("inference", done, total),
             checkpoint,
             scan.coarse_body,

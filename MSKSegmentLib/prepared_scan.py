@@ -51,6 +51,13 @@ class PreparedScan:
         return self.working.body.cropped(self.box)
 
     @property
+    def limb(self) -> tuple[float, float]:
+        """The first and the last slice of the whole scanned body, counted in slices of `body`, which may be a region of it."""
+        assert self.working.body is not None, "a CT without a body has been refused by the checks"
+        whole, first = box_around(self.working.body, self.working.volume.geometry), self.box.start_xyz[2]
+        return whole.start_xyz[2] - first, whole.start_xyz[2] + whole.size_xyz[2] - 1 - first
+
+    @property
     def seen_geometry(self) -> Geometry:
         """The grid of the slices that are looked at."""
         return preview.coarse_geometry(self.body.geometry, self.step)

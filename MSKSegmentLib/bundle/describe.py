@@ -8,6 +8,7 @@ from typing import Any
 
 from ..ct.intensity import HOUNSFIELD
 from ..errors import BundleError
+from ..network.families import FAMILIES
 from .finding import SEARCH_VARIABLE, bundle_folder, find_bundles, resolve_bundle
 from .manifest import Manifest, NetworkSpec, Preprocessing
 from .store import CALIBRATION_FILE, WEIGHTS_FILE, ModelBundle, read_manifest, verify_bundle
@@ -47,7 +48,7 @@ def describe_bundle(name_or_path: str | Path | None = None) -> str:
         ("Description", manifest.description),
         ("Card", _card_summary(bundle.card)),
         ("License", manifest.license),
-        ("Network", f"Bayesian U-Net, {_network(manifest.network)}, dropout {manifest.network.dropout:g}"),
+        ("Network", f"{_network(manifest.network)}, dropout {manifest.network.dropout:g}"),
         ("Parameters", f"{parameters / 1e6:.3f} million, stored as {dtype}, {_size(bundle.folder)} on disk"),
         ("Input", f"{_scale(preprocessing)} {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
         ("Grid", _grid(manifest)),
@@ -83,7 +84,10 @@ def _row(folder: Path) -> tuple[str, ...]:
 
 def _network(spec: NetworkSpec) -> str:
     norm = ", batch norm" if spec.batch_norm else ""
-    return f"{spec.levels} levels x {spec.base_filters} filters{norm}"
+    kind = FAMILIES[spec.family].title
+    if spec.dimensions == 3:
+        kind += f" in 3D, patches of {' x '.join(map(str, spec.patch))}"
+    return f"{kind}, {spec.levels} levels x {spec.base_filters} filters{norm}"
 
 
 def _scale(preprocessing: Preprocessing) -> str:

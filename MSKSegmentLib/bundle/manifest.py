@@ -10,25 +10,15 @@ from ..anatomy import StructureTable
 from ..anatomy.built_in import BUILT_IN, HIP_AND_THIGH
 from ..ct.intensity import HOUNSFIELD, INTENSITY_SCALES
 from ..errors import BundleError
+from ..network.families import network_problem
+from ..network.spec import FIRST_FAMILY, NetworkSpec
 from ..tasks import DEFAULT_TASK
 
 FORMAT = "mskseg-bundle"
 # The second version names a table of structures, which software of the first would take for the usual one; the third a task, which
-# software of the others would take for hip and thigh in CT.
+# software of the others would take for hip and thigh in CT, or a family of networks, of which they know one.
 FORMAT_VERSIONS = (1, 2, 3)
 STRUCTURES_FILE = "structures.json"
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """Arguments of `network.bayesian_unet.BayesianUNet`."""
-
-    levels: int = 6
-    base_filters: int = 32
-    classes: int = 23
-    in_channels: int = 1
-    batch_norm: bool = True
-    dropout: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
-        content = asdict(self)
+        content = {**asdict(self), "network": self.network.to_json()}
         version = FORMAT_VERSIONS[0]
         if content["structures"] == HIP_AND_THIGH.name:
             del content["structures"]
@@ -79,6 +69,8 @@ class Manifest:
             version = FORMAT_VERSIONS[1]
         if content["preprocessing"]["intensity"] == HOUNSFIELD:
             del content["preprocessing"]["intensity"]
+        if self.network.family != FIRST_FAMILY:
+            version = FORMAT_VERSIONS[2]
         if content["task"] == DEFAULT_TASK:
             del content["task"]
         else:
@@ -131,7 +123,10 @@ def _build(kind: Any, data: dict[str, Any]) -> Any:
 def _check_kinds(manifest: Manifest) -> None:
     """Numbers where numbers belong: JSON would let a text through, which fails much later."""
     network, preprocessing = manifest.network, manifest.preprocessing
-    counts = (network.levels, network.base_filters, network.classes, network.in_channels, manifest.passes)
+    counts = (network.levels, network.base_filters, network.classes, network.in_channels, network.dimensions, manifest.passes)
+    if not isinstance(network.family, str) or not isinstance(network.patch, tuple):
+        raise TypeError("the network's family or patch is none")
+    counts += network.patch
     if not all(type(count) is int for count in counts) or type(network.batch_norm) is not bool:
         raise TypeError("a count is not a whole number")
     if not all(isinstance(text, str) for text in (manifest.structures, manifest.task, preprocessing.intensity)):
@@ -152,9 +147,9 @@ def wrong_classes(classes: int, table: StructureTable) -> str:
 
 def _check(manifest: Manifest) -> None:
     network, preprocessing = manifest.network, manifest.preprocessing
-    problem = None
-    if not 2 <= network.levels <= 8 or network.base_filters < 1 or not 0 <= network.dropout < 1:
-        problem = "a network that cannot be built"
+    problem = network_problem(network)
+    if problem:
+        pass
     elif manifest.structures not in (*BUILT_IN, STRUCTURES_FILE):
         known = ", ".join(BUILT_IN)
         problem = f"the structures {manifest.structures!r}, which this software does not know ({known}, or {STRUCTURES_FILE})"
@@ -162,8 +157,6 @@ def _check(manifest: Manifest) -> None:
         problem = f"the structures {manifest.structures!r}, but its files are {', '.join(manifest.files) or 'none'}"
     elif manifest.structures in BUILT_IN and network.classes != BUILT_IN[manifest.structures].classes:
         problem = wrong_classes(network.classes, BUILT_IN[manifest.structures])
-    elif network.in_channels < 1 or network.in_channels % 2 == 0:
-        problem = f"{network.in_channels} neighbouring slices, which is not odd"
     elif preprocessing.intensity not in INTENSITY_SCALES:
         problem = f"the intensity scale {preprocessing.intensity!r}, which this software does not know"
     elif len(preprocessing.hu_window) != 2 or preprocessing.hu_window[0] >= preprocessing.hu_window[1]:

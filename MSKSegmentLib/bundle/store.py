@@ -24,9 +24,7 @@ from .structures import check_classes, structures_file, structures_of, task_of, 
 from .weights import decode_weights, encode_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ..network.bayesian_unet import BayesianUNet
+    from torch import Tensor, nn
 
 MANIFEST_FILE = "bundle.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -64,7 +62,7 @@ class ModelBundle:
         """
         return task_of(self.folder, self.manifest, self.table)
 
-    def load_network(self) -> BayesianUNet:
+    def load_network(self) -> nn.Module:
         """The network with its weights: float32, on the CPU, in evaluation mode (dropout off).
 
         Raises:
@@ -144,7 +142,7 @@ def save_bundle(
     The folder is new or empty or, with `replace_old`, a bundle that is replaced. `table` are the structures of a network of others
     than a built-in table's; None: those that the manifest names, or those of its task where that is not the default one.
 
-    `network_state` is the state dictionary of a `BayesianUNet`; its kernels are stored as `dtype` ("float16",
+    `network_state` is the state dictionary of the manifest's network; its kernels are stored as `dtype` ("float16",
     "bfloat16" or "float32"), biases and batch-norm statistics as float32.
 
     Raises:

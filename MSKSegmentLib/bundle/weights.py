@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..errors import BundleError
+from ..network.families import build_network
 from .manifest import NetworkSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ..network.bayesian_unet import BayesianUNet
+    from torch import Tensor, nn
 
 STORED_DTYPES = ("float16", "bfloat16", "float32")
 
@@ -20,19 +18,18 @@ STORED_DTYPES = ("float16", "bfloat16", "float32")
 _UNSTORED = "num_batches_tracked"
 
 
-def empty_network(spec: NetworkSpec) -> BayesianUNet:
+def empty_network(spec: NetworkSpec) -> nn.Module:
     """The network that `spec` describes, without memory for its parameters (torch's meta device).
 
     Raises:
         BundleError: no network can be built from `spec`.
+        DependencyError: its family needs a package that is not installed.
     """
     import torch
 
-    from ..network.bayesian_unet import BayesianUNet
-
     try:
         with torch.device("meta"):
-            return BayesianUNet(**asdict(spec))
+            return build_network(spec)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise BundleError(
             "No network can be built with these levels, filters and channels; correct them or get a fresh bundle."
@@ -40,7 +37,7 @@ def empty_network(spec: NetworkSpec) -> BayesianUNet:
 
 
 def encode_weights(state: Mapping[str, Tensor], spec: NetworkSpec, dtype: str = "float16") -> bytes:
-    """`state`, a state dictionary of `BayesianUNet`, as the bytes of a safetensors file.
+    """`state`, a state dictionary of the network of `spec`, as the bytes of a safetensors file.
 
     Kernels are stored as `dtype`. Vectors (biases and batch-norm statistics) stay float32: they weigh next to
     nothing, and the variances of a network fed with 0..255 exceed float16's largest number. So does any kernel
@@ -64,7 +61,7 @@ def encode_weights(state: Mapping[str, Tensor], spec: NetworkSpec, dtype: str = 
     return save(stored)
 
 
-def decode_weights(data: bytes, spec: NetworkSpec) -> BayesianUNet:
+def decode_weights(data: bytes, spec: NetworkSpec) -> nn.Module:
     """The network with the weights in `data`, the bytes of a safetensors file: float32, in evaluation mode, on the CPU.
 
     Raises:
@@ -86,7 +83,7 @@ def decode_weights(data: bytes, spec: NetworkSpec) -> BayesianUNet:
     return network.eval()
 
 
-def _check_fit(tensors: Mapping[str, Tensor], network: BayesianUNet) -> None:
+def _check_fit(tensors: Mapping[str, Tensor], network: nn.Module) -> None:
     import torch
 
     wanted = {key: tuple(t.shape) for key, t in network.state_dict().items() if not key.endswith(_UNSTORED)}

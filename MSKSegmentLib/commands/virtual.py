@@ -1,4 +1,4 @@
-"""``mskseg virtual``: simulated CT with true labels."""
+"""``mskseg virtual``: simulated CT or MR with true labels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..errors import InputError
 from .base import PLACE, Command, Invocation, exclusive, pass_invocation
 
 
@@ -21,6 +22,9 @@ from .base import PLACE, Command, Invocation, exclusive, pass_invocation
 @click.option("--parts", is_flag=True, help="some scans show a part of the body, or have mixed slice intervals")
 @click.option("--vary-muscles", is_flag=True, help="give each muscle a size, length and place of its own, beyond the bodies'")
 @click.option("--abdomen", is_flag=True, help="model lumbar spine, kidneys, great vessels, liver and ribs")
+@click.option("--modality", type=click.Choice(("ct", "mr")), default="ct", help="what scans them (default: ct)")
+@click.option("--task", default="lower-limb-mr", metavar="NAME", help="with mr: the task whose structures are labelled")
+@click.option("--dixon", is_flag=True, help="with mr: fat and water images, too, with the true share of fat in facts.json")
 @click.option(
     "--donor", type=PLACE, metavar="DIR", help="the atlas labels a part of its bodies: fill them up from a whole one of DIR"
 )
@@ -28,13 +32,20 @@ from .base import PLACE, Command, Invocation, exclusive, pass_invocation
 @pass_invocation
 @click.pass_context
 def command(context: click.Context, invocation: Invocation, /, output: Path, atlas: Path | None, **options: Any) -> None:
-    """Make virtual patients: simulated CT with true labels."""
+    """Make virtual patients: simulated CT, or T1-weighted MR, with true labels."""
     exclusive(context, "spacing", "clinical")
     from ..virtual.cases import PatientSeries, write_patients
     from ..virtual.ingredients import Ingredients
     from ..virtual.stress import KINDS
 
-    stress = options["stress"]
+    stress, table = options["stress"], None
+    if options["modality"] == "mr":
+        from ..tasks import load_task
+
+        task = load_task(options["task"])
+        if task.modality != "MR":
+            raise InputError(f"The task {task.name} is one of {task.modality}; name one of MR with --task.")
+        table = task.table
     patients = PatientSeries(
         options["number"],
         options["seed"],
@@ -43,6 +54,8 @@ def command(context: click.Context, invocation: Invocation, /, output: Path, atl
         () if stress is None else KINDS if stress == "all" else tuple(stress.split(",")),
         options["strength"],
         Ingredients(options["vary_muscles"], options["abdomen"]),
+        table,
+        options["dixon"],
     )
     for line in write_patients(output, patients, atlas, options["donor"]):
         invocation.checkpoint()

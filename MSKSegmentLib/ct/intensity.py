@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .bias_field import evened
 from .cropping import CoarseBody, subsampled
 from .volume import CTVolume
 
@@ -36,9 +37,15 @@ def _by_body_percentiles(volume: CTVolume, body: CoarseBody) -> CTVolume:
     return replace(volume, hu=scaled)
 
 
+def _evened_by_body_percentiles(volume: CTVolume, body: CoarseBody) -> CTVolume:
+    """The same without the scan's uneven brightness, which N4 takes out first."""
+    return _by_body_percentiles(evened(volume, body), body)
+
+
 INTENSITY_SCALES: Mapping[str, Callable[[CTVolume, CoarseBody], CTVolume]] = {
     HOUNSFIELD: _as_it_is,
     "body_percentiles": _by_body_percentiles,
+    "n4_body_percentiles": _evened_by_body_percentiles,
 }
 
 

@@ -38,11 +38,11 @@ class Outcome(str, Enum):
 class SegmentComparison:
     """One segment of one case; None where a number does not exist.
 
-    `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two
-    95th percentiles. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its absolute value,
-    `aie_hu` the absolute difference of the mean HU inside prediction and truth. What follows is said of the whole predicted
-    segment, also where only some slices count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and `scores`.
-    Centroids ``(x, y, z)`` are LPS mm.
+    `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two 95th
+    percentiles, `hd_mm` the largest of all. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its
+    absolute value, `aie_hu` the absolute difference of the mean HU inside prediction and truth. What follows is said of the whole
+    predicted segment, also where only some slices count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and
+    `scores`. Centroids ``(x, y, z)`` are LPS mm.
     """
 
     segment: Segment
@@ -53,6 +53,7 @@ class SegmentComparison:
     dice: float
     asd_mm: float | None = None
     hd95_mm: float | None = None
+    hd_mm: float | None = None
     rve_percent: float | None = None
     ave_percent: float | None = None
     mean_hu_true: float | None = None
@@ -278,4 +279,6 @@ def _with_distances(
     label = row.segment.label
     spacing = geometry.spacing[::-1]
     distances = surface_distances(truth[box] == label, predicted[box] == label, spacing, slices[box[0]])
-    return row if distances is None else replace(row, asd_mm=distances.average, hd95_mm=distances.percentile_95)
+    if distances is None:
+        return row
+    return replace(row, asd_mm=distances.average, hd95_mm=distances.percentile_95, hd_mm=distances.largest)

@@ -16,11 +16,13 @@ import numpy as np
 class Distances:
     """`average`: mean over the voxels of both surfaces of the distance to the other surface (average symmetric surface distance).
 
-    `percentile_95`: the larger of both directions' 95th percentiles (95 % Hausdorff distance). Both in mm.
+    `percentile_95`: the larger of both directions' 95th percentiles (95 % Hausdorff distance), `largest` of both directions'
+    largest distances (Hausdorff distance): one stray voxel decides it. All in mm.
     """
 
     average: float
     percentile_95: float
+    largest: float
 
 
 def surface_distances(
@@ -43,7 +45,8 @@ def surface_distances(
     there = np.asarray(get_surface_distance(first_surface, second_surface, spacing=spacing_mm), dtype=float)
     back = np.asarray(get_surface_distance(second_surface, first_surface, spacing=spacing_mm), dtype=float)
     average = (there.sum() + back.sum()) / (there.size + back.size)
-    return Distances(float(average), float(max(np.percentile(there, 95), np.percentile(back, 95))))
+    percentile_95 = max(np.percentile(there, 95), np.percentile(back, 95))
+    return Distances(float(average), float(percentile_95), float(max(there.max(), back.max())))
 
 
 def _surfaces(first: np.ndarray, second: np.ndarray, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

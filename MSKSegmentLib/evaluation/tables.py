@@ -19,6 +19,8 @@ GOOD_DICE = 0.8
 FEWEST_FOR_QUARTILES = 5
 _PLACES = ("centroid_true_mm", "centroid_predicted_mm")
 _NUMBERS = tuple(field.name for field in fields(SegmentComparison) if field.name not in ("segment", "outcome", "scores", *_PLACES))
+# Evaluations of earlier versions lack these.
+_LATER = ("hd_mm",)
 _COLUMNS = ("case", "abbreviation", "side", "outcome", *_NUMBERS, *SCORE_NAMES)
 
 
@@ -55,7 +57,7 @@ def row_from_json(data: Mapping[str, Any], table: StructureTable) -> SegmentComp
     """
     segment = table.segment(data["key"])
     scores = None if data["scores"] is None else Scores(**data["scores"])
-    values = {name: data[name] for name in _NUMBERS}
+    values = {name: data[name] for name in _NUMBERS if name in data or name not in _LATER}
     values |= {name: data[name] and tuple(data[name]) for name in _PLACES}
     return SegmentComparison(segment=segment, outcome=Outcome(data["outcome"]), scores=scores, **values)
 
@@ -92,7 +94,7 @@ def summary_csv(summaries: Sequence[Summary]) -> str:
 
 def summary_markdown(cases: Sequence[CaseScores], summaries: Sequence[Summary], what: str) -> str:
     """A table for a model card; `what` says in a sentence what was evaluated on what."""
-    measures = "Dice | ASD (mm) | HD95 (mm) | AVE (%) | RVE (%) | AIE (HU)"
+    measures = "Dice | ASD (mm) | HD95 (mm) | HD (mm) | AVE (%) | RVE (%) | AIE (HU)"
     head = f"Structure | n | missed | {measures} | CCC volume | r volume | CCC HU | r HU"
     lines = [
         "# Evaluation",
@@ -119,7 +121,7 @@ def _markdown_row(summary: Summary) -> str:
     cells = [summary.name, str(summary.n), str(summary.missed)]
     quartiles = f" [{dice.median:.3f}, {dice.q1:.3f}-{dice.q3:.3f}]" if dice.n >= FEWEST_FOR_QUARTILES else ""
     cells.append(_mean_and_sd(dice, 3) + quartiles)
-    for measure, digits in (("asd_mm", 2), ("hd95_mm", 1), ("ave_percent", 1), ("rve_percent", 1), ("aie_hu", 1)):
+    for measure, digits in (("asd_mm", 2), ("hd95_mm", 1), ("hd_mm", 1), ("ave_percent", 1), ("rve_percent", 1), ("aie_hu", 1)):
         cells.append(_mean_and_sd(summary.spreads[measure], digits))
     for agreement in (summary.volume, summary.density):
         cells += ["-" if value is None else f"{value:.3f}" for value in (agreement.concordance, agreement.pearson)]

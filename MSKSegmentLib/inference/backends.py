@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..network.bayesian_unet import BayesianUNet
+from ..network.families import logits_of
 from ..network.mc_dropout import dropout_sampling
 from ..packages import is_installed
 from .fused import FusedUNet, quick_dtype
+from .plain import PlainPasses
 
 Draw = Callable[[int], Tensor]
 
@@ -30,21 +32,22 @@ class Backend(Protocol):
     name: str
     largest_batch: int
 
-    def start(self, image: Tensor, seed: int) -> Draw:
-        """Begin a slice ``[1, channels, H, W]``, on the CPU, with its own random numbers.
+    def start(self, image: Tensor, seed: int, position: float = 0.0) -> Draw:
+        """Begin a slice ``[1, channels, H, W]``, on the CPU, with its own random numbers; `position` is the slice's along the limb.
 
         The function that comes back draws n passes: probabilities, float32 ``[n, classes, H, W]``, on the back end's device.
         """
         ...
 
 
-def available_backends(device: str, network: BayesianUNet | None = None) -> tuple[str, ...]:
+def available_backends(device: str, network: nn.Module | None = None) -> tuple[str, ...]:
     """The back ends that can run on this machine for a device (``cpu`` or ``cuda``), the fastest for this network first.
 
     Those of the CPU follow those of the GPU, so that a run can go on where the GPU fails.
     """
     found = [TORCH_CUDA] if device == "cuda" and torch.cuda.is_available() else []
-    if _openvino_is_faster():
+    # The graph is that of one network.
+    if isinstance(network, BayesianUNet | None) and _openvino_is_faster():
         found.append(OPENVINO)
     return (*found, TORCH_CPU, REFERENCE)
 
@@ -54,7 +57,7 @@ def _openvino_is_faster() -> bool:
     return platform.machine().lower() in ("x86_64", "amd64") and is_installed("openvino")
 
 
-def make_backend(name: str, network: BayesianUNet) -> Backend:
+def make_backend(name: str, network: nn.Module) -> Backend:
     """The back end called `name` for a network in evaluation mode.
 
     Raises:
@@ -67,6 +70,7 @@ def make_backend(name: str, network: BayesianUNet) -> Backend:
     if name == OPENVINO:
         from .openvino_backend import OpenVINOBackend
 
+        assert isinstance(network, BayesianUNet), "available_backends gives it to no other network"
         return OpenVINOBackend(network)
     if name == TORCH_CPU:
         return TorchBackend(network, "cpu")
@@ -81,40 +85,43 @@ class ReferenceBackend:
     name = REFERENCE
     largest_batch = 1
 
-    def __init__(self, network: BayesianUNet) -> None:
+    def __init__(self, network: nn.Module) -> None:
         # Evaluation mode is no change to a network that was loaded to predict.
         self._network = network.eval()
 
-    def start(self, image: Tensor, seed: int) -> Draw:
+    def start(self, image: Tensor, seed: int, position: float = 0.0) -> Draw:
         """Begin a slice."""
-        generator = torch.Generator().manual_seed(seed)
+        generator, places = torch.Generator().manual_seed(seed), torch.tensor([position])
 
         @torch.inference_mode()
         def draw(count: int) -> Tensor:
             with dropout_sampling(self._network, generator):
-                return self._network(image.expand(count, -1, -1, -1)).softmax(dim=1)
+                return logits_of(self._network, image.expand(count, -1, -1, -1), places.expand(count)).softmax(dim=1)
 
         return draw
 
 
 class TorchBackend:
-    """`FusedUNet` on the CPU or on CUDA, in the fastest data type that the device supports natively."""
+    """`FusedUNet`, or another family's network as it is, on the CPU or on CUDA, in the fastest type that the device has itself."""
 
-    def __init__(self, network: BayesianUNet, device: str) -> None:
+    def __init__(self, network: nn.Module, device: str) -> None:
         self.name = TORCH_CPU if device == "cpu" else TORCH_CUDA
         self.largest_batch = 1 if device == "cpu" else 64
         self._device = device
-        self._network = FusedUNet(network, quick_dtype(device)).to(device)
+        fused = isinstance(network, BayesianUNet)
+        passes = FusedUNet(network, quick_dtype(device)) if fused else PlainPasses(network, quick_dtype(device))
+        self._network = passes.to(device)
 
-    def start(self, image: Tensor, seed: int) -> Draw:
+    def start(self, image: Tensor, seed: int, position: float = 0.0) -> Draw:
         """Begin a slice."""
         generator = torch.Generator(self._device).manual_seed(seed)
         if self._device != "cpu":
             # Pinned, so that the copy does not wait for the kernels of the slice before.
             image = image.pin_memory().to(self._device, non_blocking=True)
+        places = torch.tensor([position], device=self._device)
 
         @torch.inference_mode()
         def draw(count: int) -> Tensor:
-            return self._network(image.expand(count, -1, -1, -1), generator).softmax(dim=1)
+            return self._network(image.expand(count, -1, -1, -1), generator, places.expand(count)).softmax(dim=1)
 
         return draw

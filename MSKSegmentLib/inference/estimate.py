@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..bundle import ModelBundle
 from ..ct.volume import CTVolume, Geometry
 from ..memory import peak_bytes
-from ..network.bayesian_unet import BayesianUNet
 from .devices import Device
 from .predict import predict
 from .sampler import Sampling
@@ -125,7 +125,7 @@ def _levels(geometry: Geometry, bundle: ModelBundle) -> int:
     return len(plan_slices(CTVolume(hu, geometry), bundle.manifest.preprocessing, bundle.manifest.network).levels)
 
 
-def _timed(network: BayesianUNet, bundle: ModelBundle, slab: CTVolume, device: Device, passes: int) -> float:
+def _timed(network: nn.Module, bundle: ModelBundle, slab: CTVolume, device: Device, passes: int) -> float:
     began = time.perf_counter()
     predict(slab, network, bundle.manifest.network, bundle.manifest.preprocessing, Sampling(passes, 0, device.name))
     return time.perf_counter() - began

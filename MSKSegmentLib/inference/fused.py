@@ -44,8 +44,8 @@ class FusedUNet(nn.Module):
         self.eval()
 
     @torch.inference_mode()
-    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """One dropout pass with masks drawn from `generator`, which lives on the device of `x`."""
+    def forward(self, x: Tensor, generator: torch.Generator, positions: Tensor | None = None) -> Tensor:
+        """One dropout pass with masks drawn from `generator`, which lives on the device of `x`; it has no use for positions."""
         x = x.to(self.dtype).contiguous(memory_format=torch.channels_last)
         skips = []
         for level, block in enumerate(self.encoder):

@@ -37,7 +37,7 @@ class OpenVINOBackend:
         self._request: Any = None
         self._random: list[tuple[tuple[int, ...], np.dtype]] = []
 
-    def start(self, image: Tensor, seed: int) -> Callable[[int], Tensor]:
+    def start(self, image: Tensor, seed: int, position: float = 0.0) -> Callable[[int], Tensor]:
         """Begin a slice."""
         if tuple(image.shape) != self._shape:
             _apart(self._compile, tuple(image.shape))

@@ -9,20 +9,19 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct.cropping import CoarseBody
 from ..ct.volume import CTVolume
 from ..findings import Finding, warning
-from ..network.bayesian_unet import BayesianUNet
 from .crop import body_windows
 from .evidence import PassVotes, SliceEvidence, likeliest
 from .lookahead import OneBehind, one_ahead
 from .running_sums import SampledSlice
 from .sampler import Sampler, Sampling
-from .slices import SlicePlan, SliceReader, plan_slices
+from .slices import SlicePlan, SliceReader, limb_positions, plan_slices
 
 _LOG = logging.getLogger(__name__)
 SliceProgress = Callable[[int, int], None]
@@ -46,7 +45,7 @@ class Prediction:
 
 def predict(
     volume: CTVolume,
-    network: BayesianUNet,
+    network: nn.Module,
     spec: NetworkSpec,
     preprocessing: Preprocessing,
     sampling: Sampling,
@@ -67,9 +66,10 @@ def predict(
     plan = plan_slices(volume, preprocessing, spec, every)
     reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
     sampler = Sampler(network, sampling.device, passes, sampling.seed, sampling.backends, sampling.auto)
-    windows = body_windows(volume.geometry, body, plan, 2 ** (spec.levels - 1), passes)
+    windows = body_windows(volume.geometry, body, plan, spec.stride, passes)
     slices = _Slices(volume.hu[::every].shape, plan)
     evidence: list[SliceEvidence] = []
+    places = limb_positions(plan.levels, sampling.limb or (0, len(volume.hu) - 1))
 
     def read(index: int) -> Tensor | None:
         level = plan.levels[index]
@@ -82,7 +82,7 @@ def predict(
             if image is not None and window is not None:
                 hu, strips = reader.hu_of(image)[window.inside], window.strips(plan.grid[1])
                 votes = partial(PassVotes, hu, spec.classes, position, strips, sampling.keep_maps)
-                sampled = window.pasted(sampler.sample(image[window.inside], index, checkpoint, votes))
+                sampled = window.pasted(sampler.sample(image[window.inside], index, checkpoint, votes, places[index]))
                 if sampled.evidence is not None and sampled.evidence.structures.size:
                     evidence.append(window.whole_maps(sampled.evidence, plan.grid))
             behind.call(slices.add, position, sampled)

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import DeviceError
-from ..network.bayesian_unet import BayesianUNet
 from ..timing import time_logged
 from .auto_samples import Settling, as_of
-from .backends import Backend, available_backends, make_backend
+from .backends import Backend, Draw, available_backends, make_backend
 from .evidence import PassVotes, likeliest
 from .running_sums import RunningSums, SampledSlice
 
@@ -29,6 +28,8 @@ class Sampling:
 
     `backends` are tried in order, None for the device's, the fastest first. With `auto` a slice gets fewer passes where it has
     settled; with `every` = n only each n-th slice is looked at. With `keep_maps` the evidence holds the class map of each pass.
+    `limb` are the first and the last slice of the scanned limb, counted in slices of the volume, where that is a part of it; None:
+    the volume is all that was scanned.
     """
 
     passes: int
@@ -38,6 +39,7 @@ class Sampling:
     auto: bool = False
     every: int = 1
     keep_maps: bool = False
+    limb: tuple[float, float] | None = None
 
 
 class Sampler:
@@ -48,7 +50,7 @@ class Sampler:
 
     def __init__(
         self,
-        network: BayesianUNet,
+        network: nn.Module,
         device: str,
         passes: int,
         seed: int,
@@ -75,10 +77,12 @@ class Sampler:
         index: int,
         between: Callable[[], None] = lambda: None,
         votes: Callable[[], PassVotes] | None = None,
+        position: float = 0.0,
     ) -> SampledSlice:
         """Sample one slice ``[1, channels, H, W]``; `index` selects its random numbers, `between` is called after each pass.
 
-        `votes` makes what gathers the slice's evidence, anew after a failure. The result lies on the back end's device.
+        `position` is the slice's along the limb, for networks that need it. `votes` makes what gathers the slice's evidence, anew
+        after a failure. The result lies on the back end's device.
 
         Raises:
             DeviceError: not even a single pass fits into the device's memory, and no other back end is left.
@@ -86,7 +90,8 @@ class Sampler:
         while True:
             try:
                 backend = self._current()
-                sampled = self._sample(image, index, between, votes() if votes else None)
+                draw = backend.start(image, self._seed * _SEED_STRIDE + index, position)
+                sampled = self._sample(draw, between, votes() if votes else None)
             except (RuntimeError, ImportError, MemoryError) as error:
                 self._give_way(error)
                 continue
@@ -126,8 +131,7 @@ class Sampler:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _sample(self, image: Tensor, index: int, between: Callable[[], None], votes: PassVotes | None) -> SampledSlice:
-        draw = self._current().start(image, self._seed * _SEED_STRIDE + index)
+    def _sample(self, draw: Draw, between: Callable[[], None], votes: PassVotes | None) -> SampledSlice:
         sums = RunningSums()
         settling = Settling() if self._auto else None
         while sums.passes < self._passes:

@@ -70,11 +70,22 @@ def plan_slices(volume: CTVolume, preprocessing: Preprocessing, network: Network
     grid = (height, width)
     if in_plane:
         grid = (max(1, round(height * y / in_plane)), max(1, round(width * x / in_plane)))
-    stride = 2 ** (network.levels - 1)
+    stride = network.stride
     # Reflect padding inside the network needs at least two pixels at its coarsest level.
     padded = (max(2, -(-grid[0] // stride)) * stride, max(2, -(-grid[1] // stride)) * stride)
     interval = wanted / z
     return SlicePlan(levels, grid, padded, interval, max(1.0, interval))
+
+
+def limb_positions(levels: np.ndarray, limb: tuple[float, float]) -> list[float]:
+    """Where slices lie along a limb, 0 at its first (lower) and 1 at its last slice: levels ``[n]`` and both ends in slices.
+
+    >>> limb_positions(np.array([10.0, 15.0, 30.0]), (10, 20))
+    [0.0, 0.5, 1.0]
+    """
+    first, last = limb
+    shares = (np.asarray(levels, float) - first) / max(last - first, 1e-6)
+    return [float(share) for share in shares.clip(0, 1)]
 
 
 class SliceReader:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .mc_dropout import MCDropout
+from .spec import NetworkSpec
 
 # Keras' defaults: imported weights reproduce their network only with the same epsilon.
 _BATCH_NORM_EPS = 1e-3
@@ -48,8 +49,17 @@ class BayesianUNet(nn.Module):
         self.head = _Convolution(filters[0], classes)
         self.apply(_he_normal)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a batch of slices."""
+    @classmethod
+    def from_spec(cls, spec: NetworkSpec) -> BayesianUNet:
+        """The network of a spec."""
+        return cls(spec.levels, spec.base_filters, spec.classes, spec.in_channels, spec.batch_norm, spec.dropout)
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """The features of every level, from fine to coarse.
+
+        Raises:
+            ValueError: height or width does not divide by `stride`.
+        """
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f"slice sides {tuple(x.shape[-2:])} must be multiples of {self.stride}")
         skips = []
@@ -58,7 +68,11 @@ class BayesianUNet(nn.Module):
                 x = functional.max_pool2d(x, 2)
             x = block(x)
             skips.append(x)
-        skips.pop()
+        return skips
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of slices."""
+        *skips, x = self.encode(x)
         for up, block in zip(self.up, self.decoder, strict=True):
             x = block(torch.cat((up(x), skips.pop()), dim=1))
         return self.head(x)
@@ -76,6 +90,7 @@ class _Block(nn.Sequential):
             layers.append(nn.ReLU(inplace=True))
         layers.append(MCDropout(dropout))
         super().__init__(*layers)
+        self.out_channels = after
 
 
 class _Up(nn.Module):

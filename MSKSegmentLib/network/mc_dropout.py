@@ -85,3 +85,11 @@ def dropout_sampling(network: nn.Module, generator: torch.Generator) -> Iterator
     finally:
         for layer in layers:
             layer.generator = None
+
+
+def with_mc_dropout(network: nn.Module) -> None:
+    """Replace the dropout layers of a library's network, of any kind, by element-wise `MCDropout` of their probability."""
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, (nn.Dropout, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)):
+                setattr(parent, name, MCDropout(child.p))

@@ -69,7 +69,7 @@ def view_scan(
 
     scan = prepare_scan(volume)
     scan = replace(scan, step=slice_step(scan.body.geometry, JUDGING_INTERVAL_MM))
-    sampling = Sampling(run.passes, run.seed, run.device, every=scan.step, keep_maps=True)
+    sampling = Sampling(run.passes, run.seed, run.device, every=scan.step, keep_maps=True, limb=scan.limb)
     spec, preprocessing = bundle.manifest.network, bundle.manifest.preprocessing
     prediction = predict(scan.body, bundle.load_network(), spec, preprocessing, sampling, progress, checkpoint, scan.coarse_body)
     if not prediction.evidence:

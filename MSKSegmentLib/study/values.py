@@ -52,7 +52,17 @@ ASD = StudyMeasure("asd_mm", "Average surface distance", lambda row: row.asd_mm,
 AVE = StudyMeasure("ave_percent", "Average volume error", lambda row: row.ave_percent, 2, "%")
 AIE = StudyMeasure("aie_hu", "Average intensity error", lambda row: row.aie_hu, 2, "HU")
 MEAN_UNCERTAINTY = StudyMeasure("uncertainty", "Uncertainty", lambda row: row.uncertainty, 2, "10⁻⁴", 1e4)
+RVE = StudyMeasure("rve_percent", "Relative volume error", lambda row: row.rve_percent, 1, "%")
+HD = StudyMeasure("hd_mm", "Hausdorff distance", lambda row: row.hd_mm, 1, "mm")
+# Those of Soufi et al. 2025, and those of Henson et al. 2024 for scans without Hounsfield units.
 STUDY_MEASURES = (DICE, ASD, MEAN_UNCERTAINTY, AVE, AIE)
+MR_MEASURES = (RVE, DICE, HD, ASD, MEAN_UNCERTAINTY)
+
+
+def measures_of(evaluations: Sequence[Evaluated]) -> tuple[StudyMeasure, ...]:
+    """The measures in which evaluations are compared: where no segment has a density, those of MR."""
+    rows = (row for evaluation in evaluations for case in evaluation.cases for row in case.rows)
+    return STUDY_MEASURES if any(row.mean_hu_true is not None or row.mean_hu_predicted is not None for row in rows) else MR_MEASURES
 
 
 @dataclass(frozen=True)

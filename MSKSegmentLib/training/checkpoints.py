@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..bundle import resolve_bundle
 from ..bundle.manifest import NetworkSpec
 from ..errors import BundleError, InputError
-from ..network.bayesian_unet import BayesianUNet
+from ..network.families import build_network
 from .recipes import Recipe
 
 CHECKPOINT = "checkpoint.pt"
@@ -26,10 +26,10 @@ class TrainingState:
 
     def __init__(self, recipe: Recipe, device: str) -> None:
         self.recipe, self.device = recipe, device
-        self._made_of = {"network": asdict(recipe.network), "preprocessing": asdict(recipe.preprocessing)}
-        network = BayesianUNet(**asdict(recipe.network)).to(device)
+        self._made_of = {"network": recipe.network.to_json(), "preprocessing": asdict(recipe.preprocessing)}
+        network = build_network(recipe.network).to(device)
         self.memory_format = memory_format(device, recipe.precision)
-        self.network: BayesianUNet = network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.network: nn.Module = network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         # Batch norm's statistics are averaged along: they belong to the weights.
         self.averaged = AveragedModel(self.network, multi_avg_fn=warming_average(recipe.average), use_buffers=True)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
@@ -93,7 +93,7 @@ def warming_average(decay: float) -> Callable[[Any, Any, Any], None]:
 
 
 def averaged_state(checkpoint: Path) -> dict[str, Tensor]:
-    """The averaged weights of a checkpoint, named as in `BayesianUNet`.
+    """The averaged weights of a checkpoint, named as in the network itself.
 
     Raises:
         InputError: the file is no checkpoint.
@@ -125,11 +125,11 @@ def initial_weights(source: str, spec: NetworkSpec) -> dict[str, Tensor]:
         except BundleError as error:
             raise InputError(f"The training cannot start from {Path(source).name!r}: {error}") from error
     with torch.device("meta"):
-        wanted = {key: value.shape for key, value in BayesianUNet(**asdict(spec)).state_dict().items()}
+        wanted = {key: value.shape for key, value in build_network(spec).state_dict().items()}
     if {key: value.shape for key, value in weights.items()} != wanted:
         raise InputError(
-            f"The training cannot start from {Path(source).name!r}, whose network has other levels, filters, channels or batch "
-            "norm; set the recipe's network to those."
+            f"The training cannot start from {Path(source).name!r}, whose network is of another family or has other levels, "
+            "filters, channels or batch norm; set the recipe's network to those."
         )
     return weights
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import RESEARCH_USE_ONLY
 from ..bundle import Manifest, ModelBundle, save_bundle
 from ..errors import InputError, shown
+from ..network.families import FAMILIES
 from .checkpoints import CHECKPOINT, averaged_state
 from .curves import VALIDATION, read_points
 from .folds import Split
@@ -54,8 +55,9 @@ def _card(recipe: Recipe, split: Split, folder: Path) -> str:
         "",
         "## Model",
         "",
-        f"- Bayesian U-Net: {network.levels} levels, {network.base_filters} filters at the first, dropout {network.dropout:g}, "
-        f"{network.in_channels} neighbouring slice{'s' if network.in_channels > 1 else ''}; float16 weights.",
+        f"- {FAMILIES[network.family].title}: {network.levels} levels, {network.base_filters} filters at the first, "
+        f"dropout {network.dropout:g}, {network.in_channels} neighbouring slice{'s' if network.in_channels > 1 else ''}; "
+        "float16 weights.",
         f"- Input: HU from {low:g} to {high:g}, {_millimetres(preprocessing.in_plane_spacing_mm)} in plane, "
         f"slices {_millimetres(preprocessing.slice_interval_mm)} apart.",
         "",

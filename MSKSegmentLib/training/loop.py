@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import Cancelled, InputError
 from ..inference.devices import choose_device
+from ..network.families import logits_of
 from .checkpoints import CHECKPOINT, TrainingState, initial_weights
 from .curves import TrainingPoint, append_point, append_scores, draw_curves, forget_after
 from .data import DataPlan
@@ -157,7 +158,7 @@ def _learn(recipe: Recipe, state: TrainingState, forward: nn.Module, batch: Batc
     drawn_classes = None if bool(batch.known.all()) else batch.known.to(device, non_blocking=True)
     images = batch.images.to(device, non_blocking=True).contiguous(memory_format=state.memory_format)
     with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bf16"):
-        logits = forward(images)
+        logits = logits_of(forward, images, batch.positions.to(device, non_blocking=True))
     loss = segmentation_loss(logits, batch.classes.to(device, non_blocking=True), recipe.dice_weight, drawn_classes)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -30,4 +30,5 @@ class MixedSource:
             torch.cat([part.images for part in parts]),
             torch.cat([part.classes for part in parts]),
             torch.cat([part.known for part in parts]),
+            torch.cat([part.positions for part in parts]),
         )

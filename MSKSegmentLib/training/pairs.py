@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct import CTVolume, WorkingGrid, body_box, resample_labels, to_working_grid
 from ..errors import InputError
 from ..evaluation.cases import CaseFiles, LabelledCase, read_labelled_case
-from ..inference.slices import SliceReader, normalise, plan_slices
+from ..inference.slices import SliceReader, limb_positions, normalise, plan_slices
 from ..virtual.patient import class_table
 from .augmentation import Augmentation, augment, cut_slice
 from .sources import HIP_CLASSES, HIP_SHARE, UNLABELLED, Batch
@@ -36,8 +36,8 @@ def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocess
 
     ``<case>.npy`` is int16 ``[n, channels + 1, h, w]``: HU of the neighbouring slices, then the class (`UNLABELLED` where
     nobody drew). A slice in which different structures were drawn on the right and on the left stands there twice, each time with
-    the other half as `UNLABELLED`. ``<case>.json`` holds which structures were drawn, in all entries or in each, and what the
-    array was made of: it is made anew when that changes.
+    the other half as `UNLABELLED`. ``<case>.json`` holds which structures were drawn, in all entries or in each, where
+    the entries lie along the limb, and what the array was made of: it is made anew when that changes.
 
     Raises:
         InputError: the case cannot be read, or shows no body or no labelled slice.
@@ -50,8 +50,8 @@ def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocess
     cache.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     partial = cache / f"{files.name}.partial.npy"
-    known = _write_slices(partial, case, network, preprocessing)
-    content = {"made_of": made_of, "known": known.tolist()}
+    known, positions = _write_slices(partial, case, network, preprocessing)
+    content = {"made_of": made_of, "known": known.tolist(), "positions": positions}
     facts.write_text(json.dumps(content), encoding="utf-8")
     partial.rename(path)
     return path
@@ -81,27 +81,39 @@ class PairSlices:
     def batch(self, size: int) -> Batch:
         """`size` random slices: each case is as likely as any other."""
         chosen = [self._cases[self._rng.integers(len(self._cases))] for _ in range(size)]
-        images, labels, known = zip(*(self._slice(*case) for case in chosen), strict=True)
+        images, labels, known, positions = zip(*(self._slice(case) for case in chosen), strict=True)
         hu, classes = augment(np.stack(images), np.stack(labels), self._rng, self._augmentation)
-        return Batch(normalise(hu, self._preprocessing), classes, torch.from_numpy(np.stack(known)))
+        places = torch.tensor(positions, dtype=torch.float32)
+        return Batch(normalise(hu, self._preprocessing), classes, torch.from_numpy(np.stack(known)), places)
 
-    def _slice(
-        self, data: np.ndarray, drawn: np.ndarray, hip: np.ndarray, known: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        levels = hip if hip.size and self._rng.random() < HIP_SHARE else drawn
-        level = self._rng.choice(levels)
-        planes = data[level]
-        return *cut_slice(planes[:-1], planes[-1], self._crop, self._rng, self._augmentation), known[level]
+    def _slice(self, case: _StoredCase) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        entries = case.hip if case.hip.size and self._rng.random() < HIP_SHARE else case.drawn
+        entry = self._rng.choice(entries)
+        planes = case.data[entry]
+        image, label = cut_slice(planes[:-1], planes[-1], self._crop, self._rng, self._augmentation)
+        return image, label, case.known[entry], case.positions[entry]
 
 
-def _open(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A case's array, its entries with labels and those in the hip, and which structures are known in each, bool ``[n, 23]``."""
+@dataclass(frozen=True)
+class _StoredCase:
+    """A case's array, its entries with labels and those in the hip; of each entry the structures that are known, bool ``[n, 23]``,
+    and the position along the limb."""
+
+    data: np.ndarray
+    drawn: np.ndarray
+    hip: np.ndarray
+    known: np.ndarray
+    positions: list[float]
+
+
+def _open(path: Path) -> _StoredCase:
     data = np.load(path, mmap_mode="r")
-    known = np.array(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["known"], dtype=bool)
+    facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    known = np.array(facts["known"], dtype=bool)
     sampled = data[:, -1, ::2, ::2]
     drawn = np.flatnonzero((data[:, -1] != UNLABELLED).any(axis=(1, 2)))
     hip = np.flatnonzero(np.isin(sampled, HIP_CLASSES).any(axis=(1, 2)))
-    return data, drawn, hip, np.broadcast_to(known, (len(data), known.shape[-1]))
+    return _StoredCase(data, drawn, hip, np.broadcast_to(known, (len(data), known.shape[-1])), facts["positions"])
 
 
 @dataclass(frozen=True)
@@ -113,8 +125,10 @@ class _Entry:
     columns: slice | None = None
 
 
-def _write_slices(path: Path, case: LabelledCase, network: NetworkSpec, preprocessing: Preprocessing) -> np.ndarray:
-    """Writes the array; returns which structures were drawn, bool ``[23]`` or, where that differs, ``[n, 23]``."""
+def _write_slices(
+    path: Path, case: LabelledCase, network: NetworkSpec, preprocessing: Preprocessing
+) -> tuple[np.ndarray, list[float]]:
+    """Writes the array; returns the structures drawn, bool ``[23]`` or, where that differs, ``[n, 23]``, and the positions."""
     working = to_working_grid(case.volume)
     truth = _truth(case, working)
     box = body_box(working.volume)
@@ -139,7 +153,8 @@ def _write_slices(path: Path, case: LabelledCase, network: NetworkSpec, preproce
         plane = torch.from_numpy(_classes(truth[round(level)], entry).astype(np.float32))[None, None]
         stored[index, -1] = functional.interpolate(plane, plan.grid, mode="nearest-exact")[0, 0].numpy()
     stored.flush()
-    return case.structures if case.known is None else np.stack([entry.known for entry in entries])
+    positions = limb_positions(np.array([levels[entry.level] for entry in entries]), (0, len(body.hu) - 1))
+    return (case.structures if case.known is None else np.stack([entry.known for entry in entries])), positions
 
 
 def _truth(case: LabelledCase, working: WorkingGrid) -> np.ndarray:
@@ -224,7 +239,7 @@ def _middles(truth: np.ndarray) -> list[int | None]:
 def _fingerprint(files: CaseFiles, network: NetworkSpec, preprocessing: Preprocessing) -> str:
     """Changes with the files, the grid and the neighbouring slices; HU windows are applied later."""
     spacing = preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm
-    parts = [str(spacing), str(network.in_channels), str(asdict(network)["levels"])]
+    parts = [str(spacing), str(network.in_channels), str(network.levels), "positions"]
     for path in (files.ct, files.labels, files.labelled):
         if path is not None:
             entries = sorted(path.iterdir()) if path.is_dir() else [path]

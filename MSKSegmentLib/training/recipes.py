@@ -11,6 +11,7 @@ from typing import Any
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..errors import InputError
 from ..inference.devices import CHOICES
+from ..network.families import network_problem
 from ..virtual.ingredients import Ingredients
 from .augmentation import Augmentation
 
@@ -194,12 +195,9 @@ def _build(kind: Any, data: dict[str, Any]) -> Any:
 
 
 def _problem(recipe: Recipe) -> str | None:
-    stride = 2 ** (recipe.network.levels - 1)
+    stride = recipe.network.stride
     checks = {
-        "a network that cannot be built": not 2 <= recipe.network.levels <= 8 or recipe.network.base_filters < 1,
         "classes must be 23": recipe.network.classes != 23,
-        "in_channels must be odd": recipe.network.in_channels % 2 != 1,
-        "dropout must lie from 0 to below 1": not 0 <= recipe.network.dropout < 1,
         "iterations, batch, checkpoint_every must be 1 or more": min(recipe.iterations, recipe.batch, recipe.checkpoint_every) < 1,
         "hu_window and value_range must be two rising numbers": any(
             not isinstance(pair, tuple) or len(pair) != 2 or pair[0] >= pair[1]
@@ -225,4 +223,4 @@ def _problem(recipe: Recipe) -> str | None:
         "virtual patients need in_plane_spacing_mm and slice_interval_mm": bool(recipe.virtual)
         and None in (recipe.preprocessing.in_plane_spacing_mm, recipe.preprocessing.slice_interval_mm),
     }
-    return next((problem for problem, holds in checks.items() if holds), None)
+    return network_problem(recipe.network) or next((problem for problem, holds in checks.items() if holds), None)

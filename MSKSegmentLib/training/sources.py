@@ -20,12 +20,14 @@ class Batch:
 
     `images` is float32 ``[N, channels, h, w]``, normalised as the bundle's `Preprocessing` says and augmented. `classes` is
     int64 ``[N, h, w]``: 0..22, `UNLABELLED` where nobody drew anything. `known` is bool ``[N, 23]``: False where a
-    structure was not drawn in that slice's case, so that its pixels stand as background in `classes`.
+    structure was not drawn in that slice's case, so that its pixels stand as background in `classes`. `positions` is float32
+    ``[N]``: where the slices lie along the scanned limb, 0 its lower and 1 its upper end.
     """
 
     images: Tensor
     classes: Tensor
     known: Tensor
+    positions: Tensor
 
 
 class SliceSource(Protocol):

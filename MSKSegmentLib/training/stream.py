@@ -15,7 +15,7 @@ from .sources import Batch
 # Batches between two looks for patients that are simulated while the training runs.
 _REFRESH_EVERY = 50
 
-_Parts = tuple[Tensor, Tensor, Tensor]
+_Parts = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def stream_seed(*numbers: int) -> int:
@@ -57,5 +57,5 @@ class _Endless(IterableDataset[_Parts]):
         while True:
             for _ in range(_REFRESH_EVERY):
                 batch = source.batch(self._size)
-                yield batch.images, batch.classes, batch.known
+                yield batch.images, batch.classes, batch.known, batch.positions
             source.refresh()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..anatomy.built_in import HIP_AND_THIGH
+from ..network.families import logits_of
 from .data import DataPlan
 from .sources import UNLABELLED, Batch
 
@@ -51,7 +52,7 @@ def validate(
             checkpoint()
             images = batch.images.to(device).contiguous(memory_format=torch.channels_last)
             with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-                logits = network(images)
+                logits = logits_of(network, images, batch.positions.to(device))
             allowed = batch.known.to(device)[:, :, None, None]
             found = logits.float().masked_fill(~allowed, -torch.inf).argmax(dim=1).cpu()
             counts += _counts(found, batch.classes)

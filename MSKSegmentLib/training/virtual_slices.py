@@ -117,14 +117,15 @@ class VirtualSlices:
         tissue_hu, classes = warp(
             np.stack([one[0] for one in drawn]), np.stack([one[1] for one in drawn]), self._rng, self._augmentation
         )
-        for hu, label, (_, _, settings, metal) in zip(tissue_hu, classes, drawn, strict=True):
+        for hu, label, (_, _, settings, metal, _) in zip(tissue_hu, classes, drawn, strict=True):
             self._scan(hu.numpy(), label.numpy(), settings, metal)
         hu = vary_intensity(tissue_hu, self._rng, _INTENSITY * self._augmentation.intensity)
         known = torch.ones((size, int(self._classes.max()) + 1), dtype=torch.bool)
-        return Batch(normalise(hu, self._preprocessing), classes, known)
+        positions = torch.tensor([one[4] for one in drawn], dtype=torch.float32)
+        return Batch(normalise(hu, self._preprocessing), classes, known, positions)
 
-    def _slice(self) -> tuple[np.ndarray, np.ndarray, Acquisition, bool]:
-        """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, the scanner, and whether there is metal."""
+    def _slice(self) -> tuple[np.ndarray, np.ndarray, Acquisition, bool, float]:
+        """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, the scanner, whether there is metal, and where."""
         patient = self._drawn[self._rng.integers(len(self._drawn))]
         specimen, rng = patient.specimen, self._rng
         depth, *plane = specimen.tissue.shape
@@ -145,7 +146,7 @@ class VirtualSlices:
         for channel, level in enumerate(levels):
             image[channel][inner] = hu[level - first]
         label[inner] = self._classes[slab.tissue[z - first]]
-        return image, label, settings, bool((slab.depth == METAL).any())
+        return image, label, settings, bool((slab.depth == METAL).any()), z / max(1, depth - 1)
 
     def _window(self, middle: np.ndarray, plane: Sequence[int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """A window about the body's middle, and where it lies in the crop."""

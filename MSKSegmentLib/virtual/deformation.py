@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .atlas import Atlas, mirrored_table
+from .atlas import Atlas, mirrored_details, mirrored_table
 from .pose import LegPose, Skeleton, skeleton, unpose
 
 # The pose is smooth: it is worked out on every second voxel in plane and every second slice.
@@ -68,6 +68,13 @@ def deform(atlas: Atlas, shape: Shape, rng: np.random.Generator, spacing: tuple[
 
     Above the atlas' top nothing is labelled; `spine.extend_psoas` goes on from there.
     """
+    return deform_maps(atlas, shape, rng, spacing, margin)[0]
+
+
+def deform_maps(
+    atlas: Atlas, shape: Shape, rng: np.random.Generator, spacing: tuple[float, float, float], margin: float
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """`deform`, and the atlas' details deformed in the same way (None where it has none)."""
     from scipy import ndimage
 
     source = np.asarray(atlas.labels.shape) * np.asarray(atlas.spacing)
@@ -83,7 +90,8 @@ def deform(atlas: Atlas, shape: Shape, rng: np.random.Generator, spacing: tuple[
     coarse = [_every_second(axis) for axis in axes]
     moved = _source_of(coarse, shape, body, source)
     bumps = [smooth_field(rng, tuple(count), spacing, shape.bumps) for _ in range(3)]
-    labels = np.zeros(tuple(count), np.uint8)
+    maps = (atlas.labels,) if atlas.details is None else (atlas.labels, atlas.details)
+    found = [np.zeros(tuple(count), np.uint8) for _ in maps]
     lower = np.arange(count[0]) / POSE_STEP
     for k in range(count[0]):
         first = min(int(lower[k]), moved.shape[1] - 2)
@@ -92,10 +100,11 @@ def deform(atlas: Atlas, shape: Shape, rng: np.random.Generator, spacing: tuple[
         position = np.stack([_finer(plane[axis], count[1:]) + bumps[axis][k] for axis in range(3)])
         # What was lost on the coarse grid has a large negative position, and so has its surrounding.
         index = position / np.asarray(atlas.spacing)[:, None, None] - 0.5
-        labels[k] = ndimage.map_coordinates(atlas.labels, index, order=0, mode="constant", cval=0, prefilter=False)
+        for values, result in zip(maps, found, strict=True):
+            result[k] = ndimage.map_coordinates(values, index, order=0, mode="constant", cval=0, prefilter=False)
     if shape.mirrored:
-        labels = mirrored_table()[labels[:, :, ::-1]]
-    return labels
+        found = [table[one[:, :, ::-1]] for table, one in zip((mirrored_table(), mirrored_details()), found, strict=False)]
+    return found[0], found[1] if len(found) > 1 else None
 
 
 def _swing(shape: Shape, height: float) -> tuple[float, float]:

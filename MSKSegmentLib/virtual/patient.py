@@ -70,15 +70,14 @@ def scan_specimen(
     specimen = cut_to(specimen, coverage)
     body = radiodensity(specimen, what, smooth_noise, rng)
     blur_slices(body, settings.slice_mm, specimen.spacing[0])
-    factors = [have / want for have, want in zip(specimen.spacing, spacing_mm, strict=True)]
-    depth, height, width = (max(1, round(n * factor)) for n, factor in zip(body.shape, factors, strict=True))
+    places, (depth, height, width) = body_grid(body.shape, specimen.spacing, spacing_mm)
     hu, labels = np.empty((depth, height, width), np.int16), np.empty((depth, height, width), np.uint8)
     known_values = known_labels()
     in_plane = spacing_mm[1], spacing_mm[2]
     outside = outside_view((height, width), in_plane, settings)
     for first in range(0, depth, _SLICES_AT_ONCE):
         levels = np.arange(first, min(first + _SLICES_AT_ONCE, depth))
-        grid = _grid(levels, factors, (height, width))
+        grid = [places[0][levels], *places[1:]]
         planes = resampled(body, grid, order=1)
         metal = resampled((specimen.depth == METAL).view(np.uint8), grid, order=0) > 0
         scan_slices(planes, metal, in_plane, settings, smooth_noise, rng)
@@ -93,9 +92,17 @@ def scan_specimen(
     return VirtualPatient(CTVolume(hu, geometry), labels, {**specimen.facts, "coverage": coverage.name})
 
 
-def _grid(levels: np.ndarray, factors: list[float], size: tuple[int, int]) -> list[np.ndarray]:
-    """Positions of a CT's voxel centres in the body's array, per axis; voxel edges, not centres, coincide."""
-    return [(at + 0.5) / factor - 0.5 for at, factor in zip((levels, *map(np.arange, size)), factors, strict=True)]
+def body_grid(
+    body: tuple[int, ...], spacing: tuple[float, float, float], wanted: tuple[float, float, float]
+) -> tuple[list[np.ndarray], tuple[int, int, int]]:
+    """Where the voxel centres of a scan of `wanted` mm lie in a body's array of `spacing` mm, per axis, and the scan's shape.
+
+    Voxel edges, not centres, coincide; all is ``(z, y, x)``.
+    """
+    factors = [have / want for have, want in zip(spacing, wanted, strict=True)]
+    depth, height, width = (max(1, round(n * factor)) for n, factor in zip(body, factors, strict=True))
+    counts = (depth, height, width)
+    return [(np.arange(n) + 0.5) / factor - 0.5 for n, factor in zip(counts, factors, strict=True)], counts
 
 
 def known_labels() -> np.ndarray:

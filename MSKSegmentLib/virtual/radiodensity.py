@@ -17,6 +17,8 @@ MEAN_FAT_HU = -105.0
 IMPLANT_HU = 6000.0
 MUSCLE_LABELS = tuple(segment.label for segment in HIP_AND_THIGH.segments if not segment.structure.is_bone)
 _UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, BodyTissue.WALL_MUSCLE)
+# All that is muscle, with or without a name.
+ALL_MUSCLES = (*MUSCLE_LABELS, *_UNNAMED_MUSCLES)
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def radiodensity(specimen: Specimen, what: Composition, noise: Noise, rng: np.ra
     """HU float32 ``[z, y, x]`` of a specimen (or a slab of one), metal included."""
     tissue = specimen.tissue
     hu = _table(what, specimen.spacing, rng)[tissue]
-    texture = _Texture(noise, rng, tissue.shape, specimen.spacing)
-    _add_intramuscular_fat(hu, tissue, what, texture, rng)
+    texture = TissueNoise(noise, rng, tissue.shape, specimen.spacing)
+    _add_intramuscular_fat(hu, tissue, what, texture)
     _add_other_texture(hu, tissue, what, texture)
     _add_bone(hu, specimen, what, texture, rng)
     hu[specimen.depth == METAL] = IMPLANT_HU
@@ -93,7 +95,7 @@ def radiodensity(specimen: Specimen, what: Composition, noise: Noise, rng: np.ra
 
 
 @dataclass(frozen=True)
-class _Texture:
+class TissueNoise:
     """Noise of given correlation lengths in mm for one array."""
 
     noise: Noise
@@ -102,6 +104,7 @@ class _Texture:
     spacing: tuple[float, float, float]
 
     def __call__(self, z: float, y: float, x: float) -> np.ndarray:
+        """Noise of unit standard deviation, float32 of `shape`, smoothed over that many mm along each axis."""
         sigma = tuple(length / step for length, step in zip((z, y, x), self.spacing, strict=True))
         return self.noise(self.rng, self.shape, sigma)
 
@@ -109,7 +112,7 @@ class _Texture:
 def _table(what: Composition, spacing: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
     """Mean HU by tissue value."""
     table = np.full(256, -1000.0, np.float32)
-    for muscle in (*MUSCLE_LABELS, *_UNNAMED_MUSCLES):
+    for muscle in ALL_MUSCLES:
         table[muscle] = what.lean_hu + rng.normal(0, what.spread_hu)
     for loose, value in ((CARTILAGE, 90.0), (LIGAMENT, 70.0)):
         table[loose] = table[loose + MIRRORED_EXTRA_OFFSET] = value + rng.normal(0, 15)
@@ -139,16 +142,23 @@ def _table(what: Composition, spacing: tuple[float, float, float], rng: np.rando
     return table
 
 
-def _add_intramuscular_fat(
-    hu: np.ndarray, tissue: np.ndarray, what: Composition, texture: _Texture, rng: np.random.Generator
-) -> None:
-    """Streaks of fat along the muscles, septa inside them, and thin fat planes where two muscles meet."""
+def _add_intramuscular_fat(hu: np.ndarray, tissue: np.ndarray, what: Composition, texture: TissueNoise) -> None:
+    """Blend fat into the muscles, see `intramuscular_fat`."""
+    mix = intramuscular_fat(tissue, what, texture)
+    hu += mix * (what.fat_hu - hu)
+
+
+def intramuscular_fat(tissue: np.ndarray, what: Composition, texture: TissueNoise) -> np.ndarray:
+    """Share of fat in each voxel of muscle, float32 ``[z, y, x]``, 0 elsewhere.
+
+    Streaks of fat along the muscles, septa inside them, and thin fat planes where two muscles meet.
+    """
     share = np.zeros(256, np.float32)
     for label, value in what.infiltration.items():
         share[label] = value
     share[list(_UNNAMED_MUSCLES)] = float(np.mean(list(what.infiltration.values())))
     is_muscle = np.zeros(256, bool)
-    is_muscle[[*MUSCLE_LABELS, *_UNNAMED_MUSCLES]] = True
+    is_muscle[list(ALL_MUSCLES)] = True
     muscle = is_muscle[tissue]
     # Streaks run roughly along the limb; the rest of the fat is diffuse, as CT shows it.
     field = 0.6 * texture(14, 1.6, 1.6) + 0.8 * texture(9, 8, 8)
@@ -160,8 +170,7 @@ def _add_intramuscular_fat(
     mix += what.septa * np.clip(1 - np.abs(fine) / 0.35, 0, 1)
     border = _borders(tissue, muscle, fine)
     fascia = border * np.clip(what.fascia * (0.6 + 0.5 * texture(12, 12, 12)), 0, 0.85)
-    mix = np.clip(np.maximum(mix, fascia), 0, 0.95)
-    hu += mix * muscle * (what.fat_hu - hu)
+    return (np.clip(np.maximum(mix, fascia), 0, 0.95) * muscle).astype(np.float32)
 
 
 def _borders(tissue: np.ndarray, muscle: np.ndarray, fine: np.ndarray) -> np.ndarray:
@@ -183,7 +192,7 @@ def _normal_quantile(share: np.ndarray) -> np.ndarray:
     return ndtri(np.clip(share, 1e-4, 1 - 1e-4)).astype(np.float32)
 
 
-def _add_other_texture(hu: np.ndarray, tissue: np.ndarray, what: Composition, texture: _Texture) -> None:
+def _add_other_texture(hu: np.ndarray, tissue: np.ndarray, what: Composition, texture: TissueNoise) -> None:
     """Strands and lobules in fat, mottled stool, uneven organs and muscles."""
     fine, patches = texture(4, 1.8, 1.8), texture(9, 9, 9)
     fat = tissue == BodyTissue.FAT
@@ -197,7 +206,7 @@ def _add_other_texture(hu: np.ndarray, tissue: np.ndarray, what: Composition, te
     hu[named] += 4 * patches[named]
 
 
-def _add_bone(hu: np.ndarray, specimen: Specimen, what: Composition, texture: _Texture, rng: np.random.Generator) -> None:
+def _add_bone(hu: np.ndarray, specimen: Specimen, what: Composition, texture: TissueNoise, rng: np.random.Generator) -> None:
     """A cortex around trabecular bone of uneven density; fatty marrow in the femoral shaft, whose cortex is thick."""
     is_bone = np.zeros(256, bool)
     is_bone[list(BONES)] = True

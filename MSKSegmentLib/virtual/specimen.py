@@ -13,7 +13,7 @@ from ..anatomy.built_in import HIP_AND_THIGH
 from .atlas import COCCYX, FIBULA, MIRRORED_EXTRA_OFFSET, PATELLA, TIBIA, Atlas
 from .body import complete_body
 from .build import Build, random_build
-from .deformation import Shape, deform, random_shape
+from .deformation import Shape, deform_maps, random_shape
 from .disease import Disease, random_disease, waste_muscles, wear_joints
 from .implants import METAL, add_implant
 from .ingredients import PLAIN, Ingredients
@@ -37,6 +37,8 @@ class Specimen:
     `tissue` uint8 ``[z, y, x]`` holds the atlas' labels and `BodyTissue`; `depth` uint8 of the same shape the depth below a bone's
     surface in tenths of a mm (0 elsewhere, `METAL` in an implant); `spacing` ``(z, y, x)`` mm. `femora` gives the levels
     ``(lowest, highest)`` of each femur by label, `atrophy` the share of thickness each muscle lost; `facts` what was drawn.
+    `details` are the atlas' details, uint8 of the same shape, None where it has none: they say which muscle of another table a
+    voxel belonged to before muscles wasted, and count where `tissue` is still muscle.
     """
 
     tissue: np.ndarray
@@ -45,12 +47,14 @@ class Specimen:
     femora: dict[int, tuple[int, int]]
     atrophy: dict[int, float]
     facts: dict[str, Any]
+    details: np.ndarray | None = None
 
     def slab(self, first: int, last: int, window: tuple[slice, slice]) -> Specimen:
         """The slices `first` to `last` (exclusive), cut to an in-plane window ``(y, x)``."""
         cut = (slice(first, last), *window)
         femora = {label: (low - first, high - first) for label, (low, high) in self.femora.items()}
-        return replace(self, tissue=self.tissue[cut], depth=self.depth[cut], femora=femora)
+        details = None if self.details is None else self.details[cut]
+        return replace(self, tissue=self.tissue[cut], depth=self.depth[cut], femora=femora, details=details)
 
 
 def make_specimen(
@@ -100,7 +104,7 @@ def build_specimen(
 ) -> Specimen:
     """The specimen of a given shape, build and disease on a grid of `spacing` ``(z, y, x)`` mm; `facts` are noted with it."""
     # Arms, table and obese bodies need room; the field of view then cuts whatever reaches beyond it.
-    labels = deform(atlas, shape, rng, spacing, margin=MARGIN_MM + 0.5 * build.fat)
+    labels, details = deform_maps(atlas, shape, rng, spacing, margin=MARGIN_MM + 0.5 * build.fat)
     waste_muscles(labels, disease, spacing, rng)
     wear_joints(labels, disease, spacing, rng)
     tissue = complete_body(labels, spacing, build, rng)
@@ -115,7 +119,7 @@ def build_specimen(
         "arthritis_right_left": disease.arthritis,
         "atrophy": {str(label): round(share, 3) for label, share in disease.atrophy.items()},
     }
-    return Specimen(tissue, depth, spacing, femur_levels(tissue), disease.atrophy, {**facts, **drawn})
+    return Specimen(tissue, depth, spacing, femur_levels(tissue), disease.atrophy, {**facts, **drawn}, details)
 
 
 def bone_depth(tissue: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 # Networks in tests are small: more threads than this only wait for each other, or for the tests beside them.
@@ -40,9 +41,13 @@ def phantom_hu(shape=(24, 64, 80), seed=0):
 
 
 def pytest_collection_modifyitems(items):
+    dear = Counter()
     for item in items:
         if BROWSER & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
+        dear[item.path] += bool({"browser", "slow"} & {mark.name for mark in item.iter_markers()})
+    # Files with dear tests come first: side by side, one that begins last keeps the other process waiting.
+    items.sort(key=lambda item: -dear[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Bundles come back as they were saved, and what does not fit is not saved."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,9 +13,11 @@ from bundle_cases import CALIBRATION, CARD, MANIFEST, network
 from conftest import ROOT
 from safetensors.torch import load_file
 
-from MSKSegmentLib.bundle import load_bundle, save_bundle, update_calibration, verify_bundle
+from MSKSegmentLib.bundle import Manifest, NetworkSpec, load_bundle, save_bundle, update_calibration, verify_bundle
+from MSKSegmentLib.bundle.describe import describe_bundle
 from MSKSegmentLib.bundle.updating import update_card
 from MSKSegmentLib.errors import BundleError
+from MSKSegmentLib.network.families import build_network
 
 pytest_plugins = ("bundle_fixtures",)
 
@@ -50,6 +53,25 @@ def test_a_network_is_loaded_without_torchs_compiler(saved):
     code = f"import sys; {code}; print('torch' in sys.modules, 'torch._dynamo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_another_family_comes_back_and_is_named(tmp_path):
+    spec = NetworkSpec(levels=2, base_filters=4, in_channels=3, family="spatial-channel-unet")
+    torch.manual_seed(2)
+    made = build_network(spec).eval()
+    torch.nn.init.normal_(made.location.weight)
+    bundle = save_bundle(tmp_path / "b", replace(MANIFEST, network=spec), made.state_dict(), None, CARD, dtype="float32")
+    content = json.loads((tmp_path / "b" / "bundle.json").read_text())
+    assert content["format_version"] == 3 and content["network"]["family"] == "spatial-channel-unet"
+    loaded = bundle.load_network()
+    x, place = torch.rand(1, 3, 16, 16), torch.tensor([0.3])
+    with torch.no_grad():
+        assert torch.equal(loaded(x, place), made(x, place)) and not torch.equal(loaded(x, place), loaded(x, place + 0.4))
+    assert "Spatial-Channel U-Net, 2 levels x 4 filters" in describe_bundle(tmp_path / "b")
+    with pytest.raises(BundleError, match="lack location"):
+        save_bundle(tmp_path / "c", replace(MANIFEST, network=spec), network().state_dict(), None, CARD)
+    with pytest.raises(BundleError, match="'forest', which this software does not know"):
+        Manifest.from_json({**content, "network": {**content["network"], "family": "forest"}})
 
 
 def test_float32_comes_back_exactly(tmp_path):

@@ -44,7 +44,7 @@ def _row(**changes):
 def test_a_cube_against_itself_is_perfect():
     (row,) = evaluate_labels(_cube(), _cube(), GEOMETRY, _hu(), EVERYTHING)
     assert row.segment.key == "GMED_right" and row.outcome is Outcome.COMPARED
-    assert (row.dice, row.asd_mm, row.hd95_mm, row.rve_percent, row.ave_percent, row.aie_hu) == (1, 0, 0, 0, 0, 0)
+    assert (row.dice, row.asd_mm, row.hd95_mm, row.hd_mm, row.rve_percent, row.ave_percent, row.aie_hu) == (1, 0, 0, 0, 0, 0, 0)
     assert row.volume_true_cc == row.volume_predicted_cc == 1000 * 8 / 1000 and row.mean_hu_true == 50
 
 
@@ -52,7 +52,7 @@ def test_a_cube_against_itself_is_perfect():
 def test_distances_are_millimetres_along_every_axis(axis, spacing):
     truth = _cube()
     (row,) = evaluate_labels(truth, np.roll(truth, 3, axis), GEOMETRY, _hu(), EVERYTHING)
-    assert row.dice == pytest.approx(0.7) and row.hd95_mm == pytest.approx(3 * spacing)
+    assert row.dice == pytest.approx(0.7) and row.hd95_mm == row.hd_mm == pytest.approx(3 * spacing)
     # Two of six faces lie 3 voxels off; the other voxels of the surface lie on the other surface or near it.
     assert 0 < row.asd_mm < 3 * spacing
 
@@ -70,6 +70,7 @@ def test_distances_are_those_of_the_library_s_own_measures():
     both = {"include_background": True, "spacing": (4.0, 2.0, 1.0)}
     assert found.average == pytest.approx(float(compute_average_surface_distance(*pair, symmetric=True, **both)), rel=1e-5)
     assert found.percentile_95 == pytest.approx(float(compute_hausdorff_distance(*pair, percentile=95, **both)), rel=1e-5)
+    assert found.largest == pytest.approx(float(compute_hausdorff_distance(*pair, **both)), rel=1e-5)
 
 
 def test_what_the_field_of_view_cuts_has_no_surface_there():

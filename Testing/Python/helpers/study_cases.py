@@ -27,7 +27,8 @@ def segment_row(segment, dice=0.95, **changes) -> SegmentComparison:
     true, found = values["volume_true_cc"], values["volume_predicted_cc"]
     values.setdefault("rve_percent", 100 * (found - true) / true)
     values.setdefault("ave_percent", abs(values["rve_percent"]))
-    values.setdefault("aie_hu", abs(values["mean_hu_predicted"] - values["mean_hu_true"]))
+    if values["mean_hu_true"] is not None:
+        values.setdefault("aie_hu", abs(values["mean_hu_predicted"] - values["mean_hu_true"]))
     values.setdefault("scores", Scores(mean_variance=values["uncertainty"], mean_entropy=0.1))
     return SegmentComparison(segment=segment, dice=dice, **values)
 

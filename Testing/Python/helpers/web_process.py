@@ -25,7 +25,7 @@ _HEADER_BYTES = 12
 class Server:
     """The process; `close` it. `lines` holds what it has printed."""
 
-    def __init__(self, *arguments, program=PLAIN, cwd=None, wait_s=60, environment=None):
+    def __init__(self, *arguments, program=PLAIN, cwd=None, wait_s=180, environment=None):
         variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [*program, *map(str, arguments)],

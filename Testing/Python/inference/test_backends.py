@@ -171,7 +171,7 @@ def test_a_run_goes_on_with_the_next_back_end_and_says_so(phantom, tiny_bundle, 
         def __init__(self, network):
             self.whole = real(REFERENCE, network)
 
-        def start(self, image, seed):
+        def start(self, image, seed, position=0.0):
             draw = self.whole.start(image, seed)
 
             def breaking(count):

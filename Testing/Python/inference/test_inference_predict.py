@@ -12,8 +12,12 @@ from MSKSegmentLib.ct.orientation import AIR_HU
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import Cancelled
 from MSKSegmentLib.inference import sampler
+from MSKSegmentLib.inference.backends import OPENVINO, REFERENCE, TORCH_CPU, available_backends
 from MSKSegmentLib.inference.predict import _to_ct_slice, predict
+from MSKSegmentLib.inference.sampler import Sampling
 from MSKSegmentLib.inference.slices import SliceReader, normalise, plan_slices
+from MSKSegmentLib.network.families import build_network
+from MSKSegmentLib.network.spatial_channel_unet import POSITIONS
 
 WINDOW = Preprocessing(hu_window=(-150.0, 350.0))
 SPEC = NetworkSpec(levels=3, base_filters=4, in_channels=1)
@@ -40,7 +44,7 @@ class _AsItIs:
     def __init__(self, network):
         self.network = network
 
-    def start(self, image, seed):
+    def start(self, image, seed, position=0.0):
         return lambda count: self.network(image.expand(count, -1, -1, -1)).softmax(dim=1)
 
 
@@ -172,3 +176,20 @@ def test_memory_does_not_grow_with_passes_or_slices():
     # numpy's share: label and uncertainty (5 bytes a voxel) are all that may grow.
     assert peak(40, 2) < peak(10, 2) + 400_000
     assert peak(10, 12) < peak(10, 2) + 400_000
+
+
+def test_a_network_that_needs_it_gets_the_place_along_the_limb():
+    """Class 1 below the middle of the limb, class 2 above it, whatever the slice shows."""
+    spec = NetworkSpec(levels=2, base_filters=2, in_channels=1, dropout=0.5, family="spatial-channel-unet")
+    network = build_network(spec).eval()
+    with torch.no_grad():
+        network.location.weight[1, : POSITIONS // 2] = 1000.0
+        network.location.weight[2, POSITIONS // 2 :] = 1000.0
+    volume = _volume((8, 16, 16))
+    whole = predict(volume, network, spec, WINDOW, Sampling(2, 1))
+    assert [set(np.unique(plane)) for plane in whole.classes] == [{1}] * 4 + [{2}] * 4
+    # The volume as the lower half of what was scanned.
+    assert set(np.unique(predict(volume, network, spec, WINDOW, Sampling(2, 1, limb=(0, 16))).classes)) == {1}
+    plain = [predict(volume, network, spec, WINDOW, Sampling(2, 1, backends=[name])).classes for name in (REFERENCE, TORCH_CPU)]
+    assert np.array_equal(plain[0], plain[1]) and np.array_equal(plain[0], whole.classes)
+    assert OPENVINO not in available_backends("cpu", network)

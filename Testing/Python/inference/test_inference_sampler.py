@@ -77,7 +77,7 @@ def test_sampling_agrees_with_keeping_all_passes(monkeypatch):
     kept = []
 
     class Kept(ReferenceBackend):
-        def start(self, image, seed):
+        def start(self, image, seed, position=0.0):
             draw = super().start(image, seed)
 
             def kept_draw(count):
@@ -124,7 +124,7 @@ class _Limited:
         self.largest_batch = 100
         self.sizes = []
 
-    def start(self, image, seed):
+    def start(self, image, seed, position=0.0):
         def draw(count):
             self.sizes.append(count)
             if count > self.limit:

@@ -13,6 +13,7 @@ from MSKSegmentLib.calibration.fit_paper_rule import auroc
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.evaluation.agreement import concordance
 from MSKSegmentLib.study.inputs import read_evaluations
+from MSKSegmentLib.study.model_comparison import compare_models
 from MSKSegmentLib.study.published import published
 
 pytest.importorskip("statsmodels")
@@ -84,6 +85,24 @@ def test_compare_finds_the_better_model_and_no_difference_in_the_same_one(evalua
     (out / "analysis.json").unlink()
     assert run("compare", *words, "-o", out) == 2
     assert "holds other files" in capsys.readouterr().err
+
+
+def test_scans_without_hounsfield_units_are_compared_by_volume_overlap_and_largest_distance(tmp_path):
+    def as_mr(seed, quality):
+        change = plausible(seed, quality)
+        nothing = {"mean_hu_true": None, "mean_hu_predicted": None}
+        return lambda case, segment: {**(one := change(case, segment)), **nothing, "hd_mm": 2 * one["hd95_mm"]}
+
+    for name, quality in (("worse", 1.0), ("better", 3.0)):
+        write_evaluation(tmp_path / name, CASES[:6], as_mr(1, quality), {"RF"})
+    evaluations = read_evaluations([f"{name}={tmp_path / name}" for name in ("worse", "better")])
+    page = compare_models(evaluations, "bonferroni")
+    lines = {(line["scope"], line["model"]): line for line in page.tables[1].lines}
+    worse, better = lines["RF", "worse"], lines["RF", "better"]
+    assert worse["hd_mm_mean"] > 2 * better["hd_mm_mean"] > 0 and worse["dice_mean"] < better["dice_mean"]
+    signed = np.array([row.rve_percent for case in evaluations[0].cases for row in case.rows])
+    assert (signed < 0).any() and worse["rve_percent_mean"] == pytest.approx(signed.mean())
+    assert not any("aie_hu" in name for name in worse) and any("Henson" in note for note in page.notes)
 
 
 def _means(folder):

@@ -16,10 +16,13 @@ from MSKSegmentLib.bundle import load_bundle
 from MSKSegmentLib.bundle.manifest import NetworkSpec
 from MSKSegmentLib.errors import Cancelled, InputError
 from MSKSegmentLib.evaluation.cases import find_labelled_cases
+from MSKSegmentLib.network.families import FAMILIES
 from MSKSegmentLib.training import loop
 from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION
 from MSKSegmentLib.training.checkpoints import TrainingState, averaged_state, initial_weights
 from MSKSegmentLib.training.data import Cases, DataPlan
+from MSKSegmentLib.training.finishing import write_bundle
+from MSKSegmentLib.training.folds import Split
 from MSKSegmentLib.training.loop import train
 from MSKSegmentLib.training.pairs import prepare_case
 from MSKSegmentLib.training.recipes import PRECISIONS, Validation
@@ -234,15 +237,30 @@ def test_validation_counts_what_was_drawn():
     classes = torch.zeros(2, 4, 4, dtype=torch.int64)
     classes[:, :2] = 2
     known = torch.ones(2, 23, dtype=torch.bool)
-    scores = validate(Oracle(), [Batch(images, classes, known)], "cpu", "fp32")
+    scores = validate(Oracle(), [Batch(images, classes, known, torch.zeros(2))], "cpu", "fp32")
     assert scores.dice == {"FEMUR": 1.0} and scores.mean == 1.0
     classes[1, 1:] = 5
-    assert validate(Oracle(), [Batch(images, classes, known)], "cpu", "fp32").dice == {
+    assert validate(Oracle(), [Batch(images, classes, known, torch.zeros(2))], "cpu", "fp32").dice == {
         # 12 true, 16 found, 12 in both; 12 true, 16 found, 8 in both.
         "FEMUR": pytest.approx(2 * 12 / (12 + 16)),
         "GMED": pytest.approx(2 * 8 / (12 + 16)),
     }
     classes[1, :3] = -1
     known[0, 5] = False
-    assert validate(Oracle(), [Batch(images, classes, known)], "cpu", "fp32").dice == {"FEMUR": 1.0, "GMED": 1.0}
-    assert math.isnan(validate(Oracle(), [Batch(images, classes * 0, known)], "cpu", "fp32").mean)
+    assert validate(Oracle(), [Batch(images, classes, known, torch.zeros(2))], "cpu", "fp32").dice == {"FEMUR": 1.0, "GMED": 1.0}
+    assert math.isnan(validate(Oracle(), [Batch(images, classes * 0, known, torch.zeros(2))], "cpu", "fp32").mean)
+
+
+@pytest.mark.parametrize("family", ["attention-unet", "spatial-channel-unet", "dynunet"])
+def test_other_families_are_trained(data, held_out, tmp_path, family):
+    network = NetworkSpec(levels=2, base_filters=4, in_channels=3, family=family)
+    recipe = replace(small_recipe(iterations=2, checkpoint_every=1, batch=2, validation=Validation(2, 2)), network=network)
+    train(recipe, data, tmp_path, silent, validation=held_out)
+    bundle = write_bundle(recipe, Split(), tmp_path)
+    assert bundle.manifest.network == network and FAMILIES[family].title in bundle.card
+    if family == "spatial-channel-unet":
+        # What was seen moved its nodes, and no other.
+        moved = bundle.load_network().location.weight.abs().sum(dim=0)
+        assert 0 < int((moved > 0).sum()) <= 4
+    with pytest.raises(InputError, match="another family"):
+        initial_weights(str(tmp_path / "bundle"), SPEC)

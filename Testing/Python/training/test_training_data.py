@@ -123,7 +123,8 @@ class Constant:
 
     def batch(self, size):
         classes = torch.zeros(size, 2, 2, dtype=torch.int64)
-        return Batch(torch.full((size, 1, 2, 2), self.value), classes, torch.ones(size, 23, dtype=torch.bool))
+        known = torch.ones(size, 23, dtype=torch.bool)
+        return Batch(torch.full((size, 1, 2, 2), self.value), classes, known, torch.full((size,), self.value))
 
 
 def test_sources_are_mixed_by_weight():

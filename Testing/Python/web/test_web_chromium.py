@@ -4,6 +4,9 @@ import csv
 import signal
 
 import pytest
+from conftest import phantom_volume
+from web_cases import make_case
+from web_process import REAL, Server
 
 pytest.importorskip("trame_slicer")
 pytest_plugins = ("web_fixtures",)
@@ -14,12 +17,20 @@ window.WebSocket = class extends Plain { constructor(...all) { super(...all); wi
 """
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A review of one result, which one person after the other opens."""
+    folder = tmp_path_factory.mktemp("review")
+    started = Server(make_case(folder / "case", phantom_volume(), ("red", "yellow")), program=REAL, cwd=folder)
+    yield started
+    started.close()
+
+
 def row(page, key):
     return page.locator(f"tr[data-key='{key}']")
 
 
-def test_a_wrong_token_shows_a_sentence_and_nothing_else(start, visit, case):
-    server = start(case)
+def test_a_wrong_token_shows_a_sentence_and_nothing_else(server, visit):
     page = visit(server.address[:-4] + "AAAA")
     assert page.locator("body").inner_text().startswith("This page needs its token: open the whole address")
     assert page.locator("#results-table").count() == 0 and "case" not in page.content()
@@ -27,8 +38,7 @@ def test_a_wrong_token_shows_a_sentence_and_nothing_else(start, visit, case):
     assert "This page needs its token" in page.content()
 
 
-def test_the_token_does_not_stay_in_the_address(start, visit, case):
-    server = start(case)
+def test_the_token_does_not_stay_in_the_address(server, visit):
     page = visit(server.address)
     page.wait_for_selector("tr[data-key='FEMUR_right']")
     assert server.token not in page.url
@@ -94,9 +104,8 @@ def test_a_killed_server_is_noticed_and_nothing_is_lost(start, visit, case):
 
 
 @pytest.mark.slow
-def test_an_interrupted_connection_comes_back_by_itself(start, visit, case):
+def test_an_interrupted_connection_comes_back_by_itself(server, visit):
     """As after a laptop has slept."""
-    server = start(case)
     page = visit(server.address, errors=False, script=REMEMBER_SOCKET)
     row(page, "FEMUR_right").wait_for()
     page.evaluate("window.opened.close()")
@@ -136,8 +145,7 @@ def test_a_second_person_reads_and_cannot_change(start, visit, case):
     second.wait_for_function("!document.querySelector('#banner')")
 
 
-def test_files_are_downloaded_from_the_page(start, visit, case, tmp_path):
-    server = start(case)
+def test_files_are_downloaded_from_the_page(server, visit, tmp_path):
     page = visit(server.address)
     row(page, "VLVI_left").wait_for()
     got = {}

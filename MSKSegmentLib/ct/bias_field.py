@@ -1,0 +1,66 @@
+"""Uneven brightness of MR, taken out by N4 (Tustison et al., IEEE Transactions on Medical Imaging 29, 2010), from SimpleITK."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .cropping import CoarseBody, subsampled
+from .volume import CTVolume
+
+# Coils change over decimetres: the field is found on every second voxel of the coarse body, about 8 mm apart.
+_EVERY = 2
+# Iterations at each level; the grid of control points halves from one to the next.
+_ITERATIONS = (40, 30, 20)
+_CONTROL_POINTS = 4
+_CONVERGED = 1e-3
+_LARGEST = np.iinfo(np.int16).max
+
+
+def log_bias_field(volume: CTVolume, body: CoarseBody) -> np.ndarray:
+    """Logarithm of the brightness, float32 on every `_EVERY`-th element of the coarse body, mean 0 inside it.
+
+    N4 sees the body alone; beyond it the field is held to the values that it has inside. The axes are those of the scan.
+    """
+    import SimpleITK as sitk
+
+    every = (slice(None, None, _EVERY),) * 3
+    mask = np.ascontiguousarray(body.mask[every])
+    image = sitk.GetImageFromArray(subsampled(volume.intensities, body.stride)[every].astype(np.float32))
+    image.SetSpacing([_EVERY * step for step in body.spacing])
+    inside = sitk.GetImageFromArray(mask.astype(np.uint8))
+    inside.CopyInformation(image)
+    filter_ = sitk.N4BiasFieldCorrectionImageFilter()
+    # One thread: sums in another order would give another field on another computer.
+    filter_.SetNumberOfThreads(1)
+    filter_.SetMaximumNumberOfIterations(_ITERATIONS)
+    filter_.SetNumberOfControlPoints([_CONTROL_POINTS] * 3)
+    filter_.SetConvergenceThreshold(_CONVERGED)
+    filter_.Execute(image, inside)
+    field = sitk.GetArrayFromImage(filter_.GetLogBiasFieldAsImage(image))
+    known = field[mask]
+    return (np.clip(field, known.min(), known.max()) - known.mean()).astype(np.float32)
+
+
+def evened(volume: CTVolume, body: CoarseBody) -> CTVolume:
+    """An MR scan without its uneven brightness; the mean brightness stays. `body` is where its body is, on every n-th voxel."""
+    field = log_bias_field(volume, body)
+    strides = [_EVERY * n for n in body.stride[::-1]]
+    starts = body.first[::-1]
+    places = [(np.arange(n) - start) / stride for n, start, stride in zip(volume.intensities.shape, starts, strides, strict=True)]
+    planes, rows = _between(field, places[0], 0), places[1:]
+    even = np.empty_like(volume.intensities)
+    for k, plane in enumerate(planes):
+        whole = _between(_between(plane, rows[0], 0), rows[1], 1)
+        even[k] = np.rint(np.clip(volume.intensities[k] * np.exp(-whole), -_LARGEST, _LARGEST))
+    return replace(volume, hu=even)
+
+
+def _between(array: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
+    """Linear interpolation along an axis; the outermost values go on beyond the ends."""
+    last = array.shape[axis] - 1
+    inside = np.clip(places, 0, last)
+    low = np.minimum(inside.astype(int), max(last - 1, 0))
+    part = (inside - low).astype(np.float32).reshape([-1 if one == axis else 1 for one in range(array.ndim)])
+    return np.take(array, low, axis) * (1 - part) + np.take(array, np.minimum(low + 1, last), axis) * part
