@@ -58,23 +58,23 @@ def cut_slice(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A piece of `crop` ``(height, width)`` pixels near the middle of a slice, air and background beyond its border.
 
-    `planes` are the channels, HU int16 ``[y, x]`` each, `labels` the classes int16 ``[y, x]``. Returns int16
-    ``[channels, height, width]`` and int16 ``[height, width]``.
+    `planes` are the channels, HU int16 ``[y, x]`` each, `labels` the classes int16 ``[y, x]``, or ``[z, y, x]`` of every plane.
+    Returns int16 ``[channels, height, width]`` and the classes of the piece.
     """
-    window, inner = cut_window(labels.shape, crop, rng, how)
+    window, inner = cut_window(labels.shape[-2:], crop, rng, how)
     image = np.full((len(planes), *crop), AIR_HU, np.int16)
     for channel, plane in enumerate(planes):
         image[channel][inner] = plane[window]
-    label = np.zeros(crop, np.int16)
-    label[inner] = labels[window]
+    label = np.zeros((*labels.shape[:-2], *crop), np.int16)
+    label[(..., *inner)] = labels[(..., *window)]
     return image, label
 
 
 def augment(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: Augmentation) -> tuple[Tensor, Tensor]:
     """Warp slices and vary their HU.
 
-    `images` is int16 HU ``[N, channels, h, w]``, `labels` int16 ``[N, h, w]``; returns float32 HU and int64 classes of those
-    shapes.
+    `images` is int16 HU ``[N, channels, h, w]``, `labels` int16 ``[N, h, w]``, or ``[N, channels, h, w]`` where every plane has its
+    own; returns float32 HU and int64 classes of those shapes. All planes of a patch are varied alike, within their planes.
     """
     hu, classes = warp(images, labels, rng, how)
     return vary_intensity(hu, rng, how.intensity), classes
@@ -97,8 +97,9 @@ def warp(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: 
     grid = functional.affine_grid(torch.from_numpy(matrices), [count, 1, height, width], align_corners=False)
     # Beyond the border grid_sample gives 0, which is air and background once air is 0.
     hu = functional.grid_sample(hu - AIR_HU, grid, mode="bilinear", align_corners=False) + AIR_HU
-    moved = functional.grid_sample(classes.float().unsqueeze(1), grid, mode="nearest", align_corners=False)
-    return hu, moved.squeeze(1).long()
+    planes = classes.float() if classes.dim() == 4 else classes.float().unsqueeze(1)
+    moved = functional.grid_sample(planes, grid, mode="nearest", align_corners=False)
+    return hu, moved.view(classes.shape[:-2] + moved.shape[-2:]).long()
 
 
 def vary_intensity(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) -> Tensor:

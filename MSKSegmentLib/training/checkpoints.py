@@ -28,11 +28,11 @@ class TrainingState:
         self.recipe, self.device = recipe, device
         self._made_of = {"network": recipe.network.to_json(), "preprocessing": asdict(recipe.preprocessing)}
         network = build_network(recipe.network).to(device)
-        self.memory_format = memory_format(device, recipe.precision)
+        self.memory_format = memory_format(device, recipe.precision, recipe.network.dimensions)
         self.network: nn.Module = network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         # Batch norm's statistics are averaged along: they belong to the weights.
         self.averaged = AveragedModel(self.network, multi_avg_fn=warming_average(recipe.average), use_buffers=True)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.l2)
         self.iteration = 0
         self.progress = 0.0
 
@@ -73,10 +73,11 @@ class TrainingState:
         self.iteration, self.progress = int(content["iteration"]), float(content["progress"])
 
 
-def memory_format(device: str, precision: str) -> torch.memory_format:
+def memory_format(device: str, precision: str, dimensions: int = 2) -> torch.memory_format:
     """How images and weights lie in memory: channels last, but for float32 on a CPU, whose backward pass that slows by half."""
     slow = torch.device(device).type == "cpu" and precision == "fp32"
-    return torch.contiguous_format if slow else torch.channels_last
+    last = torch.channels_last if dimensions == 2 else torch.channels_last_3d
+    return torch.contiguous_format if slow else last
 
 
 def warming_average(decay: float) -> Callable[[Any, Any, Any], None]:

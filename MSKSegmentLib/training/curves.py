@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..anatomy.built_in import HIP_AND_THIGH
+from ..anatomy import StructureTable
 from .validation import ValidationDice
 
 LOSSES, VALIDATION, PICTURE = "losses.csv", "validation.csv", "curves.png"
@@ -31,9 +31,9 @@ def append_point(folder: Path, point: TrainingPoint) -> None:
     _append(folder / LOSSES, _COLUMNS, [str(point.iteration), *numbers, dice])
 
 
-def append_scores(folder: Path, iteration: int, scores: ValidationDice) -> None:
-    """Add a row with the Dice of each structure to ``validation.csv``."""
-    names = [structure.abbreviation for structure in HIP_AND_THIGH.structures]
+def append_scores(folder: Path, iteration: int, scores: ValidationDice, table: StructureTable) -> None:
+    """Add a row with the Dice of each structure of a table to ``validation.csv``."""
+    names = [structure.abbreviation for structure in table.structures]
     cells = [f"{scores.dice[name]:.4f}" if name in scores.dice else "" for name in names]
     _append(folder / VALIDATION, ("iteration", *names), [str(iteration), *cells])
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..anatomy import StructureTable
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle.manifest import Preprocessing
 from ..engine.cancelling import Checkpoint
 from ..errors import InputError
@@ -56,8 +58,9 @@ class DataPlan:
     cases: tuple[Cases, ...]
     preprocessing: Preprocessing
     channels: int
-    crop: tuple[int, int]
+    crop: tuple[int, ...]
     augmentation: Augmentation
+    table: StructureTable = HIP_AND_THIGH
 
     def open(self, seed: int) -> SliceSource:
         """A source of slices; another `seed` gives others.
@@ -72,7 +75,7 @@ class DataPlan:
 
     def _open(self, entry: Bank | Cases, seed: int) -> SliceSource:
         if isinstance(entry, Cases):
-            return PairSlices(entry.files, self.preprocessing, self.crop, seed, self.augmentation)
+            return PairSlices(entry.files, self.preprocessing, self.crop, seed, self.augmentation, self.table)
         return VirtualSlices(
             entry.folder, self.preprocessing, self.channels, self.crop, seed, self.augmentation, entry.bodies, entry.seeds
         )
@@ -117,7 +120,7 @@ def prepare_data(
         InputError: there is no atlas, or a case cannot be used.
     """
     bank, cache = patients or folder / "patients", prepared or folder / "cases"
-    plan = DataPlan((), (), recipe.preprocessing, recipe.network.in_channels, recipe.crop, recipe.augmentation)
+    plan = DataPlan((), (), recipe.preprocessing, recipe.network.in_channels, recipe.crop, recipe.augmentation, recipe.table)
     banks = [
         Bank(
             bank / source.ingredients.folder,
@@ -187,7 +190,7 @@ def _prepared(cases: list[CaseFiles], cache: Path, recipe: Recipe, checkpoint: C
     prepared = {}
     for case in cases:
         checkpoint()
-        prepared[case.name] = prepare_case(case, cache, recipe.network, recipe.preprocessing)
+        prepared[case.name] = prepare_case(case, cache, recipe.network, recipe.preprocessing, recipe.table)
     return prepared
 
 

@@ -36,6 +36,7 @@ def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
         license=recipe.license,
         network=recipe.network,
         preprocessing=recipe.preprocessing,
+        task=recipe.task,
     )
     return save_bundle(folder / BUNDLE, manifest, averaged_state(checkpoint), None, _card(recipe, split, folder), replace_old=True)
 
@@ -45,7 +46,10 @@ def _card(recipe: Recipe, split: Split, folder: Path) -> str:
     low, high = preprocessing.hu_window
     points = read_points(folder)
     iterations = points[-1].iteration if points else 0
-    loss = "cross entropy and soft Dice" if recipe.dice_weight else "cross entropy"
+    losses = {"cross entropy": recipe.cross_entropy_weight, "soft Dice": recipe.dice_weight, "L2": recipe.l2}
+    loss = " and ".join(name for name, weight in losses.items() if weight)
+    kind = "slices of {} pixels" if network.dimensions == 2 else "patches of {} voxels"
+    pieces = kind.format(" x ".join(map(str, recipe.crop)))
     lines = [
         f"# Model card: {recipe.name} {recipe.version}",
         "",
@@ -64,7 +68,7 @@ def _card(recipe: Recipe, split: Split, folder: Path) -> str:
         "## Training",
         "",
         *_data_lines(recipe, split),
-        f"- {iterations} iterations of {recipe.batch} slices of {recipe.crop[0]} x {recipe.crop[1]} pixels, {loss}, Adam, learning "
+        f"- {iterations} iterations of {recipe.batch} {pieces}, {loss}, Adam, learning "
         f"rate {recipe.learning_rate:g} ({recipe.schedule}), averaged weights (decay {recipe.average:g}), {recipe.precision}.",
         "",
         *_validation_lines(folder),

@@ -141,11 +141,11 @@ def _run(
             raise InputError("The loss is not a number any more; lower the recipe's learning_rate and start again.")
         rate = steps * recipe.batch / (time.monotonic() - began)
         state.save(folder / CHECKPOINT)
-        scores = validate(state.averaged, judged, device, recipe.precision, between) if look else None
+        scores = validate(state.averaged, judged, device, recipe.precision, between, recipe.table) if look else None
         point = TrainingPoint(state.iteration, loss, step.learning_rate, rate, scores.mean if scores and scores.dice else None)
         append_point(folder, point)
         if scores:
-            append_scores(folder, state.iteration, scores)
+            append_scores(folder, state.iteration, scores, recipe.table)
         draw_curves(folder)
         limit = None if course.timed else recipe.iterations
         report(Status(point, limit, state.progress, course.remaining(state.iteration)))
@@ -159,7 +159,8 @@ def _learn(recipe: Recipe, state: TrainingState, forward: nn.Module, batch: Batc
     images = batch.images.to(device, non_blocking=True).contiguous(memory_format=state.memory_format)
     with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bf16"):
         logits = logits_of(forward, images, batch.positions.to(device, non_blocking=True))
-    loss = segmentation_loss(logits, batch.classes.to(device, non_blocking=True), recipe.dice_weight, drawn_classes)
+    classes = batch.classes.to(device, non_blocking=True)
+    loss = segmentation_loss(logits, classes, recipe.dice_weight, drawn_classes, recipe.cross_entropy_weight)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)

@@ -12,41 +12,46 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..anatomy import LEFT_OFFSET
+from ..anatomy import LEFT_OFFSET, StructureTable, table_json
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct import CTVolume, WorkingGrid, body_box, resample_labels, to_working_grid
+from ..ct.intensity import HOUNSFIELD, on_scale
 from ..errors import InputError
 from ..evaluation.cases import CaseFiles, LabelledCase, read_labelled_case
 from ..inference.slices import SliceReader, limb_positions, normalise, plan_slices
-from ..virtual.patient import class_table
 from .augmentation import Augmentation, augment, cut_slice
-from .sources import HIP_CLASSES, HIP_SHARE, UNLABELLED, Batch
+from .sources import HIP_SHARE, UNLABELLED, Batch, batch_of, classes_of_labels, favoured_classes
 
 # The HU that int16 slices keep: all that CT scanners give.
 _KEPT_HU = (-1024.0, 3071.0)
+# And those of the scales that MR is brought to.
+_KEPT_OF_SCALES = (-1024.0, 4095.0)
 # How UNLABELLED is written while labels are uint8; no structure has this number.
 _NOT_DRAWN = 255
 # So far from the middle between the legs, on either side, it is not certain to which of them a voxel belongs.
 _MIDDLE_MM = 10.0
 
 
-def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocessing: Preprocessing) -> Path:
-    """Bring a case to the network's grid and keep it; returns the array's path.
+def prepare_case(
+    files: CaseFiles, cache: Path, network: NetworkSpec, preprocessing: Preprocessing, table: StructureTable = HIP_AND_THIGH
+) -> Path:
+    """Bring a case with labels of `table` to the network's grid and keep it; returns the array's path.
 
     ``<case>.npy`` is int16 ``[n, channels + 1, h, w]``: HU of the neighbouring slices, then the class (`UNLABELLED` where
     nobody drew). A slice in which different structures were drawn on the right and on the left stands there twice, each time with
-    the other half as `UNLABELLED`. ``<case>.json`` holds which structures were drawn, in all entries or in each, where
+    the other half as `UNLABELLED`; for a network of three dimensions every level stands there once, and known is what was drawn on
+    both sides. ``<case>.json`` holds which structures were drawn, in all entries or in each, where
     the entries lie along the limb, and what the array was made of: it is made anew when that changes.
 
     Raises:
         InputError: the case cannot be read, or shows no body or no labelled slice.
     """
     path, facts = cache / f"{files.name}.npy", cache / f"{files.name}.json"
-    made_of = _fingerprint(files, network, preprocessing)
+    made_of = _fingerprint(files, network, preprocessing, table)
     if path.exists() and facts.exists() and json.loads(facts.read_text(encoding="utf-8"))["made_of"] == made_of:
         return path
-    case = read_labelled_case(files, HIP_AND_THIGH)
+    case = read_labelled_case(files, table)
     cache.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     partial = cache / f"{files.name}.partial.npy"
@@ -58,21 +63,23 @@ def prepare_case(files: CaseFiles, cache: Path, network: NetworkSpec, preprocess
 
 
 class PairSlices:
-    """Random training slices of cases that `prepare_case` made."""
+    """Random training slices of cases that `prepare_case` made, or patches where `crop` is ``(depth, height, width)``."""
 
     def __init__(
         self,
         files: Sequence[Path],
         preprocessing: Preprocessing,
-        crop: tuple[int, int],
+        crop: tuple[int, ...],
         seed: int,
         augmentation: Augmentation,
+        table: StructureTable = HIP_AND_THIGH,
     ) -> None:
         self._preprocessing = preprocessing
-        self._crop = crop
+        self._depth = crop[0] if len(crop) == 3 else None
+        self._crop = crop[-2], crop[-1]
         self._rng = np.random.default_rng(seed)
         self._augmentation = augmentation
-        self._cases = [_open(path) for path in files]
+        self._cases = [_open(path, favoured_classes(table)) for path in files]
 
     def refresh(self) -> int:
         """The number of cases; none arrive later."""
@@ -83,21 +90,35 @@ class PairSlices:
         chosen = [self._cases[self._rng.integers(len(self._cases))] for _ in range(size)]
         images, labels, known, positions = zip(*(self._slice(case) for case in chosen), strict=True)
         hu, classes = augment(np.stack(images), np.stack(labels), self._rng, self._augmentation)
-        places = torch.tensor(positions, dtype=torch.float32)
-        return Batch(normalise(hu, self._preprocessing), classes, torch.from_numpy(np.stack(known)), places)
+        return batch_of(normalise(hu, self._preprocessing), classes, torch.from_numpy(np.stack(known)), positions)
 
     def _slice(self, case: _StoredCase) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         entries = case.hip if case.hip.size and self._rng.random() < HIP_SHARE else case.drawn
-        entry = self._rng.choice(entries)
+        entry = int(self._rng.choice(entries))
+        if self._depth is not None:
+            return self._patch(case, entry, self._depth)
         planes = case.data[entry]
         image, label = cut_slice(planes[:-1], planes[-1], self._crop, self._rng, self._augmentation)
         return image, label, case.known[entry], case.positions[entry]
 
+    def _patch(self, case: _StoredCase, entry: int, depth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """`depth` neighbouring entries around one; the last is repeated where there are fewer."""
+        count = len(case.data)
+        first = int(np.clip(entry - depth // 2, 0, max(0, count - depth)))
+        chosen = np.minimum(np.arange(first, first + depth), count - 1)
+        planes = case.data[chosen]
+        image, label = cut_slice(planes[:, 0], planes[:, -1], self._crop, self._rng, self._augmentation)
+        drawn = (planes[:, -1] != UNLABELLED).any(axis=(1, 2))
+        known = case.known[chosen[drawn]].all(axis=0)
+        # What is not known of the whole patch stands as background in all of it, as the loss expects.
+        label[(label > 0) & ~known[label.clip(0)]] = 0
+        return image, label, known, case.positions[entry]
+
 
 @dataclass(frozen=True)
 class _StoredCase:
-    """A case's array, its entries with labels and those in the hip; of each entry the structures that are known, bool ``[n, 23]``,
-    and the position along the limb."""
+    """A case's array, its entries with labels and those to be favoured; of each entry the structures that are known, bool
+    ``[n, classes]``, and the position along the limb."""
 
     data: np.ndarray
     drawn: np.ndarray
@@ -106,13 +127,13 @@ class _StoredCase:
     positions: list[float]
 
 
-def _open(path: Path) -> _StoredCase:
+def _open(path: Path, favoured: Sequence[int]) -> _StoredCase:
     data = np.load(path, mmap_mode="r")
     facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     known = np.array(facts["known"], dtype=bool)
     sampled = data[:, -1, ::2, ::2]
     drawn = np.flatnonzero((data[:, -1] != UNLABELLED).any(axis=(1, 2)))
-    hip = np.flatnonzero(np.isin(sampled, HIP_CLASSES).any(axis=(1, 2)))
+    hip = np.flatnonzero(np.isin(sampled, favoured).any(axis=(1, 2)))
     return _StoredCase(data, drawn, hip, np.broadcast_to(known, (len(data), known.shape[-1])), facts["positions"])
 
 
@@ -128,19 +149,25 @@ class _Entry:
 def _write_slices(
     path: Path, case: LabelledCase, network: NetworkSpec, preprocessing: Preprocessing
 ) -> tuple[np.ndarray, list[float]]:
-    """Writes the array; returns the structures drawn, bool ``[23]`` or, where that differs, ``[n, 23]``, and the positions."""
+    """Writes the array; returns the drawn structures, bool ``[classes]`` or, where they differ, ``[n, classes]``, and positions."""
     working = to_working_grid(case.volume)
     truth = _truth(case, working)
     box = body_box(working.volume)
-    if box is None:
+    if box is None or working.body is None:
         raise InputError(f"The CT of the case {case.name!r} shows no body; take the case out of the folder.")
     geometry = working.volume.geometry.cropped(box.start_xyz, box.size_xyz)
-    body, truth = CTVolume(np.ascontiguousarray(working.volume.hu[box.slices]), geometry), truth[box.slices]
+    seen = on_scale(working.volume, working.body, preprocessing.intensity).intensities
+    body, truth = CTVolume(np.ascontiguousarray(seen[box.slices]), geometry), truth[box.slices]
     plan = plan_slices(body, preprocessing, network)
+    kept = _KEPT_HU if preprocessing.intensity == HOUNSFIELD else _KEPT_OF_SCALES
     # The same reader as at inference, made to leave HU as they are: the window is applied after augmentation.
-    reader = SliceReader(body, plan, replace(preprocessing, hu_window=_KEPT_HU, value_range=_KEPT_HU), network.in_channels)
-    levels = [level for level in plan.levels if not reader.is_empty(level)]
-    entries = _entries(case, working, box.slices[0], truth, geometry.spacing[0], levels)
+    reader = SliceReader(body, plan, replace(preprocessing, hu_window=kept, value_range=kept), network.in_channels)
+    if network.dimensions == 3:
+        levels = list(plan.levels)
+        entries = _whole_entries(case, working, box.slices[0], truth, levels)
+    else:
+        levels = [level for level in plan.levels if not reader.is_empty(level)]
+        entries = _entries(case, working, box.slices[0], truth, geometry.spacing[0], levels)
     if not any((truth[round(levels[entry.level])] != _NOT_DRAWN).any() for entry in entries):
         raise InputError(f"The case {case.name!r} has no labelled slice with a body in it; correct its labelled.json.")
     shape = (len(entries), network.in_channels + 1, *plan.grid)
@@ -150,7 +177,7 @@ def _write_slices(
         hu = reader.read(level)[0, :, : plan.grid[0], : plan.grid[1]]
         stored[index, :-1] = hu.round().to(torch.int16).numpy()
         # Whoever drew the label drew it on a slice of the CT: the nearest one, its nearest pixel.
-        plane = torch.from_numpy(_classes(truth[round(level)], entry).astype(np.float32))[None, None]
+        plane = torch.from_numpy(_classes(truth[round(level)], entry, case.table).astype(np.float32))[None, None]
         stored[index, -1] = functional.interpolate(plane, plan.grid, mode="nearest-exact")[0, 0].numpy()
     stored.flush()
     positions = limb_positions(np.array([levels[entry.level] for entry in entries]), (0, len(body.hu) - 1))
@@ -169,12 +196,12 @@ def _truth(case: LabelledCase, working: WorkingGrid) -> np.ndarray:
     return resample_labels(labels, working.input_geometry, working.volume.geometry)
 
 
-def _classes(labels: np.ndarray, entry: _Entry) -> np.ndarray:
+def _classes(labels: np.ndarray, entry: _Entry, table: StructureTable) -> np.ndarray:
     """Classes int16 ``[y, x]`` of one slice of labels with sides: structures that were not drawn are background."""
-    table = class_table().astype(np.int16)
-    table[table > 0] *= entry.known[table[table > 0]]
-    table[_NOT_DRAWN] = UNLABELLED
-    classes = table[labels]
+    numbers = classes_of_labels(table).astype(np.int16)
+    numbers[numbers > 0] *= entry.known[numbers[numbers > 0]]
+    numbers[_NOT_DRAWN] = UNLABELLED
+    classes = numbers[labels]
     if entry.columns is not None:
         kept = classes[:, entry.columns].copy()
         classes[:] = UNLABELLED
@@ -208,6 +235,19 @@ def _entries(
     return [entry for entry in entries if entry.known[1:].any()]
 
 
+def _whole_entries(
+    case: LabelledCase, working: WorkingGrid, rows: slice, truth: np.ndarray, levels: Sequence[float]
+) -> list[_Entry]:
+    """One entry for every level, so that neighbours stay neighbours; nothing counts where no structure is known on both sides."""
+    if case.known is None:
+        return [_Entry(number, case.structures) for number in range(len(levels))]
+    known = _known_classes(case, working, 0)[rows]
+    if ((truth > LEFT_OFFSET) & (truth != _NOT_DRAWN)).any():
+        known = known & _known_classes(case, working, LEFT_OFFSET)[rows]
+    planes = [known[round(level)] for level in levels]
+    return [_Entry(number, plane, None if plane[1:].any() else slice(0, 0)) for number, plane in enumerate(planes)]
+
+
 def _known_classes(case: LabelledCase, working: WorkingGrid, offset: int) -> np.ndarray:
     """Which classes were drawn in each slice of the working grid on the side of the label `offset`, bool ``[z, 23]``."""
     assert case.known is not None
@@ -236,10 +276,10 @@ def _middles(truth: np.ndarray) -> list[int | None]:
     return [found[min(found, key=lambda other: abs(other - k))] if found else None for k in range(len(truth))]
 
 
-def _fingerprint(files: CaseFiles, network: NetworkSpec, preprocessing: Preprocessing) -> str:
-    """Changes with the files, the grid and the neighbouring slices; HU windows are applied later."""
-    spacing = preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm
-    parts = [str(spacing), str(network.in_channels), str(network.levels), "positions"]
+def _fingerprint(files: CaseFiles, network: NetworkSpec, preprocessing: Preprocessing, table: StructureTable) -> str:
+    """Changes with the files, the grid, the neighbouring slices and the structures; HU windows are applied later."""
+    spacing = preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm, preprocessing.intensity
+    parts = [str(spacing), str(network.in_channels), str(network.levels), str(network.dimensions), json.dumps(table_json(table))]
     for path in (files.ct, files.labels, files.labelled):
         if path is not None:
             entries = sorted(path.iterdir()) if path.is_dir() else [path]

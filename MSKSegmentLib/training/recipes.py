@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..anatomy import StructureTable
 from ..bundle.manifest import NetworkSpec, Preprocessing
+from ..ct.intensity import INTENSITY_SCALES
 from ..errors import InputError
 from ..inference.devices import CHOICES
 from ..network.families import network_problem
+from ..tasks import DEFAULT_TASK, load_task
 from ..virtual.ingredients import Ingredients
 from .augmentation import Augmentation
 
@@ -63,8 +66,10 @@ class Validation:
 class Recipe:
     """How a network is trained, and on what.
 
-    `crop` is ``(height, width)`` in pixels of the bundle's in-plane spacing; `average` the decay of the averaged weights (0: none);
-    `precision` is "fp32" or "bf16" (layers in bfloat16, loss and weights in float32); `device` one of
+    `task` is what is learned: its structures are the network's classes, and its defaults stand where the recipe says nothing.
+    `crop` is ``(height, width)`` in pixels of the bundle's in-plane spacing, of a network of 3 dimensions its patch; `l2` is the
+    factor of the squared weights in the loss (half of it, as Adam's weight decay); `average` the decay of the averaged weights
+    (0: none); `precision` is "fp32" or "bf16" (layers in bfloat16, loss and weights in float32); `device` one of
     `inference.devices.CHOICES`; `workers` the processes that make batches (0: the loop does); `initial` a checkpoint or bundle to
     start from. `name`, `version`, `description` and `license` are those of the bundle.
     """
@@ -77,11 +82,13 @@ class Recipe:
     license: str = "not stated"
     iterations: int = 3000
     batch: int = 8
-    crop: tuple[int, int] = (112, 160)
+    crop: tuple[int, ...] = (112, 160)
     learning_rate: float = 1.5e-3
     schedule: str = "one-cycle"
     average: float = 0.998
     dice_weight: float = 0.5
+    cross_entropy_weight: float = 1.0
+    l2: float = 0.0
     checkpoint_every: int = 100
     precision: str = "fp32"
     device: str = "auto"
@@ -89,9 +96,19 @@ class Recipe:
     workers: int = 0
     seed: int = 0
     initial: str | None = None
+    task: str = DEFAULT_TASK
     augmentation: Augmentation = Augmentation()
     validation: Validation = Validation()
     sources: tuple[VirtualData | PairsData, ...] = ()
+
+    @property
+    def table(self) -> StructureTable:
+        """The structures that are learned.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        return load_task(self.task).table
 
     @property
     def pairs(self) -> tuple[PairsData, ...]:
@@ -144,9 +161,13 @@ def read_recipe(path: Path) -> Recipe:
         # Recipes of one simulated source could name it more shortly.
         patients = data.pop("patients", None)
         entries = data.pop("sources", []) + ([{"virtual": patients}] if patients is not None else [])
+        task = load_task(data.get("task", DEFAULT_TASK))
+        network = _build(NetworkSpec, {"classes": task.table.classes, **task.network, **data.pop("network")})
+        if network.dimensions == 3:
+            data.setdefault("crop", list(network.patch))
         nested = {
-            "network": _build(NetworkSpec, data.pop("network")),
-            "preprocessing": _build(Preprocessing, data.pop("preprocessing")),
+            "network": network,
+            "preprocessing": _build(Preprocessing, {**task.preprocessing, **data.pop("preprocessing")}),
             "augmentation": _build(Augmentation, data.pop("augmentation", {})),
             "validation": _build(Validation, data.pop("validation", {})),
             "sources": tuple(_source(entry, path.parent) for entry in entries),
@@ -197,22 +218,32 @@ def _build(kind: Any, data: dict[str, Any]) -> Any:
 def _problem(recipe: Recipe) -> str | None:
     stride = recipe.network.stride
     checks = {
-        "classes must be 23": recipe.network.classes != 23,
+        f"classes must be {recipe.table.classes}": recipe.network.classes != recipe.table.classes,
         "iterations, batch, checkpoint_every must be 1 or more": min(recipe.iterations, recipe.batch, recipe.checkpoint_every) < 1,
         "hu_window and value_range must be two rising numbers": any(
             not isinstance(pair, tuple) or len(pair) != 2 or pair[0] >= pair[1]
             for pair in (recipe.preprocessing.hu_window, recipe.preprocessing.value_range)
         ),
-        f"crop must be two multiples of {stride}, {2 * stride} or more": not isinstance(recipe.crop, tuple)
-        or len(recipe.crop) != 2
-        or any(type(side) is not int or side % stride or side < 2 * stride for side in recipe.crop),
+        f"crop must be two multiples of {stride}, {2 * stride} or more": recipe.network.dimensions == 2
+        and (
+            not isinstance(recipe.crop, tuple)
+            or len(recipe.crop) != 2
+            or any(type(side) is not int or side % stride or side < 2 * stride for side in recipe.crop)
+        ),
+        "crop must be the network's patch": recipe.network.dimensions == 3 and recipe.crop != recipe.network.patch,
         "learning_rate must lie above 0": recipe.learning_rate <= 0,
         f"schedule must be one of {', '.join(SCHEDULES)}": recipe.schedule not in SCHEDULES,
         f"precision must be one of {', '.join(PRECISIONS)}": recipe.precision not in PRECISIONS,
         f"device must be one of {', '.join(CHOICES)}": recipe.device not in CHOICES,
         "contrast must lie from 0 to 1": not 0 <= recipe.augmentation.contrast <= 1,
         "average must lie from 0 to below 1": not 0 <= recipe.average < 1,
-        "dice_weight, seed, workers must not be negative": min(recipe.dice_weight, recipe.seed, recipe.workers) < 0,
+        "dice_weight, cross_entropy_weight, l2, seed, workers must not be negative": min(
+            recipe.dice_weight, recipe.cross_entropy_weight, recipe.l2, recipe.seed, recipe.workers
+        )
+        < 0,
+        "dice_weight and cross_entropy_weight must not both be 0": not recipe.dice_weight + recipe.cross_entropy_weight,
+        f"intensity must be one of {', '.join(INTENSITY_SCALES)}": recipe.preprocessing.intensity not in INTENSITY_SCALES,
+        "there are virtual patients of hip and thigh in CT alone": bool(recipe.virtual) and recipe.task != DEFAULT_TASK,
         "validation needs slices and patients": recipe.validation.every < 0
         or (recipe.validation.every > 0 and min(recipe.validation.slices, recipe.validation.patients) < 1),
         "there is no source": not recipe.sources,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..anatomy import StructureTable
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..network.families import logits_of
 from .data import DataPlan
 from .sources import UNLABELLED, Batch
 
-CLASSES = len(HIP_AND_THIGH.structures) + 1
 # The same slices at every look and in every run, so that curves can be compared.
 _SEED = 20250
 
@@ -38,7 +38,12 @@ def validation_slices(plan: DataPlan, count: int, size: int) -> list[Batch]:
 
 @torch.no_grad()
 def validate(
-    network: nn.Module, slices: list[Batch], device: str, precision: str, checkpoint: Callable[[], None] = lambda: None
+    network: nn.Module,
+    slices: list[Batch],
+    device: str,
+    precision: str,
+    checkpoint: Callable[[], None] = lambda: None,
+    table: StructureTable = HIP_AND_THIGH,
 ) -> ValidationDice:
     """Dice of the most probable class, one pass without dropout; `checkpoint` is called between batches.
 
@@ -46,30 +51,31 @@ def validate(
     """
     training = network.training
     network.eval()
-    counts = torch.zeros(3, CLASSES, dtype=torch.int64)
+    counts = torch.zeros(3, table.classes, dtype=torch.int64)
     try:
         for batch in slices:
             checkpoint()
-            images = batch.images.to(device).contiguous(memory_format=torch.channels_last)
+            last = torch.channels_last if batch.images.dim() == 4 else torch.channels_last_3d
+            images = batch.images.to(device).contiguous(memory_format=last)
             with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
                 logits = logits_of(network, images, batch.positions.to(device))
-            allowed = batch.known.to(device)[:, :, None, None]
+            allowed = batch.known.view(*batch.known.shape, *[1] * (images.dim() - 2)).to(device)
             found = logits.float().masked_fill(~allowed, -torch.inf).argmax(dim=1).cpu()
-            counts += _counts(found, batch.classes)
+            counts += _counts(found, batch.classes, table.classes)
     finally:
         network.train(training)
     true, predicted, both = counts.tolist()
     dice = {
         structure.abbreviation: 2 * both[structure.index] / (true[structure.index] + predicted[structure.index])
-        for structure in HIP_AND_THIGH.structures
+        for structure in table.structures
         if true[structure.index]
     }
     return ValidationDice(dice)
 
 
-def _counts(found: Tensor, classes: Tensor) -> Tensor:
-    """Pixels per class in the truth, the prediction and both, int64 ``[3, CLASSES]``."""
+def _counts(found: Tensor, classes: Tensor, number: int) -> Tensor:
+    """Pixels per class in the truth, the prediction and both, int64 ``[3, number]``."""
     inside = classes != UNLABELLED
     found, classes = found[inside], classes[inside]
     parts = (classes, found, classes[found == classes])
-    return torch.stack([torch.bincount(part, minlength=CLASSES) for part in parts])
+    return torch.stack([torch.bincount(part, minlength=number) for part in parts])

@@ -24,7 +24,7 @@ from ..virtual.radiodensity import radiodensity, random_composition
 from ..virtual.specimen import Specimen, load_specimen, make_specimen, save_specimen
 from ..virtual.tissue import OUTSIDE
 from .augmentation import USUAL_AUGMENTATION, Augmentation, cut_window, vary_intensity, warp
-from .sources import HIP_CLASSES, HIP_SHARE, Batch
+from .sources import HIP_CLASSES, HIP_SHARE, Batch, batch_of
 
 # Neighbours beyond the channels that the slice profile mixes in.
 _REACH = 1
@@ -59,7 +59,8 @@ class _Known:
 class VirtualSlices:
     """Random slices of the specimens in a folder that `fill_bank` writes; those that arrive later are found by `refresh`.
 
-    `bodies` names the atlas bodies to draw from, `seeds` the specimens (None: all). `crop` is ``(height, width)`` in pixels.
+    `bodies` names the atlas bodies to draw from, `seeds` the specimens (None: all). `crop` is ``(height, width)`` in pixels, or
+    ``(depth, height, width)`` of patches for a network of three dimensions, whose planes are then what channels are else.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class VirtualSlices:
         folder: Path,
         preprocessing: Preprocessing,
         channels: int,
-        crop: tuple[int, int],
+        crop: tuple[int, ...],
         seed: int,
         augmentation: Augmentation = USUAL_AUGMENTATION,
         bodies: Sequence[str] | None = None,
@@ -76,13 +77,14 @@ class VirtualSlices:
         self._folder = folder
         self._preprocessing = preprocessing
         self._half = channels // 2
-        self._crop = crop
+        self._depth = crop[0] if len(crop) == 3 else None
+        self._crop = crop[-2], crop[-1]
         self._rng = np.random.default_rng(seed)
         self._augmentation = augmentation
         self._bodies = bodies
         self._seeds = None if seeds is None else set(seeds)
         self._classes = class_table()
-        self._noise = NoisePool((max(24, channels + 2 * _REACH), crop[0] + 96, crop[1] + 96), seed)
+        self._noise = NoisePool((max(24, (self._depth or channels) + 2 * _REACH), crop[-2] + 96, crop[-1] + 96), seed)
         self._patients: dict[Path, _Known | None] = {}
         self._drawn: list[_Known] = []
         self.refresh()
@@ -121,8 +123,7 @@ class VirtualSlices:
             self._scan(hu.numpy(), label.numpy(), settings, metal)
         hu = vary_intensity(tissue_hu, self._rng, _INTENSITY * self._augmentation.intensity)
         known = torch.ones((size, int(self._classes.max()) + 1), dtype=torch.bool)
-        positions = torch.tensor([one[4] for one in drawn], dtype=torch.float32)
-        return Batch(normalise(hu, self._preprocessing), classes, known, positions)
+        return batch_of(normalise(hu, self._preprocessing), classes, known, [one[4] for one in drawn])
 
     def _slice(self) -> tuple[np.ndarray, np.ndarray, Acquisition, bool, float]:
         """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, the scanner, whether there is metal, and where."""
@@ -131,22 +132,33 @@ class VirtualSlices:
         depth, *plane = specimen.tissue.shape
         z = int(rng.choice(patient.hip)) if patient.hip.size and rng.random() < HIP_SHARE else int(rng.integers(depth))
         window, inner = self._window(patient.middles[z], plane)
-        first, last = max(0, z - self._half - _REACH), min(depth, z + self._half + _REACH + 1)
+        levels = self._levels(z, depth)
+        first, last = max(0, levels[0] - _REACH), min(depth, levels[-1] + _REACH + 1)
         slab = specimen.slab(first, last, window)
         hu = radiodensity(slab, random_composition(rng, specimen.atrophy), self._noise, rng)
         if self._augmentation.contrast and rng.random() < self._augmentation.contrast:
             change_contrast(hu, slab.tissue, rng)
         settings = random_acquisition(rng)
         blur_slices(hu, settings.slice_mm, specimen.spacing[0])
-        # A last slice has no neighbour; the engine repeats it, and so does training.
-        alone = rng.random() < 0.08
-        levels = [z if alone else int(np.clip(z + k, 0, depth - 1)) for k in range(-self._half, self._half + 1)]
         image = np.full((len(levels), *self._crop), AIR_HU, np.float32)
-        label = np.zeros(self._crop, np.int16)
+        # A last slice has no neighbour; the engine repeats it, and so does training.
+        if self._depth is None and rng.random() < 0.08:
+            levels = [z] * len(levels)
         for channel, level in enumerate(levels):
             image[channel][inner] = hu[level - first]
-        label[inner] = self._classes[slab.tissue[z - first]]
+        labelled = [z] if self._depth is None else levels
+        label = np.zeros((len(labelled), *self._crop), np.int16)
+        for row, level in zip(label, labelled, strict=True):
+            row[inner] = self._classes[slab.tissue[level - first]]
+        label = label[0] if self._depth is None else label
         return image, label, settings, bool((slab.depth == METAL).any()), z / max(1, depth - 1)
+
+    def _levels(self, z: int, depth: int) -> list[int]:
+        """The slices around slice z that a network sees: those of its channels, or of a patch that lies inside the specimen."""
+        if self._depth is not None:
+            first = int(np.clip(z - self._depth // 2, 0, max(0, depth - self._depth)))
+            return [min(level, depth - 1) for level in range(first, first + self._depth)]
+        return [int(np.clip(z + k, 0, depth - 1)) for k in range(-self._half, self._half + 1)]
 
     def _window(self, middle: np.ndarray, plane: Sequence[int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """A window about the body's middle, and where it lies in the crop."""
@@ -165,7 +177,7 @@ class VirtualSlices:
         outside = outside_view(hu.shape[1:], (spacing, spacing), settings)  # type: ignore[arg-type]
         if outside is not None:
             hu[:, outside] = AIR_HU
-            label[outside] = 0
+            label[..., outside] = 0
 
 
 def _middles(tissue: np.ndarray) -> np.ndarray:

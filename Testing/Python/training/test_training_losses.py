@@ -44,6 +44,19 @@ def test_cross_entropy_and_dice_are_those_of_their_definitions():
     torch.testing.assert_close(segmentation_loss(logits, classes, 0.0), functional.cross_entropy(logits, classes))
 
 
+def test_a_patch_loses_what_its_slices_lose():
+    generator = torch.Generator().manual_seed(4)
+    logits, classes = torch.randn(3, 4, 5, 6, generator=generator), torch.randint(-1, 4, (3, 5, 6), generator=generator)
+    known = torch.tensor([[True, True, False, True]])
+    patch = logits.transpose(0, 1)[None], classes[None]
+    for told in (None, known):
+        slices = segmentation_loss(logits, classes, 0.5, None if told is None else told.expand(3, -1), 0.7)
+        torch.testing.assert_close(segmentation_loss(*patch, 0.5, told, 0.7), slices)
+    alone = segmentation_loss(logits, classes, 1.0, cross_entropy_weight=0.0)
+    both, entropy = segmentation_loss(logits, classes, 1.0), segmentation_loss(logits, classes, 0.0)
+    torch.testing.assert_close(alone, both - entropy)
+
+
 @pytest.mark.parametrize("dice_weight", [0.0, 0.5])
 def test_pixels_that_nobody_labelled_have_no_gradient(dice_weight):
     logits, classes = random_logits().requires_grad_(), random_classes()

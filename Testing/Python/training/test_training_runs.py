@@ -14,6 +14,7 @@ from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.settings import Settings
+from MSKSegmentLib.tasks import load_task
 from MSKSegmentLib.training import loop
 from MSKSegmentLib.training.recipes import find_recipe, presets, read_recipe
 
@@ -57,6 +58,18 @@ def test_a_recipe_file_comes_back_as_it_was_written(recipe_file, tmp_path):
     assert read_recipe(copy) == recipe
 
 
+def test_a_recipe_takes_from_its_task_and_its_patch(recipe_file):
+    entries = {key: value for key, value in json.loads(recipe_file.read_text()).items() if key != "crop"}
+    network = {"levels": 3, "family": "vnet", "dimensions": 3, "patch": [16, 32, 32]}
+    recipe_file.write_text(json.dumps({**entries, "task": "proximal-femur-qct", "network": network, "preprocessing": {}}))
+    recipe, task = read_recipe(recipe_file), load_task("proximal-femur-qct")
+    assert recipe.network.classes == task.table.classes and recipe.network.base_filters == task.network["base_filters"]
+    assert recipe.crop == (16, 32, 32) and recipe.preprocessing.hu_window == tuple(task.preprocessing["hu_window"])
+    recipe_file.write_text(json.dumps({**entries, "task": "juggling"}))
+    with pytest.raises(InputError, match="no task 'juggling'"):
+        read_recipe(recipe_file)
+
+
 def test_the_short_form_of_one_simulated_source_is_read(tmp_path):
     entries = {key: value for key, value in small_recipe().to_json().items() if key != "sources"}
     path = tmp_path / "recipe.json"
@@ -72,6 +85,11 @@ def test_the_short_form_of_one_simulated_source_is_read(tmp_path):
         ({"network": {"levels": 3, "wings": 2}}, "unknown entry wings"),
         ({"network": {"levels": 1}}, "cannot be built"),
         ({"network": {"levels": 3, "classes": 5}}, "classes must be 23"),
+        ({"network": {"levels": 2, "family": "vnet", "dimensions": 3, "patch": [8, 8, 9]}}, "multiples of 2"),
+        ({"network": {"levels": 2, "family": "vnet", "dimensions": 3, "patch": [8, 8, 8]}}, "crop must be the network's patch"),
+        ({"task": "lower-limb-mr", "network": {"levels": 3, "classes": 23}}, "classes must be 24"),
+        ({"dice_weight": 0, "cross_entropy_weight": 0}, "must not both be 0"),
+        ({"preprocessing": {"intensity": "loudness"}}, "intensity must be one of"),
         ({"iterations": "many"}, "iterations is 'many'"),
         ({"iterations": 0}, "1 or more"),
         ({"batch": 2.5}, "batch is 2.5"),

@@ -43,6 +43,17 @@ def test_batches_repeat_with_their_seed_and_hold_matching_classes(bank):
     assert set(batch.classes.unique().tolist()) <= {0, 1, 2, 3, 4, 12, 13, 17, 21}
 
 
+def test_patches_hold_neighbouring_slices_of_one_patient(bank):
+    drawn = VirtualSlices(bank, PREPROCESSING, 1, (8, *CROP), 1, augmentation=NO_AUGMENTATION).batch(3)
+    assert drawn.images.shape == (3, 1, 8, *CROP) and drawn.classes.shape == (3, 8, *CROP)
+    assert bool((drawn.classes == 13).any())
+    image = drawn.images[:, 0]
+    assert float(image[drawn.classes == 2].median()) > float(image[drawn.classes == 13].median()) > 0.15
+    # Neighbours share most of their pixels' classes; others do not.
+    same = (drawn.classes[:, 1:] == drawn.classes[:, :-1]).float().mean()
+    assert float(same) > 0.9 and bool((drawn.positions >= 0).all()) and bool((drawn.positions <= 1).all())
+
+
 def test_each_slice_is_scanned_anew(bank):
     """The same slice of the same body, drawn twice, keeps its classes and gets another composition and scanner."""
     drawn = _source(bank, augmentation=NO_AUGMENTATION, seeds=[0]).batch(150)
