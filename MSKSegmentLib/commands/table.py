@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "bundle": "model bundles",
     "virtual": "make virtual patients: simulated CT with true labels",
     "train": "train a network as a recipe says, and resume where it stopped",
+    "sparse": "train on single annotated slices: propose, take, train",
     "choose": "what to review next, so that a network learns most from it",
     "learn": "fine-tune a bundle on corrections, and publish it if better",
     "calibrate": "learn a bundle's lights from cases with true labels",

@@ -1,9 +1,10 @@
-"""Cases with true labels: a folder per case with ``ct.*``, ``labels.*`` and, where not all was labelled, ``labelled.json``.
+"""True labels: a folder per case with ``ct.*``, ``labels.*`` and, where not all is known, ``labelled.json`` or ``known.*``.
 
 ``labelled.json`` may hold ``"slices"``: numbers along the label map's last axis, counted from 0, or pairs ``[first, last]`` with
 both ends included; and ``"structures"``: abbreviations of structures. What it leaves out counts as labelled everywhere.
 Where more is known of some structures or of one side, it holds ``"segments"`` alone: the key of each segment that was labelled
 (such as ``"GMED_right"``) with such a list of slices, or with true for all of them. Nothing is known of other segments.
+``known.*`` is a mask on the CT's voxels: nothing is known where it is 0.
 """
 
 from __future__ import annotations
@@ -23,17 +24,24 @@ from ..errors import InputError, shown
 from ..virtual.cases import FACTS_FILE, LABELLED_FILE
 
 FIRST_EXTRA_LABEL = 200
+KNOWN = "known"
 
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """Where a case lies: `ct` is a file or a DICOM folder, `labelled` None where everything is labelled."""
+    """Where a case lies: `ct` is a file or a DICOM folder; `labelled` and `known` are None where everything is labelled."""
 
     name: str
     ct: Path
     labels: Path
     labelled: Path | None = None
     facts: Path | None = None
+    known: Path | None = None
+
+    @property
+    def truth_files(self) -> tuple[Path, ...]:
+        """The CT and the files that say what is true of it."""
+        return tuple(path for path in (self.ct, self.labels, self.labelled, self.known) if path is not None)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class LabelledCase:
 
     `truth` is uint8 ``[z, y, x]`` with sides, `slices` bool ``[z]``: True where the slice was labelled, `structures` bool
     ``[classes]``: False where a class was labelled nowhere (background, 0, is always True). `table` says what the labels stand for.
-    `outside` is bool ``[z, y, x]``, True where nothing is known because the label map ends there, or None where it covers the CT.
+    `outside` is bool ``[z, y, x]``, True where nothing is known because the label map ends there or a mask says so; None: nowhere.
     `known` is bool ``[z, 256]``: in which slices each label with its side was labelled; None where slices and structures say all.
     `facts` is the content of the case's ``facts.json``: how a virtual patient was made.
     """
@@ -91,7 +99,8 @@ def read_labelled_case(files: CaseFiles, table: StructureTable) -> LabelledCase:
     volume = read_ct(files.ct)
     truth = on_grid(*read_labels(files.labels, table), volume.geometry, f"labels of the case {files.name!r}")
     slices, structures, known = read_labelled(files.labelled, truth.shape[0], table)
-    return LabelledCase(files.name, volume, truth, slices, structures, table, facts=_read_facts(files.facts), known=known)
+    outside = _unknown(files, volume.geometry, table)
+    return LabelledCase(files.name, volume, truth, slices, structures, table, outside, _read_facts(files.facts), known)
 
 
 def read_pair(ct: Path, labels: Path, table: StructureTable) -> LabelledCase:
@@ -185,7 +194,14 @@ def _files_of(folder: Path) -> CaseFiles | None:
     if ct is None or labels is None:
         return None
     labelled, facts = (folder / name if (folder / name).is_file() else None for name in (LABELLED_FILE, FACTS_FILE))
-    return CaseFiles(folder.name, ct, labels, labelled, facts)
+    return CaseFiles(folder.name, ct, labels, labelled, facts, first_file(folder, KNOWN))
+
+
+def _unknown(files: CaseFiles, geometry: Geometry, table: StructureTable) -> np.ndarray | None:
+    """Where the mask ``known.*`` says that nothing is known; it is read as a label map whose only value is the first label."""
+    if files.known is None:
+        return None
+    return on_grid(*read_labels(files.known, table), geometry, f"mask {KNOWN} of the case {files.name!r}") == 0
 
 
 def _read_facts(path: Path | None) -> dict[str, Any]:

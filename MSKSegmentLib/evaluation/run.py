@@ -91,7 +91,7 @@ def folder_tasks(data: Path, table: StructureTable, labelled_slices_only: bool =
     return [
         EvaluatedCase(
             files.name,
-            tuple(path for path in (files.ct, files.labels, files.labelled) if path is not None),
+            files.truth_files,
             partial(read_labelled_case, files, table),
             labelled_slices_only,
         )

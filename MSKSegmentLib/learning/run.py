@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..evaluation.folder import read_evaluation
 from ..evaluation.run import evaluate, folder_tasks, network_segmenter
 from ..evaluation.tables import CaseScores
+from ..output.stages import StagedWork, StageFolder
 from ..quality.conformal import FEWEST_FOR_INTERVALS
 from ..training.checkpoints import CHECKPOINT, stored_progress
 from ..training.finishing import BUNDLE
@@ -26,13 +27,13 @@ from .gathering import Gathered, known_lines
 from .plan import LearningPlan, fine_tuning, grid_of, held_out_patients, request_digest
 from .rehearsal import REHEARSED, REHEARSED_HELD_OUT, check_rehearsal, prepare_rehearsal
 from .report import LearningStory, comparison_lines, learning_card, write_learning_report
-from .stages import LearningFolder
 
 if TYPE_CHECKING:
     from ..training.loop import Status
 
 _CORRECTED, _REHEARSAL, _TRAINING = "corrected", "rehearsal", "training"
 _BEFORE, _AFTER = "before", "after"
+_WORK = StagedWork("learning.json", "mskseg-learning", "learning", "corrections", "bundle")
 # Beside the comparison of the new bundle, which takes as long as that of the old one, there are lights, figures and tables.
 _SPARE = 1.15
 _FEWEST_MINUTES = 0.01
@@ -76,7 +77,7 @@ def learn(bundle: ModelBundle, gathered: Gathered, plan: LearningPlan, calls: Le
     held_out = held_out_patients(gathered, plan)
     check_rehearsal(plan)
     check_new_bundle(plan.output)
-    learning = LearningFolder(learning_place(plan.output), request_digest(gathered, bundle, plan), calls.say)
+    learning = StageFolder(learning_place(plan.output), _WORK, request_digest(gathered, bundle, plan), calls.say)
     return _Learning(bundle, gathered, plan, calls, learning, held_out).run()
 
 
@@ -86,7 +87,7 @@ class _Learning:
     gathered: Gathered
     plan: LearningPlan
     calls: LearningCalls
-    folder: LearningFolder
+    folder: StageFolder
     held_out: tuple[str, ...]
 
     def run(self) -> LearningEnd:

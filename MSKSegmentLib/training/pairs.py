@@ -280,8 +280,7 @@ def _fingerprint(files: CaseFiles, network: NetworkSpec, preprocessing: Preproce
     """Changes with the files, the grid, the neighbouring slices and the structures; HU windows are applied later."""
     spacing = preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm, preprocessing.intensity
     parts = [str(spacing), str(network.in_channels), str(network.levels), str(network.dimensions), json.dumps(table_json(table))]
-    for path in (files.ct, files.labels, files.labelled):
-        if path is not None:
-            entries = sorted(path.iterdir()) if path.is_dir() else [path]
-            parts += [f"{entry.name} {entry.stat().st_size} {entry.stat().st_mtime_ns}" for entry in entries]
+    for path in files.truth_files:
+        entries = sorted(path.iterdir()) if path.is_dir() else [path]
+        parts += [f"{entry.name} {entry.stat().st_size} {entry.stat().st_mtime_ns}" for entry in entries]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -46,4 +46,4 @@ def labels_of(hu):
 def small_recipe(**changes) -> Recipe:
     """A recipe that trains a tiny network in a second or two."""
     settings = {"iterations": 40, "batch": 4, "crop": (48, 64), "checkpoint_every": 20, "average": 0.9}
-    return Recipe(SPEC, PREPROCESSING, **{**settings, **changes})
+    return Recipe(**{"network": SPEC, "preprocessing": PREPROCESSING, **settings, **changes})

@@ -17,7 +17,7 @@ from MSKSegmentLib.learning.comparison import DicePair, JudgedGroup, judge_learn
 from MSKSegmentLib.learning.gathering import gather
 from MSKSegmentLib.learning.plan import LearningPlan
 from MSKSegmentLib.learning.run import LearningCalls, learn
-from MSKSegmentLib.learning.stages import LearningFolder
+from MSKSegmentLib.output.stages import StageFolder
 
 STAGES = ("cases", "rehearsal", "before", "training", "after", "lights")
 
@@ -112,7 +112,7 @@ class Killed(BaseException):
 
 def test_a_learning_that_is_killed_again_and_again_goes_on(site, tiny_bundle, skill, tmp_path, monkeypatch):
     """Killed at the end of every stage, right before it is marked as done."""
-    write = LearningFolder.write
+    write = StageFolder.write
     for number, stage in enumerate(STAGES):
 
         def killed(path, content, stage=stage):
@@ -121,7 +121,7 @@ def test_a_learning_that_is_killed_again_and_again_goes_on(site, tiny_bundle, sk
             write(path, content)
 
         with monkeypatch.context() as patch:
-            patch.setattr(LearningFolder, "write", staticmethod(killed))
+            patch.setattr(StageFolder, "write", staticmethod(killed))
             with pytest.raises(Killed):
                 run(site, tiny_bundle, tmp_path / "new")
         marked = {path.stem for path in (tmp_path / "new-learning" / "stages").iterdir()}

@@ -61,6 +61,7 @@ ORDER = (
     "calibration",
     "training",
     "learning",
+    "sparse",
     "scene",
     "report",
     "cohort",

@@ -1,0 +1,1 @@
+"""Learning from sparse labels: single annotated slices first, then whole volumes through pseudo-labels that neighbours confirm."""

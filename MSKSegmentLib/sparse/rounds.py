@@ -1,0 +1,211 @@
+"""Training in rounds: on the annotated slices alone, then also on what the network itself labels and its neighbours confirm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..anatomy import LEFT_OFFSET, StructureTable
+from ..bundle import ModelBundle, load_bundle
+from ..errors import InputError
+from ..evaluation.cases import CaseFiles, find_labelled_cases, patient_of, read_labelled_case
+from ..evaluation.folder import read_evaluation
+from ..evaluation.run import evaluate, folder_tasks, network_segmenter
+from ..evaluation.tables import CaseScores
+from ..output.files import whole_file
+from ..output.stages import StagedWork, StageFolder
+from ..training.checkpoints import CHECKPOINT
+from ..training.finishing import BUNDLE
+from ..training.recipes import PairsData, Recipe
+from ..training.run import Choices, run_recipe
+from .pseudo_cases import PSEUDO_FILE, PseudoRun, write_pseudo_case
+from .report import RoundScores, Survey, rounds_csv, rounds_markdown
+
+if TYPE_CHECKING:
+    from ..training.loop import Status
+
+_WORK = StagedWork("sparse.json", "mskseg-sparse-training", "training from sparse labels", "cases", "folder")
+_TABLE, _CARD = "rounds.csv", "rounds.md"
+_ROUND, _PSEUDO, _TEST = "round", "pseudo", "test"
+
+
+@dataclass(frozen=True)
+class SparsePlan:
+    """What is learned from, and how.
+
+    `cases` is a folder of cases with a ``labelled.json`` each, `test` one of other patients who are labelled in full (None: no
+    evaluation). Later rounds go on from the weights of the round before, with the recipe's iterations once more; `share` of their
+    slices show pseudo-labels, which `pseudo` says how to make.
+    """
+
+    cases: Path
+    output: Path
+    test: Path | None = None
+    rounds: int = 2
+    share: float = 0.5
+    pseudo: PseudoRun = PseudoRun(10, 0, "auto")
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that means nothing."""
+        if not 1 <= self.rounds <= 9 or not 0 < self.share < 1 or self.pseudo.passes < 2:
+            raise InputError("Give 1 to 9 rounds, a share of pseudo-labels between 0 and 1, and 2 dropout passes or more.")
+
+
+@dataclass(frozen=True)
+class SparseCalls:
+    """What rounds tell and ask: `say` gets sentences, `report` the progress of a training, `checkpoint` may raise `Cancelled`."""
+
+    say: Callable[[str], None] = print
+    report: Callable[[Status], None] = print
+    checkpoint: Callable[[], None] = lambda: None
+
+
+def train_rounds(recipe: Recipe, plan: SparsePlan, calls: SparseCalls) -> ModelBundle:
+    """Train in rounds and write ``<output>/round-<n>/bundle`` for each, ``rounds.csv`` and ``rounds.md``; returns the last bundle.
+
+    A run that was stopped or killed goes on when it is asked the same again.
+
+    Raises:
+        InputError: cases are missing, of patients of the test, without labels, or fully labelled; the folder holds other work.
+    """
+    cases = _sparse_cases(plan)
+    folder = StageFolder(plan.output, _WORK, _digest(recipe, plan, cases), calls.say)
+    noted = folder.run("cases", "Reading the cases", lambda: asdict(survey_cases(cases, recipe.table, calls.checkpoint)))
+    survey = Survey(noted["cases"], noted["annotated"], noted["slices"], tuple(noted["never_drawn"]))
+    calls.say(f"{survey.annotated} of {survey.slices} slices are annotated ({100 * survey.share:.1f} %).")
+    for name in survey.never_drawn:
+        calls.say(f"Nobody drew {name} in any slice: the network cannot find it.")
+    scores: list[RoundScores] = []
+    bundle = None
+    for number in range(1, plan.rounds + 1):
+        noted = {} if number == 1 else _pseudo_stage(folder, number, cases, plan, calls)
+        place = folder.place(f"{_ROUND}-{number}")
+        this = _recipe_of(recipe, folder, plan, number)
+        folder.run(place.name, f"Round {number}: training", lambda place=place, this=this: _train(this, place, calls))
+        bundle = load_bundle(place / BUNDLE)
+        found = () if plan.test is None else _test(folder, number, bundle, plan, calls)
+        scores.append(RoundScores(number, noted.get("slices"), noted.get("share"), found))
+    assert bundle is not None, "there is a first round"
+    for name, text in ((_TABLE, rounds_csv(scores)), (_CARD, rounds_markdown(survey, scores, plan.pseudo.rule))):
+        with whole_file(folder.place(name), Path(name).suffix) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
+    return bundle
+
+
+def _sparse_cases(plan: SparsePlan) -> list[CaseFiles]:
+    cases = find_labelled_cases(plan.cases)
+    if plan.test is not None:
+        shared = {patient_of(case.name) for case in cases} & {patient_of(case.name) for case in find_labelled_cases(plan.test)}
+        if shared:
+            raise InputError(
+                f"The patient {min(shared)!r} is among those to learn from and those to test on; keep the test's patients apart."
+            )
+    for case in cases:
+        if (case.labels.parent / PSEUDO_FILE).is_file():
+            raise InputError(f"The case {case.name!r} holds pseudo-labels, which are no annotation; take it out of the folder.")
+        if case.labelled is None:
+            raise InputError(
+                f"The case {case.name!r} has no labelled.json, so that all of its slices count as annotated; train on full labels "
+                "with 'mskseg train --pairs', or say in the file which slices were drawn."
+            )
+    return cases
+
+
+def survey_cases(cases: Sequence[CaseFiles], table: StructureTable, checkpoint: Callable[[], None] = lambda: None) -> Survey:
+    """Count annotated slices, and find the structures that nobody drew.
+
+    Raises:
+        InputError: a case has no annotated slice, or cannot be used.
+    """
+    annotated = slices = 0
+    drawn = np.zeros(256, bool)
+    for files in cases:
+        checkpoint()
+        case = read_labelled_case(files, table)
+        number = int(np.count_nonzero(case.slices))
+        if not number:
+            raise InputError(
+                f"No slice of the case {files.name!r} is annotated; run 'mskseg sparse take' when it is, or take it out."
+            )
+        annotated, slices = annotated + number, slices + len(case.slices)
+        drawn[np.unique(case.truth[case.slices])] = True
+    missing = [one.abbreviation for one in table.structures if not (drawn[one.index] or drawn[one.index + LEFT_OFFSET])]
+    if len(missing) == len(table.structures):
+        raise InputError("The annotated slices hold no label of the task; check what was drawn.")
+    return Survey(len(cases), annotated, slices, tuple(missing))
+
+
+def _recipe_of(recipe: Recipe, folder: StageFolder, plan: SparsePlan, number: int) -> Recipe:
+    cases = plan.cases.absolute()
+    if number == 1:
+        return replace(recipe, sources=(PairsData(cases),))
+    pseudo = PairsData(folder.place(f"{_PSEUDO}-{number}"), plan.share)
+    before = folder.place(f"{_ROUND}-{number - 1}", CHECKPOINT)
+    return replace(recipe, sources=(PairsData(cases, 1 - plan.share), pseudo), initial=str(before), seed=recipe.seed + number - 1)
+
+
+def _train(recipe: Recipe, place: Path, calls: SparseCalls) -> dict[str, Any]:
+    bundle = run_recipe(recipe, place, Choices(), calls.report, calls.say, calls.checkpoint)
+    return {"bundle": bundle.digest}
+
+
+def _pseudo_stage(folder: StageFolder, number: int, cases: list[CaseFiles], plan: SparsePlan, calls: SparseCalls) -> dict[str, Any]:
+    """Pseudo-labels of all cases by the bundle of the round before; cases that are there are kept."""
+    place = folder.place(f"{_PSEUDO}-{number}")
+
+    def make() -> dict[str, Any]:
+        from ..inference.devices import choose_device
+
+        bundle = load_bundle(folder.place(f"{_ROUND}-{number - 1}", BUNDLE))
+        run = replace(plan.pseudo, device=choose_device(plan.pseudo.device).name)
+        for case in cases:
+            target = place / case.name
+            if (target / PSEUDO_FILE).is_file():
+                continue
+            calls.checkpoint()
+            found = write_pseudo_case(target, case, bundle, run, calls.checkpoint)
+            calls.say(f"{case.name}: pseudo-labels in {found.slices} slices, {found.share:.0%} of what the network finds is kept")
+        facts = [json.loads((place / case.name / PSEUDO_FILE).read_text(encoding="utf-8")) for case in cases]
+        kept = sum(int(one["slices"]) for one in facts)
+        if not kept:
+            raise InputError(
+                "The network's passes and neighbouring slices confirm no slice of any case; annotate more, train for longer, "
+                "or lower --passes-agree."
+            )
+        _leave_out_empty(place, cases, facts)
+        return {"slices": kept, "share": float(np.mean([one["share"] for one in facts]))}
+
+    return folder.run(place.name, f"Round {number}: pseudo-labels", make)
+
+
+def _leave_out_empty(place: Path, cases: list[CaseFiles], facts: list[dict[str, Any]]) -> None:
+    """Hide cases in which nothing was kept: training refuses a case without a labelled slice."""
+    for case, one in zip(cases, facts, strict=True):
+        if not one["slices"] and (place / case.name).is_dir():
+            (place / case.name).rename(place / f".{case.name}")
+
+
+def _test(folder: StageFolder, number: int, bundle: ModelBundle, plan: SparsePlan, calls: SparseCalls) -> tuple[CaseScores, ...]:
+    assert plan.test is not None
+    place = folder.place(f"{_TEST}-{number}")
+    tasks = folder_tasks(plan.test, bundle.table)
+
+    def run() -> None:
+        segmenter = network_segmenter(bundle, plan.pseudo.device, plan.pseudo.passes, plan.pseudo.seed, calls.checkpoint)
+        evaluate(tasks, segmenter, place, calls.checkpoint, calls.say)
+
+    folder.run(place.name, f"Round {number}: evaluation on {len(tasks)} held-out volumes", run)
+    return tuple(scores for _, scores in read_evaluation(place))
+
+
+def _digest(recipe: Recipe, plan: SparsePlan, cases: list[CaseFiles]) -> str:
+    """Changes with everything that the outcome rests on."""
+    stats = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for case in cases for path in case.truth_files]
+    content = [recipe.to_json(), str(plan.test and plan.test.resolve()), plan.rounds, plan.share, asdict(plan.pseudo), stats]
+    return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()

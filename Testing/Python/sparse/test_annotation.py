@@ -1,0 +1,109 @@
+"""The folder that somebody annotates, and what of it is taken as labelled."""
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from conftest import phantom_volume
+from training_cases import labels_of
+
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
+from MSKSegmentLib.ct import read_label_map
+from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case
+from MSKSegmentLib.sparse.annotation import Proposal, take_annotations, write_annotation_case
+from MSKSegmentLib.sparse.levels import levels_at
+from MSKSegmentLib.tasks import HIP_THIGH_CT
+
+ALL = tuple(structure.abbreviation for structure in HIP_AND_THIGH.structures)
+
+
+@pytest.fixture
+def case(tmp_path):
+    """A case of which slices 3, 8 and 15 are asked for."""
+    volume = phantom_volume()
+    levels = levels_at(volume.geometry, [(name, 30.0 + 6 * k) for name, k in (("high", 15), ("middle", 8), ("low", 3))])
+    write_annotation_case(tmp_path / "cases" / "p1", volume, Proposal(levels, ALL, HIP_THIGH_CT))
+    return tmp_path / "cases" / "p1"
+
+
+def draw(case, slices, change=lambda labels: labels):
+    """Save what Slicer would: the segmentation, with its header, with the truth in these slices."""
+    volume = phantom_volume()
+    image = sitk.ReadImage(str(case / "labels.seg.nrrd"))
+    labels = sitk.GetArrayFromImage(image)
+    labels[slices] = labels_of(volume.hu)[slices]
+    drawn = sitk.GetImageFromArray(change(labels))
+    drawn.CopyInformation(image)
+    for key in image.GetMetaDataKeys():
+        drawn.SetMetaData(key, image.GetMetaData(key))
+    sitk.WriteImage(drawn, str(case / "labels.seg.nrrd"), useCompression=True)
+
+
+def files_of(case):
+    return find_labelled_cases(case.parent)[0]
+
+
+def labelled(case):
+    return json.loads((case / "labelled.json").read_text())
+
+
+def test_a_new_folder_has_all_segments_and_no_labelled_slice(case):
+    header = sitk.ReadImage(str(case / "labels.seg.nrrd"))
+    names = {header.GetMetaData(f"Segment{k}_Name") for k in range(len(HIP_AND_THIGH.segments))}
+    assert names == {segment.name for segment in HIP_AND_THIGH.segments}
+    assert not read_label_map(case / "labels.seg.nrrd", HIP_AND_THIGH).labels.any()
+    found = read_labelled_case(files_of(case), HIP_AND_THIGH)
+    assert not found.slices.any() and np.array_equal(found.volume.hu, phantom_volume().hu)
+    with pytest.raises(InputError):
+        write_annotation_case(case, phantom_volume(), Proposal((), ALL, HIP_THIGH_CT))
+
+
+def test_only_slices_that_hold_labels_are_taken(case):
+    draw(case, [3, 15])
+    found = take_annotations(files_of(case))
+    assert [level.name for level in found.drawn] == ["high", "low"] and [level.name for level in found.pending] == ["middle"]
+    assert not found.half and found.structures == {"FEMUR", "AD"}
+    assert labelled(case) == {"slices": [3, 15]}
+    assert np.flatnonzero(read_labelled_case(files_of(case), HIP_AND_THIGH).slices).tolist() == [3, 15]
+
+
+def test_a_side_that_nobody_drew_is_unknown_and_no_background(case):
+    def right_alone(labels):
+        labels[15][labels[15] > 100] = 0
+        return labels
+
+    draw(case, [3, 15], right_alone)
+    found = take_annotations(files_of(case))
+    assert [level.name for level in found.half] == ["high"]
+    known = labelled(case)["segments"]
+    assert known["GMAX_right"] == [3, 15] and known["GMAX_left"] == [3] and known["SACRUM"] == [3, 15]
+
+
+def test_labels_beside_the_proposed_slices_are_refused_or_taken(case):
+    before = labelled(case)
+    draw(case, [8, 9])
+    with pytest.raises(InputError, match="slice 9, which was not proposed"):
+        take_annotations(files_of(case))
+    assert labelled(case) == before
+    found = take_annotations(files_of(case), all_drawn=True)
+    assert {level.number for level in found.drawn} == {8, 9} and labelled(case) == {"slices": [8, 9]}
+
+
+def test_a_structure_that_was_not_asked_for_is_refused(case):
+    path = case / "proposed.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "structures": ["FEMUR"]}))
+    draw(case, [8])
+    with pytest.raises(InputError, match="which was not asked for"):
+        take_annotations(files_of(case))
+    draw(case, [8], lambda labels: np.where(np.isin(labels, (13, 113)), 0, labels).astype(np.uint8))
+    take_annotations(files_of(case))
+    assert labelled(case) == {"slices": [8], "structures": ["FEMUR"]}
+    path.write_text(json.dumps({**content, "structures": ["TONGUE"]}))
+    with pytest.raises(InputError, match="structures of another task"):
+        take_annotations(files_of(case))
+    path.unlink()
+    with pytest.raises(InputError, match="sparse propose"):
+        take_annotations(files_of(case))
