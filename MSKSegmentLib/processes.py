@@ -8,9 +8,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 _POLL_S = 0.02
+
+
+class Child(Protocol):
+    """What is asked of a child process; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return its exit code."""
+
+    def kill(self) -> None:
+        """End it at once."""
 
 
 def lives(pid: int) -> bool:
@@ -37,7 +54,7 @@ def start_options() -> dict[str, Any]:
     }
 
 
-def end_tree(child: subprocess.Popen[bytes], grace_s: float) -> None:
+def end_tree(child: Child, grace_s: float) -> None:
     """End a child that was started with `start_options`, with all that it started; returns when they are gone.
 
     They are asked first and killed after `grace_s`. Windows has no way to ask: there they are killed at once.
@@ -54,7 +71,7 @@ def end_tree(child: subprocess.Popen[bytes], grace_s: float) -> None:
     child.wait()
 
 
-def _wait(child: subprocess.Popen[bytes], seconds: float) -> bool:
+def _wait(child: Child, seconds: float) -> bool:
     end = time.monotonic() + seconds
     while True:
         # The child is waited for by its own handle: its exit code would be lost to anybody else.
@@ -94,7 +111,7 @@ def _state_and_group(pid: int) -> tuple[str, int]:
         return "", -1
 
 
-def _kill_tree_on_windows(child: subprocess.Popen[bytes]) -> None:
+def _kill_tree_on_windows(child: Child) -> None:
     command = ["taskkill", "/PID", str(child.pid), "/T", "/F"]
     try:
         subprocess.run(command, capture_output=True, check=False, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))

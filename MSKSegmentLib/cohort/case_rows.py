@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,20 @@ from typing import Any
 from ..results.result_reading import read_content, reviewed_from_json, stored_facts, stored_findings
 from ..results.tables import CSV_COLUMNS, table_row
 from ..review.queue import Candidate, priorities
+from .cross_sections import LEVEL_COLUMNS
 
 # The queue's verdict on each segment, after the columns of a result's own table.
 QUEUE_COLUMNS = ("expected_harm", "asks_for_a_look")
 SEGMENT_COLUMNS = (*CSV_COLUMNS, *QUEUE_COLUMNS)
 
 
-def case_rows(folder: Path, levels: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """JSON-ready: a row of `SEGMENT_COLUMNS` per segment, rows of `cross_sections.LEVEL_COLUMNS`, and facts of scan and run.
+def case_rows(case: str, folder: Path, levels: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """JSON-ready, for `gathered.gathered_cases`: name, columns of segments and of levels by name, and facts of scan and run.
+
+    Args:
+        case: its name.
+        folder: its result.
+        levels: rows of `cross_sections.LEVEL_COLUMNS`.
 
     Raises:
         InputError: the folder holds no result.
@@ -31,8 +38,9 @@ def case_rows(folder: Path, levels: Sequence[Sequence[Any]]) -> dict[str, Any]:
         segments.append([*(_short(row[name]) for name in CSV_COLUMNS), _short(priority.harm), "yes" if priority.flagged else None])
     bundle = facts.record.get("bundle") or {}
     return {
-        "segments": segments,
-        "levels": [list(row) for row in levels],
+        "case": case,
+        "segments": _columns(SEGMENT_COLUMNS, segments),
+        "levels": _columns(LEVEL_COLUMNS, levels),
         "warnings": [finding.code for finding in stored_findings(content)],
         "height_m": facts.height_m,
         "digest": facts.input_digest,
@@ -41,5 +49,12 @@ def case_rows(folder: Path, levels: Sequence[Sequence[Any]]) -> dict[str, Any]:
     }
 
 
+def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    return {name: [row[number] for row in rows] for number, name in enumerate(names)}
+
+
 def _short(value: Any) -> Any:
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return value
+    # JSON knows no other numbers.
+    return float(f"{value:.6g}") if math.isfinite(value) else None

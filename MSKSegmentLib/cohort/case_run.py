@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine import EngineRun, SegmentRequest
+from ..engine.children import start_interpreter
+from ..engine.fork_servers import ForkServers
 from ..errors import Cancelled, MSKSegmentError
 from ..results.result_folder import RESULT
 from ..settings import Settings
@@ -20,13 +22,16 @@ from .records import CaseRecord, CaseState, write_record
 from .study import StudyFolder, read_json, write_json
 
 _BAD_INPUT = 2
+# Of this worker: they end with it, or after a while without cases.
+_SERVERS = ForkServers()
 
 
 @dataclass(frozen=True)
 class CaseJob:
     """What a worker gets: a case of the study in `root`, how to run it, and within which limits.
 
-    `attempt` counts from 1. `python` starts the children (see `EngineRun`), `environment` is added to the worker's own.
+    `attempt` counts from 1. `python` starts the children (see `EngineRun`), `environment` is added to the worker's own. With
+    `forked` they come from `engine.fork_servers`.
     """
 
     root: str
@@ -38,6 +43,7 @@ class CaseJob:
     attempt: int = 1
     keep_ct: bool = False
     python: str = sys.executable
+    forked: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -102,14 +108,15 @@ def _gather(study: StudyFolder, job: CaseJob) -> ChildEnd:
     if end.code:
         return end
     try:
-        write_json(study.rows(job.case), case_rows(study.result(job.case), run.answer.get("rows", ())))
+        write_json(study.rows(job.case), case_rows(job.case, study.result(job.case), run.answer.get("rows", ())))
     except MSKSegmentError as error:
         return ChildEnd(error.exit_code, str(error))
     return end
 
 
 def _child(words: list[str], output: Path | None, job: CaseJob) -> tuple[ChildEnd, EngineRun]:
-    run = EngineRun(words, output, job.python, {**os.environ, **job.environment})
+    start = _SERVERS.start if job.forked else start_interpreter
+    run = EngineRun(words, output, job.python, {**os.environ, **job.environment}, start)
     end = run_within(run, job.limits)
     if end.code not in (0, Cancelled.exit_code):
         details = run.details

@@ -30,7 +30,8 @@ class RunOptions:
     """How cases are run: settings that all share, limits, where, and whether CTs are kept and failed cases run again.
 
     Without `scheduler`, the address of a Dask scheduler, `plan` says how this computer is shared. `python` starts the children;
-    without `processes` the workers of this computer are threads of this process.
+    without `processes` the workers of this computer are threads of this process. `forked` children are spared their imports, see
+    `engine.fork_servers`.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class RunOptions:
     retry_failed: bool = False
     python: str = sys.executable
     processes: bool = True
+    forked: bool = False
 
 
 def run_cases(
@@ -87,9 +89,8 @@ def _job(study: StudyFolder, case: FoundCase, options: RunOptions, attempt: int)
     height = options.settings.height_m if case.height_cm is None else case.height_cm / 100
     settings = replace(options.settings, height_m=height, series=case.series)
     path = str(Path(case.path))
-    return CaseJob(
-        str(study.root), case.case, path, settings, case.signature, options.limits, attempt, options.keep_ct, options.python
-    )
+    how = (options.limits, attempt, options.keep_ct, options.python, options.forked)
+    return CaseJob(str(study.root), case.case, path, settings, case.signature, *how)
 
 
 @dataclass

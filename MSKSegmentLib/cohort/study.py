@@ -19,7 +19,7 @@ from ..output.places import check_no_file, check_place, foreign_files, resolved
 from ..results.result_folder import RESULT
 from ..settings import Settings
 
-STUDY_FORMAT, STUDY_FORMAT_VERSION = "mskseg-study", 1
+STUDY_FORMAT, STUDY_FORMAT_VERSION = "mskseg-study", 2
 _MARKER, _LOCK = "study.json", ".study.lock"
 
 

@@ -6,27 +6,19 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from ..case_result import SUSPECT_WORD, Light, ReviewState
 from ..review.rows import MARKS, SUSPECT_MARK
-from .case_rows import SEGMENT_COLUMNS
 from .found_cases import FoundCase
+from .gathered import GatheredCases
 
 SHOWN_IN_REPORT = 200
 _PERCENTILES = (5, 25, 50, 75, 95)
 # (column, name, unit), in the order of the report.
 REPORTED_QUANTITIES = (("volume_cc", "volume", "cc"), ("mean_hu", "mean radiodensity", "HU"), ("fat_percent", "fat", "%"))
-
-# Of half a million rows only what is counted is looked at.
-_COUNTED = (
-    "structure", "side", "light", "likely_wrong", "volume_cc", "mean_hu", "fat_percent", "truncated_by", "asks_for_a_look", "state",
-    "expected_harm", "failure_probability", "reasons",
-)  # fmt: skip
-_counted = itemgetter(*map(SEGMENT_COLUMNS.index, _COUNTED))
 
 
 @dataclass(frozen=True)
@@ -55,43 +47,43 @@ class StudySummary:
     """Counts and values over the cases that were taken."""
 
     marks: dict[str, Counter[str]] = field(default_factory=dict)
-    values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    values: dict[str, dict[str, list[np.ndarray]]] = field(default_factory=dict)
     scanners: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     review: list[ReviewEntry] = field(default_factory=list)
     cases: int = 0
 
-    def take(self, case: FoundCase, rows: Mapping[str, Any]) -> None:
-        """Count a case that is done, from what `case_rows` made."""
-        self.cases += 1
-        self.scanners[case.scanner or "not stated"] += 1
-        self.warnings.update(set(rows["warnings"]))
-        for row in rows["segments"]:
-            self._take_segment(case.case, dict(zip(_COUNTED, _counted(row), strict=True)))
+    def take(self, cases: Mapping[str, FoundCase], gathered: GatheredCases) -> None:
+        """Count cases that are done; `cases` has each by its name."""
+        for facts in gathered.facts:
+            self.cases += 1
+            self.scanners[cases[facts["case"]].scanner or "not stated"] += 1
+            self.warnings.update(set(facts["warnings"] or ()))
+        self._take_segments(gathered.segments)
 
-    def _take_segment(self, case: str, row: Mapping[str, Any]) -> None:
-        structure = row["structure"]
-        if row["volume_cc"] is not None:
-            mark = SUSPECT_MARK if row["likely_wrong"] else row["light"]
-            self.marks.setdefault(structure, Counter())[mark] += 1
-            if not row["truncated_by"] and row["light"] != Light.RED.value:
-                kept = self.values.setdefault(structure, {})
-                for column, _, _ in REPORTED_QUANTITIES:
-                    if row[column] is not None:
-                        kept.setdefault(column, []).append(row[column])
-        if row["asks_for_a_look"] and row["state"] == ReviewState.AUTOMATIC.value:
-            verdict = SUSPECT_WORD if row["likely_wrong"] else Light(row["light"]).word
-            self.review.append(
-                ReviewEntry(
-                    row["expected_harm"] or 0.0,
-                    case,
-                    row["structure"],
-                    row["side"],
-                    verdict,
-                    row["failure_probability"],
-                    row["reasons"],
-                )
-            )
+    def _take_segments(self, table: Any) -> None:
+        """Of half a million rows only those to look at become objects."""
+        from pyarrow import compute
+
+        def stated(name: str) -> Any:
+            return compute.not_equal(compute.fill_null(table[name], ""), "")
+
+        marks = compute.if_else(stated("likely_wrong"), SUSPECT_MARK, table["light"])
+        found = table.append_column("mark", marks).filter(compute.is_valid(table["volume_cc"]))
+        for row in found.group_by(["structure", "mark"], use_threads=False).aggregate([([], "count_all")]).to_pylist():
+            self.marks.setdefault(row["structure"], Counter())[row["mark"]] += row["count_all"]
+        usable = compute.and_(compute.invert(stated("truncated_by")), compute.not_equal(table["light"], Light.RED.value))
+        whole = table.filter(compute.and_(usable, compute.is_valid(table["volume_cc"])))
+        columns = [column for column, _, _ in REPORTED_QUANTITIES]
+        groups = whole.group_by("structure", use_threads=False).aggregate([(column, "list") for column in columns])
+        for number, structure in enumerate(groups["structure"].to_pylist()):
+            kept = self.values.setdefault(structure, {})
+            for column in columns:
+                values = groups[f"{column}_list"][number].values.drop_null()
+                if len(values):
+                    kept.setdefault(column, []).append(values.to_numpy())
+        automatic = compute.equal(table["state"], ReviewState.AUTOMATIC.value)
+        self.review += map(_entry, table.filter(compute.and_(stated("asks_for_a_look"), automatic)).to_pylist())
 
     def worst(self, most: int | None = None) -> list[ReviewEntry]:
         """What to look at over all cases, worst first; `most` of them."""
@@ -111,8 +103,9 @@ class StudySummary:
         found = []
         for structure, kept in self.values.items():
             if column in kept:
-                bounds = tuple(float(bound) for bound in np.percentile(kept[column], _PERCENTILES))
-                found.append((structure, Distribution(len(kept[column]), bounds)))
+                values = np.concatenate(kept[column])
+                bounds = tuple(float(bound) for bound in np.percentile(values, _PERCENTILES))
+                found.append((structure, Distribution(len(values), bounds)))
         return found
 
 
@@ -124,6 +117,12 @@ def same_voxels(digests: Sequence[tuple[str, str | None]]) -> dict[str, str]:
         if digest is not None and first.setdefault(digest, case) != case:
             found[case] = first[digest]
     return found
+
+
+def _entry(row: Mapping[str, Any]) -> ReviewEntry:
+    verdict = SUSPECT_WORD if row["likely_wrong"] else Light(row["light"]).word
+    words = row["case"], row["structure"], row["side"], verdict
+    return ReviewEntry(row["expected_harm"] or 0.0, *words, row["failure_probability"], row["reasons"])
 
 
 def _order(entry: ReviewEntry) -> tuple[float, str, str, str]:

@@ -1,41 +1,26 @@
-"""A long table as Parquet and CSV at once, written row by row without holding it in memory."""
+"""A long table as Parquet and CSV at once, written part by part without holding it in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..output.files import whole_file
 
-_ROWS_AT_ONCE = 20_000
-
 
 class TableWriter:
-    """Takes rows; see `written_table`."""
+    """Takes tables; see `written_table`."""
 
     def __init__(self, schema: Any, writers: Sequence[Any]) -> None:
         self._schema, self._writers = schema, writers
-        self._rows: list[Sequence[Any]] = []
 
-    def add(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take rows with a value per column; None where there is none."""
-        self._rows.extend(rows)
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what was taken."""
-        import pyarrow
-
-        if not self._rows:
-            return
-        columns = zip(*self._rows, strict=True)
-        arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+    def add(self, table: Any) -> None:
+        """Write the rows of a table of Arrow with these columns, in any order."""
+        ordered = table.select(self._schema.names).cast(self._schema)
         for writer in self._writers:
-            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._schema))
-        self._rows.clear()
+            writer.write_table(ordered)
 
 
 @contextmanager
@@ -53,6 +38,4 @@ def written_table(stem: Path, columns: Sequence[str], texts: Collection[str]) ->
         paths = [stack.enter_context(whole_file(stem.with_name(stem.name + suffix), suffix)) for suffix in (".parquet", ".csv")]
         # Closed before the files take their places.
         with parquet.ParquetWriter(paths[0], schema) as first, csv.CSVWriter(paths[1], schema) as second:
-            writer = TableWriter(schema, (first, second))
-            yield writer
-            writer.flush()
+            yield TableWriter(schema, (first, second))

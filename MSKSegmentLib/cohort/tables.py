@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -11,21 +10,18 @@ from typing import Any
 from ..case_result import Light
 from ..output.files import whole_file
 from .case_list import AFFECTED, is_affected
-from .case_rows import QUEUE_COLUMNS, SEGMENT_COLUMNS
+from .case_rows import SEGMENT_COLUMNS
 from .cross_sections import LEVEL_COLUMNS
 from .found_cases import FoundCase
+from .gathered import CASE, TEXT_COLUMNS, gathered_cases
 from .records import CaseRecord, CaseState
 from .source import KNOWN_FACTS
-from .study import StudyFolder, read_json
+from .study import StudyFolder
 from .summary import ReviewEntry, StudySummary, same_voxels
 from .table_files import written_table
 
-_CASE_FACTS = ("case", *KNOWN_FACTS)
-_TEXTS = {
-    *_CASE_FACTS, "affected", "abbreviation", "structure", "light", "likely_wrong", "paper_light", "truncated_by", "state",
-    "reasons", QUEUE_COLUMNS[1], "level", "level_side", "side",
-}  # fmt: skip
-_LIGHT, _SIDE, _VOLUME = (SEGMENT_COLUMNS.index(name) for name in ("light", "side", "volume_cc"))
+_CASE_FACTS = (CASE, *KNOWN_FACTS)
+_TEXTS = {*_CASE_FACTS, "affected", *TEXT_COLUMNS}
 _FAILURE_COLUMNS = ("case", "state", "sentence", "attempts")
 _REVIEW_COLUMNS = ("case", "structure", "side", "verdict", "failure_probability", "expected_harm", "reasons")
 
@@ -40,28 +36,26 @@ def write_tables(study: StudyFolder, cases: Sequence[FoundCase], records: Mappin
         InputError: a file cannot be written.
     """
     summary = StudySummary()
-    lines: list[dict[str, Any]] = []
+    lines = {case.case: _line(case, records[case.case]) for case in cases}
+    by_name = {case.case: case for case in cases}
+    done = [name for name in lines if records[name].state is CaseState.DONE]
     digests: list[tuple[str, str | None]] = []
     with ExitStack() as stack:
         columns = (*_CASE_FACTS, "affected", *SEGMENT_COLUMNS)
         segments = stack.enter_context(written_table(study.root / "measurements", columns, _TEXTS))
         levels = stack.enter_context(written_table(study.root / "levels", (*_CASE_FACTS, *LEVEL_COLUMNS), _TEXTS))
-        for case in cases:
-            record = records[case.case]
-            rows = read_json(study.rows(case.case)) if record.state is CaseState.DONE else {}
-            line = _line(case, record)
-            if rows:
-                facts = [case.case, *(case.facts.get(name) or None for name in KNOWN_FACTS)]
-                segments.add([*facts, _affected(case, row[_SIDE]), *row] for row in rows["segments"])
-                levels.add([*facts, *row] for row in rows["levels"])
-                summary.take(case, rows)
-                digests.append((case.case, rows["digest"]))
-                line |= _of_result(rows)
-            lines.append(line)
+        for part in gathered_cases(study, done):
+            segments.add(_with_affected(_with_facts(part.segments, by_name), by_name))
+            levels.add(_with_facts(part.levels, by_name))
+            summary.take(by_name, part)
+            digests += [(facts["case"], facts["digest"]) for facts in part.facts]
+            counted = _lights(part.segments)
+            for facts in part.facts:
+                lines[facts["case"]] |= _of_result(facts, counted.get(facts["case"], {}))
     again = same_voxels(digests)
-    for line in lines:
-        line["same_voxels_as"] = again.get(line["case"], "")
-    _write(study, "cases.csv", list(dict.fromkeys(name for line in lines for name in line)), lines)
+    for name, line in lines.items():
+        line["same_voxels_as"] = again.get(name, "")
+    _write(study, "cases.csv", list(dict.fromkeys(name for line in lines.values() for name in line)), lines.values())
     failed = (r for r in records.values() if r.state in (CaseState.FAILED, CaseState.REFUSED, CaseState.DUPLICATE))
     failures = ((r.case, r.state.value, r.sentence, r.attempts) for r in failed)
     _write(study, "failures.csv", _FAILURE_COLUMNS, (dict(zip(_FAILURE_COLUMNS, row, strict=True)) for row in failures))
@@ -87,22 +81,50 @@ def _line(case: FoundCase, record: CaseRecord) -> dict[str, Any]:
     }
 
 
-def _of_result(rows: Mapping[str, Any]) -> dict[str, Any]:
-    lights = Counter(row[_LIGHT] for row in rows["segments"] if row[_VOLUME] is not None)
-    height = rows["height_m"]
+def _of_result(facts: Mapping[str, Any], lights: Mapping[str, int]) -> dict[str, Any]:
+    height = facts["height_m"]
     return {
         "height_cm": "" if height is None else f"{100 * height:.10g}",
-        **{light.value: lights[light.value] for light in Light},
-        "warnings": " ".join(rows["warnings"]),
-        "bundle": rows["bundle"],
-        "run_date": rows["date"] or "",
+        **{light.value: lights.get(light.value, 0) for light in Light},
+        "warnings": " ".join(facts["warnings"] or ()),
+        "bundle": facts["bundle"],
+        "run_date": facts["date"] or "",
     }
 
 
-def _affected(case: FoundCase, side: str) -> str | None:
-    """Whether a segment lies on the affected side; None where that is not said or means nothing."""
-    affected = is_affected(side, case.facts.get(AFFECTED, "").lower())
-    return None if affected is None else "yes" if affected else "no"
+def _lights(segments: Any) -> dict[str, dict[str, int]]:
+    """Case -> light -> how many of its segments that were found have it."""
+    from pyarrow import compute
+
+    found = segments.filter(compute.is_valid(segments["volume_cc"]))
+    counted: dict[str, dict[str, int]] = {}
+    for row in found.group_by([CASE, "light"]).aggregate([([], "count_all")]).to_pylist():
+        counted.setdefault(row[CASE], {})[row["light"]] = row["count_all"]
+    return counted
+
+
+def _with_facts(table: Any, cases: Mapping[str, FoundCase]) -> Any:
+    """The table with what is known of each row's case."""
+    import pyarrow
+
+    names = table[CASE].combine_chunks().dictionary_encode()
+    own = [cases[name] for name in names.dictionary.to_pylist()]
+    for fact in KNOWN_FACTS:
+        values = pyarrow.array([case.facts.get(fact) or None for case in own], pyarrow.string())
+        table = table.append_column(fact, values.take(names.indices))
+    return table
+
+
+def _with_affected(table: Any, cases: Mapping[str, FoundCase]) -> Any:
+    """The table with whether a segment lies on the affected side; null where that is not said or means nothing."""
+    import pyarrow
+
+    sides = {name: cases[name].facts.get(AFFECTED, "").lower() for name in table[CASE].unique().to_pylist()}
+    told = {None: None, True: "yes", False: "no"}
+    rows = zip(table[CASE].to_pylist(), table["side"].to_pylist(), strict=True)
+    return table.append_column(
+        "affected", pyarrow.array([told[is_affected(side, sides[case])] for case, side in rows], pyarrow.string())
+    )
 
 
 def _review(entries: Iterable[ReviewEntry]) -> Iterator[dict[str, Any]]:

@@ -114,6 +114,7 @@ def _options(settings: Settings, options: dict[str, Any], gpus: int) -> RunOptio
     from ..cohort.limits import RunLimits
     from ..cohort.running import RunOptions
     from ..cohort.workers import plan_workers
+    from ..engine.fork_servers import can_fork
 
     plan = plan_workers(options["workers"], gpus)
     gigabytes = options["memory_limit"]
@@ -122,7 +123,13 @@ def _options(settings: Settings, options: dict[str, Any], gpus: int) -> RunOptio
     unknown = gigabytes is None and options["scheduler"] is not None
     limits = RunLimits(60 * options["time_limit"], None if unknown else memory)
     return RunOptions(
-        replace(settings, series=None), limits, plan, options["scheduler"], options["keep_ct"], options["retry_failed"]
+        replace(settings, series=None),
+        limits,
+        plan,
+        options["scheduler"],
+        options["keep_ct"],
+        options["retry_failed"],
+        forked=can_fork(),
     )
 
 

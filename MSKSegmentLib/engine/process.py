@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -19,8 +18,9 @@ from typing import Any
 from ..errors import Cancelled
 from ..output.filling import clean_up
 from ..output.staging import RUN_VARIABLE
-from ..processes import end_tree, start_options
+from ..processes import end_tree
 from .cancelling import PARENT_VARIABLE
+from .children import ChildStart, StartChild, start_interpreter
 from .requests import DevicesRequest, SegmentRequest
 
 _LOG = logging.getLogger(__name__)
@@ -52,11 +52,13 @@ class EngineRun:
         output: Path | None = None,
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
+        start: StartChild = start_interpreter,
     ) -> None:
         """Start ``python -m MSKSegmentLib`` with `arguments`; `output` is the result folder that a kill must leave clean.
 
         `python` may be a launcher that starts the interpreter as a child of its own, as PythonSlicer does. `environment` is the
-        one to start from (default: this process's); inside Slicer pass ``slicer.util.startupEnvironment()``.
+        one to start from (default: this process's); inside Slicer pass ``slicer.util.startupEnvironment()``. `start` may
+        be another way to such a child, as `fork_servers` has it.
         """
         self._output = output
         self._run = uuid.uuid4().hex[:12]
@@ -67,15 +69,8 @@ class EngineRun:
         folder = tempfile.mkdtemp(prefix="msk-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         streams = [Path(folder) / name for name in ("lines", "errors")]
-        with streams[0].open("wb") as lines, streams[1].open("wb") as errors:
-            self._process = subprocess.Popen(
-                [python, "-m", "MSKSegmentLib", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=lines,
-                stderr=errors,
-                env=_environment(os.environ if environment is None else environment, self._run),
-                **start_options(),
-            )
+        whole = _environment(os.environ if environment is None else environment, self._run)
+        self._process = start(ChildStart(arguments, python, whole, *streams))
         self._lines, self._stderr = (_Tail(stream) for stream in streams)
         self._told_end = False
         _LOG.info("The engine was started: %s, process %d", arguments[0], self._process.pid)
