@@ -47,7 +47,7 @@ def main(words):
     return 0
 
 fork_server.main = main
-sys.exit(fork_server.serve() if sys.argv[2] == SERVER_MODULE else main(sys.argv[3:]))
+sys.exit(fork_server.serve_forks() if sys.argv[2] == SERVER_MODULE else main(sys.argv[3:]))
 """
 
 

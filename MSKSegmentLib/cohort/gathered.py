@@ -16,7 +16,7 @@ TEXT_COLUMNS = frozenset({
     "abbreviation", "structure", "light", "likely_wrong", "paper_light", "truncated_by", "state", "reasons", "asks_for_a_look",
     "level", "level_side", "side",
 })  # fmt: skip
-CASE = "case"
+CASE_COLUMN = "case"
 _TABLES = {"segments": SEGMENT_COLUMNS, "levels": LEVEL_COLUMNS}
 _CASES_AT_ONCE = 400
 # A line of the reader's input, which is one case, must fit into a block.
@@ -81,7 +81,7 @@ def _parsed(lines: Sequence[bytes]) -> GatheredCases:
     else:
         options = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
         read = json.read_json(BytesIO(b"\n".join(lines)), json.ReadOptions(block_size=_BLOCK_BYTES), options)
-    names = read[CASE].combine_chunks()
+    names = read[CASE_COLUMN].combine_chunks()
     if names.null_count:
         raise pyarrow.ArrowInvalid("a case without a name")
     segments, levels = (_flat(read[name].combine_chunks(), names, columns) for name, columns in _TABLES.items())
@@ -95,7 +95,7 @@ def _flat(column: Any, names: Any, columns: Sequence[str]) -> Any:
 
     lists = [compute.struct_field(column, name) for name in columns]
     owners = names.take(compute.list_parent_indices(lists[0]))
-    return pyarrow.Table.from_arrays([owners, *map(compute.list_flatten, lists)], names=[CASE, *columns])
+    return pyarrow.Table.from_arrays([owners, *map(compute.list_flatten, lists)], names=[CASE_COLUMN, *columns])
 
 
 def _schema() -> Any:
@@ -106,5 +106,5 @@ def _schema() -> Any:
         (table, pyarrow.struct([(name, pyarrow.list_(text if name in TEXT_COLUMNS else number)) for name in columns]))
         for table, columns in _TABLES.items()
     ]
-    texts = [(name, text) for name in (CASE, "digest", "bundle", "date")]
+    texts = [(name, text) for name in (CASE_COLUMN, "digest", "bundle", "date")]
     return pyarrow.schema([*texts, ("height_m", number), ("warnings", pyarrow.list_(text)), *tables])

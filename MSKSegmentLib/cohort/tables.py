@@ -13,14 +13,14 @@ from .case_list import AFFECTED, is_affected
 from .case_rows import SEGMENT_COLUMNS
 from .cross_sections import LEVEL_COLUMNS
 from .found_cases import FoundCase
-from .gathered import CASE, TEXT_COLUMNS, gathered_cases
+from .gathered import CASE_COLUMN, TEXT_COLUMNS, gathered_cases
 from .records import CaseRecord, CaseState
 from .source import KNOWN_FACTS
 from .study import StudyFolder
 from .summary import ReviewEntry, StudySummary, same_voxels
 from .table_files import written_table
 
-_CASE_FACTS = (CASE, *KNOWN_FACTS)
+_CASE_FACTS = (CASE_COLUMN, *KNOWN_FACTS)
 _TEXTS = {*_CASE_FACTS, "affected", *TEXT_COLUMNS}
 _FAILURE_COLUMNS = ("case", "state", "sentence", "attempts")
 _REVIEW_COLUMNS = ("case", "structure", "side", "verdict", "failure_probability", "expected_harm", "reasons")
@@ -98,8 +98,8 @@ def _lights(segments: Any) -> dict[str, dict[str, int]]:
 
     found = segments.filter(compute.is_valid(segments["volume_cc"]))
     counted: dict[str, dict[str, int]] = {}
-    for row in found.group_by([CASE, "light"]).aggregate([([], "count_all")]).to_pylist():
-        counted.setdefault(row[CASE], {})[row["light"]] = row["count_all"]
+    for row in found.group_by([CASE_COLUMN, "light"]).aggregate([([], "count_all")]).to_pylist():
+        counted.setdefault(row[CASE_COLUMN], {})[row["light"]] = row["count_all"]
     return counted
 
 
@@ -107,7 +107,7 @@ def _with_facts(table: Any, cases: Mapping[str, FoundCase]) -> Any:
     """The table with what is known of each row's case."""
     import pyarrow
 
-    names = table[CASE].combine_chunks().dictionary_encode()
+    names = table[CASE_COLUMN].combine_chunks().dictionary_encode()
     own = [cases[name] for name in names.dictionary.to_pylist()]
     for fact in KNOWN_FACTS:
         values = pyarrow.array([case.facts.get(fact) or None for case in own], pyarrow.string())
@@ -119,9 +119,9 @@ def _with_affected(table: Any, cases: Mapping[str, FoundCase]) -> Any:
     """The table with whether a segment lies on the affected side; null where that is not said or means nothing."""
     import pyarrow
 
-    sides = {name: cases[name].facts.get(AFFECTED, "").lower() for name in table[CASE].unique().to_pylist()}
+    sides = {name: cases[name].facts.get(AFFECTED, "").lower() for name in table[CASE_COLUMN].unique().to_pylist()}
     told = {None: None, True: "yes", False: "no"}
-    rows = zip(table[CASE].to_pylist(), table["side"].to_pylist(), strict=True)
+    rows = zip(table[CASE_COLUMN].to_pylist(), table["side"].to_pylist(), strict=True)
     return table.append_column(
         "affected", pyarrow.array([told[is_affected(side, sides[case])] for case, side in rows], pyarrow.string())
     )

@@ -29,7 +29,7 @@ _IDLE_S = 300.0
 _REQUEST_BYTES = 1 << 16
 
 
-def serve(preloaded: Sequence[str] = PRELOADED) -> int:
+def serve_forks(preloaded: Sequence[str] = PRELOADED) -> int:
     """Import `preloaded`, then fork a child per request, one at a time, until the requests end."""
     wait_without_spinning()
     for name in preloaded:
@@ -87,4 +87,4 @@ def _answer(content: dict[str, int]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(serve())
+    sys.exit(serve_forks())

@@ -28,7 +28,7 @@ def main(words):
     print('{{"message": "told", "server": %d, "run": "%s"}}' % (os.getppid(), os.environ["MSKSEG_RUN"]))
     return int(words[1])
 fork_server.main = main
-sys.exit(fork_server.serve(()))
+sys.exit(fork_server.serve_forks(()))
 """
 
 
