@@ -122,8 +122,9 @@ def volume_pairs(rows: Iterable[SegmentComparison]) -> tuple[np.ndarray, np.ndar
 
 
 def density_pairs(rows: Iterable[SegmentComparison]) -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted mean HU ``[n]`` of the rows, which were all found."""
-    return _pairs([(row.mean_hu_true, row.mean_hu_predicted) for row in rows])
+    """True and predicted mean HU ``[n]`` of the rows that have both; those of MR have neither."""
+    pairs = [(row.mean_hu_true, row.mean_hu_predicted) for row in rows]
+    return _pairs([pair for pair in pairs if None not in pair])
 
 
 def judged(rows: Iterable[SegmentComparison]) -> list[SegmentComparison]:

@@ -185,6 +185,11 @@ def _with_report(row: SegmentComparison, report: SegmentReport) -> SegmentCompar
     )
 
 
+def without_densities(rows: list[SegmentComparison]) -> list[SegmentComparison]:
+    """The rows without means of the scan's values, which of MR have no unit and say nothing of tissue."""
+    return [replace(row, mean_hu_true=None, mean_hu_predicted=None, aie_hu=None) for row in rows]
+
+
 def with_centroids(
     rows: list[SegmentComparison], truth: np.ndarray, predicted: np.ndarray, geometry: Geometry
 ) -> list[SegmentComparison]:

@@ -25,7 +25,7 @@ FEWEST_FOR_BOX = 5
 
 
 def write_plots(folder: Path, rows: Sequence[SegmentComparison], table: StructureTable) -> list[Path]:
-    """Write ``dice.png``, ``asd.png``, ``bland_altman_volume.png`` and ``bland_altman_hu.png``; returns their paths.
+    """Write ``dice.png``, ``asd.png``, ``bland_altman_volume.png`` and, of CT, ``bland_altman_hu.png``; returns their paths.
 
     Segments that the truth lacks, and slivers, are left out. A missed segment has Dice 0 and is in no other plot.
     """
@@ -34,8 +34,9 @@ def write_plots(folder: Path, rows: Sequence[SegmentComparison], table: Structur
         ("dice.png", plot_dice),
         ("asd.png", plot_asd),
         ("bland_altman_volume.png", plot_volume_agreement),
-        ("bland_altman_hu.png", plot_density_agreement),
     )
+    if density_pairs(found(counted))[0].size:
+        plots += (("bland_altman_hu.png", plot_density_agreement),)
     for name, plot in plots:
         with whole_file(folder / name, ".png") as path:
             plot(counted, table).savefig(path, dpi=DOTS_PER_INCH)

@@ -19,6 +19,7 @@ from ..anatomy.built_in import stored_table
 from ..bundle import ModelBundle
 from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
+from ..ct.modality import CT_MODALITY
 from ..errors import Cancelled, InputError, shown
 from ..findings import Finding
 from ..output.files import whole_file
@@ -39,7 +40,17 @@ from .cases import (
     read_pair,
 )
 from .folder import CASES, MARKER, kept_scores, scores_json
-from .metrics import Outcome, Scope, evaluate_labels, false_muscle_cc, whole_reports, with_centroids, with_reports, within
+from .metrics import (
+    Outcome,
+    Scope,
+    evaluate_labels,
+    false_muscle_cc,
+    whole_reports,
+    with_centroids,
+    with_reports,
+    within,
+    without_densities,
+)
 from .plots import write_plots
 from .tables import (
     CaseScores,
@@ -209,6 +220,8 @@ def _evaluated(task: EvaluatedCase, segmenter: Segmenter) -> CaseScores:
     scope = Scope.of(case)
     geometry = case.volume.geometry
     rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
+    if case.volume.modality != CT_MODALITY:
+        rows = without_densities(rows)
     false_cc = false_muscle_cc(case.truth, labels, geometry, scope)
     rows = with_reports(rows, whole_reports(reports, labels, scope))
     rows = with_centroids(rows, within(case.truth, scope), within(labels, scope), geometry)

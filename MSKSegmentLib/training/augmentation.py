@@ -21,8 +21,8 @@ class Augmentation:
 
     `rotation_deg` in degrees, `scale` and `stretch` (one axis against the other) as shares, `shear` as a slope and `shift` as a
     share of the crop are standard deviations of normal numbers, or half widths of uniform ones where `uniform` is set. `flip` is
-    the probability of a mirror image, `intensity` a factor on all changes of HU (0: none), `contrast` the share of simulated
-    slices whose tissues get a contrast that no scanner has (see `virtual.contrast`).
+    the probability of a mirror image, `upside_down` that of one from front to back, `intensity` a factor on all changes of HU (0:
+    none), `contrast` the share of simulated slices whose tissues get a contrast that no scanner has (see `virtual.contrast`).
     """
 
     rotation_deg: float = 6.0
@@ -34,6 +34,7 @@ class Augmentation:
     intensity: float = 1.0
     uniform: bool = False
     contrast: float = 0.0
+    upside_down: float = 0.0
 
     def draw(self, rng: np.random.Generator, width: float) -> float:
         """One random number around 0 of that width."""
@@ -92,8 +93,13 @@ def warp(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: 
         angle, scale = np.radians(how.draw(rng, how.rotation_deg)), how.factor(rng, how.scale)
         stretch, shear = how.factor(rng, how.stretch), how.draw(rng, how.shear)
         flip = -1.0 if rng.random() < how.flip else 1.0
+        # Drawn only where it is wanted: a recipe without it gets the numbers that it got before there was one.
+        over = -1.0 if how.upside_down and rng.random() < how.upside_down else 1.0
         cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-        matrices[k] = [[flip * cos * stretch, (shear - sin) * ratio, 0], [flip * sin / ratio * stretch, cos, 0]]
+        matrices[k] = [
+            [flip * cos * stretch, over * (shear - sin) * ratio, 0],
+            [flip * sin / ratio * stretch, over * cos, 0],
+        ]
     grid = functional.affine_grid(torch.from_numpy(matrices), [count, 1, height, width], align_corners=False)
     # Beyond the border grid_sample gives 0, which is air and background once air is 0.
     hu = functional.grid_sample(hu - AIR_HU, grid, mode="bilinear", align_corners=False) + AIR_HU

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..anatomy import LEFT_OFFSET, StructureTable, table_json
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle.manifest import NetworkSpec, Preprocessing
-from ..ct import CTVolume, WorkingGrid, body_box, resample_labels, to_working_grid
+from ..ct import WorkingGrid, body_box, resample_labels, to_working_grid
 from ..ct.intensity import HOUNSFIELD, on_scale
 from ..errors import InputError
 from ..evaluation.cases import CaseFiles, LabelledCase, read_labelled_case
@@ -157,7 +157,8 @@ def _write_slices(
         raise InputError(f"The CT of the case {case.name!r} shows no body; take the case out of the folder.")
     geometry = working.volume.geometry.cropped(box.start_xyz, box.size_xyz)
     seen = on_scale(working.volume, working.body, preprocessing.intensity).intensities
-    body, truth = CTVolume(np.ascontiguousarray(seen[box.slices]), geometry), truth[box.slices]
+    body = replace(working.volume, hu=np.ascontiguousarray(seen[box.slices]), geometry=geometry)
+    truth = truth[box.slices]
     plan = plan_slices(body, preprocessing, network)
     kept = _KEPT_HU if preprocessing.intensity == HOUNSFIELD else _KEPT_OF_SCALES
     # The same reader as at inference, made to leave HU as they are: the window is applied after augmentation.

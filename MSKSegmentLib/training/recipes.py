@@ -235,7 +235,9 @@ def _problem(recipe: Recipe) -> str | None:
         f"schedule must be one of {', '.join(SCHEDULES)}": recipe.schedule not in SCHEDULES,
         f"precision must be one of {', '.join(PRECISIONS)}": recipe.precision not in PRECISIONS,
         f"device must be one of {', '.join(CHOICES)}": recipe.device not in CHOICES,
-        "contrast must lie from 0 to 1": not 0 <= recipe.augmentation.contrast <= 1,
+        "contrast and upside_down must lie from 0 to 1": not all(
+            0 <= value <= 1 for value in (recipe.augmentation.contrast, recipe.augmentation.upside_down)
+        ),
         "average must lie from 0 to below 1": not 0 <= recipe.average < 1,
         "dice_weight, cross_entropy_weight, l2, seed, workers must not be negative": min(
             recipe.dice_weight, recipe.cross_entropy_weight, recipe.l2, recipe.seed, recipe.workers

@@ -10,12 +10,22 @@ from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.evaluation.agreement import (
     concordance,
+    density_pairs,
     limits_of_agreement,
     pearson,
     spread,
     summarise,
+    volume_pairs,
 )
-from MSKSegmentLib.evaluation.metrics import Outcome, Scope, SegmentComparison, evaluate_labels, false_muscle_cc, overlap_rows
+from MSKSegmentLib.evaluation.metrics import (
+    Outcome,
+    Scope,
+    SegmentComparison,
+    evaluate_labels,
+    false_muscle_cc,
+    overlap_rows,
+    without_densities,
+)
 from MSKSegmentLib.evaluation.surface_distances import surface_distances
 
 SHAPE = (20, 30, 40)
@@ -116,6 +126,12 @@ def test_errors_of_volume_and_radiodensity():
     assert row.rve_percent == -50 and row.ave_percent == 50
     assert (row.mean_hu_true, row.mean_hu_predicted, row.aie_hu) == (30, 60, 30)
     assert row.dice == pytest.approx(2 * 500 / 1500)
+
+
+def test_rows_of_mr_have_no_densities_and_no_agreement_of_them():
+    rows = without_densities(evaluate_labels(_cube(), _cube(shift=2), GEOMETRY, _hu(), EVERYTHING))
+    assert [(row.mean_hu_true, row.mean_hu_predicted, row.aie_hu) for row in rows] == [(None, None, None)]
+    assert density_pairs(rows)[0].size == 0 and volume_pairs(rows)[0].size == 1 and rows[0].hd_mm > 0
 
 
 def test_only_labelled_slices_and_structures_count():
