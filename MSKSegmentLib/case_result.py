@@ -14,6 +14,7 @@ from .anatomy.built_in import HIP_AND_THIGH
 from .ct.volume import Geometry
 from .findings import Finding, sentences
 from .run_facts import RunFacts
+from .tasks import HIP_THIGH_CT, Task, with_table
 
 
 class Light(str, Enum):
@@ -84,14 +85,18 @@ class Measurements:
     cross-section.
     `volume_cc_per_m2` is None when the height is unknown or means nothing for the structure. `truncated_by` names the faces of
     the field of view that cut the segment (for example "superior"); empty when it lies inside.
+
+    Of scans without Hounsfield units `mean_hu`, `sd_hu` and `median_hu` are None and `histogram` is empty; `mean_intensity`, the
+    mean of the stored values, then tells a scan from others on its grid, and is no measure. `further` holds what a task measures
+    beyond these, by the names of its columns (`tasks.vocabulary`).
     """
 
     voxels: int
     volume_cc: float
     volume_cc_per_m2: float | None
-    mean_hu: float
-    sd_hu: float
-    median_hu: float
+    mean_hu: float | None
+    sd_hu: float | None
+    median_hu: float | None
     fat_fraction: float | None
     composite_fraction: float | None
     lean_fraction: float | None
@@ -99,6 +104,8 @@ class Measurements:
     max_area_cm2: float
     max_area_level_mm: float
     truncated_by: tuple[str, ...] = ()
+    mean_intensity: float | None = None
+    further: Mapping[str, float] = field(default_factory=dict)
 
 
 # The fields that only structures with a composition have, and the score that speaks of it. The score is evidence for bones, too,
@@ -251,7 +258,8 @@ class CaseResult:
     `labels` is uint8 ``[z, y, x]`` with sides (see `anatomy`), `uncertainty` float32 ``[z, y, x]``: the mean over the classes
     of the variance over the dropout passes, 0 where the network was not run, or None when labels were only measured.
     `reports` holds all segments of `table` in its order, `findings` what was found about the scan and the run as a whole,
-    `facts` how the result came about. A report of a segment that is not in the table is a `ValueError`.
+    `facts` how the result came about, `task` what was asked of the scan. A report of a segment that is not in the table is a
+    `ValueError`.
     """
 
     labels: np.ndarray
@@ -261,8 +269,11 @@ class CaseResult:
     findings: tuple[Finding, ...] = ()
     facts: RunFacts = RunFacts()
     table: StructureTable = HIP_AND_THIGH
+    task: Task = HIP_THIGH_CT
 
     def __post_init__(self) -> None:
+        # The structures are those of the bundle or the label map; the task that goes with a result has the same ones.
+        object.__setattr__(self, "task", with_table(self.task, self.table))
         foreign = {
             report.segment.key for report in self.reports if self.table.segment_of_label(report.segment.label) != report.segment
         }

@@ -1,34 +1,28 @@
-"""The main job in order: a CT goes in, a measured and rated segmentation comes out."""
+"""The main job in order: a scan goes in, a measured and rated segmentation comes out."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from . import preview
-from .anatomy import StructureTable
-from .anatomy.built_in import HIP_AND_THIGH
 from .bundle import ModelBundle
-from .case_result import CaseResult, Measurements, Scores
+from .case_result import CaseResult
 from .ct.label_grid import PlacedLabels, place_labels
 from .ct.volume import CTVolume, Geometry
 from .errors import BundleError, InputError
 from .findings import Finding, warning
 from .measurement.volume import checked_height
-from .prepared_scan import PreparedScan, prepare_scan
+from .prepared_scan import prepare_scan
 from .provenance import Stopwatch, run_facts
 from .quality.calibration import Calibration
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from .inference.evidence import SliceEvidence
-    from .segmentation.components import Stray
+from .tasks import DEFAULT_TASK, HIP_THIGH_CT, Task, load_task
 
 StageProgress = Callable[[str, int, int], None]
 
@@ -51,7 +45,7 @@ def segment_case(
     progress: StageProgress = _silent,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> CaseResult:
-    """Segment, measure and rate one CT; the result lies on the CT's own grid.
+    """Segment, measure and rate one scan as the bundle's task says; the result lies on the scan's own grid.
 
     With a region of interest everything outside it stays unlabelled, and a structure that reaches its border counts as cut by
     the field of view.
@@ -59,7 +53,7 @@ def segment_case(
     `progress` is called with (stage, done, total); `checkpoint` often, so that it can raise `Cancelled`.
 
     Raises:
-        InputError: the CT or a setting cannot be used.
+        InputError: the scan or a setting cannot be used, or the scan is of another modality than the task.
         DeviceError: the device is missing or too small.
         BundleError: the bundle's weights or calibration cannot be read.
     """
@@ -68,11 +62,13 @@ def segment_case(
     from .inference.sampler import Sampling
     from .measurement import measure
     from .measurement.noise import noise_findings, noise_sd
+    from .measurement.of_task import in_words_of_task, of_task
+    from .quality.drawn import Drawn, scores_of
     from .quality.guards import scan_cautions
     from .quality.reports import make_reports
-    from .segmentation import clean_components, cut_below_knee, split_sides
+    from .segmentation import KneeCut, clean_components, cut_below_knee, split_sides
 
-    settings = settings or Settings()
+    settings, task = settings or Settings(), bundle.task
     usual = preview.PASSES if settings.preview else bundle.manifest.passes
     passes = checked_passes(usual if settings.passes is None else settings.passes)
     seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
@@ -84,7 +80,7 @@ def segment_case(
 
     with watch.stage("checks"):
         progress("checks", 0, 1)
-        scan = prepare_scan(volume, settings.region, settings.preview)
+        scan = prepare_scan(volume, settings.region, settings.preview, task, bundle.manifest.preprocessing.intensity)
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
         progress("checks", 1, 1)
     checkpoint()
@@ -107,10 +103,12 @@ def segment_case(
         findings = (preview.finding(len(prediction.classes), scan.body.geometry.size[2], passes), *findings)
     with watch.stage("segmentation"):
         progress("segmentation", 0, 2)
-        classes, strays = clean_components(prediction.classes, scan.seen_geometry, bundle.table)
+        classes, strays = clean_components(prediction.classes, scan.seen_geometry, task.table)
         checkpoint()
-        sides = split_sides(classes, scan.seen_geometry, bundle.table)
-        thighs = cut_below_knee(sides.labels, scan.seen_geometry, bundle.table)
+        sides = split_sides(classes, scan.seen_geometry, task.table, task.runs("axes_turned"))
+        thighs = KneeCut(sides.labels)
+        if task.runs("below_knee"):
+            thighs = cut_below_knee(sides.labels, scan.seen_geometry, task.table)
         findings += (*sides.findings, *thighs.findings)
         progress("segmentation", 1, 2)
         labels, uncertainty = scan.labels_to_input(thighs.labels), scan.scalars_to_input(prediction.uncertainty)
@@ -121,15 +119,17 @@ def segment_case(
         inside = scan.inside
         seen = volume.geometry.cropped(inside.start_xyz, inside.size_xyz)
         # Inside the region alone, whose faces then cut structures as those of the scan do.
-        measurements = measure(labels[inside.slices], volume.hu[inside.slices], seen, bundle.table, height_m)
+        measured = measure(labels[inside.slices], volume.hu[inside.slices], seen, task.table, height_m)
+        measurements = {label: of_task(found, task) for label, found in measured.items()}
         if not measurements:
-            findings += (_nothing_found(),)
-        noise = noise_sd(volume.hu[inside.slices], labels[inside.slices], seen, bundle.table.segments)
-        findings += noise_findings(noise)
-        drawn = _Drawn(labels, uncertainty, thighs.labels, bundle.table, (*strays, *sides.strays), prediction.evidence)
-        scores = _scores(drawn, measurements, volume, scan, calibration)
+            findings += (_nothing_found(task),)
+        if task.runs("noise"):
+            findings += noise_findings(noise_sd(volume.hu[inside.slices], labels[inside.slices], seen, task.table.segments))
+        strays = (*strays, *sides.strays)
+        drawn = Drawn(labels, uncertainty, thighs.labels, scan.seen_geometry, strays, prediction.evidence)
+        scores = scores_of(drawn, measurements, volume, task, calibration)
         cautions = scan_cautions(findings)
-        reports = make_reports(bundle.table, measurements, scores, calibration, passes, cautions, settings.lights)
+        reports = make_reports(task.table, measurements, scores, calibration, passes, cautions, settings.lights)
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)
@@ -151,40 +151,7 @@ def segment_case(
         preview=settings.preview,
         backends=prediction.backends,
     )
-    return CaseResult(labels, volume.geometry, reports, uncertainty, findings, facts, bundle.table)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """What the network drew: `labels` and `uncertainty` on the CT's own grid; `seen`, the labels with sides on the slices that were
-    looked at, `table` their structures, `strays` the components removed there, and `evidence` of the passes."""
-
-    labels: np.ndarray
-    uncertainty: np.ndarray
-    seen: np.ndarray
-    table: StructureTable
-    strays: Sequence[Stray]
-    evidence: Sequence[SliceEvidence]
-
-
-def _scores(
-    drawn: _Drawn,
-    measurements: Mapping[int, Measurements],
-    volume: CTVolume,
-    scan: PreparedScan,
-    calibration: Calibration | None,
-) -> Mapping[int, Scores]:
-    """The scores of each segment, by label with sides."""
-    from .quality.guards import metal_distances
-    from .quality.plausibility import deviations, placements
-    from .quality.scores import make_scores, structure_uncertainty
-
-    uncertainties = structure_uncertainty(drawn.labels, drawn.uncertainty)
-    metal_mm = metal_distances(drawn.labels, volume.hu, volume.geometry)
-    cut = [label for label, found in measurements.items() if found.truncated_by]
-    placed = placements(drawn.seen, scan.seen_geometry, cut)
-    off = deviations(placed, calibration.reference if calibration else {}, drawn.table)
-    return make_scores(drawn.evidence, drawn.seen, drawn.table, drawn.strays, uncertainties, metal_mm, off)
+    return in_words_of_task(CaseResult(labels, volume.geometry, reports, uncertainty, findings, facts, task.table, task))
 
 
 def measure_case(
@@ -193,20 +160,20 @@ def measure_case(
     volume: CTVolume,
     height_m: float | None = None,
     reference: Mapping[str, Any] | None = None,
-    table: StructureTable = HIP_AND_THIGH,
+    task: Task = HIP_THIGH_CT,
 ) -> CaseResult:
     """Measure a given label map with sides, uint8 ``[z, y, x]`` on `geometry`.
 
     It must lie on the CT's voxels, but may have another order of axes, cover a part of the CT only (3D Slicer saves
     segmentations cropped to their segments) or reach beyond it; then what does counts as cut, and so does what its own edge cuts
     inside the CT. No light is green: grey, or yellow and red where volume, density, place or side of a structure are implausible
-    (`quality.given_labels`). `reference` is what a calibration knows of volumes and places among the bones, `table` says what
-    the labels stand for.
+    (`quality.given_labels`). `reference` is what a calibration knows of volumes and places among the bones; `task` says what
+    the labels stand for, and what is checked and measured.
 
     Raises:
         InputError: the label map does not lie on the CT's voxels, holds no structure there, or the height is impossible.
     """
-    return measure_placed(place_labels(labels, geometry, volume.geometry), volume, height_m, reference, table)
+    return measure_placed(place_labels(labels, geometry, volume.geometry), volume, height_m, reference, task)
 
 
 def measure_placed(
@@ -214,7 +181,7 @@ def measure_placed(
     volume: CTVolume,
     height_m: float | None = None,
     reference: Mapping[str, Any] | None = None,
-    table: StructureTable = HIP_AND_THIGH,
+    task: Task = HIP_THIGH_CT,
 ) -> CaseResult:
     """`measure_case` of a label map that lies on the CT's voxels already.
 
@@ -223,42 +190,49 @@ def measure_placed(
     """
     from .measurement import measure
     from .measurement.noise import noise_findings, noise_sd
+    from .measurement.of_task import in_words_of_task, of_task
     from .quality.given_labels import given_findings, judge_given_labels, judged_reports, outside_shares, with_lost_parts
     from .quality.reports import make_reports
 
-    labels = placed.labels
+    labels, table = placed.labels, task.table
     if not labels.any():
         raise InputError(_nothing_to_measure(placed.outside, volume.geometry.voxel_volume_mm3))
     height = checked_height(volume.height_m if height_m is None else height_m)
     watch = Stopwatch()
     with watch.stage("measurement"):
         measured = measure(labels, volume.hu, volume.geometry, table, height)
+        measured = {label: of_task(found, task) for label, found in measured.items()}
         measurements, shares = with_lost_parts(measured, placed), outside_shares(measured, placed.outside)
-        verdict = judge_given_labels(labels, volume.geometry, table, measurements, reference)
+        verdict = judge_given_labels(labels, volume.geometry, task, measurements, reference)
     reports = judged_reports(make_reports(table, measurements, None, None, 0), verdict, shares)
     facts = run_facts(volume, watch, height_m=height)
-    noise = noise_sd(volume.hu, labels, volume.geometry, table.segments)
-    findings = (*volume.findings, *given_findings(table, measurements, verdict, shares), *noise_findings(noise))
-    return CaseResult(labels, volume.geometry, reports, None, findings, facts, table)
+    findings = (*volume.findings, *given_findings(table, measurements, verdict, shares))
+    if task.runs("noise"):
+        findings += noise_findings(noise_sd(volume.hu, labels, volume.geometry, table.segments))
+    return in_words_of_task(CaseResult(labels, volume.geometry, reports, None, findings, facts, table, task))
 
 
-def bundle_knowledge(name: str | None = None) -> tuple[StructureTable, Mapping[str, Any]]:
-    """The structures of a bundle, and what its calibration knows of their volumes and places among the bones (empty without one).
+def bundle_knowledge(name: str | None = None, task: str | None = None) -> tuple[Task, Mapping[str, Any]]:
+    """The task of a bundle with its structures, and what its calibration knows of their volumes and places among the bones (empty
+    without one).
 
-    None is the default bundle; where none is installed, the structures are those of hip and thigh.
+    None is the default bundle, or the first of the `task`. Where none is installed, the task decides alone, or else the default
+    one.
 
     Raises:
-        BundleError: there is no bundle of that name, or it cannot be read.
+        BundleError: there is no bundle of that name, it is one of another task, or it cannot be read.
+        InputError: there is no such task.
     """
     from .bundle import resolve_bundle
 
+    wanted = load_task(task or DEFAULT_TASK)
     try:
-        bundle = resolve_bundle(name)
-        return bundle.table, Calibration.from_json(bundle.calibration).reference if bundle.calibration else {}
+        bundle = resolve_bundle(name, task)
+        return bundle.task, Calibration.from_json(bundle.calibration).reference if bundle.calibration else {}
     except BundleError:
         if name is not None:
             raise
-        return HIP_AND_THIGH, {}
+        return wanted, {}
 
 
 def checked_passes(passes: int) -> int:
@@ -282,8 +256,8 @@ def _nothing_to_measure(outside: np.ndarray, voxel_mm3: float) -> str:
     return "The segmentation is empty, no voxel belongs to a structure; give the file that holds the labels."
 
 
-def _nothing_found() -> Finding:
-    return warning("nothing_found", "No bone or muscle was found; check that the scan shows the hip or the thigh.")
+def _nothing_found(task: Task) -> Finding:
+    return warning("nothing_found", f"No bone or muscle was found; check that the scan shows {task.words.region}.")
 
 
 def _fewer_passes(mean_passes: float, calibrated: int) -> Finding:

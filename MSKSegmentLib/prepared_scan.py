@@ -12,11 +12,13 @@ from . import preview
 from .ct.boxes import Box
 from .ct.checks.volume import check_volume, refuse
 from .ct.cropping import CoarseBody, box_around
+from .ct.intensity import HOUNSFIELD, on_scale
 from .ct.orientation import WorkingGrid, to_working_grid
 from .ct.region import Region, covering_box, region_box
 from .ct.volume import CTVolume, Geometry
 from .errors import InputError
 from .findings import Finding, warning
+from .tasks import HIP_THIGH_CT, Task
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class PreparedScan:
 
     `working` is the CT on its working grid, `box` the part of that grid to be looked at, `inside` the same part on the CT's
     own grid: the region of interest, or all of it. Every `step`-th slice is looked at. `findings` are those of the reader and of
-    the checks.
+    the checks. `intensity` is the scale that the network sees (`ct.intensity`).
     """
 
     working: WorkingGrid
@@ -36,11 +38,13 @@ class PreparedScan:
     whole: bool
     step: int
     findings: tuple[Finding, ...]
+    intensity: str = HOUNSFIELD
 
     @cached_property
     def body(self) -> CTVolume:
-        """The CT inside the box, contiguous: axes superior, posterior, left."""
-        volume = self.working.volume
+        """The scan inside the box on the network's scale of intensity, contiguous: axes superior, posterior, left."""
+        assert self.working.body is not None, "a scan without a body has been refused by the checks"
+        volume = on_scale(self.working.volume, self.working.body, self.intensity)
         hu = np.ascontiguousarray(volume.hu[self.box.slices])
         return replace(volume, hu=hu, geometry=volume.geometry.cropped(self.box.start_xyz, self.box.size_xyz))
 
@@ -87,16 +91,29 @@ class PreparedScan:
         return kept
 
 
-def prepare_scan(volume: CTVolume, region: Region | None = None, as_preview: bool = False) -> PreparedScan:
-    """Bring a CT onto its working grid, check it, and find the body in it, or the part of the body inside a region of interest.
+def prepare_scan(
+    volume: CTVolume,
+    region: Region | None = None,
+    as_preview: bool = False,
+    task: Task = HIP_THIGH_CT,
+    intensity: str = HOUNSFIELD,
+) -> PreparedScan:
+    """Bring a scan onto its working grid, run the checks of the task on it, and find the body in it, or the part of the body inside
+    a region of interest.
 
     Raises:
-        InputError: the CT cannot be used, or the region holds no part of the body.
+        InputError: the scan cannot be used or is of another modality than the task, or the region holds no part of the body.
     """
+    if volume.modality != task.modality:
+        raise InputError(
+            f"The scan is {volume.modality} and the task {task.name} is about {task.modality}; choose a scan of {task.modality}, "
+            f"or "
+            "another task."
+        )
     whole = Box.whole(volume.geometry.size)
     inside = whole if region is None else region_box(region, volume.geometry)
     working = to_working_grid(volume)
-    findings = (*working.volume.findings, *refuse(check_volume(working.volume, lambda _: working.body)))
+    findings = (*working.volume.findings, *refuse(check_volume(working.volume, lambda _: working.body, task.checks)))
     assert working.body is not None, "a CT without a body has been refused by the checks"
     geometry = working.volume.geometry
     box = box_around(working.body, geometry)
@@ -109,7 +126,7 @@ def prepare_scan(volume: CTVolume, region: Region | None = None, as_preview: boo
         findings += (_region_finding(around, geometry),)
     step = preview.slice_step(geometry) if as_preview else 1
     _LOG.info("Of %s voxels the network looks at %s, in every %d. slice", _times(geometry.size), _times(box.size_xyz), step)
-    return PreparedScan(working, box, inside, region is None, step, findings)
+    return PreparedScan(working, box, inside, region is None, step, findings, intensity)
 
 
 def _times(size: tuple[int, ...]) -> str:

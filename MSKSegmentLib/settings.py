@@ -42,6 +42,7 @@ class Settings:
     A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
     `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
     With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled.
+    `task` names the task, whose first bundle is taken where none is named; None means that of the bundle.
     A `model` of another program knows no passes, seed, region, preview or rule of lights.
 
     The three before it say what is read: the name or folder of a model `bundle`, the `series` (number or UID) of a folder of
@@ -60,6 +61,7 @@ class Settings:
     series: str | None = None
     assume_orientation: str | None = None
     model: OtherModel | None = None
+    task: str | None = None
 
     @property
     def are_usual(self) -> bool:

@@ -25,6 +25,7 @@ from MSKSegmentLib.foreign.merged import merged_structures
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
 from MSKSegmentLib.report.language import DOMAIN, FOLDER
 from MSKSegmentLib.review.rows import NOT_FOUND
+from MSKSegmentLib.tasks import HIP_THIGH_CT
 
 PACKAGE = FOLDER.parent
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
@@ -50,6 +51,7 @@ def template() -> Catalog:
         catalog.add(structure.name, None, [("anatomy", None)])
     for word in (*(light.word for light in Light), SUSPECT_WORD, NOT_FOUND):
         catalog.add(word, None, [("case_result.py", None)])
+    catalog.add(HIP_THIGH_CT.words.report, None, [("tasks", None)])
     for caution in SCAN_CAUTIONS.values():
         catalog.add(caution, None, [("quality/guards.py", None)])
     return catalog

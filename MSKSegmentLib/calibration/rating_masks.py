@@ -100,4 +100,5 @@ def comparison(
     true, given = truth.get(label), mask.get(label)
     if true is None or given is None:
         return None, None
-    return true.volume_cc / given.volume_cc, true.mean_hu - given.mean_hu
+    shift = None if true.mean_hu is None or given.mean_hu is None else true.mean_hu - given.mean_hu
+    return true.volume_cc / given.volume_cc, shift

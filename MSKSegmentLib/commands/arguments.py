@@ -25,6 +25,9 @@ def _samples(context: click.Context, option: click.Parameter, text: str | None) 
 
 
 bundle_option = click.option("--bundle", metavar="NAME|DIR", help="model bundle (default: the one that comes along)")
+task_option = click.option(
+    "--task", metavar="NAME", help="what is segmented in which kind of scan, see 'mskseg task list' (default: that of the bundle)"
+)
 device_option = click.option("--device", type=click.Choice(DEVICES), default=DEVICES[0], help="default: auto")
 height_option = click.option("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
 
@@ -40,6 +43,7 @@ reading_options = options_together(
 )
 
 _settings_options = options_together(
+    task_option,
     bundle_option,
     click.option(
         "--samples",
@@ -71,11 +75,19 @@ _settings_options = options_together(
     click.option("--model-may-download", is_flag=True, help="let that program download weights that it lacks"),
 )
 _SETTINGS = (
-    *("bundle", "samples", "device", "height_cm", "seed", "series", "assume_orientation", "roi", "preview", "lights"),
+    *("task", "bundle", "samples", "device", "height_cm", "seed", "series", "assume_orientation", "roi", "preview", "lights"),
     *("model", "model_env", "labels", "model_may_download"),
 )
 # What another program's model does not know, by its default, and what only such a model has.
-_NETWORK_ALONE = {"bundle": None, "samples": (None, False), "seed": None, "roi": None, "preview": False, "lights": CALIBRATED}
+_NETWORK_ALONE = {
+    "task": None,
+    "bundle": None,
+    "samples": (None, False),
+    "seed": None,
+    "roi": None,
+    "preview": False,
+    "lights": CALIBRATED,
+}
 _MODEL_ALONE = {"model_env": None, "labels": None, "model_may_download": False}
 
 
@@ -110,6 +122,7 @@ def settings_of(parameters: Mapping[str, Any]) -> Settings:
         series=parameters["series"],
         assume_orientation=parameters["assume_orientation"],
         model=_other_model(parameters),
+        task=parameters["task"],
     )
 
 

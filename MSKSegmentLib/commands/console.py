@@ -11,6 +11,18 @@ from ..quality.wording import dice_texts
 
 _FIRST = 5
 _SUSPECT_STYLE = "yellow"
+# The columns of the table behind structure and side, by the names by which a task shows them.
+_COLUMNS = {
+    "volume_cc": "cc",
+    "volume_cc_per_m2": "cc/m²",
+    "mean_hu": "mean HU",
+    "fat_percent": "fat %",
+    "composite_percent": "comp. %",
+    "lean_percent": "lean %",
+    "asymmetry_percent": "asym. %",
+    "predicted_dice": "Dice*",
+    "limits": "limits**",
+}
 _STYLES = {Light.GREEN: "green", Light.YELLOW: "yellow", Light.RED: "bold red", Light.GREY: "dim"}
 
 
@@ -25,10 +37,12 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
     table.add_column("light", no_wrap=True)
     table.add_column("structure", no_wrap=True)
     table.add_column("side", no_wrap=True)
-    for name in ("cc", "cc/m²", "mean HU", "fat %", "comp. %", "lean %", "asym. %", "Dice*", "limits**"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = [name for name in _COLUMNS if result.task.shows(name)]
+    for name in columns:
+        table.add_column(_COLUMNS[name], justify="right", no_wrap=True)
     for report in result.reports:
-        table.add_row(_light(report), *(escape(cell) for cell in _cells(report)))
+        named, cells = _cells(report)
+        table.add_row(_light(report), *(escape(cell) for cell in (*named, *(cells.get(name, "") for name in columns))))
     console.print(table)
     console.print(
         f"* Dice coefficient that the calibration predicts, in brackets the range that holds it with {COVERAGE:.0%} probability.\n"
@@ -48,21 +62,21 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
         console.print(f"Files in {escape(str(folder))}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
 
 
-def _cells(report: SegmentReport) -> list[str]:
+def _cells(report: SegmentReport) -> tuple[tuple[str, str], dict[str, str]]:
+    """Name and side, and the cells by column."""
     name, side, found = report.segment.structure.name, report.segment.side.value, report.measurements
     if found is None:
-        return [name, side, "absent", *[""] * 8]
+        return (name, side), {"volume_cc": "absent"}
     shares = (found.fat_fraction, found.composite_fraction, found.lean_fraction)
-    return [
-        name + (" (cut)" if found.truncated_by else ""),
-        side,
+    cells = (
         f"{found.volume_cc:.1f}",
         _number(found.volume_cc_per_m2, ".1f"),
-        f"{found.mean_hu:.0f}",
+        _number(found.mean_hu, ".0f"),
         *(_number(None if share is None else 100 * share, ".0f") for share in shares),
         _number(report.asymmetry_percent, "+.0f"),
         *_dice_cells(report),
-    ]
+    )
+    return (name + (" (cut)" if found.truncated_by else ""), side), dict(zip(_COLUMNS, cells, strict=True))
 
 
 def _dice_cells(report: SegmentReport) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..packages import FOR_MEASURING, require
-from .arguments import height_option, in_metres, reading_options
+from .arguments import height_option, in_metres, reading_options, task_option
 from .base import PLACE, Command, Invocation, pass_invocation
 
 
@@ -31,6 +31,7 @@ from .base import PLACE, Command, Invocation, pass_invocation
 @click.option(
     "--bundle", metavar="NAME|DIR", help="model bundle whose structures are to be measured (default: the one that comes along)"
 )
+@task_option
 @click.option("--keep-ct", is_flag=True, help="also put a copy of the CT into the folder, as ct.nrrd")
 @click.option("--record-path", is_flag=True, help="note the CT's path in result.json")
 @pass_invocation
@@ -58,12 +59,13 @@ def _import(invocation: Invocation, mask: Path, ct: Path, output: Path, options:
         return None if value is None else str(value)
 
     orientation = text("assume_orientation")
-    structures, reference = bundle_knowledge(text("bundle"))
+    task, reference = bundle_knowledge(text("bundle"), text("task"))
+    structures = task.table
     labels = text("labels")
     table = None if labels is None else find_label_table(labels, structures)
     found = read_mask(mask, orientation)
     invocation.checkpoint()
-    volume = read_ct(ct, text("series"), orientation)
+    volume = read_ct(ct, text("series"), orientation, task.modality)
     invocation.checkpoint()
     height = options["height_cm"]
     imported = import_case(
@@ -74,6 +76,7 @@ def _import(invocation: Invocation, mask: Path, ct: Path, output: Path, options:
         height_m=in_metres(height if isinstance(height, float) else None),
         reference=reference,
         sides=str(options["sides"]),
+        task=task,
     )
     source = str(ct.absolute()) if options["record_path"] else None
     write_imported(output, imported, source, volume if options["keep_ct"] else None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..packages import FOR_MEASURING, require
-from .arguments import height_option, in_metres, reading_options
+from .arguments import height_option, in_metres, reading_options, task_option
 from .base import PLACE, Command, Invocation, pass_invocation
 
 
@@ -21,16 +22,14 @@ from .base import PLACE, Command, Invocation, pass_invocation
 @click.option(
     "--bundle", metavar="NAME|DIR", help="model bundle whose structures the labels are of (default: the one that comes along)"
 )
+@task_option
 @pass_invocation
 def command(
     invocation: Invocation,
     segmentation: Path,
     ct: Path,
     output: Path,
-    series: str | None,
-    assume_orientation: str | None,
-    height_cm: float | None,
-    bundle: str | None,
+    **options: Any,
 ) -> None:
     """Measure SEGMENTATION, a .seg.nrrd file or a label map with this software's labels."""
     from ..ct import read_ct, read_label_map
@@ -38,14 +37,14 @@ def command(
     from ..results.result_folder import check_output, write_result
     from .console import print_result
 
-    output = check_output(output)
+    output, assumed = check_output(output), options["assume_orientation"]
     require(*FOR_MEASURING, "rich")
-    volume = read_ct(ct, series, assume_orientation)
-    table, reference = bundle_knowledge(bundle)
-    found = read_label_map(segmentation, table, assume_orientation)
+    chosen, reference = bundle_knowledge(options["bundle"], options["task"])
+    volume = read_ct(ct, options["series"], assumed, chosen.modality)
+    found = read_label_map(segmentation, chosen.table, assumed)
     volume = replace(volume, findings=(*volume.findings, *found.findings))
     invocation.checkpoint()
-    result = measure_case(found.labels, found.geometry, volume, in_metres(height_cm), reference, table)
+    result = measure_case(found.labels, found.geometry, volume, in_metres(options["height_cm"]), reference, chosen)
     write_result(output, result)
     if not invocation.quiet:
         print_result(result, output)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--record-path", is_flag=True, help="note the CT's path in result.json")
 @pass_invocation
 def command(invocation: Invocation, /, ct: Path, output: Path, settings: Settings, progress: str, **extras: bool) -> None:
-    """Segment CT, measure it and say what can be trusted.
+    """Segment CT (or, with a task for it, an MR scan), measure it and say what can be trusted.
 
     With --model the model of another program segments it, and nothing is said of trust before 'mskseg rate'.
 
@@ -78,12 +78,13 @@ def _segment(
     keep_ct: bool,
     record_path: bool,
 ) -> CaseResult:
+    from ..ct.modality import CT_MODALITY
     from ..foreign.import_case import write_other_labels
     from ..results.result_folder import CT, SCENE, write_result
     from ..results.segmentation_file import write_ct
 
-    def read() -> CTVolume:
-        return _read(ct, output, settings, reporter, keep_ct, scene)
+    def read(modality: str = CT_MODALITY) -> CTVolume:
+        return _read(ct, output, settings, reporter, keep_ct, scene, modality)
 
     if settings.model is None:
         volume, result = _by_network(invocation, read, settings, reporter)
@@ -108,30 +109,31 @@ def _segment(
     return result
 
 
-def _read(ct: Path, output: Path, settings: Settings, reporter: Reporter, keep_ct: bool, scene: bool) -> CTVolume:
-    """Read the CT, and refuse a drive without space for its result."""
+def _read(ct: Path, output: Path, settings: Settings, reporter: Reporter, keep_ct: bool, scene: bool, modality: str) -> CTVolume:
+    """Read the scan, and refuse a drive without space for its result."""
     from ..ct import read_ct
     from ..output.places import check_space
     from ..results.result_folder import bytes_of_result
 
     reporter.step("reading", 0, 1)
-    volume = read_ct(ct, settings.series, settings.assume_orientation)
+    volume = read_ct(ct, settings.series, settings.assume_orientation, modality)
     reporter.step("reading", 1, 1)
     check_space(output, bytes_of_result(volume.hu.size, keep_ct, scene))
     return volume
 
 
 def _by_network(
-    invocation: Invocation, read: Callable[[], CTVolume], settings: Settings, reporter: Reporter
+    invocation: Invocation, read: Callable[[str], CTVolume], settings: Settings, reporter: Reporter
 ) -> tuple[CTVolume, CaseResult]:
     from ..bundle import resolve_bundle
     from ..inference.devices import load_ahead
     from ..pipeline import segment_case
+    from ..tasks import load_task
     from .devices import memory_warnings
 
-    bundle = resolve_bundle(settings.bundle)
+    bundle = resolve_bundle(settings.bundle, None if settings.task is None else load_task(settings.task).name)
     loading = load_ahead()
-    volume = read()
+    volume = read(bundle.task.modality)
     loading.join()
     from ..inference.estimate import memory_of_run
 

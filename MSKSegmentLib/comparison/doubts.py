@@ -124,7 +124,7 @@ def _noise(before: CaseResult, after: CaseResult) -> list[Finding]:
         two.sd_hu / one.sd_hu
         for report in before.reports
         if (one := report.measurements) and (two := later.get(report.segment.key)) and report.segment.structure.has_composition
-        if one.sd_hu > 0
+        if one.sd_hu and two.sd_hu is not None
     ]
     more = sum(ratio > 1 + SCATTER_DIFFERS for ratio in ratios)
     less = sum(ratio < 1 / (1 + SCATTER_DIFFERS) for ratio in ratios)

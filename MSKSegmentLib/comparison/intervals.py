@@ -102,6 +102,7 @@ def _calibrated(report: SegmentReport, found: Measurements, quantity: FollowedQu
         return report.volume_interval_cc
     if report.mean_hu_interval is None or quantity is FollowedQuantity.MEAN_HU:
         return report.mean_hu_interval
+    assert found.mean_hu is not None, "a density with an interval was measured"
     low, high = (100 * (bound - found.mean_hu) / contrast_hu(found) for bound in report.mean_hu_interval)
     return value - high, value - low
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TextIO
 # The stage in which another program segments; it is counted in per cent of that program's present progress bar.
 OTHER_MODEL = "other_model"
 STAGES = {
-    "reading": "Reading the CT",
+    "reading": "Reading the scan",
     "checks": "Checking the CT",
     "inference": "Segmenting",
     OTHER_MODEL: "Waiting for the other model",

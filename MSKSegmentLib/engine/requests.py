@@ -34,6 +34,7 @@ def arguments_of(settings: Settings) -> list[str]:
     """The options of the command line that mean these settings; `commands.arguments.settings_of` reads them again."""
     height, region = settings.height_m, settings.region
     options = {
+        "--task": settings.task,
         "--bundle": settings.bundle,
         "--samples": _samples(settings),
         "--device": settings.device,

@@ -19,6 +19,7 @@ from ..prepared_scan import prepare_scan
 from ..quality.given_sides import EXCHANGED
 from ..results.result_folder import CT, OTHER_LABELS, write_result
 from ..results.segmentation_file import write_ct
+from ..tasks import HIP_THIGH_CT, Task, with_table
 from .dicom_masks import frame_of_reference
 from .kept import KeptLabels, write_kept
 from .label_tables import LabelTable
@@ -48,6 +49,7 @@ def import_case(
     height_m: float | None = None,
     reference: Mapping[str, Any] | None = None,
     sides: str = GIVEN,
+    task: Task = HIP_THIGH_CT,
 ) -> Imported:
     """Translate a mask, bring it onto the CT's voxels and measure it, by the same rules as `pipeline.measure_case`.
 
@@ -59,6 +61,7 @@ def import_case(
         height_m: the patient's height in metres; None: that of the CT's header.
         reference: what a calibration knows of places among the bones (`pipeline.bundle_knowledge`).
         sides: "given" or "anatomy", see `translation.translate`.
+        task: what the scan is of, and what is checked and measured.
 
     Returns:
         The case: no light is green. Grey says that nothing is known, yellow and red that volume, density, place or side of a
@@ -69,7 +72,7 @@ def import_case(
     """
     _check_study(volume, mask)
     translation = translate(mask, structures, label_table, sides)
-    scan = prepare_scan(volume)
+    scan = prepare_scan(volume, task=task)
     placed, resampled = place_or_resample(translation.labels, translation.geometry, volume.geometry)
     findings = (
         _imported(translation),
@@ -77,7 +80,7 @@ def import_case(
         *translation.findings,
         *((_resampled(translation, volume),) if resampled else ()),
     )
-    result = measure_placed(placed, replace(volume, findings=findings), height_m, reference, translation.table)
+    result = measure_placed(placed, replace(volume, findings=findings), height_m, reference, with_table(task, translation.table))
     exchanged = [report.segment for report in result.reports if EXCHANGED in report.reasons]
     reports = tuple(_explained(report, translation) for report in result.reports)
     facts = replace(result.facts, record={**result.facts.record, RECORD: _record(translation, sides, resampled)})

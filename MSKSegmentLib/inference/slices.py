@@ -13,11 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
-from ..ct.orientation import AIR_HU
+from ..ct.cropping import body_threshold
 from ..ct.volume import CTVolume
 
-# A slice of the body has voxels denser than fat; slices without a voxel above this show only air, foam or cloth.
-_EMPTY_BELOW_HU = -300
 # A model interval this close to the CT's own is taken as equal: interpolating would cost and blur for nothing.
 _SAME_SPACING = 1.25
 
@@ -92,7 +90,10 @@ class SliceReader:
     """Cuts network inputs from a CT; keeps nothing but views."""
 
     def __init__(self, volume: CTVolume, plan: SlicePlan, preprocessing: Preprocessing, channels: int) -> None:
-        self._hu = volume.hu
+        self._hu = volume.intensities
+        self._outside = volume.outside
+        # Slices without a voxel above this show only air, foam or cloth, or the noise around a body.
+        self._body_above = body_threshold(volume)
         self._plan = plan
         self._preprocessing = preprocessing
         self._offsets = [(k - channels // 2) * plan.interval for k in range(channels)]
@@ -100,7 +101,7 @@ class SliceReader:
     def is_empty(self, level: float) -> bool:
         """Whether no CT slice that the network would label at this level shows a body."""
         near = self._hu[int(np.floor(level)) : int(np.ceil(level)) + 1]
-        return bool((near < _EMPTY_BELOW_HU).all())
+        return bool((near < self._body_above).all())
 
     def read(self, level: float) -> Tensor:
         """Network input float32 ``[1, channels, H, W]`` around a level, on the CPU."""
@@ -110,7 +111,7 @@ class SliceReader:
             # Anti-aliasing averages over the area of a coarser pixel, as a scanner's coarser reconstruction does.
             planes = functional.interpolate(planes.unsqueeze(0), plan.grid, mode="bilinear", align_corners=False, antialias=True)[0]
         below, right = plan.padded[0] - plan.grid[0], plan.padded[1] - plan.grid[1]
-        planes = functional.pad(planes, (0, right, 0, below), value=AIR_HU)
+        planes = functional.pad(planes, (0, right, 0, below), value=self._outside)
         return normalise(planes, self._preprocessing).unsqueeze(0)
 
     def hu_of(self, image: Tensor) -> np.ndarray:

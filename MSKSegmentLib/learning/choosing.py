@@ -55,7 +55,7 @@ class WorthSeeing:
         found = self.report.measurements
         if found is None:
             return (0.0, 0.0, 0.0)
-        return (log(max(found.volume_cc, 0.1)), found.mean_hu / 50, 2 * (found.fat_fraction or 0.0))
+        return (log(max(found.volume_cc, 0.1)), (found.mean_hu or 0.0) / 50, 2 * (found.fat_fraction or 0.0))
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,8 @@ def provenance_of(adapter: Adapter, call: ProgramCall) -> Mapping[str, Any]:
 
 def _taken(written: Path, adapter: Adapter, run: ProgramRun, volume: CTVolume) -> Imported:
     """The label map that a program has written, as an imported case."""
-    structures, reference = bundle_knowledge()
+    task, reference = bundle_knowledge()
+    structures = task.table
     mask = _named(read_mask(written), adapter.names)
     scheme = run.labels or adapter.scheme
     label_table = find_label_table(scheme, structures) if scheme else None

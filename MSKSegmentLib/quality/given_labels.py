@@ -19,6 +19,7 @@ from ..ct.volume import Geometry
 from ..findings import Finding, warning
 from ..measurement.density import HISTOGRAM_BIN_HU, HISTOGRAM_FIRST_HU
 from ..measurement.extent import BEYOND_THE_CT, EDGE_OF_LABELS
+from ..tasks import Task
 from .guards import score_cautions
 from .plausibility import deviations, placements
 from .traffic_light import cut_reason
@@ -79,7 +80,7 @@ def outside_shares(measurements: Mapping[int, Measurements], outside: np.ndarray
 def judge_given_labels(
     labels: np.ndarray,
     geometry: Geometry,
-    table: StructureTable,
+    task: Task,
     measurements: Mapping[int, Measurements],
     reference: Mapping[str, Any] | None = None,
 ) -> Verdict:
@@ -88,13 +89,14 @@ def judge_given_labels(
     Args:
         labels: uint8 ``[z, y, x]`` with sides.
         geometry: their grid.
-        table: the structures that the labels stand for.
+        task: the structures that the labels stand for, and which checks are run on their numbers.
         measurements: by label.
         reference: what `plausibility.make_reference` made, for the place among the bones; None: it is not judged. The volume is
             not held against it: labels that an expert drew of a wasted muscle are right.
     """
     from .given_sides import side_doubts
 
+    table = task.table
     cut = [label for label, found in measurements.items() if found.truncated_by]
     off = deviations(placements(labels, geometry, cut), reference or {}, table)
     sides = side_doubts(labels, geometry, table)
@@ -103,7 +105,9 @@ def judge_given_labels(
         found = measurements.get(segment.label)
         if found is None:
             continue
-        doubts = [*_of_numbers(segment, found), *(Doubt(reason) for reason in sides.get(segment.label, ()))]
+        doubts = [*(_of_volume(segment, found) if task.runs("plausible_volume") else ())]
+        doubts += _of_density(segment, found) if task.runs("plausible_density") else ()
+        doubts += (Doubt(reason) for reason in sides.get(segment.label, ()))
         _, place = off.get(segment.label, (None, None))
         doubts += [Doubt(reason, False) for reason in score_cautions(Scores(position_deviation=place))]
         if doubts:
@@ -143,14 +147,21 @@ def _judged(report: SegmentReport, verdict: Verdict, share: float | None) -> Seg
     return replace(report, light=light, reasons=(*reasons, *report.reasons))
 
 
-def _of_numbers(segment: Segment, found: Measurements) -> list[Doubt]:
-    """Doubts from the volume and the density of a structure."""
-    largest, tissue = segment.structure.largest_cc, segment.structure.group.tissue
-    doubts = []
+def _of_volume(segment: Segment, found: Measurements) -> list[Doubt]:
+    """Doubts from the volume of a structure."""
+    largest = segment.structure.largest_cc
     if largest is not None and found.volume_cc > largest:
-        doubts.append(Doubt(f"its volume of {found.volume_cc:,.0f} cc is too large for it (at most {largest:,g} cc)"))
-    elif largest is not None and found.volume_cc < SMALLEST_SHARE * largest and not found.truncated_by:
-        doubts.append(Doubt(f"its volume of {found.volume_cc:.3g} cc is too small for all of it", False))
+        return [Doubt(f"its volume of {found.volume_cc:,.0f} cc is too large for it (at most {largest:,g} cc)")]
+    if largest is not None and found.volume_cc < SMALLEST_SHARE * largest and not found.truncated_by:
+        return [Doubt(f"its volume of {found.volume_cc:.3g} cc is too small for all of it", False)]
+    return []
+
+
+def _of_density(segment: Segment, found: Measurements) -> list[Doubt]:
+    """Doubts from the Hounsfield units of a structure; none where they were not measured."""
+    tissue, doubts = segment.structure.group.tissue, []
+    if found.mean_hu is None:
+        return []
     gas, cortical = found.histogram[0] / found.voxels, _share_from(found, CORTICAL_FROM_HU)
     mean = f"its mean of {found.mean_hu:.0f} HU"
     if gas > MOST_GAS_SHARE:
@@ -170,6 +181,7 @@ def _of_numbers(segment: Segment, found: Measurements) -> list[Doubt]:
 
 
 def _share_from(found: Measurements, hu: int) -> float:
+    """The share (0..1) of voxels from a density on; 0 where no densities were measured."""
     return sum(found.histogram[(hu - HISTOGRAM_FIRST_HU) // HISTOGRAM_BIN_HU :]) / found.voxels
 
 

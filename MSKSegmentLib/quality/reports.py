@@ -112,7 +112,7 @@ def _volume_interval(found: Measurements | None, estimate: QualityEstimate | Non
 
 
 def _hu_interval(found: Measurements | None, estimate: QualityEstimate | None) -> tuple[float, float] | None:
-    if found is None or estimate is None or estimate.hu_shifts is None:
+    if found is None or found.mean_hu is None or estimate is None or estimate.hu_shifts is None:
         return None
     low, high = estimate.hu_shifts
     return found.mean_hu + low, found.mean_hu + high

@@ -150,7 +150,7 @@ def _judgement(
     passes = fitted.passes if fitted else JUDGING_PASSES
     # Also of what is not judged: a scan in which the network fails shows in all structures.
     rated = make_reports(table, _of(measurements, known), _of(scores, known), fitted, passes, cautions)
-    verdict = judge_given_labels(result.labels, result.geometry, result.table, measurements, usual.volumes)
+    verdict = judge_given_labels(result.labels, result.geometry, result.task, measurements, usual.volumes)
     axis = axis_order(volume.geometry.direction).axes[2]
     numbers = slice_numbers(seen.view.geometry, volume.geometry, axis)
     return Judgement({report.segment.label: report for report in rated}, verdict, evidence, numbers, calibration is not None)

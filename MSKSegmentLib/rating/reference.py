@@ -34,6 +34,7 @@ def form_of(
         found.mean_hu
         for segment in table.segments
         if segment.structure.group.tissue is Tissue.MUSCLE and (found := measurements.get(segment.label)) is not None
+        if found.mean_hu is not None
     ]
     middle = float(np.median(muscles)) if len(muscles) >= FEWEST_MUSCLES else None
     found_forms = {}
@@ -41,7 +42,7 @@ def form_of(
         shape, found = shapes.get(segment.label), measurements.get(segment.label)
         if shape is not None and found is not None and not found.truncated_by:
             compared = None if segment.structure.group.tissue is not Tissue.MUSCLE else middle
-            density = None if compared is None else found.mean_hu - compared
+            density = None if compared is None or found.mean_hu is None else found.mean_hu - compared
             found_forms[segment.label] = shape.surface, shape.length, density
     return found_forms
 

@@ -67,10 +67,11 @@ def view_scan(
     from ..inference.sampler import Sampling
     from ..segmentation import clean_components, split_sides
 
-    scan = prepare_scan(volume)
+    preprocessing = bundle.manifest.preprocessing
+    scan = prepare_scan(volume, task=bundle.task, intensity=preprocessing.intensity)
     scan = replace(scan, step=slice_step(scan.body.geometry, JUDGING_INTERVAL_MM))
     sampling = Sampling(run.passes, run.seed, run.device, every=scan.step, keep_maps=True, limb=scan.limb)
-    spec, preprocessing = bundle.manifest.network, bundle.manifest.preprocessing
+    spec = bundle.manifest.network
     prediction = predict(scan.body, bundle.load_network(), spec, preprocessing, sampling, progress, checkpoint, scan.coarse_body)
     if not prediction.evidence:
         raise InputError("The network finds no bone or muscle in this CT, so it cannot judge a mask of it; check the CT.")

@@ -12,6 +12,7 @@ import numpy as np
 from ..anatomy import Segment
 from ..case_result import CaseResult, HistoryEvent, SegmentReport
 from ..ct.boxes import Box, label_boxes
+from ..ct.cropping import coarse_stride, subsampled
 from ..ct.orientation import AxisOrder, axis_order
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError, shown
@@ -20,6 +21,9 @@ from ..review import ReviewSession, SegmentRow, make_rows
 from ..review.queue import Candidate, priorities
 from ..review.source_ct import locate_ct, read_own_ct
 from ..review.stored import changed_elsewhere
+
+# What is black and what is white in a CT: fat, muscle and the inside of bone are told apart.
+GREY_WINDOW_HU = (-160.0, 240.0)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,14 @@ class ReportCase:
     def hu(self) -> np.ndarray | None:
         """int16 of the same shape; None without the CT."""
         return None if self.volume is None else self.order.apply(self.volume.hu)
+
+    @cached_property
+    def grey_window(self) -> tuple[float, float]:
+        """Black and white of pictures: the soft tissues of a CT; of MR all but half a per cent of the voxels at either end."""
+        if self.hu is None or self.result.task.in_hounsfield:
+            return GREY_WINDOW_HU
+        low, high = np.percentile(subsampled(self.hu, coarse_stride(self.grid)), (0.5, 99.5))
+        return float(low), max(float(high), float(low) + 1.0)
 
     @cached_property
     def uncertainty(self) -> np.ndarray | None:

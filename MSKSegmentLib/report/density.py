@@ -40,6 +40,8 @@ class DensityPictures:
 def density_pictures(case: ReportCase, words: Words) -> DensityPictures:
     """Both muscles of each of `RENDERED_MUSCLES` that the case shows, seen from behind, with the bones."""
     _ = words.gettext
+    if not case.result.task.measures("composition"):
+        return DensityPictures({})
     shown = [name for name in RENDERED_MUSCLES if _labels(case, [name])]
     if not shown:
         return DensityPictures({}, _("No gluteus maximus or medius was found, so their density is not shown."))

@@ -13,6 +13,7 @@ from ..resources import resource_folder
 from ..review.reference import cohort
 from ..run_facts import RunFacts
 from ..settings import CALIBRATED
+from ..tasks import DEFAULT_TASK
 from .case import ReportCase
 from .findings import ToldFinding, told_finding
 from .language import Words
@@ -51,6 +52,7 @@ def run_lines(case: ReportCase, words: Words) -> list[Line]:
     record = facts.record
     software, image = record.get("software") or {}, record.get("input") or {}
     lines = [
+        (_("Task"), "" if case.result.task.name == DEFAULT_TASK else f"{case.result.task.title} ({case.result.task.name})"),
         (_("Run"), moment(facts.date) if facts.date else ""),
         (_("Software"), " ".join(str(software[key]) for key in ("name", "version") if key in software)),
         (_("Model bundle"), _bundle(record.get("bundle"))),

@@ -44,6 +44,7 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
         .get_template("report.html")
         .render(
             language=language,
+            task=case.result.task,
             title=case.title if len(case.title) <= _LONGEST_TITLE else case.title[: _LONGEST_TITLE - 1] + "…",
             whole_title=case.title,
             date=facts.moment((now or datetime.now(timezone.utc)).isoformat()),
@@ -68,7 +69,7 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             parts=structures.parts(case, words),
             absent=structures.absent(case, words),
             run_lines=facts.run_lines(case, words),
-            cohort_lines=facts.cohort_lines(words),
+            cohort_lines=facts.cohort_lines(words) if case.result.task.measures("mean_hu") else [],
             marks=[mark(words, name) for name in MARK_NAMES],
             ct_missing=case.volume is None,
             plot_size=(histograms.WIDTH, histograms.HEIGHT),

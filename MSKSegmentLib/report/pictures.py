@@ -16,8 +16,6 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# What is black and what is white: fat, muscle and the inside of bone are told apart.
-GREY_WINDOW_HU = -160, 240
 OVERLAY_OPACITY = 0.45
 _DOTS_PER_INCH = 150
 _SCALE_BAR_MM = 50.0

@@ -13,8 +13,8 @@ _LETTERS = {RayDirection.FRONTAL: ("R", "L"), RayDirection.LATERAL: ("A", "P")}
 
 
 def radiographs(case: ReportCase, words: Words) -> list[tuple[bytes, str]]:
-    """JPEG and caption, frontal and lateral; none where the CT is not at hand."""
-    if case.hu is None:
+    """JPEG and caption, frontal and lateral; none where the CT is not at hand, or the scan is none."""
+    if case.hu is None or not case.result.task.in_hounsfield:
         return []
     captions = {RayDirection.FRONTAL: words.gettext("From the front"), RayDirection.LATERAL: words.gettext("From the right")}
     return [(_picture(radiograph(case.hu, case.grid, view), _LETTERS[view]), caption) for view, caption in captions.items()]

@@ -60,9 +60,10 @@ class Form:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What the sentences of this form look like."""
+        """What the sentences of this form look like; of MR they say so where those of CT say CT."""
         parts = re.split(r"{(\w+)}", self.text)
-        return re.compile("".join(f"(?P<{part}>.+?)" if number % 2 else re.escape(part) for number, part in enumerate(parts)))
+        form = "".join(f"(?P<{part}>.+?)" if number % 2 else re.escape(part) for number, part in enumerate(parts))
+        return re.compile(re.sub(r"\bCT\b", "(?:CT|MR scan)", form))
 
 
 def _forms(kind: ReasonKind, *texts: str) -> tuple[Form, ...]:
@@ -245,7 +246,8 @@ def _told(words: Words, text: str, forms: tuple[Form, ...]) -> str:
         found = form.pattern.fullmatch(text)
         if found:
             values = {name: _value(words, value) for name, value in found.groupdict().items()}
-            return words.gettext(form.text).format(**values)
+            told = words.gettext(form.text).format(**values)
+            return told.replace("CT", "MR") if "MR scan" in text and "CT" in form.text else told
     return text
 
 

@@ -10,7 +10,7 @@ from ..ct.boxes import Box, union_box
 from ..review.masks import SegmentMask
 from ..review.worst_slices import WorstSlice, worst_slices
 from .case import ReportCase
-from .pictures import GREY_WINDOW_HU, OVERLAY_OPACITY, Outline, Plane, draw_slice
+from .pictures import OVERLAY_OPACITY, Outline, Plane, draw_slice
 
 # Fewer pixels of a label in a slice do not count as seen.
 SEEN_PIXELS = 20
@@ -85,7 +85,7 @@ def _plane(case: ReportCase, window: tuple[slice, slice, slice], axis: int) -> P
     x, y, z = case.grid.spacing
     pixel = (y, x) if axis == 0 else (z, x)
     if case.hu is not None:
-        return Plane(_picture_of(case.hu, window, axis), GREY_WINDOW_HU, pixel)
+        return Plane(_picture_of(case.hu, window, axis), case.grey_window, pixel)
     if case.uncertainty is not None:
         grey = _picture_of(case.uncertainty, window, axis)
         return Plane(grey, (0, max(float(grey.max()), 1e-6)), pixel)

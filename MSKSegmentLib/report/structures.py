@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..anatomy import Structure
 from ..case_result import SegmentReport
 from ..review import SegmentRow
-from ..review.columns import COLUMN_OF, NO_VALUE
+from ..review.columns import COLUMN_OF, FURTHER_COLUMNS, NO_VALUE
 from ..review.evidence import probability_text
 from ..review.histogram import Histogram, histogram_of
 from ..review.reference import published_means
@@ -34,7 +34,10 @@ BAND_NAMES = {"fat": N_("fat"), "composite": N_("composite"), "lean": N_("lean")
 
 @dataclass(frozen=True)
 class Card:
-    """One segment; `picture` is an address that holds it. `numbers` are titles with values; `lines` are sentences."""
+    """One segment; `picture` is an address that holds it, `plot` None without Hounsfield units.
+
+    `numbers` are titles with values; `lines` are sentences.
+    """
 
     name: str
     color: str
@@ -42,7 +45,7 @@ class Card:
     usable: bool
     picture: str
     caption: str
-    plot: Plot
+    plot: Plot | None
     numbers: tuple[tuple[str, str], ...]
     lines: tuple[str, ...]
 
@@ -65,8 +68,9 @@ def parts(case: ReportCase, words: Words) -> Iterator[StructurePart]:
         found = [row for row in rows if row.found]
         if found:
             structure = case.segment(rows[0]).structure
+            context = _context(words, structure) if case.result.task.measures("mean_hu") else ""
             cards = tuple(_card(case, words, row) for row in found)
-            yield StructurePart(structure_name(words, structure), cards, _context(words, structure))
+            yield StructurePart(structure_name(words, structure), cards, context)
 
 
 def absent(case: ReportCase, words: Words) -> list[str]:
@@ -77,7 +81,7 @@ def absent(case: ReportCase, words: Words) -> list[str]:
 def _card(case: ReportCase, words: Words, row: SegmentRow) -> Card:
     report = case.reports[row.key]
     picture, histogram = segment_slice(case, row.key), histogram_of(report)
-    assert picture is not None and histogram is not None, "it was found"
+    assert picture is not None, "it was found"
     _ = words.gettext
     caption = _("Slice at {level} mm, where it is most uncertain").format(level=f"{picture.level_mm:.0f}")
     if picture.uncertainty is None:
@@ -89,7 +93,7 @@ def _card(case: ReportCase, words: Words, row: SegmentRow) -> Card:
         usable=is_usable(row),
         picture=data_address(picture.jpeg),
         caption=caption,
-        plot=plot_of(histogram, _band_texts(words, histogram)),
+        plot=plot_of(histogram, _band_texts(words, histogram)) if histogram else None,
         numbers=_numbers(words, row, report),
         lines=(*(as_sentence(words, reason) for reason in row.reasons), *_expected(words, report)),
     )
@@ -105,6 +109,9 @@ def _numbers(words: Words, row: SegmentRow, report: SegmentReport) -> tuple[tupl
         if row.texts[name] != NO_VALUE:
             unit = COLUMN_OF[name].unit
             found.append((words.gettext(_TITLES[name]), f"{row.texts[name]} {unit}".strip()))
+    found += [
+        (column.title, f"{row.texts[column.name]} {column.unit}".strip()) for column in FURTHER_COLUMNS if column.name in row.texts
+    ]
     intervals = {"volume_cc": report.volume_interval_cc, "mean_hu": report.mean_hu_interval}
     for name, interval in intervals.items():
         if interval is not None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from .. import RESEARCH_USE_ONLY
 from ..anatomy.built_in import stored_table
-from ..case_result import CaseResult, HistoryEvent, SegmentReport
+from ..case_result import CaseResult, HistoryEvent, Measurements, SegmentReport
 from ..errors import InputError, shown
 from ..findings import findings_json
 from ..output.filling import recover, whole_folder
 from ..output.places import check_no_file, check_place, check_space, foreign_files, resolved
+from ..tasks import stored_task
 from ..timing import time_logged
 from .review_file import write_review
 from .segmentation_file import write_segmentation, write_uncertainty
@@ -37,8 +38,9 @@ OTHER_LABELS = "other_labels.seg.nrrd"
 # Who has it open; replacing a result takes the lock away, by which a reviewer's page notices.
 LOCK = ".review.lock"
 RESULT_FORMAT, RESULT_FORMAT_VERSION = "mskseg-result", 1
-# In result.json: the digest of every file of the run, and the table of structures unless that is the one of hip and thigh.
-FILES, STRUCTURES_ENTRY = "files", "structures"
+# In result.json: the digest of every file of the run, the table of structures unless that is the one of hip and thigh, and the
+# task.
+FILES, STRUCTURES_ENTRY, TASK_ENTRY = "files", "structures", "task"
 # The files of this software in a result folder; all others belong to the user and stay.
 _OWNED = (
     LOCK,
@@ -140,6 +142,7 @@ def result_json(
         "format": RESULT_FORMAT,
         "format_version": RESULT_FORMAT_VERSION,
         "notice": RESEARCH_USE_ONLY,
+        TASK_ENTRY: stored_task(result.task),
         "provenance": (replace(result.facts, source=source) if source else result.facts).to_json(),
         "warnings": list(result.warnings),
         "findings": findings_json(result.findings),
@@ -177,9 +180,14 @@ def report_json(report: SegmentReport) -> dict[str, Any]:
         "part_light": report.part_light and report.part_light.value,
         "dice_to_automatic": report.dice_to_automatic,
         "asymmetry_percent": report.asymmetry_percent,
-        "measurements": report.measurements and asdict(report.measurements),
+        "measurements": report.measurements and _measurements_json(report.measurements),
         "scores": report.scores and asdict(report.scores),
     }
+
+
+def _measurements_json(found: Measurements) -> dict[str, Any]:
+    """Without the entries that only scans without Hounsfield units, or further measurements, fill where they are empty."""
+    return {name: value for name, value in asdict(found).items() if name not in ("mean_intensity", "further") or value}
 
 
 def _is_result(folder: Path) -> bool:

@@ -32,6 +32,7 @@ from ..errors import InputError, shown
 from ..findings import Finding, findings_from_json, findings_of_sentences
 from ..output.filling import recover
 from ..run_facts import RunFacts, facts_from_json
+from ..tasks import Task, task_of_stored
 from .result_folder import (
     AUTOMATIC,
     RESULT,
@@ -40,6 +41,7 @@ from .result_folder import (
     REVIEW,
     SEGMENTATION,
     STRUCTURES_ENTRY,
+    TASK_ENTRY,
     UNCERTAINTY,
 )
 from .review_file import read_review
@@ -84,7 +86,8 @@ def read_case(folder: Path) -> StoredCase:
         reviewed, content = read_review(folder / REVIEW, labels)
     reports, automatic, history = reviewed_from_json(content)
     table = stored_structures(content)
-    result = CaseResult(reviewed, geometry, reports, uncertainty, stored_findings(content), stored_facts(content), table)
+    found, facts = stored_findings(content), stored_facts(content)
+    result = CaseResult(reviewed, geometry, reports, uncertainty, found, facts, table, task_of_result(content))
     return StoredCase(result, replace(result, labels=labels, reports=automatic), history)
 
 
@@ -107,6 +110,7 @@ def reviewed_from_json(
         history = tuple(event_from_json(entry) for entry in content.get("history", []))
         stored_facts(content)
         stored_findings(content)
+        task_of_result(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(_UNREADABLE) from error
     return reports, tuple(before.get(report.segment.key, report) for report in reports), history
@@ -120,6 +124,18 @@ def stored_structures(content: Mapping[str, Any]) -> StructureTable:
     """
     try:
         return table_of_stored(content.get(STRUCTURES_ENTRY))
+    except ValueError as error:
+        raise InputError(_UNREADABLE) from error
+
+
+def task_of_result(content: Mapping[str, Any]) -> Task:
+    """The task of what `result_folder.result_json` made, also by versions that knew one only.
+
+    Raises:
+        InputError: it is faulty.
+    """
+    try:
+        return task_of_stored(content.get(TASK_ENTRY), stored_structures(content))
     except ValueError as error:
         raise InputError(_UNREADABLE) from error
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..case_result import SCORE_NAMES, CaseResult, SegmentReport
+from ..tasks import Task
+from ..tasks.vocabulary import KNOWN_MEASUREMENTS
 
 # The mean variance has its column already: it is the uncertainty.
 SCORE_COLUMNS = tuple(name for name in SCORE_NAMES if name != "mean_variance")
@@ -51,6 +53,13 @@ CSV_COLUMNS = (
 _BY_DIGITS = {"uncertainty", "failure_probability", *SCORE_COLUMNS}
 
 
+def csv_columns(task: Task) -> tuple[str, ...]:
+    """The columns that the tables of a task have: those of what it measures, and what every task has."""
+    further = tuple(column.name for name in task.measurements for column in KNOWN_MEASUREMENTS[name].further)
+    place = CSV_COLUMNS.index("max_area_cm2")
+    return tuple(name for name in (*CSV_COLUMNS[:place], *further, *CSV_COLUMNS[place:]) if task.shows(name))
+
+
 def table_row(report: SegmentReport) -> dict[str, Any]:
     """The values of a report by column name; None where there is none. Percentages are 0..100, the failure probability 0..1."""
     found, segment = report.measurements, report.segment
@@ -87,6 +96,7 @@ def table_row(report: SegmentReport) -> dict[str, Any]:
             max_area_cm2=found.max_area_cm2,
             max_area_level_mm=found.max_area_level_mm,
             truncated_by=" ".join(found.truncated_by),
+            **found.further,
         )
     return row
 
@@ -117,10 +127,12 @@ def write_measurements(path: Path, result: CaseResult) -> None:
     spreadsheet programs read it rightly without one.
     """
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS)
+        columns = csv_columns(result.task)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for report in result.reports:
-            writer.writerow({key: cell_text(key, value) for key, value in table_row(report).items()})
+            row = table_row(report)
+            writer.writerow({key: cell_text(key, row.get(key)) for key in columns})
 
 
 def cell_text(column: str, value: Any) -> Any:

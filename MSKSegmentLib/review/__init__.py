@@ -1,7 +1,7 @@
 """The review of one case, shared by the desktop module and the browser: table, corrections, history; no screen, no Slicer."""
 
 from ..case_result import HistoryEvent
-from .columns import COLUMNS, Column
+from .columns import COLUMNS, Column, columns_of
 from .histogram import Band, Histogram
 from .label_maps import LabelEdit
 from .masks import SegmentMask
@@ -22,6 +22,7 @@ __all__ = [
     "RowFilter",
     "SegmentMask",
     "WorstSlice",
+    "columns_of",
     "make_rows",
     "redacted",
     "sorted_by",

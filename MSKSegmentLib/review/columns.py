@@ -1,10 +1,12 @@
-"""The columns of the results table, the same on the desktop and in the browser, and how their numbers are written."""
+"""The columns of the results table, those of each task, the same on the desktop and in the browser, and how numbers are written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ..quality.conformal import COVERAGE
+from ..tasks import Task
+from ..tasks.vocabulary import KNOWN_MEASUREMENTS
 
 NO_VALUE = "–"
 
@@ -87,4 +89,17 @@ def without_range(text: str) -> str:
     return text.partition(" (")[0]
 
 
-COLUMN_OF: dict[str, Column] = {column.name: column for column in COLUMNS}
+# Columns of measurements that only some tasks take.
+FURTHER_COLUMNS: tuple[Column, ...] = tuple(
+    _number(one.name, one.title, one.unit, one.form, one.tooltip) for kind in KNOWN_MEASUREMENTS.values() for one in kind.further
+)
+COLUMN_OF: dict[str, Column] = {column.name: column for column in (*COLUMNS, *FURTHER_COLUMNS)}
+_BEFORE_FURTHER = "asymmetry_percent"
+
+
+def columns_of(task: Task) -> tuple[Column, ...]:
+    """The columns that the table of a task has, in order: those that its measurements fill, and those of every task."""
+    own = {one.name for name in task.measurements for one in KNOWN_MEASUREMENTS[name].further}
+    further = [column for column in FURTHER_COLUMNS if column.name in own]
+    place = next(number for number, column in enumerate(COLUMNS) if column.name == _BEFORE_FURTHER)
+    return tuple(column for column in (*COLUMNS[:place], *further, *COLUMNS[place:]) if task.shows(column.name))

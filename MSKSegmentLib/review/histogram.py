@@ -44,9 +44,9 @@ class Histogram:
 
 
 def histogram_of(report: SegmentReport) -> Histogram | None:
-    """The histogram of a segment; None when it was not found."""
+    """The histogram of a segment; None when it was not found, or has no Hounsfield units."""
     found = report.measurements
-    if found is None:
+    if found is None or not found.histogram:
         return None
     edges = tuple(range(HISTOGRAM_FIRST_HU, HISTOGRAM_LAST_HU + 1, HISTOGRAM_BIN_HU))
     limits = (HISTOGRAM_FIRST_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, HISTOGRAM_LAST_HU)

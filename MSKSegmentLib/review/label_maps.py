@@ -13,7 +13,9 @@ from ..case_result import Measurements
 from ..ct.boxes import EMPTY_BOX, Box, changed_box, tight_box, union_box
 from ..ct.volume import CTVolume
 from ..measurement import measure_one
+from ..measurement.of_task import of_task
 from ..results.segmentation_file import segment_boxes
+from ..tasks import Task
 from .masks import SegmentMask
 
 
@@ -46,20 +48,18 @@ class LabelEdit:
 class ReviewedLabels:
     """Two label maps uint8 ``[z, y, x]`` of one CT. The given arrays are never written to."""
 
-    def __init__(
-        self, automatic: np.ndarray, current: np.ndarray, table: StructureTable, volume: CTVolume, region: Box | None = None
-    ) -> None:
-        """`table` are the structures that the labels stand for; `region` is the part of the grid that was segmented, and its faces
-        cut structures as those of the scan do.
+    def __init__(self, automatic: np.ndarray, current: np.ndarray, task: Task, volume: CTVolume, region: Box | None = None) -> None:
+        """`task` says what the labels stand for and what is measured of them; `region` is the part of the grid that was segmented,
+        and its faces cut structures as those of the scan do.
         """
         self.automatic = automatic
         self.current = current
         self._owns_current = False
-        self._table = table
+        self._task, self._table = task, task.table
         self._volume = volume
         self._region = region
-        self._automatic_boxes = segment_boxes(automatic, table)
-        self._boxes = dict(self._automatic_boxes) if current is automatic else segment_boxes(current, table)
+        self._automatic_boxes = segment_boxes(automatic, task.table)
+        self._boxes = dict(self._automatic_boxes) if current is automatic else segment_boxes(current, task.table)
 
     def mask(self, label: int) -> SegmentMask:
         """The voxels of a label now."""
@@ -133,8 +133,10 @@ class ReviewedLabels:
         if region is not None and region.holds(box):
             geometry = volume.geometry.cropped(region.start_xyz, region.size_xyz)
             labels, hu = self.current[region.slices], volume.hu[region.slices]
-            return measure_one(labels, hu, geometry, self._table, label, height_m, box=box.relative_to(region))
-        return measure_one(self.current, volume.hu, volume.geometry, self._table, label, height_m, box=box)
+            found = measure_one(labels, hu, geometry, self._table, label, height_m, box=box.relative_to(region))
+        else:
+            found = measure_one(self.current, volume.hu, volume.geometry, self._table, label, height_m, box=box)
+        return found and of_task(found, self._task)
 
     def voxels(self, label: int) -> int:
         """How many voxels the label has now."""

@@ -10,7 +10,7 @@ from ..anatomy.table import RGB, Side
 from ..case_result import SUSPECT_WORD, Light, ReviewState, SegmentReport
 from ..quality.wording import dice_texts
 from ..results.tables import table_row
-from .columns import COLUMN_OF, COLUMNS
+from .columns import COLUMN_OF, COLUMNS, FURTHER_COLUMNS
 from .evidence import evidence_lines, expectation_lines
 from .queue import Candidate, Priority, place_in_queue, priorities
 from .reference import published_means
@@ -75,10 +75,12 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
     """The row of one report; `priority` is its place in the queue, which rests on what the network drew."""
     segment, found = report.segment, report.measurements
     numbers = table_row(report)
-    values = {column.name: numbers[column.name] if column.numeric else None for column in COLUMNS}
+    further = [column for column in FURTHER_COLUMNS if found is not None and column.name in found.further]
+    columns = (*COLUMNS, *further)
+    values = {column.name: numbers[column.name] if column.numeric else None for column in columns}
     truncated = found is not None and bool(found.truncated_by)
     state_text = report.state.value + (", truncated" if truncated else "")
-    texts = {column.name: column.text(values[column.name]) for column in COLUMNS if column.numeric}
+    texts = {column.name: column.text(values[column.name]) for column in columns if column.numeric}
     texts |= _dice_cells(report)
     if report.dice_interval is not None:
         texts["predicted_dice"] += " ({:.2f}–{:.2f})".format(*report.dice_interval)
@@ -103,7 +105,7 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
         side=segment.side,
         group=segment.structure.group.key,
         values=values,
-        texts={column.name: texts[column.name] for column in COLUMNS},
+        texts={column.name: texts[column.name] for column in columns},
         state=report.state,
         state_text=state_text,
         needs_review=needs_review(report, priority),
@@ -166,9 +168,9 @@ def sorted_by(rows: Iterable[SegmentRow], column_name: str, descending: bool = F
         return tuple(sorted(rows, key=_urgency, reverse=descending))
     if not column.numeric:
         return tuple(sorted(rows, key=lambda row: row.texts[column_name].casefold(), reverse=descending))
-    with_value = [(value, row) for row in rows if (value := row.values[column_name]) is not None]
+    with_value = [(value, row) for row in rows if (value := row.values.get(column_name)) is not None]
     with_value.sort(key=lambda pair: pair[0], reverse=descending)
-    return (*(row for _, row in with_value), *(row for row in rows if row.values[column_name] is None))
+    return (*(row for _, row in with_value), *(row for row in rows if row.values.get(column_name) is None))
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,9 @@ def _lines(report: SegmentReport, reasons: tuple[str, ...]) -> tuple[str, ...]:
     if report.dice_to_automatic is not None:
         lines.append(f"Dice between this and the automatic version {report.dice_to_automatic:.2f}.")
     reference = published_means(report.segment.structure)
-    if report.measurements is not None and reference:
+    found = report.measurements
+    # The means are of CT: they say nothing beside a scan without densities.
+    if found is not None and found.mean_hu is not None and reference:
         lines.append(reference.sentence)
     return tuple(lines)
 

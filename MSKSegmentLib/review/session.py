@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..measurement.volume import checked_height
 from ..results.result_folder import result_json
 from ..results.result_reading import StoredCase
+from ..tasks import Task
 from .corrections import corrected, with_asymmetries, with_height
 from .histogram import Histogram, histogram_of
 from .history import HistoryLog, utc_now
@@ -57,12 +58,11 @@ class ReviewSession:
             InputError: the volume is on another grid, or the height is impossible.
         """
         if not result.geometry.matches(volume.geometry):
-            raise InputError("The result and the CT have different grids; choose the CT that was segmented.")
-        self._automatic = automatic or result
-        self._volume = volume
+            raise InputError(result.task.in_words("The result and the CT have different grids; choose the CT that was segmented."))
+        self._automatic, self._volume = automatic or result, volume
         self._findings, self._facts = result.findings, result.facts
         self._reports = {report.segment.key: report for report in result.reports}
-        self._labels = ReviewedLabels(self._automatic.labels, result.labels, result.table, volume, region_of(result))
+        self._labels = ReviewedLabels(self._automatic.labels, result.labels, result.task, volume, region_of(result))
         # Labels whose automatic content is not known; they can be neither compared with it nor brought back.
         self._lost = set() if automatic is None else lost_labels(automatic.reports, self._labels)
         self._history = HistoryLog(author, history, clock)
@@ -101,10 +101,7 @@ class ReviewSession:
     ) -> ReviewSession:
         """Go on with a review from what `to_json` made and the arrays, all ``[z, y, x]`` on the volume's grid.
 
-        Without `automatic_labels` corrected segments cannot be reverted. See `of_stored`.
-
-        Raises:
-            InputError: the data cannot be read, or the volume is not the CT that the numbers were taken from.
+        Without `automatic_labels` corrected segments cannot be reverted. See `of_stored`, also for errors.
         """
         case = case_from_json(data, labels, uncertainty, volume.geometry, automatic_labels)
         return cls.of_stored(case, volume, author, **options)
@@ -112,8 +109,8 @@ class ReviewSession:
     @property
     def result(self) -> CaseResult:
         """The case as it stands, corrections included. Its label map is the session's own: read it, do not write to it."""
-        reports, uncertainty = tuple(self._reports.values()), self._automatic.uncertainty
-        return CaseResult(self._labels.current, self.geometry, reports, uncertainty, self._findings, self._facts, self.table)
+        now = replace(self._automatic, labels=self._labels.current, reports=tuple(self._reports.values()))
+        return replace(now, geometry=self.geometry, findings=self._findings, facts=self._facts)
 
     @property
     def automatic(self) -> CaseResult:
@@ -129,6 +126,11 @@ class ReviewSession:
     def table(self) -> StructureTable:
         """The structures of the case."""
         return self._automatic.table
+
+    @property
+    def task(self) -> Task:
+        """The task, for its words and columns."""
+        return self._automatic.task
 
     @property
     def geometry(self) -> Geometry:
@@ -216,8 +218,7 @@ class ReviewSession:
         """
         label = self._label(key)
         if label in self._lost:
-            name = self._reports[key].segment.name
-            raise InputError(f"The automatic version of {name} was not stored; run the segmentation again.")
+            raise InputError(f"The automatic version of {self.row(key).name} was not stored; run the segmentation again.")
         mask = self._labels.automatic_mask(label)
         self._draw({label: mask}, "reverted")
         return mask
@@ -243,8 +244,7 @@ class ReviewSession:
         Raises:
             InputError: nobody is that small or tall.
         """
-        checked_height(height_m)
-        if height_m == self.height_m:
+        if checked_height(height_m) == self.height_m:
             return
         self._history.add("height", None, {"from_m": self.height_m, "to_m": height_m})
         self._facts = replace(self._facts, height_m=height_m)
@@ -293,7 +293,6 @@ class ReviewSession:
         """Take over reports; tells the subscribers, and returns the keys of those that differ."""
         changed = tuple(key for key, old in self._reports.items() if reports.get(key, old) != old)
         self._reports |= {key: reports[key] for key in changed}
-        if changed:
-            for callback in tuple(self._callbacks):
-                callback(changed)
+        for callback in tuple(self._callbacks) if changed else ():
+            callback(changed)
         return changed

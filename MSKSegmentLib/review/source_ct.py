@@ -10,7 +10,7 @@ from ..ct.volume import CTVolume
 from ..errors import InputError, MSKSegmentError, shown
 from ..provenance import input_digest
 from ..results.result_folder import CT
-from ..results.result_reading import read_content, stored_facts
+from ..results.result_reading import read_content, stored_facts, task_of_result
 
 
 def locate_ct(folder: Path, given: Path | None) -> Path | None:
@@ -37,8 +37,10 @@ def find_ct(folder: Path, given: Path | None) -> Path:
     """
     found = locate_ct(folder, given)
     if found is None:
+        scan = task_of_result(read_content(folder)).words.scan
         raise InputError(
-            f"The result {shown(folder.resolve())!r} holds no CT; name the scan that was segmented with --ct, or segment it again "
+            f"The result {shown(folder.resolve())!r} holds no {scan}; name the scan that was segmented with --ct, or segment it "
+            f"again "
             "with --keep-ct."
         )
     return found
@@ -51,11 +53,13 @@ def read_own_ct(folder: Path, given: Path | None, series: str | None, assume_ori
         InputError: there is none, it cannot be read, or it is another one.
     """
     path = find_ct(folder, given)
-    volume = read_ct(path, None if is_image_file(path) else series, assume_orientation)
+    task = task_of_result(read_content(folder))
+    volume = read_ct(path, None if is_image_file(path) else series, assume_orientation, task.modality)
     expected = input_of(folder)
     if path != folder / CT and expected is not None and input_digest(volume) != expected:
         raise InputError(
-            f"The CT {shown(path)} is not the one that {shown(folder.resolve())!r} was made from; choose the scan that was "
+            f"The {task.words.scan} {shown(path)} is not the one that {shown(folder.resolve())!r} was made from; choose the scan "
+            f"that was "
             "segmented."
         )
     return volume

@@ -8,12 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ..case_result import CaseResult, SegmentReport
+from ..case_result import CaseResult, Measurements, SegmentReport
 from ..ct.boxes import Box
 from ..ct.region import Region, region_box
 from ..ct.volume import Geometry
 from ..errors import InputError
-from ..results.result_reading import StoredCase, reviewed_from_json, stored_facts, stored_findings, stored_structures
+from ..results.result_reading import (
+    StoredCase,
+    reviewed_from_json,
+    stored_facts,
+    stored_findings,
+    stored_structures,
+    task_of_result,
+)
 from .label_maps import ReviewedLabels
 
 # Mean densities are stored unrounded; more than this is another image.
@@ -34,7 +41,9 @@ def case_from_json(
     """
     reports, before, history = reviewed_from_json(data)
     table = stored_structures(data)
-    result = CaseResult(labels, geometry, reports, uncertainty, stored_findings(data), stored_facts(data), table)
+    result = CaseResult(
+        labels, geometry, reports, uncertainty, stored_findings(data), stored_facts(data), table, task_of_result(data)
+    )
     first = labels if automatic_labels is None else automatic_labels
     return StoredCase(result, replace(result, labels=first, reports=before), history)
 
@@ -72,8 +81,16 @@ def check_ct(reports: Iterable[SegmentReport], outdated: set[int], labels: Revie
         return
     smallest = min(same, key=_voxels)
     again = labels.measured(smallest.segment.label, None)
-    if again and smallest.measurements and abs(again.mean_hu - smallest.measurements.mean_hu) > SAME_HU:
+    mean, before = (_mean(measured) for measured in (again, smallest.measurements))
+    if mean is not None and before is not None and abs(mean - before) > SAME_HU:
         raise InputError("The CT is not the one that this result was made from; choose that CT.")
+
+
+def _mean(measured: Measurements | None) -> float | None:
+    """The mean of the scan's values in a segment, in whatever unit they are."""
+    if measured is None:
+        return None
+    return measured.mean_intensity if measured.mean_hu is None else measured.mean_hu
 
 
 def _voxels(report: SegmentReport) -> int:

@@ -1,7 +1,7 @@
 """From the network's classes to a label map with sides."""
 
-from .below_knee import cut_below_knee
+from .below_knee import KneeCut, cut_below_knee
 from .components import Stray, clean_components
 from .sides import SideResult, split_sides
 
-__all__ = ["SideResult", "Stray", "clean_components", "cut_below_knee", "split_sides"]
+__all__ = ["KneeCut", "SideResult", "Stray", "clean_components", "cut_below_knee", "split_sides"]

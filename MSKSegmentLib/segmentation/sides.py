@@ -37,7 +37,7 @@ class SideResult:
     strays: tuple[Stray, ...] = ()
 
 
-def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable) -> SideResult:
+def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable, check_axes: bool = True) -> SideResult:
     """Split the paired structures into right and left, in physical space.
 
     1. A first side field: signed distance from the median surface, from the femora, the hip bones, the sacrum or
@@ -57,6 +57,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable) 
         classes: uint8 ``[z, y, x]``, the network's classes without stray components.
         geometry: its grid, any axis order.
         table: the structures that the classes stand for. What it does not have of hip bone, femur and sacrum is not looked at.
+        check_axes: look whether the image's axes seem turned.
 
     Returns:
         Labels on the same grid, and a finding when the sides are a guess or the image's axes seem turned.
@@ -77,6 +78,8 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable) 
     for index in table.unpaired:
         if index in boxes:
             canvas.labels[ordered == index] = index
+    if not any(structure.paired for structure in table.structures):
+        return SideResult(labels)
 
     coarse = np.ascontiguousarray(grid.sample(ordered))
     marks = {mark: bone for mark in (Landmark.HIP_BONE, Landmark.FEMUR) if (bone := table.landmark(mark)) and bone.index in boxes}
@@ -107,7 +110,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable) 
         for parts, sizes in doubtful:
             pieces += canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH, sizes)
     strays = tuple(_stray(piece, grid_geometry, geometry) for piece in canvas.settle(pieces))
-    return SideResult(labels, (*initial.findings, *_turned(canvas, table)), strays)
+    return SideResult(labels, (*initial.findings, *(_turned(canvas, table) if check_axes else ())), strays)
 
 
 def _clear_sides(

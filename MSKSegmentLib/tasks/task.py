@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,15 @@ class Task:
         True
         """
         return self.modality == CT_MODALITY
+
+    def in_words(self, sentence: str) -> str:
+        """A sentence of the library, which says CT, with what the task calls its scan.
+
+        >>> from MSKSegmentLib.tasks import load_task
+        >>> load_task("lower-limb-mr").in_words("All of it lies outside the CT.")
+        'All of it lies outside the MR scan.'
+        """
+        return sentence if self.in_hounsfield else re.sub(r"\bCT\b", self.words.scan, sentence)
 
     def runs(self, check: str) -> bool:
         """Whether the task runs a check of that name."""

@@ -20,12 +20,28 @@ class CheckKind:
 
 
 @dataclass(frozen=True)
+class FurtherColumn:
+    """A column of numbers that not every result has: its name in code, title and unit for people, format and explanation."""
+
+    name: str
+    title: str
+    unit: str
+    form: str
+    tooltip: str
+
+
+@dataclass(frozen=True)
 class MeasurementKind:
-    """A measurement: what it is, the columns that it fills, and the scans that it can be taken in."""
+    """A measurement: what it is, the columns that it fills, and the scans that it can be taken in.
+
+    `columns` names columns that all results know, `further` describes those that only tasks with this measurement have; their
+    values are in `case_result.Measurements.further`.
+    """
 
     says: str
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
     modalities: tuple[str, ...] = (CT_MODALITY, MR_MODALITY)
+    further: tuple[FurtherColumn, ...] = ()
 
 
 # Those that look at the scan itself run in `ct.checks.volume`; the others are asked for where what they look at is made: labels

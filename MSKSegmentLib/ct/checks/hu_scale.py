@@ -40,7 +40,7 @@ def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
                 "The values lie between 0 and 255, as in a picture and not in a CT; export the scan in Hounsfield units.",
             ),
         )
-    air, soft = _share(values, AIR_RANGE_HU), _share(values, SOFT_TISSUE_HU)
+    air, soft = share_within(values, AIR_RANGE_HU), share_within(values, SOFT_TISSUE_HU)
     if soft >= LEAST_SOFT_TISSUE and (air >= LEAST_AIR or low < AIR_RANGE_HU[0]):
         return _shift_findings(values)
     for offset in (1024, 1000):
@@ -54,7 +54,7 @@ def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
             )
     if low >= -400 and high - low >= NARROWEST_RANGE_HU and soft >= LEAST_SOFT_TISSUE:
         return _airless_findings(values, low)
-    if air + _share(values, (-32768, AIR_RANGE_HU[0])) > 0.95:
+    if air + share_within(values, (-32768, AIR_RANGE_HU[0])) > 0.95:
         return (refusal("air", "The image holds nothing but air; choose another scan."),)
     return (
         refusal(
@@ -65,15 +65,16 @@ def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
     )
 
 
-def _share(values: np.ndarray, limits: tuple[int, int], offset: int = 0) -> float:
+def share_within(values: np.ndarray, limits: tuple[int, int], offset: int = 0) -> float:
+    """The share (0..1) of values within limits, ends included, both moved by an offset."""
     return float(np.count_nonzero((values >= limits[0] + offset) & (values <= limits[1] + offset)) / values.size)
 
 
 def _looks_offset(values: np.ndarray, offset: int) -> bool:
     """Whether the values are those of a CT plus `offset`."""
-    soft = _share(values, SOFT_TISSUE_HU, offset)
-    has_air = _share(values, AIR_RANGE_HU, offset) >= LEAST_AIR
-    return has_air and soft >= LEAST_SOFT_TISSUE and _share(values, BETWEEN_HU, offset) < 0.5 * soft
+    soft = share_within(values, SOFT_TISSUE_HU, offset)
+    has_air = share_within(values, AIR_RANGE_HU, offset) >= LEAST_AIR
+    return has_air and soft >= LEAST_SOFT_TISSUE and share_within(values, BETWEEN_HU, offset) < 0.5 * soft
 
 
 def _airless_findings(values: np.ndarray, low: int) -> tuple[Finding, ...]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
 from ...errors import InputError
 from ...findings import Finding, refusal, warning
 from ..cropping import CoarseBody, coarse_body
+from ..modality import CT_MODALITY, MR_MODALITY
 from ..volume import CTVolume
 from .field_of_view import anatomy_findings, edge_findings
 from .hu_scale import scale_findings
 from .interpolated import interpolation_findings
+from .mr_scale import mr_scale_findings
 
 IN_PLANE_REFUSED_MM = (0.1, 6.0)
 IN_PLANE_WARNED_MM = (0.3, 4.0)
@@ -23,27 +25,40 @@ METAL_HU = 2500
 METAL_CC = 0.5
 
 
-def check_volume(volume: CTVolume, find_body: Callable[[CTVolume], CoarseBody | None] = coarse_body) -> tuple[Finding, ...]:
-    """All findings on a CT on its working grid (axes x left, y posterior, z superior), refusals first.
+def check_volume(
+    volume: CTVolume,
+    find_body: Callable[[CTVolume], CoarseBody | None] = coarse_body,
+    checks: Collection[str] | None = None,
+) -> tuple[Finding, ...]:
+    """All findings on a scan on its working grid (axes x left, y posterior, z superior), refusals first.
 
-    `find_body` gives the body where it has been found already. Reads a coarse copy and each slice once; no copy of the volume
-    is made.
+    `find_body` gives the body where it has been found already. `checks` names those that a task runs (`tasks.vocabulary`); None
+    means all that can judge a CT. That there is a body is always looked at, as nothing can be done without. Reads a coarse copy
+    and each slice once; no copy of the volume is made.
     """
-    found = [*spacing_findings(volume), *scale_findings(volume)]
+
+    def runs(check: str) -> bool:
+        return checks is None or check in checks
+
+    found = [*(spacing_findings(volume) if runs("spacing") else ())]
+    found += scale_findings(volume) if runs("hounsfield_scale") and volume.modality == CT_MODALITY else ()
+    found += mr_scale_findings(volume) if runs("mr_scale") and volume.modality == MR_MODALITY else ()
     if not any(finding.severity == "refusal" for finding in found):
         body = find_body(volume)
         if body is None:
-            found.append(
-                refusal(
-                    "body_not_found",
-                    "No body was found in the image (hardly anything is above -300 HU); choose another scan.",
-                )
-            )
+            found.append(refusal("body_not_found", _no_body(volume)))
         else:
-            found += [*edge_findings(volume, body), *anatomy_findings(volume, body), *metal_findings(volume, body)]
+            found += edge_findings(volume, body) if runs("cut_in_plane") else ()
+            found += anatomy_findings(volume, body) if runs("hip_or_thigh") else ()
+            found += metal_findings(volume, body) if runs("metal") else ()
             # Slices that reading put between the scanned ones were judged there.
-            found += () if volume.resampled else interpolation_findings(volume.hu)
+            found += interpolation_findings(volume.hu) if runs("interpolated_slices") and not volume.resampled else ()
     return tuple(sorted(found, key=lambda finding: finding.severity != "refusal"))
+
+
+def _no_body(volume: CTVolume) -> str:
+    bright = "above -300 HU" if volume.modality == CT_MODALITY else "bright"
+    return f"No body was found in the image (hardly anything is {bright}); choose another scan."
 
 
 def refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""Reading a CT of any common format into a `CTVolume`; label maps are read by `read_labels`."""
+"""Reading a CT or an MR scan of any common format into a `CTVolume`; label maps are read by `read_labels`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import InputError, shown
 from ...timing import time_logged
 from ..checks.volume import refuse, spacing_findings
+from ..modality import CT_MODALITY, MR_MODALITY, SCAN_WORDS
 from ..orientation import axis_order
 from ..volume import CTVolume, Geometry
 from .dicom.archives import as_folder, is_zip
@@ -29,33 +30,39 @@ __all__ = ["FORMATS", "inspect_ct", "list_series", "read_ct", "read_labels", "re
 FEWEST_PIXELS = 32
 # What sentences call a DICOM series.
 _SERIES = "the series"
+_A_SCAN = {CT_MODALITY: "a CT", MR_MODALITY: "an MR scan"}
+_A_VOLUME = {CT_MODALITY: "a CT volume", MR_MODALITY: "an MR volume"}
 _LOG = logging.getLogger(__name__)
 
 
-@time_logged(_LOG, "Reading the CT")
-def read_ct(path: str | Path, series: str | None = None, assume_orientation: str | None = None) -> CTVolume:
-    """Read a CT from a DICOM folder, one of its files, a zip of DICOM files, or a NIfTI, NRRD or MetaImage file.
+@time_logged(_LOG, "Reading the scan")
+def read_ct(
+    path: str | Path, series: str | None = None, assume_orientation: str | None = None, modality: str = CT_MODALITY
+) -> CTVolume:
+    """Read a CT, or with the modality "MR" an MR scan, from a DICOM folder, one of its files, a zip of DICOM files, or a NIfTI,
+    NRRD or MetaImage file.
 
     Args:
         path: file or folder; names may hold any characters.
-        series: number or UID of the DICOM series, needed when the folder or zip holds several CT series. A single DICOM file
-            stands for its own series.
+        series: number or UID of the DICOM series, needed when the folder or zip holds several series of the modality. A single
+            DICOM file stands for its own series.
         assume_orientation: "LPS" or "RAS", how to take the axes of an image file that does not state how they lie in the patient;
             of no effect where the file does. The scan carries a warning then.
+        modality: "CT" or "MR", that of the task; image files do not state theirs, so that their values are held against it later.
 
     Returns:
-        HU int16 ``[z, y, x]`` on the file's own grid (DICOM: slices sorted along their normal), the patient's height
-        where a DICOM header gives a possible one, and findings on what was repaired.
+        HU, or values of MR in the scanner's own unit, int16 ``[z, y, x]`` on the file's own grid (DICOM: slices sorted along their
+        normal), the patient's height where a DICOM header gives a possible one, and findings on what was repaired.
 
     Raises:
-        InputError: the path cannot be read as one CT volume; the message is a sentence for the user.
+        InputError: the path cannot be read as one volume of that modality; the message is a sentence for the user.
     """
     assume_orientation = checked_assumption(assume_orientation)
-    with _located(Path(path), series) as source:
+    with _located(Path(path), series, modality) as source:
         if isinstance(source, Series):
             return _checked(read_series(source), _SERIES)
         image = read_image_file(source, assume_orientation)
-        return _checked(CTVolume(*image.hounsfield(), findings=image.findings), _image(source))
+        return _checked(CTVolume(*image.intensities(modality), findings=image.findings, modality=modality), _image(source))
 
 
 @dataclass(frozen=True)
@@ -70,14 +77,16 @@ class ScanHeader:
     instances: tuple[str, ...] = ()
 
 
-def inspect_ct(path: str | Path, series: str | None = None, assume_orientation: str | None = None) -> ScanHeader:
+def inspect_ct(
+    path: str | Path, series: str | None = None, assume_orientation: str | None = None, modality: str = CT_MODALITY
+) -> ScanHeader:
     """Find out by headers alone whether `read_ct`, which takes the same arguments, would read a scan; what only voxels show is not.
 
     Raises:
         InputError: it would not, with the sentence that it would say, or its spacing is not that of a CT.
     """
     assume_orientation = checked_assumption(assume_orientation)
-    with _located(Path(path), series) as source:
+    with _located(Path(path), series, modality) as source:
         return inspect_series(source) if isinstance(source, Series) else _inspected_image(source, assume_orientation)
 
 
@@ -111,7 +120,7 @@ def _header_checked(geometry: Geometry, what: str) -> Geometry:
 
 
 @contextmanager
-def _located(path: Path, series: str | None) -> Iterator[Series | ImageHeader]:
+def _located(path: Path, series: str | None, modality: str) -> Iterator[Series | ImageHeader]:
     """The DICOM series or the image file that a path means, by headers alone; its files are there within the block.
 
     Raises:
@@ -120,28 +129,28 @@ def _located(path: Path, series: str | None) -> Iterator[Series | ImageHeader]:
     if not path.exists():
         raise InputError(f"There is no file or folder {shown(path)}; check the path.")
     if path.is_dir():
-        yield choose_series(scan_headers(path), f"folder {shown(path.resolve())}", series)
+        yield choose_series(scan_headers(path), f"folder {shown(path.resolve())}", series, modality)
         return
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
     if is_zip(path):
         with as_folder(path) as folder:
-            yield choose_series(scan_headers(folder), f"zip {shown(path)}", series)
+            yield choose_series(scan_headers(folder), f"zip {shown(path)}", series, modality)
         return
     if not is_image_file(path):
         own = read_slice_headers(path)
         if not own:
             raise InputError(
-                f"The file {shown(path)} is not a CT volume; give a DICOM folder or a file of type {', '.join(FORMATS)}."
+                f"The file {shown(path)} is not {_A_VOLUME[modality]}; give a DICOM folder or a file of type {', '.join(FORMATS)}."
             )
         headers = [h for h in scan_headers(path.parent) if h.path.parent == path.parent]
         wanted = series if series is not None else own[0].series_uid
-        yield choose_series(headers, f"folder {shown(path.resolve().parent)}", wanted)
+        yield choose_series(headers, f"folder {shown(path.resolve().parent)}", wanted, modality)
         return
     if series is not None:
         raise InputError(f"The option --series applies to DICOM folders and zips only; leave it out for {shown(path)}.")
     image = read_image_header(path)
-    _check_header(image)
+    _check_header(image, modality)
     yield image
 
 
@@ -159,7 +168,7 @@ def read_thin_ct(path: Path) -> CTVolume | None:
     if header.values_per_voxel != 1 or header.facts.size[2] >= FEWEST_SLICES:
         return None
     image = read_image_file(header)
-    return CTVolume(*image.hounsfield(), findings=image.findings)
+    return CTVolume(*image.intensities(CT_MODALITY), findings=image.findings)
 
 
 def _image(header: ImageHeader) -> str:
@@ -167,21 +176,21 @@ def _image(header: ImageHeader) -> str:
     return f"the image {header.path.name}"
 
 
-def _check_header(header: ImageHeader) -> None:
+def _check_header(header: ImageHeader, modality: str) -> None:
     """Refuse by the header alone what cannot be one grey volume, before its pixels take memory."""
+    scan, values = SCAN_WORDS[modality], "a CT in Hounsfield units" if modality == CT_MODALITY else _A_SCAN[modality]
     name, size = header.path.name, header.facts.size
     if header.is_segmentation:
-        raise InputError(f"The file {name} is a segmentation and not a CT; choose the CT that it was made on.")
+        raise InputError(f"The file {name} is a segmentation and not {_A_SCAN[modality]}; choose the {scan} that it was made on.")
     if size[2] == 1:
-        raise InputError(f"The image {name} is a single slice; choose a CT volume of at least {FEWEST_SLICES} slices.")
+        raise InputError(f"The image {name} is a single slice; choose {_A_VOLUME[modality]} of at least {FEWEST_SLICES} slices.")
     if header.is_complex:
-        raise InputError(f"The image {name} has complex values; choose a CT in Hounsfield units.")
+        raise InputError(f"The image {name} has complex values; choose {values}.")
     if header.values_per_voxel != 1:
         raise InputError(
             f"The image {name} has {header.dimensions} dimensions (a time series, for example); choose a single 3D volume."
             if header.dimensions > 3
-            else f"The image {name} has {header.values_per_voxel} values per voxel (a colour or vector image); choose a CT in "
-            "Hounsfield units."
+            else f"The image {name} has {header.values_per_voxel} values per voxel (a colour or vector image); choose {values}."
         )
 
 

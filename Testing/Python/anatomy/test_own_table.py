@@ -20,6 +20,7 @@ from MSKSegmentLib.results.result_folder import write_result
 from MSKSegmentLib.results.result_reading import read_case
 from MSKSegmentLib.review import ReviewSession, SegmentMask
 from MSKSegmentLib.settings import Settings
+from MSKSegmentLib.tasks import HIP_THIGH_CT, with_table
 
 TABLE = toy_table()
 KEYS = [segment.key for segment in TABLE.segments]
@@ -48,7 +49,7 @@ def measured():
     labels[8:11, 20:26, 17:23], labels[3:6, 4:8, 5:9], labels[7:10, 4:9, 18:22] = 2, 4, 5
     hu = np.where(np.isin(labels % 100, (1, 2, 4)), 500, np.where(labels, 45, -90)).astype(np.int16)
     volume = CTVolume(hu, Geometry(labels.shape[::-1], (4.0, 4.0, 4.0), (-80.0, -60.0, 0.0)))
-    return measure_case(labels, volume.geometry, volume, 1.5, table=TABLE), volume
+    return measure_case(labels, volume.geometry, volume, 1.5, task=with_table(HIP_THIGH_CT, TABLE)), volume
 
 
 def test_the_bundle_carries_its_table(own_bundle, tmp_path):

@@ -160,6 +160,6 @@ def test_a_verbose_run_tells_decisions_and_times_but_no_names(phantom_file, tiny
     lines = said.err.splitlines()
     for words in ("The bundle is tiny", "80 x 64 x 24 voxels", "1 passes at most, seed 3", "back end", "Lights: "):
         assert any(words in line for line in lines), words
-    for step in ("Reading the CT", "The stage inference", "The stage measurement", "Writing the result"):
+    for step in ("Reading the scan", "The stage inference", "The stage measurement", "Writing the result"):
         assert any(f"{step} took " in line and line.endswith(" s") for line in lines), step
     assert phantom_file.name not in said.err and "Yamada" not in said.err

@@ -252,7 +252,6 @@ ABOUT_HIP_AND_THIGH = {
     "MSKSegmentLib.evaluation.folder",
     "MSKSegmentLib.evaluation.run",
     "MSKSegmentLib.foreign.merged",
-    "MSKSegmentLib.pipeline",
     "MSKSegmentLib.report.density",
     "MSKSegmentLib.report.density_child",
     "MSKSegmentLib.results.result_folder",

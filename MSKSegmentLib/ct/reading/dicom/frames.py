@@ -1,4 +1,4 @@
-"""Multi-frame CT images (Enhanced CT and the converted kind): each frame as a slice with a header of its own.
+"""Multi-frame CT and MR images (Enhanced CT and MR, and the converted kind): each frame as a slice with a header of its own.
 
 What holds for a frame is said among its own functional groups, or else among those that all frames share (DICOM PS3.3 C.7.6.16).
 """
@@ -12,19 +12,22 @@ from typing import Any
 from .slice_header import SliceHeader
 from .values import clean, number_of, numbers_of, text_of, whole_of, words_of
 
-ENHANCED_CT = {"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"}
+ENHANCED_IMAGES = {
+    *("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"),
+    *("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"),
+}
 FRAME_TAGS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ConcatenationFrameOffsetNumber")
 
 
 def frame_headers(data: Any, image: SliceHeader) -> list[SliceHeader]:
-    """A header for every frame of a multi-frame CT; the image itself where it is of another kind or its frames are not described.
+    """A header for every frame of a multi-frame image; the image itself where it is another or its frames are not described.
 
     `image` is what the header says of the image as a whole.
     """
-    if image.frames == 1 and image.sop_class not in ENHANCED_CT:
+    if image.frames == 1 and image.sop_class not in ENHANCED_IMAGES:
         return [image]
     own = data.get("PerFrameFunctionalGroupsSequence") or ()
-    if image.sop_class not in ENHANCED_CT or len(own) != image.frames:
+    if image.sop_class not in ENHANCED_IMAGES or len(own) != image.frames:
         return [image]
     shared = data.get("SharedFunctionalGroupsSequence") or [None]
     before = whole_of(data, "ConcatenationFrameOffsetNumber") or 0
@@ -58,7 +61,9 @@ def _frame(groups: _Groups, image: SliceHeader, number: int, before: int) -> Sli
         # Those of a concatenation count through its files.
         instance_number=before + number,
         acquisition=whole_of(content, "FrameAcquisitionNumber"),
-        image_type=words_of(groups.of("CTImageFrameTypeSequence"), "FrameType") or image.image_type,
+        image_type=words_of(groups.of("CTImageFrameTypeSequence"), "FrameType")
+        or words_of(groups.of("MRImageFrameTypeSequence"), "FrameType")
+        or image.image_type,
         kernel=text_of(groups.of("CTReconstructionSequence"), "ConvolutionKernel") or image.kernel,
         pixel_spacing=numbers_of(measures, "PixelSpacing", 2),
         orientation=numbers_of(groups.of("PlaneOrientationSequence"), "ImageOrientationPatient", 6),

@@ -18,6 +18,7 @@ from .values import clean, number_of, numbers_of, text_of, whole_of, words_of
 # A wrong folder (a home folder, a whole archive) should end in a sentence, not in minutes of reading.
 MOST_FILES = 20_000
 CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+_MODALITY_OF = {CT_STORAGE: "CT", "1.2.840.10008.5.1.4.1.1.4": "MR"}
 
 _TAGS = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber",
@@ -148,7 +149,7 @@ def _header(path: Path, data: Any) -> SliceHeader | None:
         acquisition=whole_of(data, "AcquisitionNumber"),
         description=clean(text_of(data, "SeriesDescription")),
         # The SOP class states it, too.
-        modality=clean(text_of(data, "Modality")).upper() or ("CT" if sop_class == CT_STORAGE else ""),
+        modality=clean(text_of(data, "Modality")).upper() or _MODALITY_OF.get(sop_class, ""),
         image_type=words_of(data, "ImageType"),
         kernel=text_of(data, "ConvolutionKernel"),
         rows=rows,

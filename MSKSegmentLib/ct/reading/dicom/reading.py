@@ -1,4 +1,4 @@
-"""A CT volume from the slices of one DICOM series."""
+"""A volume from the slices of one DICOM series of CT or MR."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from ....errors import InputError
 from ....findings import Finding, warning
 from ...checks.interpolated import interpolation_findings
 from ...dicom_source import DicomSource, SourceSlice
+from ...modality import BEYOND_SCAN, CT_MODALITY
 from ...volume import CTVolume, Geometry
 from ..straightening import straighten, tilt_finding
 from .foreign import LeftOut, left_out_findings, refusing
 from .intervals import check_missing, interpolate_slices, interval_findings, regular_grid
+from .mr_pixels import comparable, mr_pixels
 from .pixels import PixelNotes, pixel_findings, slice_pixels
 from .rescaling import mend_rescaling
 from .series import Series
@@ -35,7 +37,7 @@ HEIGHTS_M = (1.0, 2.3)
 
 
 def read_series(series: Series) -> CTVolume:
-    """Read the slices of one CT series.
+    """Read the slices of one series of CT or MR.
 
     Copies and foreign images do not count. Missing slices are refused. Slices at irregular intervals are interpolated linearly to
     the interval that prevails, but not finer than 1 mm. A gantry tilt of at least half a degree is corrected. The findings report
@@ -47,14 +49,16 @@ def read_series(series: Series) -> CTVolume:
     stack, strays = sorted_stack(series.slices)
     left = (*series.left_out, *strays)
     findings = [*series.findings, *left_out_findings(strays)]
-    hu, notes, rescaled = _pixels(stack)
+    modality = stack.headers[0].modality
+    is_ct = modality == CT_MODALITY
+    hu, notes, rescaled = _pixels(stack) if is_ct else (mr_pixels(stack), [], ())
     keep = without_copies(stack, hu, left)
     if not keep.all():
         findings.append(_copies(int(np.count_nonzero(~keep))))
-        notes = [note for note, kept in zip(notes, keep, strict=True) if kept]
+        notes = [note for note, kept in zip(notes, keep, strict=True) if kept] if notes else []
         stack, hu = stack.part(keep), hu[keep]
     _check_complete(stack, left)
-    check_order(stack.headers, hu)
+    check_order(stack.headers, hu if is_ct else comparable(hu))
     tilt = stack_tilt_degrees(stack)
     grid = regular_grid(stack.levels)
     geometry = stack.geometry(grid.first, grid.interval)
@@ -63,21 +67,24 @@ def read_series(series: Series) -> CTVolume:
     findings += frame_findings(stack.headers)
     findings += skipped_findings(stack.headers, stack.levels)
     findings += interval_contradictions(stack.headers, stack.levels, tilt)
-    findings += alternation_findings(stack.headers, stack.levels, hu)
+    if is_ct:
+        # Neighbouring slices of MR are often excited in turn, and differ in brightness for that reason.
+        findings += alternation_findings(stack.headers, stack.levels, hu)
     if tilt >= IGNORED_TILT_DEGREES:
-        hu, geometry = straighten(hu, stack.shifts, geometry)
+        hu, geometry = straighten(hu, stack.shifts, geometry, BEYOND_SCAN[modality])
         findings.append(tilt_finding(tilt))
     else:
         findings += tilt_findings(stack.headers, stack.frame)
     if grid.moved:
         brought = interval_findings(stack.levels, grid)
         findings += brought
-        if all(finding.code != "interpolated" for finding in brought):
+        if is_ct and all(finding.code != "interpolated" for finding in brought):
             findings += interpolation_findings(hu, stack.levels)
         hu = interpolate_slices(hu, stack.levels, grid.levels)
     height_m, height_findings = patient_height(stack.headers[0].height)
     geometry = replace(geometry, size=(geometry.size[0], geometry.size[1], len(hu)))
-    return CTVolume(hu, geometry, height_m, (*findings, *height_findings), grid.moved, _source(stack))
+    found = (*findings, *height_findings)
+    return CTVolume(hu, geometry, height_m, found, grid.moved, _source(stack), modality)
 
 
 def _source(stack: Stack) -> DicomSource | None:
@@ -94,7 +101,7 @@ def _source(stack: Stack) -> DicomSource | None:
 
 
 def series_grid(series: Series) -> Geometry:
-    """The grid of one CT series by its headers alone, before a gantry tilt is corrected; slices at one level count once.
+    """The grid of one series by its headers alone, before a gantry tilt is corrected; slices at one level count once.
 
     Raises:
         InputError: the slices do not make one volume.

@@ -1,4 +1,4 @@
-"""DICOM folders: which series they hold and which of them is the CT to read."""
+"""DICOM folders: which series they hold and which of them is the scan to read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....errors import InputError
 from ....findings import Finding, warning
+from ...modality import CT_MODALITY, MR_MODALITY
 from .archives import as_folder
 from .foreign import LeftOut, completed_findings, is_scout, left_out_findings, without_foreign
 from .headers import scan_headers
@@ -16,6 +17,8 @@ from .slice_header import SliceHeader
 from .values import clean
 
 FEWEST_SLICES = 8
+_A_SCAN = {CT_MODALITY: "a CT scan", MR_MODALITY: "an MR scan"}
+_A_SERIES = {CT_MODALITY: "a CT series", MR_MODALITY: "an MR series"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class SeriesInfo:
 
     @property
     def usable(self) -> bool:
-        """Whether it can be read as a CT; `problem` says why not."""
+        """Whether it can be read as a scan of the modality that was asked for; `problem` says why not."""
         return self.problem is None
 
     @property
@@ -55,18 +58,18 @@ class SeriesInfo:
         return f"{name} ({self.modality or 'unknown modality'}, {self.slices} slices{spacing}{thick})"
 
 
-def list_series(folder: str | Path) -> tuple[SeriesInfo, ...]:
-    """All image series of a DICOM folder with its subfolders, or of a zip of one, ordered by number.
+def list_series(folder: str | Path, modality: str = CT_MODALITY) -> tuple[SeriesInfo, ...]:
+    """All image series of a DICOM folder with its subfolders, or of a zip of one, by number; usable are those of a modality.
 
     Raises:
         InputError: it is missing, cannot be unpacked, or holds more files than a scan does.
     """
     with as_folder(Path(folder)) as place:
-        return tuple(describe(series) for series in group_series(scan_headers(place)))
+        return tuple(describe(series, modality) for series in group_series(scan_headers(place)))
 
 
-def choose_series(headers: list[SliceHeader], place: str, wanted: str | None) -> Series:
-    """The CT series to read: the `wanted` one (number or UID), or the only usable one.
+def choose_series(headers: list[SliceHeader], place: str, wanted: str | None, modality: str = CT_MODALITY) -> Series:
+    """The series of a modality, "CT" or "MR", to read: the `wanted` one (number or UID), or the only usable one.
 
     `place` is what sentences call the place that the headers come from, as in "folder scan" or "zip scan.zip".
     Localizers, other modalities, colour images and series of fewer than 8 slices do not count.
@@ -75,9 +78,9 @@ def choose_series(headers: list[SliceHeader], place: str, wanted: str | None) ->
         InputError: there is none, several without a choice, or the wanted one is absent, ambiguous or not usable.
     """
     groups = group_series(headers)
-    infos = [describe(group) for group in groups]
+    infos = [describe(group, modality) for group in groups]
     if not groups:
-        raise InputError(f"The {place} holds no DICOM images; choose the folder of the CT series.")
+        raise InputError(f"The {place} holds no DICOM images; choose the folder of the {modality} series.")
     if wanted is not None:
         key = wanted.strip()
         matching = [i for i, info in enumerate(infos) if key == info.number or key in groups[i].uids]
@@ -90,18 +93,21 @@ def choose_series(headers: list[SliceHeader], place: str, wanted: str | None) ->
         if not candidates:
             problems = Counter(info.problem for info in infos if info.problem)
             problem = problems.most_common(1)[0][0] if len(infos) == 1 else "; ".join(sorted(problems)[:4])
-            raise InputError(f"The {place} holds no CT series that can be used: {problem}; choose a CT scan.")
+            raise InputError(f"The {place} holds no {modality} series that can be used: {problem}; choose {_A_SCAN[modality]}.")
     if len(candidates) > 1:
         same_number = len({infos[i].number for i in candidates}) < len(candidates)
         listed = _list([infos[i] for i in candidates], with_uid=same_number)
         how = "its UID" if same_number else "its number"
         raise InputError(
-            f"The {place.partition(' ')[0]} holds {len(candidates)} CT series; choose one by {how} with the option --series: "
+            f"The {place.partition(' ')[0]} holds {len(candidates)} {modality} series; choose one by {how} with the option "
+            f"--series: "
             f"{listed}."
         )
     info = infos[candidates[0]]
     if not info.usable:
-        raise InputError(f"The series {clean(info.number or info.uid)} cannot be used: {info.problem}; choose a CT series.")
+        raise InputError(
+            f"The series {clean(info.number or info.uid)} cannot be used: {info.problem}; choose {_A_SERIES[modality]}."
+        )
     return groups[candidates[0]]
 
 
@@ -165,7 +171,7 @@ def _series(group: list[SliceHeader], joined: bool) -> Series:
     return Series(tuple(kept), left, tuple(findings), frozenset(h.series_uid for h in group))
 
 
-def describe(series: Series) -> SeriesInfo:
+def describe(series: Series, modality: str = CT_MODALITY) -> SeriesInfo:
     """What is known of one series from its headers."""
     images = series.slices
     first = images[0]
@@ -173,7 +179,7 @@ def describe(series: Series) -> SeriesInfo:
     if first.pixel_spacing is not None and len(images) > 1 and all(h.position for h in (images[0], images[-1])):
         spacing = (first.pixel_spacing[1], first.pixel_spacing[0], _median_interval(images))
     slices = sum(h.frames for h in images)
-    problem = _problem(images)
+    problem = _problem(images, modality)
     return SeriesInfo(
         first.series_number, first.series_uid, first.description, first.modality, slices, spacing, problem, first.thickness
     )
@@ -188,10 +194,10 @@ def _median_interval(images: tuple[SliceHeader, ...]) -> float:
     return gaps[len(gaps) // 2] if gaps else 0.0
 
 
-def _problem(images: tuple[SliceHeader, ...]) -> str | None:
+def _problem(images: tuple[SliceHeader, ...], modality: str) -> str | None:
     first = images[0]
-    if first.modality != "CT":
-        return f"it is {first.modality} and not CT" if first.modality else "its headers do not say that it is CT"
+    if first.modality != modality:
+        return f"it is {first.modality} and not {modality}" if first.modality else f"its headers do not say that it is {modality}"
     if is_scout(first):
         return "it is only a localizer (scout view)"
     if first.samples != 1:

@@ -11,9 +11,10 @@ import numpy as np
 
 from ....errors import InputError
 from ....findings import Finding
-from ...orientation import AIR_HU
+from ...modality import BEYOND_SCAN, CT_MODALITY
 from ...volume import Geometry
 from ..hounsfield import read_image, read_information, to_hu
+from ..mr_values import to_mr
 from . import nifti_file
 from .facts import ImageFacts, Stated, left_over, place_voxels
 from .grid import GridFit, fit_grid
@@ -62,13 +63,14 @@ class ImageFile:
     fit: GridFit
     findings: tuple[Finding, ...]
 
-    def hounsfield(self) -> tuple[np.ndarray, Geometry]:
-        """HU int16 ``[z, y, x]`` on a regular grid.
+    def intensities(self, modality: str) -> tuple[np.ndarray, Geometry]:
+        """Values int16 ``[z, y, x]`` on a regular grid: HU of CT, MR as `mr_values.to_mr` keeps it.
 
         Raises:
             InputError: a value is not a finite number.
         """
-        return self.fit.apply(to_hu(self.voxels, self.name, self.scaling), AIR_HU, nearest=False)
+        convert = to_hu if modality == CT_MODALITY else to_mr
+        return self.fit.apply(convert(self.voxels, self.name, self.scaling), BEYOND_SCAN[modality], nearest=False)
 
 
 def is_image_file(path: Path) -> bool:
