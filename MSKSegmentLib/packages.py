@@ -46,6 +46,9 @@ EXTRAS: Mapping[str, str] = {
     "jinja2": "report",
     "statsmodels": "study",
     "pandas": "study",
+    "meshio": "mesh",
+    "pytetwild": "mesh",
+    "pyvista": "mesh",
 }
 # Modules whose distribution has another name.
 _DISTRIBUTIONS = {

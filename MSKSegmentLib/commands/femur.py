@@ -91,6 +91,63 @@ def measure_proximal_femora(
         _print(found, output)
 
 
+@command.command("mesh")
+@_segmentation_argument
+@_ct_option
+@click.option("-o", "--output", type=PLACE, required=True, metavar="OUT", help="folder of meshes")
+@click.option("--edge", type=float, default=3.0, metavar="MM", help="length of edges (default: 3 mm)")
+@click.option(
+    "--tetrahedra",
+    type=click.Choice(("vtu", "inp", "msh", "bdf")),
+    help="fill the surface, with the density of each element: VTK, Abaqus, Gmsh or Nastran",
+)
+@_task_option
+@_with_density
+@reading_options
+@pass_invocation
+def mesh_proximal_femora(
+    invocation: Invocation, /, segmentation: Path, ct: Path | None, output: Path, task: str | None, **options: Any
+) -> None:
+    """Write meshes of the proximal femora for finite-element work: surfaces as STL, tetrahedra if asked for (LPS, mm)."""
+    from ..proximal_femur.femur_input import read_femur_input
+    from ..proximal_femur.measures import measure_femora
+    from ..proximal_femur.meshes import check_mesh_output, checked_edge, write_meshes
+
+    options["density"].check()
+    edge, ending = checked_edge(options["edge"]), options["tetrahedra"]
+    check_mesh_output(output)
+    require(*FOR_MEASURING, "meshio", *(() if ending is None else ("pyvista", "pytetwild")), purpose="A mesh", extra="mesh")
+    case = read_femur_input(segmentation, ct, task, options["series"], options["assume_orientation"])
+    invocation.checkpoint()
+    found = measure_femora(case.labels, case.volume, case.table, options["density"].calibration(case.volume))
+    invocation.checkpoint()
+    rows = write_meshes(output, case.volume, found, edge, None if ending is None else f".{ending}")
+    for finding in (*case.volume.findings, *found.findings):
+        invocation.warn(finding.sentence)
+    for row in rows:
+        error = f"{row['volume_error_percent']:+.2f} % of the voxels' {row['voxels_cc']:.1f} cc"
+        invocation.say(f"{row['file']}: {row['points']} points, {row['elements']} {row['mesh']} elements, volume {error}")
+
+
+@command.command("virtual")
+@click.option("-n", "--number", type=int, required=True, metavar="N", help="cases to make")
+@click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="folder of cases")
+@click.option("--seed", type=int, default=0, metavar="N", help="number of the first case; female and male take turns")
+@click.option("--spacing", type=float, nargs=3, default=(0.8, 0.8, 1.0), metavar="X Y Z", help="mm (default: 0.8 0.8 1)")
+@pass_invocation
+def make_virtual_hips(invocation: Invocation, number: int, output: Path, seed: int, spacing: tuple[float, float, float]) -> None:
+    """Make virtual hips of known density: CT with a phantom, labels of the task proximal-femur-qct, the truth in facts.json.
+
+    The list cases.csv in DIR says the sex of each, for --cases of 'mskseg study'.
+    """
+    from ..proximal_femur.virtual_cases import write_virtual_hips
+
+    require(*FOR_MEASURING)
+    for line in write_virtual_hips(output, number, seed, spacing):
+        invocation.checkpoint()
+        invocation.say(line)
+
+
 def _print(found: ProximalFemora, folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table

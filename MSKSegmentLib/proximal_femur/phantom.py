@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, shown
 
@@ -26,6 +27,22 @@ class CalibrationPhantom:
     rod_diameter_mm: float
     positions_mm: tuple[float, ...]
     densities_mg_cm3: tuple[float, ...]
+
+
+def phantom_json(phantom: CalibrationPhantom) -> dict[str, Any]:
+    """A description, JSON-ready; `read_phantom` reads it.
+
+    >>> phantom_json(CalibrationPhantom("two rods", "hydroxyapatite", 20.0, (0.0, 40.0), (0.0, 200.0)))["positions_mm"]
+    [0.0, 40.0]
+    """
+    return {
+        "format": PHANTOM_FORMAT,
+        "name": phantom.name,
+        "equivalent": phantom.equivalent,
+        "rod_diameter_mm": phantom.rod_diameter_mm,
+        "positions_mm": list(phantom.positions_mm),
+        "densities_mg_cm3": list(phantom.densities_mg_cm3),
+    }
 
 
 def read_phantom(path: Path) -> CalibrationPhantom:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SEXES = ("female", "male")
+VIRTUAL_SEXES = ("female", "male")
 # Mean and standard deviation.
 _HEAD_RADIUS_MM = {"female": (21.8, 1.2), "male": (24.8, 1.3)}
 _NECK_SHAFT_DEGREES, _ANTEVERSION_DEGREES = (127.0, 4.0), (13.0, 5.0)
@@ -50,7 +50,7 @@ class BoneField:
 
 
 def random_femur(rng: np.random.Generator, sex: str) -> VirtualFemur:
-    """Draw a femur of one of `SEXES`."""
+    """Draw a femur of one of `VIRTUAL_SEXES`."""
 
     def drawn(mean_and_sd: tuple[float, float]) -> float:
         mean, sd = mean_and_sd

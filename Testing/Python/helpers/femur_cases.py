@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
-from MSKSegmentLib.proximal_femur.phantom import PHANTOM_FORMAT
+from MSKSegmentLib.proximal_femur.phantom import phantom_json
 from MSKSegmentLib.proximal_femur.virtual_scan import EXAMPLE_PHANTOM, VirtualScanner, virtual_hips
 from MSKSegmentLib.proximal_femur.virtual_shape import VirtualFemur
 
@@ -29,16 +29,7 @@ def femur_labels(labels):
 
 def phantom_content(**changes):
     """The description of the example phantom, JSON-ready."""
-    phantom = EXAMPLE_PHANTOM
-    content = {
-        "format": PHANTOM_FORMAT,
-        "name": phantom.name,
-        "equivalent": phantom.equivalent,
-        "rod_diameter_mm": phantom.rod_diameter_mm,
-        "positions_mm": list(phantom.positions_mm),
-        "densities_mg_cm3": list(phantom.densities_mg_cm3),
-    }
-    return {**content, **changes}
+    return {**phantom_json(EXAMPLE_PHANTOM), **changes}
 
 
 def write_phantom(path, **changes):
