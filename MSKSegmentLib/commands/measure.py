@@ -11,6 +11,7 @@ import click
 from ..packages import FOR_MEASURING, require
 from .arguments import height_option, in_metres, reading_options, task_option
 from .base import PLACE, Command, Invocation, pass_invocation
+from .fat_water import check_fat_water, fat_water_options, with_fat_water
 
 
 @click.command(cls=Command)
@@ -23,28 +24,26 @@ from .base import PLACE, Command, Invocation, pass_invocation
     "--bundle", metavar="NAME|DIR", help="model bundle whose structures the labels are of (default: the one that comes along)"
 )
 @task_option
+@fat_water_options
 @pass_invocation
-def command(
-    invocation: Invocation,
-    segmentation: Path,
-    ct: Path,
-    output: Path,
-    **options: Any,
-) -> None:
+def command(invocation: Invocation, /, segmentation: Path, ct: Path, output: Path, **options: Any) -> None:
     """Measure SEGMENTATION, a .seg.nrrd file or a label map with this software's labels."""
     from ..ct import read_ct, read_label_map
     from ..pipeline import bundle_knowledge, measure_case
     from ..results.result_folder import check_output, write_result
     from .console import print_result
 
-    output, assumed = check_output(output), options["assume_orientation"]
+    output = check_output(output)
     require(*FOR_MEASURING, "rich")
     chosen, reference = bundle_knowledge(options["bundle"], options["task"])
+    fat, water, assumed = (options[name] for name in ("fat", "water", "assume_orientation"))
+    check_fat_water(fat, water, chosen.measures("fat_fraction"), chosen.name)
     volume = read_ct(ct, options["series"], assumed, chosen.modality)
     found = read_label_map(segmentation, chosen.table, assumed)
     volume = replace(volume, findings=(*volume.findings, *found.findings))
     invocation.checkpoint()
     result = measure_case(found.labels, found.geometry, volume, in_metres(options["height_cm"]), reference, chosen)
+    result = with_fat_water(result, fat, water)
     write_result(output, result)
     if not invocation.quiet:
         print_result(result, output)

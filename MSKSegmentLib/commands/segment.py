@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,10 @@ from ..packages import FOR_MEASURING, FOR_SCENE, FOR_SEGMENTING, load, require
 from ..settings import Settings
 from .arguments import settings_options
 from .base import PLACE, Command, Invocation, pass_invocation
+from .fat_water import check_fat_water, fat_water_options, with_fat_water
 
 if TYPE_CHECKING:
+    from ..bundle import ModelBundle
     from ..case_result import CaseResult
     from ..ct.volume import CTVolume
     from ..engine.progress import Reporter
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
 @click.option("--scene", is_flag=True, help="also write scene.mrb for 3D Slicer (needs slicer-core)")
 @click.option("--keep-ct", is_flag=True, help="also put a copy of the CT into the folder, as ct.nrrd")
 @click.option("--record-path", is_flag=True, help="note the CT's path in result.json")
+@fat_water_options
 @pass_invocation
-def command(invocation: Invocation, /, ct: Path, output: Path, settings: Settings, progress: str, **extras: bool) -> None:
+def command(invocation: Invocation, /, ct: Path, output: Path, settings: Settings, progress: str, **extras: Any) -> None:
     """Segment CT (or, with a task for it, an MR scan), measure it and say what can be trusted.
 
     With --model the model of another program segments it, and nothing is said of trust before 'mskseg rate'.
@@ -52,7 +55,7 @@ def command(invocation: Invocation, /, ct: Path, output: Path, settings: Setting
         load(*FOR_SCENE, purpose="--scene")
     reporter = make_reporter(shows)
     try:
-        result = _segment(invocation, ct, output, settings, reporter, **extras)
+        result = _segment(invocation, ct, output, settings, reporter, extras)
     except OtherModelError as error:
         if isinstance(reporter, JsonLines):
             # A front end shows it as details; the log may lie where its user never looks.
@@ -73,26 +76,30 @@ def _segment(
     output: Path,
     settings: Settings,
     reporter: Reporter,
-    *,
-    scene: bool,
-    keep_ct: bool,
-    record_path: bool,
+    extras: Mapping[str, Any],
 ) -> CaseResult:
+    from ..bundle import resolve_bundle
     from ..ct.modality import CT_MODALITY
     from ..foreign.import_case import write_other_labels
     from ..results.result_folder import CT, SCENE, write_result
     from ..results.segmentation_file import write_ct
+    from ..tasks import load_task
+
+    scene, keep_ct, fat, water = (extras[name] for name in ("scene", "keep_ct", "fat", "water"))
 
     def read(modality: str = CT_MODALITY) -> CTVolume:
         return _read(ct, output, settings, reporter, keep_ct, scene, modality)
 
     if settings.model is None:
-        volume, result = _by_network(invocation, read, settings, reporter)
-        kept = None
+        bundle = resolve_bundle(settings.bundle, None if settings.task is None else load_task(settings.task).name)
+        check_fat_water(fat, water, bundle.task.measures("fat_fraction"), bundle.task.name)
+        volume, result = _by_network(invocation, read, bundle, settings, reporter)
+        result, kept = with_fat_water(result, fat, water), None
     else:
+        check_fat_water(fat, water, False, f"of the model {settings.model.name}")
         volume, result, kept = _by_other_model(invocation, read, settings, settings.model, reporter, output)
     reporter.step("writing", 0, 1)
-    source = str(ct.absolute()) if record_path else None
+    source = str(ct.absolute()) if extras["record_path"] else None
 
     def extra(folder: Path) -> None:
         if keep_ct:
@@ -123,15 +130,12 @@ def _read(ct: Path, output: Path, settings: Settings, reporter: Reporter, keep_c
 
 
 def _by_network(
-    invocation: Invocation, read: Callable[[str], CTVolume], settings: Settings, reporter: Reporter
+    invocation: Invocation, read: Callable[[str], CTVolume], bundle: ModelBundle, settings: Settings, reporter: Reporter
 ) -> tuple[CTVolume, CaseResult]:
-    from ..bundle import resolve_bundle
     from ..inference.devices import load_ahead
     from ..pipeline import segment_case
-    from ..tasks import load_task
     from .devices import memory_warnings
 
-    bundle = resolve_bundle(settings.bundle, None if settings.task is None else load_task(settings.task).name)
     loading = load_ahead()
     volume = read(bundle.task.modality)
     loading.join()

@@ -9,26 +9,27 @@ import numpy as np
 from .cropping import CoarseBody, subsampled
 from .volume import CTVolume
 
-# Coils change over decimetres: the field is found on every second voxel of the coarse body, about 8 mm apart.
-_EVERY = 2
+# Coils change over decimetres: the field is found on voxels about so far apart. Time grows with their number.
+_SPACING_MM = 16.0
 # Iterations at each level; the grid of control points halves from one to the next.
-_ITERATIONS = (40, 30, 20)
+_ITERATIONS = (25, 20, 15)
 _CONTROL_POINTS = 4
 _CONVERGED = 1e-3
 _LARGEST = np.iinfo(np.int16).max
 
 
 def log_bias_field(volume: CTVolume, body: CoarseBody) -> np.ndarray:
-    """Logarithm of the brightness, float32 on every `_EVERY`-th element of the coarse body, mean 0 inside it.
+    """Logarithm of the brightness, float32 on every n-th element of the coarse body (see `_every`), mean 0 inside it.
 
     N4 sees the body alone; beyond it the field is held to the values that it has inside. The axes are those of the scan.
     """
     import SimpleITK as sitk
 
-    every = (slice(None, None, _EVERY),) * 3
+    x, y, z = _every(body)
+    every = slice(None, None, z), slice(None, None, y), slice(None, None, x)
     mask = np.ascontiguousarray(body.mask[every])
     image = sitk.GetImageFromArray(subsampled(volume.intensities, body.stride)[every].astype(np.float32))
-    image.SetSpacing([_EVERY * step for step in body.spacing])
+    image.SetSpacing([n * step for n, step in zip((x, y, z), body.spacing, strict=True)])
     inside = sitk.GetImageFromArray(mask.astype(np.uint8))
     inside.CopyInformation(image)
     filter_ = sitk.N4BiasFieldCorrectionImageFilter()
@@ -46,7 +47,7 @@ def log_bias_field(volume: CTVolume, body: CoarseBody) -> np.ndarray:
 def evened(volume: CTVolume, body: CoarseBody) -> CTVolume:
     """An MR scan without its uneven brightness; the mean brightness stays. `body` is where its body is, on every n-th voxel."""
     field = log_bias_field(volume, body)
-    strides = [_EVERY * n for n in body.stride[::-1]]
+    strides = [n * stride for n, stride in zip(_every(body), body.stride, strict=True)][::-1]
     starts = body.first[::-1]
     places = [(np.arange(n) - start) / stride for n, start, stride in zip(volume.intensities.shape, starts, strides, strict=True)]
     planes, rows = _between(field, places[0], 0), places[1:]
@@ -55,6 +56,12 @@ def evened(volume: CTVolume, body: CoarseBody) -> CTVolume:
         whole = _between(_between(plane, rows[0], 0), rows[1], 1)
         even[k] = np.rint(np.clip(volume.intensities[k] * np.exp(-whole), -_LARGEST, _LARGEST))
     return replace(volume, hu=even)
+
+
+def _every(body: CoarseBody) -> tuple[int, int, int]:
+    """Steps ``(x, y, z)`` in elements of the coarse body from one voxel of the field to the next."""
+    x, y, z = (max(1, round(_SPACING_MM / step)) for step in body.spacing)
+    return x, y, z
 
 
 def _between(array: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:

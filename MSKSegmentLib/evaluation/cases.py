@@ -1,4 +1,4 @@
-"""True labels: a folder per case with ``ct.*``, ``labels.*`` and, where not all is known, ``labelled.json`` or ``known.*``.
+"""True labels: a folder per case: ``ct.*`` or ``mr.*``, ``labels.*``, and ``labelled.json`` or ``known.*`` if not all is known.
 
 ``labelled.json`` may hold ``"slices"``: numbers along the label map's last axis, counted from 0, or pairs ``[first, last]`` with
 both ends included; and ``"structures"``: abbreviations of structures. What it leaves out counts as labelled everywhere.
@@ -19,6 +19,7 @@ import numpy as np
 
 from ..anatomy import LEFT_OFFSET, StructureTable
 from ..ct import FORMATS, CTVolume, Geometry, place_labels, read_ct, read_labels, read_thin_ct, resample_labels
+from ..ct.modality import CT_MODALITY, MR_MODALITY
 from ..ct.reading.dicom.series import FEWEST_SLICES
 from ..errors import InputError, shown
 from ..virtual.cases import FACTS_FILE, LABELLED_FILE
@@ -29,7 +30,10 @@ KNOWN = "known"
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """Where a case lies: `ct` is a file or a DICOM folder; `labelled` and `known` are None where everything is labelled."""
+    """Where a case lies; `ct`, a scan of `modality`, is a file or a DICOM folder.
+
+    `labelled` and `known` are None where everything is labelled.
+    """
 
     name: str
     ct: Path
@@ -37,6 +41,7 @@ class CaseFiles:
     labelled: Path | None = None
     facts: Path | None = None
     known: Path | None = None
+    modality: str = CT_MODALITY
 
     @property
     def truth_files(self) -> tuple[Path, ...]:
@@ -96,7 +101,7 @@ def read_labelled_case(files: CaseFiles, table: StructureTable) -> LabelledCase:
     Raises:
         InputError: CT, labels or ``labelled.json`` cannot be used, or do not fit each other.
     """
-    volume = read_ct(files.ct)
+    volume = read_ct(files.ct, modality=files.modality)
     truth = on_grid(*read_labels(files.labels, table), volume.geometry, f"labels of the case {files.name!r}")
     slices, structures, known = read_labelled(files.labelled, truth.shape[0], table)
     outside = _unknown(files, volume.geometry, table)
@@ -189,12 +194,18 @@ def first_file(folder: Path, stem: str, suffixes: Iterable[str] = FORMATS) -> Pa
 
 
 def _files_of(folder: Path) -> CaseFiles | None:
-    ct = first_file(folder, "ct") or (folder / "ct" if (folder / "ct").is_dir() else None)
+    ct, modality = _scan_of(folder, "ct"), CT_MODALITY
+    if ct is None:
+        ct, modality = _scan_of(folder, "mr"), MR_MODALITY
     labels = first_file(folder, "labels", (*FORMATS, ".seg.nrrd"))
     if ct is None or labels is None:
         return None
     labelled, facts = (folder / name if (folder / name).is_file() else None for name in (LABELLED_FILE, FACTS_FILE))
-    return CaseFiles(folder.name, ct, labels, labelled, facts, first_file(folder, KNOWN))
+    return CaseFiles(folder.name, ct, labels, labelled, facts, first_file(folder, KNOWN), modality)
+
+
+def _scan_of(folder: Path, stem: str) -> Path | None:
+    return first_file(folder, stem) or (folder / stem if (folder / stem).is_dir() else None)
 
 
 def _unknown(files: CaseFiles, geometry: Geometry, table: StructureTable) -> np.ndarray | None:

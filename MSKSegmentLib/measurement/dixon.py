@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..case_result import CaseResult
+from ..findings import Finding, warning
+
+FAT_PERCENT = "dixon_fat_percent"
 # Fat and water together below this share of their median inside the labels are no signal: a share of fat would be noise over noise.
 _LEAST_SIGNAL = 0.1
 # From this share of its voxels with signal on, a segment's value stands for the segment.
 _LEAST_COVERED = 0.9
+# Muscles of hardly anybody are mostly fat; exchanged images make them so.
+_EXCHANGED_FROM = 0.6
 
 
 @dataclass(frozen=True)
@@ -59,3 +65,35 @@ def dixon_fat_shares(labels: np.ndarray, pair: DixonPair) -> DixonShares:
         else:
             uncovered.append(label)
     return DixonShares(shares, tuple(uncovered))
+
+
+def with_fat_shares(result: CaseResult, pair: DixonPair) -> CaseResult:
+    """The result with the share of fat of each segment found, in per cent as `FAT_PERCENT`, and what is to be said of it."""
+    found = dixon_fat_shares(result.labels, pair)
+    reports = tuple(
+        replace(
+            report,
+            measurements=replace(
+                report.measurements,
+                further={**report.measurements.further, FAT_PERCENT: 100 * found.fat_share[report.segment.label]},
+            ),
+        )
+        if report.measurements is not None and report.segment.label in found.fat_share
+        else report
+        for report in result.reports
+    )
+    return replace(result, reports=reports, findings=(*result.findings, *_findings(result, found)))
+
+
+def _findings(result: CaseResult, found: DixonShares) -> list[Finding]:
+    findings = []
+    lacking = [report.segment.key for report in result.reports if report.segment.label in found.uncovered]
+    if lacking:
+        sentence = (
+            f"The fat and water images show less than {_LEAST_COVERED:.0%} of {', '.join(lacking)}; these have no share of fat."
+        )
+        findings.append(warning("dixon_uncovered", sentence))
+    if found.fat_share and float(np.median(list(found.fat_share.values()))) > _EXCHANGED_FROM:
+        sentence = "By the fat and water images most muscles are mostly fat; check that --fat and --water are not exchanged."
+        findings.append(warning("dixon_exchanged", sentence))
+    return findings

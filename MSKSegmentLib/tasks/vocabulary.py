@@ -73,6 +73,19 @@ KNOWN_MEASUREMENTS: Mapping[str, MeasurementKind] = {
         ("fat_percent", "composite_percent", "lean_percent", "sd_fat_fraction"),
         (CT_MODALITY,),
     ),
+    "fat_fraction": MeasurementKind(
+        "share of fat from the fat and water images of a Dixon sequence, where they are given",
+        modalities=(MR_MODALITY,),
+        further=(
+            FurtherColumn(
+                "dixon_fat_percent",
+                "Fat (Dixon)",
+                "%",
+                ".1f",
+                "mean of fat / (fat + water) in the images given; not corrected for relaxation",
+            ),
+        ),
+    ),
 }
 # Columns that some measurement fills; a task shows those of its measurements and all columns of no measurement.
 MEASURED_COLUMNS = frozenset(column for kind in KNOWN_MEASUREMENTS.values() for column in kind.columns)
