@@ -78,11 +78,15 @@ def propose_slices(
 @command.command("take")
 @click.argument("cases", type=PLACE, metavar="CASES")
 @click.option("--all-drawn", is_flag=True, help="take every slice that holds labels, proposed or not")
+@click.option(
+    "--reviews", type=PLACE, metavar="RESULTS", help="first fill cases from accepted results of the same names in this folder"
+)
 @pass_invocation
-def take_drawn(invocation: Invocation, cases: Path, all_drawn: bool) -> int:
+def take_drawn(invocation: Invocation, cases: Path, all_drawn: bool, reviews: Path | None) -> int:
     """Look what was drawn in the cases of a folder, and note it; exit code 2 if a case holds what was not asked for."""
     from ..evaluation.cases import find_labelled_cases
     from ..sparse.annotation import PROPOSED_FILE, take_annotations
+    from ..sparse.reviewed import fill_from_review
 
     proposed = [files for files in find_labelled_cases(cases) if (files.labels.parent / PROPOSED_FILE).is_file()]
     if not proposed:
@@ -91,6 +95,8 @@ def take_drawn(invocation: Invocation, cases: Path, all_drawn: bool) -> int:
     for files in proposed:
         invocation.checkpoint()
         try:
+            if reviews is not None and (reviews / files.name).is_dir():
+                fill_from_review(files, reviews / files.name)
             found = take_annotations(files, all_drawn)
         except InputError as error:
             refused += 1

@@ -142,26 +142,28 @@ def write_segmentation(path: str | os.PathLike[str], result: CaseResult) -> None
     present = [report for report in result.reports if report.segment.label in boxes]
     for number, report in enumerate(present):
         segment, box = report.segment, boxes[report.segment.label]
-        extent = " ".join(f"{start} {stop - 1}" for start, stop in zip(box.start_xyz, box.stop_xyz, strict=True))
         tags = {TERMINOLOGY_TAG: terminology_entry(segment, result.table), **segment_tags(report)}
-        for key, value in _segment_header(segment, extent, tags).items():
+        for key, value in _segment_header(segment, _extent(box), tags).items():
             image.SetMetaData(f"Segment{number}_{key}", value)
     image.SetMetaData(ABSENT_ATTRIBUTE, absent_note(result, set(boxes)))
     _write_image(path, image, ".seg.nrrd")
 
 
-def write_blank_segmentation(path: str | os.PathLike[str], geometry: Geometry, table: StructureTable) -> None:
-    """Write a segmentation without a voxel that has all segments of a table, with names, colours and codes, for somebody to draw.
+def write_segments_to_draw(path: str | os.PathLike[str], labels: np.ndarray, geometry: Geometry, table: StructureTable) -> None:
+    """Write labels with sides, uint8 ``[z, y, x]``, as a segmentation that has all segments of a table, the empty ones too.
+
+    Names, colours and codes are there for whoever draws; no lights, since nothing was measured.
 
     Raises:
         InputError: the file cannot be written there.
     """
-    image = geometry.image_of(np.zeros(geometry.shape, np.uint8))
+    image, boxes = geometry.image_of(labels), segment_boxes(labels, table)
     for key, value in segmentation_header(geometry).items():
         image.SetMetaData(key, value)
     for number, segment in enumerate(table.segments):
         tags = {TERMINOLOGY_TAG: terminology_entry(segment, table)}
-        for key, value in _segment_header(segment, _NO_EXTENT, tags).items():
+        extent = _extent(boxes[segment.label]) if segment.label in boxes else _NO_EXTENT
+        for key, value in _segment_header(segment, extent, tags).items():
             image.SetMetaData(f"Segment{number}_{key}", value)
     _write_image(path, image, ".seg.nrrd")
 
@@ -241,6 +243,10 @@ def segmentation_header(geometry: Geometry) -> dict[str, str]:
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
         "Segmentation_ConversionParameters": "".join(f"{name}|{value}|&" for name, value in parameters.items()),
     }
+
+
+def _extent(box: Box) -> str:
+    return " ".join(f"{start} {stop - 1}" for start, stop in zip(box.start_xyz, box.stop_xyz, strict=True))
 
 
 def _segment_header(segment: Segment, extent: str, tags: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from ..evaluation.cases import CaseFiles, on_grid
 from ..output.files import whole_file
 from ..output.filling import whole_folder
 from ..output.places import check_new_folder
-from ..results.segmentation_file import write_blank_segmentation, write_ct
+from ..results.segmentation_file import write_ct, write_segments_to_draw
 from ..tasks import Task, load_task
 from ..virtual.cases import LABELLED_FILE
 from .levels import SliceLevel
@@ -70,7 +70,8 @@ def write_annotation_case(folder: Path, volume: CTVolume, proposal: Proposal) ->
     }
     with whole_folder(folder, "case", PROPOSED_FILE, files) as partial:
         write_ct(partial / _CT_FILE, volume)
-        write_blank_segmentation(partial / DRAWN_FILE, volume.geometry, proposal.task.table)
+        nothing = np.zeros(volume.geometry.shape, np.uint8)
+        write_segments_to_draw(partial / DRAWN_FILE, nothing, volume.geometry, proposal.task.table)
         (partial / LABELLED_FILE).write_text(json.dumps({"slices": []}), encoding="utf-8")
         (partial / PROPOSED_FILE).write_text(json.dumps(content, indent=1), encoding="utf-8")
 

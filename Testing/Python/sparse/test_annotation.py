@@ -9,11 +9,16 @@ from conftest import phantom_volume
 from training_cases import labels_of
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct import read_label_map
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case
+from MSKSegmentLib.pipeline import measure_case
+from MSKSegmentLib.results.result_folder import write_result
+from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.sparse.annotation import Proposal, take_annotations, write_annotation_case
 from MSKSegmentLib.sparse.levels import levels_at
+from MSKSegmentLib.sparse.reviewed import fill_from_review
 from MSKSegmentLib.tasks import HIP_THIGH_CT
 
 ALL = tuple(structure.abbreviation for structure in HIP_AND_THIGH.structures)
@@ -107,3 +112,49 @@ def test_a_structure_that_was_not_asked_for_is_refused(case):
     path.unlink()
     with pytest.raises(InputError, match="sparse propose"):
         take_annotations(files_of(case))
+
+
+@pytest.fixture
+def reviewed(case, tmp_path):
+    """A result of the case's CT that is right everywhere, under review."""
+    volume = phantom_volume()
+    return ReviewSession(measure_case(labels_of(volume.hu), volume.geometry, volume), volume, "annotator")
+
+
+def test_an_accepted_result_fills_the_proposed_slices(case, reviewed, tmp_path):
+    write_result(tmp_path / "results" / "p1", reviewed.result)
+    with pytest.raises(InputError, match="segments are not accepted, such as"):
+        fill_from_review(files_of(case), tmp_path / "results" / "p1")
+    for report in reviewed.result.reports:
+        reviewed.accept(report.segment.key)
+    write_result(tmp_path / "accepted" / "p1", reviewed.result, history=reviewed.history, automatic=reviewed.automatic)
+    assert main(["sparse", "take", str(case.parent), "--reviews", str(tmp_path / "accepted")]) == 0
+    assert labelled(case) == {"slices": [3, 8, 15]}
+    drawn = read_label_map(case / "labels.seg.nrrd", HIP_AND_THIGH).labels
+    assert np.array_equal(drawn[8], labels_of(phantom_volume().hu)[8]) and not drawn[9].any()
+
+
+def test_the_commands_propose_and_take(tmp_path, phantom_file, capsys):
+    cases = tmp_path / "cases"
+    assert main(["sparse", "propose", str(phantom_file), "-o", str(cases / "t1"), "--at", "L4=60", "--at", "L3=101"]) == 0
+    assert capsys.readouterr().out.startswith("L3: slice 12, S 102.0 mm\nL4: slice 5, S 60.0 mm\nDraw 8 structures")
+    assert json.loads((cases / "t1" / "proposed.json").read_text())["task"] == "trunk-ct"
+    assert main(["sparse", "take", str(cases)]) == 0
+    assert capsys.readouterr().out == "t1: 0 slices drawn, not yet drawn: L3, L4\n"
+    image = sitk.ReadImage(str(cases / "t1" / "labels.seg.nrrd"))
+    labels = sitk.GetArrayFromImage(image)
+    labels[4] = labels_of(phantom_volume().hu)[4] > 0
+    drawn = sitk.GetImageFromArray(labels)
+    drawn.CopyInformation(image)
+    for key in image.GetMetaDataKeys():
+        drawn.SetMetaData(key, image.GetMetaData(key))
+    sitk.WriteImage(drawn, str(cases / "t1" / "labels.seg.nrrd"))
+    assert main(["sparse", "take", str(cases)]) == 2 and "slice 4, which was not proposed" in capsys.readouterr().err
+    for words, sentence in (
+        (["--levels", "3", "--structures", "TONGUE"], "no structure 'TONGUE'"),
+        ([], "in one way"),
+        (["--levels", "3", "--task", "nowhere"], "no task 'nowhere'"),
+    ):
+        assert main(["sparse", "propose", str(phantom_file), "-o", str(cases / "t2"), *words]) == 2
+        assert sentence in capsys.readouterr().err
+    assert not (cases / "t2").exists()

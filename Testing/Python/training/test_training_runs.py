@@ -37,10 +37,11 @@ def recipe_file(tmp_path):
 
 
 def test_presets_are_complete_and_valid():
-    assert presets() == ["bundled", "bundled-2", "paper", "paper-5"]
+    assert presets() == ["bundled", "bundled-2", "paper", "paper-5", "sparse"]
     for name in presets():
         recipe = read_recipe(find_recipe(name))
-        assert recipe.name == name and recipe.virtual
+        assert recipe.name.endswith(name) and (recipe.virtual or name == "sparse")
+    assert read_recipe(find_recipe("sparse")).network.in_channels == 1, "single slices"
     paper = read_recipe(find_recipe("paper"))
     assert (paper.iterations, paper.batch, paper.crop, paper.learning_rate) == (200_000, 3, (512, 512), 1e-4)
     assert (paper.network.levels, paper.network.base_filters, paper.network.dropout) == (6, 32, 0.5)
