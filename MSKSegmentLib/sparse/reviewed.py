@@ -34,7 +34,7 @@ def fill_from_review(files: CaseFiles, result: Path) -> int:
     open_ = [report.segment.name for report in asked if report.state is not ReviewState.ACCEPTED]
     if open_:
         raise InputError(
-            f"In the result {result.name!r} {len(open_)} segments are not accepted, such as {open_[0]}; correct the proposed slices "
+            f"In the result {result.name!r} {len(open_)} segments are not accepted, such as {open_[0]}; correct the slices "
             "and accept what is right there, or absent."
         )
     volume = read_ct(files.ct)
