@@ -37,10 +37,10 @@ def recipe_file(tmp_path):
 
 
 def test_presets_are_complete_and_valid():
-    assert presets() == ["bundled", "bundled-2", "paper", "paper-5", "sparse"]
+    assert presets() == ["bundled", "bundled-2", "lower-limb-mr", "paper", "paper-5", "sparse"]
     for name in presets():
         recipe = read_recipe(find_recipe(name))
-        assert recipe.name.endswith(name) and (recipe.virtual or name == "sparse")
+        assert recipe.name.endswith(name) and (recipe.virtual or recipe.task != "hip-thigh-ct")
     assert read_recipe(find_recipe("sparse")).network.in_channels == 1, "single slices"
     paper = read_recipe(find_recipe("paper"))
     assert (paper.iterations, paper.batch, paper.crop, paper.learning_rate) == (200_000, 3, (512, 512), 1e-4)
@@ -200,7 +200,7 @@ def test_the_gpu_script_trains_the_bundled_preset_within_25_minutes(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing", "-o", "x"], "presets: bundled, bundled-2, paper"),
+        (["nothing", "-o", "x"], "presets: bundled, bundled-2, lower-limb-mr, paper"),
         (["bundled", "-o", "x"], "No atlas folder is known"),
         (["bundled", "-o", "x", "--finish"], "no training that could be finished"),
         (["bundled", "-o", "x", "--fold", "1"], "such as 1/5"),
