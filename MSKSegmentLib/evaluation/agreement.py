@@ -107,6 +107,20 @@ def pearson(true: np.ndarray, predicted: np.ndarray) -> float | None:
         return float(pearsonr(true, predicted).statistic)
 
 
+def determination(true: np.ndarray, predicted: np.ndarray) -> float | None:
+    """R2 of `predicted` as what `true` is said to be, ``[n]`` each: 1 - sum (true - predicted)^2 / sum (true - mean of true)^2.
+
+    Unlike the square of Pearson's r it falls with a bias, and below 0 where the mean would have been nearer. None with fewer than
+    three pairs or where the truth does not vary.
+
+    >>> determination(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]))
+    0.5
+    """
+    if true.size < FEWEST_FOR_AGREEMENT or np.ptp(true) == 0:
+        return None
+    return 1.0 - float(((true - predicted) ** 2).sum() / ((true - true.mean()) ** 2).sum())
+
+
 def limits_of_agreement(true: np.ndarray, predicted: np.ndarray) -> LimitsOfAgreement | None:
     """Bias and limits of two arrays ``[n]``; None with fewer than three pairs."""
     if true.size < FEWEST_FOR_AGREEMENT:

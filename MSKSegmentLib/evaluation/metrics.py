@@ -12,13 +12,14 @@ from enum import Enum
 
 import numpy as np
 
-from ..anatomy import Segment, StructureTable
+from ..anatomy import Segment
 from ..case_result import Scores, SegmentReport
 from ..ct.boxes import Box, label_boxes, union_box
 from ..ct.volume import Geometry
 from ..measurement.volume import volume_cc
 from ..quality.plausibility import placements
-from .cases import LabelledCase, label_known
+from .cases import label_known
+from .scope import Scope
 from .surface_distances import surface_distances
 
 # A sliver of a structure at the edge of the field of view does not measure the network.
@@ -40,9 +41,10 @@ class SegmentComparison:
 
     `asd_mm` is the mean over the voxels of both surfaces of the distance to the other surface, `hd95_mm` the larger of the two 95th
     percentiles, `hd_mm` the largest of all. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its
-    absolute value, `aie_hu` the absolute difference of the mean HU inside prediction and truth. What follows is said of the whole
-    predicted segment, also where only some slices count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and
-    `scores`. Centroids ``(x, y, z)`` are LPS mm.
+    absolute value, `aie_hu` the absolute difference of the mean HU inside prediction and truth. `sensitivity` is the share of the
+    true voxels that were found, `specificity` that of all other known voxels of the scan that were left alone: the more air and
+    other tissue a scan shows, the nearer to 1. What follows is said of the whole predicted segment, also where only some slices
+    count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and `scores`. Centroids ``(x, y, z)`` are LPS mm.
     """
 
     segment: Segment
@@ -54,6 +56,8 @@ class SegmentComparison:
     asd_mm: float | None = None
     hd95_mm: float | None = None
     hd_mm: float | None = None
+    sensitivity: float | None = None
+    specificity: float | None = None
     rve_percent: float | None = None
     ave_percent: float | None = None
     mean_hu_true: float | None = None
@@ -69,43 +73,15 @@ class SegmentComparison:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """Where the truth is known: `slices` bool ``[z]`` and `structures` bool ``[classes]``; not where `outside`, bool ``[z, y, x]``.
-
-    `known` is bool ``[z, 256]``: in which slices a label with its side is known, where that differs between segments.
-    `table` says what the labels stand for.
-    """
-
-    table: StructureTable
-    slices: np.ndarray
-    structures: np.ndarray
-    outside: np.ndarray | None = None
-    known: np.ndarray | None = None
-
-    @staticmethod
-    def everything(table: StructureTable, depth: int) -> Scope:
-        """All of a volume of `depth` slices is labelled."""
-        return Scope(table, np.ones(depth, bool), np.ones(table.classes, bool))
-
-    @staticmethod
-    def of(case: LabelledCase) -> Scope:
-        """What is known of a case."""
-        return Scope(case.table, case.slices, case.structures, case.outside, case.known)
-
-    def slices_of(self, label: int) -> np.ndarray:
-        """The slices in which a label with its side is known, bool ``[z]``."""
-        return self.slices if self.known is None else self.slices & self.known[:, label]
-
-
-@dataclass(frozen=True)
 class _Counts:
-    """Voxels and sums of HU per label value ``[256]`` in the truth, the prediction and both."""
+    """Voxels and sums of HU per label value ``[256]`` in the truth, the prediction and both; where it is `known` at all."""
 
     true: np.ndarray
     predicted: np.ndarray
     both: np.ndarray
     hu_true: np.ndarray
     hu_predicted: np.ndarray
+    known: np.ndarray
 
 
 def evaluate_labels(
@@ -225,7 +201,7 @@ def _planes(truth: np.ndarray, predicted: np.ndarray, scope: Scope) -> Iterator[
 
 def _count(truth: np.ndarray, predicted: np.ndarray, hu: np.ndarray, scope: Scope) -> _Counts:
     # Slice by slice: a count over a whole volume would first copy it as 64-bit numbers.
-    true, found, both, hu_true, hu_found = np.zeros((5, 256))
+    true, found, both, hu_true, hu_found, known = np.zeros((6, 256))
     for true_plane, predicted_plane, k in _planes(truth, predicted, scope):
         where = np.flatnonzero(true_plane | predicted_plane)
         a, b, values = true_plane.ravel()[where], predicted_plane.ravel()[where], hu[k].ravel()[where]
@@ -234,7 +210,8 @@ def _count(truth: np.ndarray, predicted: np.ndarray, hu: np.ndarray, scope: Scop
         both += np.bincount(a[a == b], minlength=256)
         hu_true += np.bincount(a, weights=values, minlength=256)
         hu_found += np.bincount(b, weights=values, minlength=256)
-    return _Counts(true, found, both, hu_true, hu_found)
+        known += scope.voxels_known(k, true_plane.size)
+    return _Counts(true, found, both, hu_true, hu_found, known)
 
 
 def _row(segment: Segment, counts: _Counts, geometry: Geometry) -> SegmentComparison | None:
@@ -256,7 +233,10 @@ def _row(segment: Segment, counts: _Counts, geometry: Geometry) -> SegmentCompar
         row = replace(row, aie_hu=abs(row.mean_hu_predicted - row.mean_hu_true))
     if true:
         error = 100 * (found - true) / true
-        row = replace(row, rve_percent=error, ave_percent=abs(error))
+        row = replace(row, rve_percent=error, ave_percent=abs(error), sensitivity=float(counts.both[label]) / true)
+    elsewhere = int(counts.known[label]) - true
+    if elsewhere:
+        row = replace(row, specificity=1 - (found - float(counts.both[label])) / elsewhere)
     return row
 
 

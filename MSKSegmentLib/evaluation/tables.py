@@ -20,7 +20,7 @@ FEWEST_FOR_QUARTILES = 5
 _PLACES = ("centroid_true_mm", "centroid_predicted_mm")
 _NUMBERS = tuple(field.name for field in fields(SegmentComparison) if field.name not in ("segment", "outcome", "scores", *_PLACES))
 # Evaluations of earlier versions lack these.
-_LATER = ("hd_mm",)
+_LATER = ("hd_mm", "sensitivity", "specificity")
 _COLUMNS = ("case", "abbreviation", "side", "outcome", *_NUMBERS, *SCORE_NAMES)
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,15 +98,28 @@ def tetrahedra_of(surface: TriangleMesh, edge_mm: float, volume: CTVolume, femor
     import pytetwild
 
     diagonal = float(np.linalg.norm(np.ptp(surface.points, axis=0)))
-    # The surface is kept to a twentieth of an edge.
-    points, tetrahedra = pytetwild.tetrahedralize(
-        surface.points, surface.triangles, edge_length_fac=edge_mm / diagonal, epsilon=0.05 * edge_mm / diagonal
-    )
+    with _elsewhere():
+        # The surface is kept to a twentieth of an edge.
+        points, tetrahedra = pytetwild.tetrahedralize(
+            surface.points, surface.triangles, edge_length_fac=edge_mm / diagonal, epsilon=0.05 * edge_mm / diagonal
+        )
     mesh = TetrahedralMesh(np.asarray(points, float), np.asarray(tetrahedra, np.int32), np.zeros(len(tetrahedra), np.float32))
     if mesh.volume_cc < 0:
         mesh = TetrahedralMesh(mesh.points, np.ascontiguousarray(mesh.tetrahedra[:, [0, 2, 1, 3]]), mesh.density)
     middles = mesh.points[mesh.tetrahedra].mean(axis=1)
     return TetrahedralMesh(mesh.points, mesh.tetrahedra, _density_at(middles, volume, femora))
+
+
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """A working folder that vanishes: fTetWild leaves a file in the one that it is called in."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
 
 
 def write_meshes(

@@ -27,6 +27,7 @@ from MSKSegmentLib.evaluation.metrics import (
     without_densities,
 )
 from MSKSegmentLib.evaluation.surface_distances import surface_distances
+from MSKSegmentLib.evaluation.tables import row_from_json, row_json
 
 SHAPE = (20, 30, 40)
 GEOMETRY = Geometry(size=(40, 30, 20), spacing=(1.0, 2.0, 4.0))
@@ -191,3 +192,28 @@ def test_summary_counts_missed_ones_and_leaves_out_slivers_and_false_ones():
     assert line.spreads["dice"].mean == pytest.approx(1.7 / 3) and line.spreads["asd_mm"].n == 2
     assert line.volume.limits is None and line.volume.concordance is not None and line.density.concordance is None
     assert lines["MUSCLES"].volume.concordance == line.volume.concordance and lines["ALL"].n == 4
+
+
+def test_sensitivity_and_specificity_count_what_was_found_and_what_was_left_alone():
+    truth = _cube()
+    (row,) = evaluate_labels(truth, np.roll(truth, 3, 2), GEOMETRY, _hu(), EVERYTHING)
+    true = int(np.count_nonzero(truth))
+    both = int(np.count_nonzero(truth & np.roll(truth, 3, 2)))
+    assert row.sensitivity == pytest.approx(both / true)
+    assert row.specificity == pytest.approx(1 - (true - both) / (truth.size - true))
+    # Slices of which nothing is known do not count as left alone.
+    some = replace(EVERYTHING, slices=truth.any(axis=(1, 2)))
+    (fewer,) = evaluate_labels(truth, np.roll(truth, 3, 2), GEOMETRY, _hu(), some)
+    assert fewer.sensitivity == row.sensitivity and fewer.specificity < row.specificity
+    known = int(some.slices.sum()) * truth[0].size
+    assert fewer.specificity == pytest.approx(1 - (true - both) / (known - true))
+    rows = {one.segment.label: one for one in evaluate_labels(truth, _cube(GMED_LEFT), GEOMETRY, _hu(), EVERYTHING)}
+    assert rows[GMED_LEFT].sensitivity is None and 0 < rows[GMED_LEFT].specificity < 1
+    assert row_from_json(row_json(row), EVERYTHING.table) == row
+
+
+def test_evaluations_of_before_have_neither():
+    (row,) = evaluate_labels(_cube(), _cube(), GEOMETRY, _hu(), EVERYTHING)
+    stored = {name: value for name, value in row_json(row).items() if name not in ("sensitivity", "specificity")}
+    old = row_from_json(stored, EVERYTHING.table)
+    assert (old.sensitivity, old.specificity) == (None, None) and (row.sensitivity, row.specificity) == (1.0, 1.0)

@@ -14,6 +14,8 @@ from MSKSegmentLib.proximal_femur.phantom import read_phantom
 from MSKSegmentLib.proximal_femur.rods import find_rods, given_rods
 from MSKSegmentLib.proximal_femur.virtual_scan import EXAMPLE_PHANTOM
 
+pytest_plugins = ("femur_fixtures",)
+
 
 def _rods(densities, slope=0.8, intercept=-5.0, off=(), drift=0.0):
     hu = [(density - intercept) / slope for density in densities]

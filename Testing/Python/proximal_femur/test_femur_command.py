@@ -11,6 +11,8 @@ from femur_cases import SCANNER, write_phantom
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.proximal_femur.femur_folder import AXES_TABLE, COMPARTMENTS_MAP, FACTS, MEASURES_TABLE, REGIONS_MAP
 
+pytest_plugins = ("femur_fixtures",)
+
 
 @pytest.fixture(scope="module")
 def files(hips, tmp_path_factory):

@@ -27,6 +27,8 @@ from MSKSegmentLib.proximal_femur.regions import (
 )
 from MSKSegmentLib.tasks import load_task
 
+pytest_plugins = ("femur_fixtures",)
+
 LINE = stated_calibration(SCANNER.slope, SCANNER.intercept)
 
 

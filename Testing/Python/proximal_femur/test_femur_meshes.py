@@ -17,6 +17,8 @@ from MSKSegmentLib.proximal_femur.meshes import TetrahedralMesh, tetrahedra_of
 from MSKSegmentLib.proximal_femur.regions import Compartment, FemurRegion
 from MSKSegmentLib.proximal_femur.surfaces import TriangleMesh, femur_surface
 
+pytest_plugins = ("femur_fixtures",)
+
 
 @pytest.fixture(scope="module")
 def measured(hips):
@@ -53,8 +55,9 @@ def test_volumes_of_meshes_are_right():
     assert abs(solid.volume_cc) == pytest.approx(8 / 3 / 1000) and solid.worst_quality == pytest.approx(1.0)
 
 
-def test_tetrahedra_fill_a_surface_with_the_density_there(hips, measured):
+def test_tetrahedra_fill_a_surface_with_the_density_there(hips, measured, tmp_path, monkeypatch):
     pytest.importorskip("pytetwild")
+    monkeypatch.chdir(tmp_path)
     scan, _ = hips
     femur = measured.femora[0]
     # A cube of 20 mm in the middle of the head, where the density is even.
@@ -62,6 +65,7 @@ def test_tetrahedra_fill_a_surface_with_the_density_there(hips, measured):
     solid = tetrahedra_of(_cube(centre, 10.0), 10.0, scan.volume, measured)
     assert solid.volume_cc == pytest.approx(8.0, rel=0.01) and (solid.volumes_mm3 > 0).all() and solid.worst_quality > 0.1
     head = femur.measure(FemurRegion.HEAD, Compartment.TRABECULAR).bmd_mg_cm3
+    assert not list(tmp_path.iterdir()), "nothing is left in the working folder"
     assert np.average(solid.density, weights=solid.volumes_mm3) == pytest.approx(head, rel=0.1)
 
 

@@ -1,3 +1,5 @@
+"""Virtual hips of known density, made once for all tests that look at them."""
+
 import pytest
 from femur_cases import coarse_hips
 
