@@ -59,6 +59,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MSKSegmentPanel.deviceLine import DeviceLine
         from MSKSegmentPanel.exportActions import ExportActions
         from MSKSegmentPanel.inputControl import InputControl
+        from MSKSegmentPanel.judgeControl import JudgeControl
         from MSKSegmentPanel.messageArea import MessageArea
         from MSKSegmentPanel.reviewControl import ReviewControl
         from MSKSegmentPanel.runControl import RunControl
@@ -75,6 +76,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.run = RunControl(ui)
         self.review = ReviewControl(ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver)
         self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case, self.run, self._inputsChanged)
+        self.judging = JudgeControl(ui, self._judge, self._inputsChanged)
         self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
         self.device = DeviceLine(ui.deviceLabel, self.inputs)
         self.keys = Shortcuts(
@@ -87,6 +89,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 ".": self.review.nextSlice,
             },
         )
+        ui.judgeSection.connect("contentsCollapsed(bool)", keepFolding(ui.judgeSection))
         ui.numbersSection.connect("contentsCollapsed(bool)", keepFolding(ui.numbersSection))
         ui.viewsSection.connect("contentsCollapsed(bool)", keepFolding(ui.viewsSection))
         ui.exportSection.connect("contentsCollapsed(bool)", keepFolding(ui.exportSection))
@@ -146,7 +149,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.addObserver(scene, event, function)
 
     def _initializeParameterNode(self):
-        self.inputs.setParameterNode(self.logic.getParameterNode())
+        for part in (self.judging, self.inputs):
+            part.setParameterNode(self.logic.getParameterNode())
         if self.inputs.ctNode is None and not slicer.mrmlScene.IsClosing():
             self.inputs.chooseCt(self._firstCt())
 
@@ -163,6 +167,12 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Running
 
     def _segment(self, *args):
+        self._startRun(self.logic.startSegmentation, self.inputs.settings, self.inputs.roiNode)
+
+    def _judge(self, segmentationNode):
+        self._startRun(self.logic.startJudgement, segmentationNode, self.inputs.settings)
+
+    def _startRun(self, start, *options):
         from MSKSegmentPanel.dependencies import ensureRequirements
 
         self.messages.clear()
@@ -170,8 +180,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             ensureRequirements()
             # Packages may have been installed since the line was written.
             self.device.askAgain()
-            run = self.logic.startSegmentation(self.inputs.ctNode, self.inputs.settings, self.inputs.roiNode)
-            self.run.watch(run, self._runEnded)
+            self.run.watch(start(self.inputs.ctNode, *options), self._runEnded)
         self._inputsChanged()
 
     def _runEnded(self, run):
@@ -198,6 +207,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             hindrance = _("A run is under way")
         self.ui.segmentButton.setEnabled(not hindrance)
         self.ui.segmentButton.setToolTip(hindrance or _("Segment the chosen CT on this computer"))
+        self.judging.refresh(hindrance)
         self.exports.refresh()
         self.device.refresh()
 
@@ -252,6 +262,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.review.showCase(None)
         self.logic.forgetAll()
         self.exports.refresh()
+        self.judging.setParameterNode(None)
         self.inputs.setParameterNode(None)
         self.messages.clear()
 

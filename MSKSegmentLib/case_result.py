@@ -241,7 +241,7 @@ class HistoryEvent:
     """One step from the automatic result to the reviewed one.
 
     `when` is ISO 8601 in UTC, `who` the name that the reviewer gave, `what` one of "edited", "accepted", "reopened",
-    "reverted", "height"; `key` the segment's, None for the height. `details` is JSON-ready.
+    "reverted", "height", "rated"; `key` the segment's, None for height and rating. `details` is JSON-ready.
     """
 
     when: str

@@ -30,6 +30,7 @@ EXTRAS: Mapping[str, str] = {
     "wslink": "web",
     "undo_stack": "web",
     "aiohttp": "web",
+    "cryptography": "sign",
     "monai": "train",
     "matplotlib": "train",
     "pynetdicom": "node",

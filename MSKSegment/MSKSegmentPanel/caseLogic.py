@@ -57,7 +57,10 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         Raises:
             MSKSegmentError: its sentence says what is wrong and what to do.
         """
-        run = self.startSegmentation(ctNode, settingsOf(**options), roiNode)
+        return self._finished(self.startSegmentation(ctNode, settingsOf(**options), roiNode), progress)
+
+    def _finished(self, run, progress):
+        """The case of a run, after waiting for its end."""
         try:
             while not run.ended:
                 for event in run.poll():
@@ -73,20 +76,40 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         """Start a run with `Settings` without waiting; poll what is returned until it has ended, then call `finishSegmentation`."""
         return SegmentationRun(ctNode, settings, roiNode)
 
+    def judge(self, segmentationNode, ctNode, progress=None, **options):
+        """Measure and judge a segmentation of another module on its CT, and wait for the end; returns the new case.
+
+        Options are those of `segment` that a judgement knows: `bundle`, `device`, `seed`, `heightCm`.
+
+        Raises:
+            MSKSegmentError: its sentence says what is wrong and what to do.
+        """
+        return self._finished(self.startJudgement(ctNode, segmentationNode, settingsOf(**options)), progress)
+
+    def startJudgement(self, ctNode, segmentationNode, settings):
+        """Start judging a segmentation of another module; go on as after `startSegmentation`."""
+        from .judgeRun import JudgeRun
+
+        return JudgeRun(ctNode, segmentationNode, settings)
+
     def finishSegmentation(self, run):
         """Put the result of a run that has ended into the scene, and return the new case.
+
+        A segmentation that was judged stays in the scene, hidden behind the case made of it.
 
         Raises:
             RunFailed: the run ended without a result.
         """
         from MSKSegmentLib.review import ReviewSession
-        from MSKSegmentLib.scene import add_case
+        from MSKSegmentLib.scene import add_case, hide_segmentation
 
         try:
             result = run.result()
         finally:
             run.close()
         nodes = add_case(slicer.mrmlScene, result, run.ctNode)
+        if run.judgedNode is not None:
+            hide_segmentation(run.judgedNode)
         return self._keep(nodes, ReviewSession(result, run.volume, userName()))
 
     def caseOfCt(self, ctNode):

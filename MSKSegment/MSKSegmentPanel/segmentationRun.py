@@ -33,8 +33,11 @@ def settingsOf(heightCm=None, samples=None, **others):
 class EngineChild:
     """The engine at work on files in a temporary folder; poll it until it has ended. The folder vanishes with `close`.
 
-    A subclass sets `ctNode`, the CT that the work is about, `_folder` and `_engine`.
+    A subclass sets `ctNode`, the CT that the work is about, `_folder` and `_engine`; one that judges a segmentation node also sets
+    `judgedNode`.
     """
+
+    judgedNode = None
 
     @property
     def ended(self):

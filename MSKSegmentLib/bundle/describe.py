@@ -53,7 +53,7 @@ def describe_bundle(name_or_path: str | Path | None = None) -> str:
         ("Input", f"{_scale(preprocessing)} {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
         ("Grid", _grid(manifest)),
         ("Passes", str(manifest.passes)),
-        ("Calibration", _calibration(bundle.calibration)),
+        ("Calibration", calibration_words(bundle.calibration)),
         ("Digest", bundle.digest),
     ]
     width = max(len(label) for label, _ in rows) + 2
@@ -108,7 +108,8 @@ def _grid(manifest: Manifest) -> str:
     return f"in plane {millimetres(in_plane)}, slice interval {millimetres(interval)}"
 
 
-def _calibration(calibration: dict[str, Any] | None) -> str:
+def calibration_words(calibration: dict[str, Any] | None) -> str:
+    """On what a bundle's calibration rests; `calibration` is the content of its file."""
     if calibration is None:
         return "none: results are not rated (grey lights)"
     try:
@@ -122,6 +123,15 @@ def _calibration(calibration: dict[str, Any] | None) -> str:
         return f"{rests}, {calibration['date']}" + ("" if model else "; lights by uncertainty alone")
     except (KeyError, TypeError, ValueError, AttributeError):
         return "not readable; calibrate the bundle again"
+
+
+def card_section(card: str, title: str) -> str:
+    """The first paragraph of a card's section of that title, on one line; empty where it has none."""
+    for section in card.split("\n## ")[1:]:
+        heading, _, text = section.partition("\n")
+        if heading.strip().casefold() == title.casefold():
+            return " ".join(text.strip().split("\n\n")[0].split())
+    return ""
 
 
 def _card_summary(card: str) -> str:

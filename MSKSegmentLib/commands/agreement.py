@@ -60,11 +60,12 @@ def command(invocation: Invocation, first: Path, second: Path, output: Path | No
 
 
 def _take(invocation: Invocation, pair: ResultPair, names: tuple[str, ...], output: Path) -> None:
-    from ..two_results.taking import source_of, take_segments, write_taken
+    from ..results.result_folder import write_result
+    from ..two_results.taking import source_of, take_segments
 
     session = take_segments(pair, names)
     invocation.checkpoint()
-    write_taken(output, pair, session, names)
+    write_result(output, session.result, history=session.history, automatic=session.automatic)
     invocation.say(f"Taken from {source_of(pair.second.result)}: {', '.join(names)}. The new result is in {output.name}.")
 
 

@@ -1,11 +1,13 @@
-"""``mskseg bundle``: what bundles there are, what they are made of, whether they are whole, and bundles of Keras weights."""
+"""``mskseg bundle``: what bundles there are, whether they are whole, bundles between sites, for MONAI, and of Keras weights."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from ..errors import InputError
 from .base import PLACE, CommandGroup
 
 _named = click.argument("bundle", required=False, metavar="[NAME|DIR]")
@@ -13,7 +15,7 @@ _named = click.argument("bundle", required=False, metavar="[NAME|DIR]")
 
 @click.group(cls=CommandGroup)
 def command() -> None:
-    """List, describe and verify model bundles, or make one of Keras weights."""
+    """List, describe and verify model bundles, send them to other sites, or make one of Keras weights."""
 
 
 @command.command("list")
@@ -42,6 +44,69 @@ def verify(bundle: str | None) -> int:
     whole, text = describe_verification(bundle)
     print(text)
     return 0 if whole else 2
+
+
+@command.command("export")
+@_named
+@click.option("-o", "--output", type=PLACE, required=True, metavar="FILE", help="the new file, NAME.mskseg")
+@click.option("--key", type=PLACE, metavar="PRIVATE.pem", help="sign it with this key (see make-key)")
+def export(bundle: str | None, output: Path, key: Path | None) -> None:
+    """Write a bundle as one file for another site, with digests, what it was trained on, licence and calibration."""
+    from ..bundle import resolve_bundle
+    from ..bundle.package_file import export_package
+
+    _print_facts(export_package(resolve_bundle(bundle), output, key).lines)
+
+
+@command.command("import")
+@click.argument("file", type=PLACE, metavar="FILE")
+@click.option("-o", "--output", type=PLACE, metavar="DIR", help="the new bundle; without it the file is only looked at")
+@click.option("--sha256", metavar="HEX", help="the digest of the whole file that the sender told")
+@click.option("--trust", type=PLACE, metavar="PUBLIC.pem", help="take only what was signed with the private half of this key")
+def import_file(file: Path, output: Path | None, sha256: str | None, trust: Path | None) -> None:
+    """Check a file of 'bundle export' and unpack it as a bundle; a file that was changed is refused."""
+    from ..bundle.package_file import import_package, read_package
+
+    facts = read_package(file)
+    if output is not None:
+        import_package(file, output, sha256, trust)
+    elif sha256 is not None or trust is not None:
+        raise InputError("Nothing says where the bundle is to go; name a folder with -o.")
+    _print_facts(facts.lines)
+
+
+@command.command("make-key")
+@click.option(
+    "-o", "--output", type=PLACE, required=True, metavar="NAME", help="writes NAME.pem, to be kept secret, and NAME.pub.pem"
+)
+def make_key(output: Path) -> None:
+    """Make a pair of keys to sign bundle files with: the public half goes to other sites."""
+    from ..bundle.signing import make_keys
+
+    private, public = (output.with_name(output.name + ending) for ending in (".pem", ".pub.pem"))
+    print(f"Keep {private.name} secret; give {public.name} to other sites, which may ask for its fingerprint: ", end="")
+    print(make_keys(private, public))
+
+
+@command.command("export-monai")
+@_named
+@click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new MONAI bundle")
+def export_to_monai(bundle: str | None, output: Path) -> None:
+    """Write the network as a MONAI bundle, for programs that run those; lights and measurements stay here."""
+    from ..packages import require
+
+    require("torch", "safetensors")
+    from ..bundle import resolve_bundle
+    from ..bundle.monai_export import export_monai
+
+    export_monai(resolve_bundle(bundle), output)
+    print(f"The MONAI bundle {output.name} was written; its docs/README.md says how to run it.")
+
+
+def _print_facts(lines: Iterable[tuple[str, str]]) -> None:
+    rows = tuple(lines)
+    width = max(len(title) for title, _ in rows) + 2
+    print("\n".join(f"{title:<{width}}{text}" for title, text in rows))
 
 
 @command.command("import-keras")

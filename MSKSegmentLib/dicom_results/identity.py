@@ -17,6 +17,7 @@ from typing import Any
 from .. import __version__
 from ..anatomy import Code
 from ..case_result import CaseResult, HistoryEvent, ReviewState, SegmentReport
+from ..foreign.label_tables import NAMES, shipped_tables
 from ..results.result_folder import result_json
 from .codes import ORGANIZATION, OWN_SCHEME, OWN_SCHEME_NAME
 
@@ -88,11 +89,31 @@ def concept(code: Code) -> Any:
 
 
 def algorithm_version(result: CaseResult) -> str:
-    """Versions of the software and of the model that drew the labels."""
+    """The version of what drew the labels, where it is known, and that of the software that measured them."""
     record = result.facts.record
-    software, bundle = record.get("software") or {}, record.get("bundle")
+    software, bundle, program = record.get("software") or {}, record.get("bundle"), record.get("other_model")
+    ours = str(software.get("version", __version__))
+    if program:
+        model = f", model {program['model_version']}" if program.get("model_version") else ""
+        ours = f"{program.get('version') or 'not stated'}{model}; measured by {MODEL} {ours}"
+    elif _imported_from(result) is not None:
+        ours = f"not stated; measured by {MODEL} {ours}"
     model = f"; model {bundle.get('name')} {bundle.get('version')}" if bundle else ""
-    return f"{software.get('version', __version__)}{model}"[:_LONGEST_NAME]
+    return f"{ours}{model}"[:_LONGEST_NAME]
+
+
+def _imported_from(result: CaseResult) -> str | None:
+    """The program whose labels an imported segmentation has; None where they are not those of one program."""
+    imported = result.facts.record.get("imported") or {}
+    if imported.get("labels") not in {table.name for table in shipped_tables()} - {NAMES}:
+        return None
+    return str((imported.get("table") or {}).get("title") or imported["labels"])
+
+
+def other_program(result: CaseResult) -> str | None:
+    """The name of the other program that drew the labels; None for our network, and for label maps of which nobody knows it."""
+    program = (result.facts.record.get("other_model") or {}).get("title")
+    return str(program) if program else _imported_from(result)
 
 
 def is_given(result: CaseResult) -> bool:
@@ -102,19 +123,23 @@ def is_given(result: CaseResult) -> bool:
 
 def algorithm_name(result: CaseResult) -> str:
     """What drew the labels."""
-    return "Given label map, measured by MSKSegment" if is_given(result) else "MSKSegment Bayesian U-Net"
+    if is_given(result):
+        return (other_program(result) or f"Given label map, measured by {MODEL}")[:_LONGEST_NAME]
+    return f"{MODEL} Bayesian U-Net"
 
 
 def algorithm_family(result: CaseResult) -> Any:
     """The kind of algorithm, of DICOM's context group 7162."""
     from pydicom.sr.codedict import codes
 
-    return codes.cid7162.ManualProcessing if is_given(result) else codes.cid7162.ArtificialIntelligence
+    by_hand = is_given(result) and other_program(result) is None
+    return codes.cid7162.ManualProcessing if by_hand else codes.cid7162.ArtificialIntelligence
 
 
 def drawn_by(result: CaseResult, report: SegmentReport) -> str:
-    """DICOM's segment algorithm type: of given label maps nobody knows how they were drawn."""
-    return "SEMIAUTOMATIC" if is_given(result) or report.state is ReviewState.EDITED else "AUTOMATIC"
+    """DICOM's segment algorithm type: of label maps that were given nobody knows whether a person corrected them."""
+    was_run = not is_given(result) or "other_model" in result.facts.record
+    return "AUTOMATIC" if was_run and report.state is not ReviewState.EDITED else "SEMIAUTOMATIC"
 
 
 def finish(data: Any, identity: Identity, source: Any) -> Any:

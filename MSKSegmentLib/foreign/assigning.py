@@ -48,5 +48,5 @@ def _entry(segment: ForeignSegment, table: LabelTable, general: LabelTable) -> L
             entry = look_up(text)
             if entry is not None:
                 return entry
-    entry = table.of_value(segment.value)
+    entry = table.of_value(segment.program_value)
     return entry if entry is not None and not (segment.texts and entry.names) else None

@@ -17,7 +17,7 @@ from ..errors import InputError, shown
 from ..findings import Finding
 from .mask import ForeignMask, ForeignSegment, Layer, empty, values_of, whole_numbers
 from .nifti_names import names_in_nifti
-from .segment_names import side_of_word
+from .segment_names import is_generated, number_in, side_of_word
 
 
 def read_image_mask(path: Path, assume_orientation: str | None) -> ForeignMask:
@@ -84,7 +84,9 @@ def _named(segment: StoredSegment) -> ForeignSegment:
         stated = parts[2].split("^")
         code = Code(*stated) if len(stated) == 3 and all(stated) else code
         side = _side_of_code(parts[3]) or side
-    return ForeignSegment(segment.value, tuple(text for text in segment.texts if "~" not in text), code, side)
+    # A name that only counts, such as Slicer gives to a label map without names, leaves the value to tell.
+    names = tuple(text for text in segment.texts if "~" not in text and not is_generated(text))
+    return ForeignSegment(segment.value, names, code, side, None if names else number_in(segment.name))
 
 
 def _side_of_code(text: str) -> Side | None:

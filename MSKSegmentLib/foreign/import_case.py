@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..anatomy import StructureTable
-from ..case_result import CaseResult, SegmentReport
+from ..case_result import CaseResult, HistoryEvent, SegmentReport
 from ..ct.label_grid import grid_words
 from ..ct.label_resampling import place_or_resample
 from ..ct.volume import CTVolume
@@ -34,10 +34,11 @@ RECORD = "imported"
 
 @dataclass(frozen=True)
 class Imported:
-    """An imported segmentation: the case, measured and not judged, and the labels that are no structure of its table."""
+    """An imported segmentation: the case, measured, the labels that are no structure of its table, and what was done since."""
 
     result: CaseResult
     kept: KeptLabels
+    history: tuple[HistoryEvent, ...] = ()
 
 
 def import_case(
@@ -76,6 +77,7 @@ def import_case(
     placed, resampled = place_or_resample(translation.labels, translation.geometry, volume.geometry)
     findings = (
         _imported(translation),
+        warning("not_judged", "The import gives no light; 'mskseg rate' judges the segmentation."),
         *scan.findings,
         *translation.findings,
         *((_resampled(translation, volume),) if resampled else ()),
@@ -88,21 +90,29 @@ def import_case(
     return Imported(replace(result, reports=reports, facts=facts, findings=said), translation.kept)
 
 
-def write_imported(folder: Path, imported: Imported, source: str | None = None, volume: CTVolume | None = None) -> None:
+def write_imported(
+    folder: Path,
+    imported: Imported,
+    source: str | None = None,
+    volume: CTVolume | None = None,
+    extra: Callable[[Path], None] = lambda partial: None,
+) -> None:
     """Write a result folder (see `results.result_folder.write_result`), with the labels that were kept, if there are any.
 
-    `source` is the CT's path where the user asked to record it; `volume` the CT where a copy is wanted.
+    `source` is the CT's path where the user asked to record it; `volume` the CT where a copy is wanted; `extra` may add files to
+    the folder it is given.
 
     Raises:
         InputError: the folder holds other files, or cannot be written.
     """
 
-    def extra(partial: Path) -> None:
+    def others(partial: Path) -> None:
         write_other_labels(partial, imported.kept)
         if volume is not None:
             write_ct(partial / CT, volume)
+        extra(partial)
 
-    write_result(folder, imported.result, source, extra)
+    write_result(folder, imported.result, source, others, history=imported.history)
 
 
 def write_other_labels(folder: Path, kept: KeptLabels) -> None:
@@ -131,7 +141,7 @@ def _imported(translation: Translation) -> Finding:
     by = f", recognised by {translation.recognised_by}" if translation.recognised_by else ", as asked"
     return warning(
         "imported",
-        f"The segmentation was imported (labels: {used.title}{by}). The import gives no light; 'mskseg rate' judges it.",
+        f"The segmentation was imported (labels: {used.title}{by}).",
     )
 
 
@@ -167,7 +177,7 @@ def _record(translation: Translation, sides: str, resampled: bool) -> dict[str, 
         "segments": [
             {
                 "name": assignment.segment.called,
-                "value": assignment.segment.value,
+                "value": assignment.segment.program_value,
                 "structure": assignment.structure and assignment.structure.abbreviation,
                 "side": assignment.side and assignment.side.value,
                 "part": assignment.part or None,

@@ -23,18 +23,25 @@ class ForeignSegment:
     """One structure as another program stored it: the voxels of `value` in its layer.
 
     `texts` are its names, the most telling first; empty where the file holds values alone. `code` and `side` are what a DICOM
-    segmentation states apart from the name.
+    segmentation states apart from the name. `numbered` is the value that it had in the label map that it was made of, where only
+    its name still says so.
     """
 
     value: int
     texts: tuple[str, ...] = ()
     code: Code | None = None
     side: Side | None = None
+    numbered: int | None = None
+
+    @property
+    def program_value(self) -> int:
+        """Its value in the label map of the program that drew it."""
+        return self.value if self.numbered is None else self.numbered
 
     @property
     def called(self) -> str:
         """What sentences and lists call it."""
-        return self.texts[0] if self.texts else f"value {self.value}"
+        return self.texts[0] if self.texts else f"value {self.program_value}"
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def _literally(table: LabelTable, segment: ForeignSegment) -> bool:
 
 
 def _by_values(mask: ForeignMask, structures: StructureTable) -> Recognised:
-    values = {segment.value for segment in mask.segments}
+    values = {segment.program_value for segment in mask.segments}
     for table in shipped_tables():
         entries = [entry for value in values if (entry := table.of_value(value)) is not None]
         if table.values_tell and len(entries) >= MOST_OF_VALUES * len(values) and any(entry.structure for entry in entries):

@@ -14,6 +14,21 @@ _SIDES = {
 # They say nothing about which structure it is.
 _IDLE = {"muscle", "muscles", "musculus", "m", "mm", "bone", "bones", "segment", "mask", "label", "seg", "of", "the"}
 
+# What 3D Slicer calls the segments of a label map without names, and its identifiers of segments made by programs.
+_NUMBERED = re.compile(r"(?:label|segment)[ _]?(\d+)", re.IGNORECASE)
+_RANDOM = re.compile(r"S_[0-9A-Za-z]{12,}")
+
+
+def number_in(text: str) -> int | None:
+    """The value in a name that 3D Slicer made of it, such as "Label_6101"; None for other names."""
+    found = _NUMBERED.fullmatch(text.strip())
+    return int(found[1]) if found else None
+
+
+def is_generated(text: str) -> bool:
+    """Whether a name was made by 3D Slicer and says nothing of the structure."""
+    return number_in(text) is not None or _RANDOM.fullmatch(text.strip()) is not None
+
 
 def side_of_word(word: str) -> Side | None:
     """The side that a word such as "Left" or "R" names."""

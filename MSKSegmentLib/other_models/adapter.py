@@ -98,6 +98,24 @@ class Adapter(Protocol):
         """The label map that it has written; None where there is none."""
 
 
+class ModelOfProgram:
+    """What an adapter says by default: the program brings its model and its scheme of labels, and needs no variables."""
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """None: the scheme says all."""
+        return {}
+
+    @property
+    def sources(self) -> Mapping[str, Path]:
+        """None of the user's."""
+        return {}
+
+    def variables(self, call: ProgramCall) -> Mapping[str, str]:
+        """None beyond its environment's."""
+        return {}
+
+
 def only_image(folder: Path, endings: Sequence[str] = (".nii.gz", ".nii", ".nrrd", ".mha")) -> Path | None:
     """The one image below a folder; None where there is none, or where there are several and none can be told apart."""
     found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name.endswith(tuple(endings))]

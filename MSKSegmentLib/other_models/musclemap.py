@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DependencyError
-from .adapter import ModelFacts, ProgramCall
+from .adapter import ModelFacts, ModelOfProgram, ProgramCall
 from .environments import Environment, probe
 
 _NAME, _PROGRAM, _TITLE = "musclemap", "mm_segment", "MuscleMap"
@@ -19,7 +19,7 @@ _VERSION = re.compile(r"v(\d+(?:\.\d+)*)")
 
 
 @dataclass(frozen=True)
-class MuscleMap:
+class MuscleMap(ModelOfProgram):
     """An installed ``mm_segment``. Without `model_version` it asks Zenodo for the newest weights and downloads them."""
 
     environment: Environment
@@ -28,25 +28,11 @@ class MuscleMap:
     input_name: str = "ct.nii.gz"
     scheme: str | None = _NAME
 
-    @property
-    def names(self) -> Mapping[int, str]:
-        """None: the scheme says all."""
-        return {}
-
-    @property
-    def sources(self) -> Mapping[str, Path]:
-        """None of the user's."""
-        return {}
-
     def command(self, call: ProgramCall) -> Sequence[str]:
         """The documented options: input, output folder, GPU or not, and the version of the weights that are there already."""
         gpu = "N" if call.device == "cpu" else "Y"
         pinned = ["--model_version", self.facts.model_version] if self.facts.model_version else []
         return [str(self.program), "-i", str(call.ct), "-o", str(call.output), "-g", gpu, *pinned]
-
-    def variables(self, call: ProgramCall) -> Mapping[str, str]:
-        """None beyond its environment's."""
-        return {}
 
     def written(self, call: ProgramCall) -> Path | None:
         """Its label map is called as the input, with ``_dseg``."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DependencyError
-from .adapter import ModelFacts, ProgramCall
+from .adapter import ModelFacts, ModelOfProgram, ProgramCall
 from .environments import Environment, probe
 
 _NAME, _PROGRAM, _TITLE = "totalsegmentator", "TotalSegmentator", "TotalSegmentator"
@@ -22,7 +22,7 @@ _DEVICES = {"auto": "gpu", "cuda": "gpu", "cpu": "cpu"}
 
 
 @dataclass(frozen=True)
-class TotalSegmentator:
+class TotalSegmentator(ModelOfProgram):
     """An installed TotalSegmentator; `weights` is the folder of its networks."""
 
     environment: Environment
@@ -31,16 +31,6 @@ class TotalSegmentator:
     weights: Path
     input_name: str = "ct.nii.gz"
     scheme: str | None = _NAME
-
-    @property
-    def names(self) -> Mapping[int, str]:
-        """None: the scheme says all."""
-        return {}
-
-    @property
-    def sources(self) -> Mapping[str, Path]:
-        """None of the user's."""
-        return {}
 
     def command(self, call: ProgramCall) -> Sequence[str]:
         """One label map of all structures; without a GPU its device ``gpu`` falls back to the processor by itself."""

@@ -52,8 +52,11 @@ def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
             paper_light=None,
         )
         reasons = list(rated.reasons) if judgement.calibrated else [UNCALIBRATED]
-    where = _where(label, judgement)
-    light, against = _with_doubts(_looked_at(base.light, label, judgement), label, judgement.verdict)
+    # Of what the network does not know, its not drawing it says nothing.
+    is_known = base.scores is not None
+    where = _where(label, judgement, is_known)
+    light = _looked_at(base.light, label, judgement) if is_known else base.light
+    light, against = _with_doubts(light, label, judgement.verdict)
     return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *where))))
 
 
@@ -64,9 +67,10 @@ def _looked_at(light: Light, label: int, judgement: Judgement) -> Light:
     return Light.YELLOW if plain and light is Light.GREY else light
 
 
-def _where(label: int, judgement: Judgement) -> tuple[str, ...]:
-    """In which slices mask and network disagree, and in which the mask contradicts itself."""
-    agreement, shape = judgement.evidence.agreements.get(label), judgement.evidence.shapes.get(label)
+def _where(label: int, judgement: Judgement, is_known: bool) -> tuple[str, ...]:
+    """In which slices mask and network disagree, where it knows the structure, and in which the mask contradicts itself."""
+    agreement = judgement.evidence.agreements.get(label) if is_known else None
+    shape = judgement.evidence.shapes.get(label)
     found = () if agreement is None else disagreement_reasons(agreement, judgement.slices)
     if shape is None:
         return found

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..anatomy import StructureTable
 from ..bundle import ModelBundle
-from ..case_result import CaseResult, Light, ReviewState, SegmentReport
+from ..case_result import CaseResult, HistoryEvent, Light, ReviewState, SegmentReport
 from ..ct.orientation import axis_order
 from ..ct.volume import CTVolume
 from ..errors import InputError
@@ -34,6 +34,8 @@ from .told import CODES, is_tight, rating_findings, slice_numbers
 
 # In the record of a result: that its segmentation was judged, and how.
 RECORD = "rated"
+# In the history of a case: what it is called, and who did it.
+EVENT, AUTHOR = "rated", "mskseg rate"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class Rated:
 
     result: CaseResult
     slices: Mapping[str, tuple[SliceToLookAt, ...]]
+
+
+def rated_event(rated: Rated) -> HistoryEvent:
+    """The step in the history of a case that its rating is."""
+    record = rated.result.facts.record[RECORD]
+    bundle, lights = record["bundle"], lights_of(rated.result)
+    details = {"network": f"{bundle['name']} {bundle['version']}", "segments": record["segments"], "lights": lights}
+    return HistoryEvent(record["date"], AUTHOR, EVENT, None, details)
 
 
 def drawn_by_network(report: SegmentReport, facts: RunFacts) -> bool:
@@ -101,7 +111,9 @@ def rate_case(
     checkpoint()
     reports, told = _reports(result, judgement, seen, bundle.table)
     keys = _keys_to_judge(result)
-    labels = {report.segment.label: report.segment.key for report in reports if report.segment.key in keys}
+    # Of what the network does not know, its not drawing it says nothing.
+    compared = [report for report in reports if report.segment.key in keys and report.scores is not None]
+    labels = {report.segment.label: report.segment.key for report in compared}
     slices = slices_to_look_at(mask, seen.view, labels, volume.geometry)
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
     judged = [report for report in reports if report.segment.key in keys]
@@ -116,7 +128,9 @@ def rate_case(
     }
     facts = replace(result.facts, record={**result.facts.record, RECORD: record})
     progress("measurement", 1, 1)
-    return Rated(replace(result, reports=reports, findings=findings, facts=facts), slices)
+    # Of a given mask, where the network that judged it was unsure; a run of ours keeps its own.
+    uncertainty = seen.uncertainty if result.uncertainty is None else result.uncertainty
+    return Rated(replace(result, reports=reports, findings=findings, facts=facts, uncertainty=uncertainty), slices)
 
 
 def _keys_to_judge(result: CaseResult) -> set[str]:

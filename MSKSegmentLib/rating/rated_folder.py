@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
+from ..foreign import Imported, write_imported
 from ..output.files import whole_file
 from ..output.places import check_place, resolved
 from ..results.result_folder import (
@@ -18,6 +19,7 @@ from ..results.result_folder import (
     RESULT,
     REVIEW,
     SLICES_TO_LOOK_AT,
+    UNCERTAINTY,
     check_output,
     result_json,
     write_content,
@@ -25,10 +27,11 @@ from ..results.result_folder import (
 )
 from ..results.result_reading import read_case
 from ..results.review_file import write_review
+from ..results.segmentation_file import write_uncertainty
 from ..results.tables import write_measurements
 from ..review.session import ReviewSession
 from .look_here import write_slices_to_look_at
-from .rate import Rated, check_to_rate
+from .rate import EVENT, Rated, check_to_rate, rated_event
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ def case_to_rate(folder: Path, volume: CTVolume) -> CaseToRate:
     """
     session = ReviewSession.of_stored(read_case(folder), volume)
     check_to_rate(session.result)
-    return CaseToRate(folder, session, (folder / REVIEW).is_file() or bool(session.history))
+    by_people = any(event.what != EVENT for event in session.history)
+    return CaseToRate(folder, session, (folder / REVIEW).is_file() or by_people)
 
 
 def write_rated(case: CaseToRate, rated: Rated, output: Path | None = None) -> Path:
@@ -81,18 +85,38 @@ def write_rated(case: CaseToRate, rated: Rated, output: Path | None = None) -> P
         _update_review(case, rated)
         return folder
     session = case.session
-    history, automatic = (session.history, session.automatic) if case.reviewed else ((), None)
+    history, automatic = (*session.history, rated_event(rated)), session.automatic if case.reviewed else None
     write_result(folder, rated.result, None, _others(case, rated), history=history, automatic=automatic)
     return folder
+
+
+def write_rated_import(
+    folder: Path, imported: Imported, rated: Rated, source: str | None = None, volume: CTVolume | None = None
+) -> None:
+    """Write a mask that was imported and judged at once, as `foreign.write_imported` does, with the slices worth a look.
+
+    Raises:
+        InputError: the folder holds other files, or cannot be written.
+    """
+
+    def slices(partial: Path) -> None:
+        write_slices_to_look_at(partial / SLICES_TO_LOOK_AT, rated.slices, rated.result.table)
+
+    judged = replace(imported, result=rated.result, history=(rated_event(rated),))
+    write_imported(folder, judged, source, volume, slices)
 
 
 def _update_review(case: CaseToRate, rated: Rated) -> None:
     """The review with the new reports; its voxels stay, and so do all other files."""
     session, folder = case.session, case.folder
-    content = result_json(rated.result, None, session.history, session.automatic.reports)
+    history = (*session.history, rated_event(rated))
+    content = result_json(rated.result, None, history, session.automatic.reports)
     write_review(folder / REVIEW, session.automatic.labels, rated.result.labels, content)
     with whole_file(folder / RESULT, ".json") as temporary:
         write_content(temporary, content)
+    if session.result.uncertainty is None:
+        with whole_file(folder / UNCERTAINTY, ".nrrd") as temporary:
+            write_uncertainty(temporary, rated.result)
     with whole_file(folder / SLICES_TO_LOOK_AT, ".csv") as temporary:
         write_slices_to_look_at(temporary, rated.slices, rated.result.table)
     with whole_file(folder / MEASUREMENTS, ".csv") as temporary:

@@ -11,8 +11,8 @@ from ..ct.volume import Geometry
 from ..findings import Finding, warning
 from .agreement import PassAgreement
 
-# Findings of this package, which a new rating replaces.
-CODES = ("rated", "not_rated", "missing_in_mask", "tight_borders")
+# Findings of this package, which a new rating replaces, and that of an import, which is judged now.
+CODES = ("not_judged", "rated", "not_rated", "missing_in_mask", "tight_borders")
 # Less than this share of a segment in slices of disagreement is not worth a sentence.
 _TOLD_SHARE = 0.03
 MOST_STRETCHES = 4

@@ -30,6 +30,7 @@ _DID = {
     "reopened": N_("opened again"),
     "reverted": N_("brought back to the automatic version"),
     "height": N_("height changed"),
+    "rated": N_("judged by rating"),
 }
 _LONGEST_NAME = 40
 
@@ -140,6 +141,8 @@ def _told(case: ReportCase, words: Words, event: HistoryEvent) -> str:
     if event.what == "height":
         before, after = (_centimetres(words, event.details.get(name)) for name in ("from_m", "to_m"))
         return _("height: {before} → {after}").format(before=before, after=after)
+    if event.what == "rated":
+        return _("judged by the network of {network}").format(network=event.details.get("network", ""))
     texts = {
         "edited": _("{segment}: edited"),
         "accepted": _("{segment}: accepted"),

@@ -34,6 +34,13 @@ def corrected(automatic: SegmentReport, measurements: Measurements | None, dice:
     )
 
 
+def taken(report: SegmentReport, source: str) -> SegmentReport:
+    """The report of a corrected segment whose content was taken from `source`, if that says anything, and not drawn by hand."""
+    if not source or report.state is not ReviewState.EDITED:
+        return report
+    return replace(report, reasons=(f"taken from another result ({source}), and not judged", *report.reasons[1:]))
+
+
 def _reason(automatic: SegmentReport, measurements: Measurements | None) -> str:
     if automatic.measurements is None:
         return "drawn by hand; the automatic version had not found it"

@@ -35,10 +35,12 @@ class HistoryLog:
         """Append an event of now."""
         self._events.append(HistoryEvent(self._now(), self._author, what, key, dict(details)))
 
-    def add_change(self, before: SegmentReport, after: SegmentReport, what: str, by: list[str]) -> None:
-        """An edit of a segment's voxels, "edited" or "reverted"; `by` are the keys of the segments that were drawn."""
+    def add_change(self, before: SegmentReport, after: SegmentReport, what: str, by: list[str], source: str = "") -> None:
+        """An edit of a segment's voxels, "edited" or "reverted"; `by` are the keys of the segments that were drawn, or taken from
+        `source`.
+        """
         key = after.segment.key
-        details = change_between(before, after) | ({} if key in by else {"by": by})
+        details = change_between(before, after) | ({} if key in by else {"by": by}) | ({"taken_from": source} if source else {})
         if what == "reverted" or after.state is ReviewState.AUTOMATIC:
             self.add("reverted", key, details)
         else:

@@ -22,7 +22,7 @@ from ..measurement.volume import checked_height
 from ..results.result_folder import result_json
 from ..results.result_reading import StoredCase
 from ..tasks import Task
-from .corrections import corrected, with_asymmetries, with_height
+from .corrections import corrected, taken, with_asymmetries, with_height
 from .histogram import Histogram, histogram_of
 from .history import HistoryLog, utc_now
 from .label_maps import LabelEdit, ReviewedLabels
@@ -197,16 +197,17 @@ class ReviewSession:
         edit = self._labels.change(box, labels)
         return edit and replace(edit, rows=self._measure_again(edit.changed, "edited", edit.changed))
 
-    def edit(self, masks: Mapping[str, SegmentMask]) -> tuple[str, ...]:
+    def edit(self, masks: Mapping[str, SegmentMask], taken_from: str = "") -> tuple[str, ...]:
         """Give segments new content by their keys; returns the keys of the rows that changed, in table order.
 
         Voxels that a segment loses become background; others lose those that it gains. Where masks overlap, the later one wins.
+        `taken_from` says what the content was taken from where nobody drew it, for reasons and history.
 
         Raises:
             KeyError: there is no such segment.
             ValueError: a mask reaches beyond the CT.
         """
-        return self._draw({self._label(key): mask for key, mask in masks.items()}, "edited")
+        return self._draw({self._label(key): mask for key, mask in masks.items()}, "edited", taken_from)
 
     def revert(self, key: str) -> SegmentMask:
         """Bring back what the network drew, and return it (empty where it drew nothing).
@@ -260,22 +261,22 @@ class ReviewSession:
         """Everything but the arrays, JSON-ready."""
         return result_json(self.result, history=self.history, automatic=self._automatic.reports)
 
-    def _draw(self, masks: Mapping[int, SegmentMask], what: str) -> tuple[str, ...]:
+    def _draw(self, masks: Mapping[int, SegmentMask], what: str, taken_from: str = "") -> tuple[str, ...]:
         edit = self._labels.change(*self._labels.with_masks(masks))
-        return () if edit is None else self._measure_again(edit.changed, what, masks)
+        return () if edit is None else self._measure_again(edit.changed, what, masks, taken_from)
 
     def _label(self, key: str) -> int:
         return self._reports[key].segment.label
 
-    def _measure_again(self, labels: Collection[int], what: str, drawn: Collection[int]) -> tuple[str, ...]:
+    def _measure_again(self, labels: Collection[int], what: str, drawn: Collection[int], source: str = "") -> tuple[str, ...]:
         """New reports and history of segments with other voxels; `drawn` are those that the user worked on."""
         if not labels:
             return ()
         by, new = [key for key in self._reports if self._label(key) in drawn], dict(self._reports)
         for key in [key for key in self._reports if self._label(key) in labels]:
-            report = self._new_report(key)
+            report = taken(self._new_report(key), source if key in by else "")
             self._slices.pop(key, None)
-            self._history.add_change(self._reports[key], report, what if key in by else "edited", by)
+            self._history.add_change(self._reports[key], report, what if key in by else "edited", by, source)
             new[key] = report
         return self._set(with_asymmetries(self.table, new))
 

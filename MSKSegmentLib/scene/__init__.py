@@ -8,6 +8,7 @@ from .case_nodes import CaseNodes, add_case, find_case_nodes, restore_session, s
 from .ct_window import set_bone_window
 from .density import hide_density, show_density
 from .edits import ensure_segment, put_edit, put_mask, take_edit
+from .foreign_segmentation import hide_segmentation, write_foreign_segmentation
 from .histogram import show_histogram
 from .label_map import segment_labels
 from .navigation import jump_to, look_at, ras_of_lps
@@ -35,6 +36,7 @@ __all__ = [
     "ensure_segment",
     "find_case_nodes",
     "hide_density",
+    "hide_segmentation",
     "jump_to",
     "look_at",
     "put_edit",
@@ -55,5 +57,6 @@ __all__ = [
     "uncertainty_range",
     "update_tags",
     "volume_of_node",
+    "write_foreign_segmentation",
     "write_seg_nrrd",
 ]

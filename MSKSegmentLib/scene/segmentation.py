@@ -94,7 +94,7 @@ def grid_of_node(node: slicer.vtkMRMLSegmentationNode) -> Geometry:
     return geometry_of_serialized(text)
 
 
-def write_seg_nrrd(node: slicer.vtkMRMLSegmentationNode, path: str | os.PathLike[str]) -> None:
+def write_seg_nrrd(node: slicer.vtkMRMLSegmentationNode, path: str | os.PathLike[str], compressed: bool = True) -> None:
     """Write the node as it is now, edits included, to a ``.seg.nrrd``.
 
     Raises:
@@ -105,6 +105,7 @@ def write_seg_nrrd(node: slicer.vtkMRMLSegmentationNode, path: str | os.PathLike
     with whole_file(path, ".seg.nrrd") as temporary:
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(temporary))
+        storage.SetUseCompression(compressed)
         if not storage.WriteData(node):
             raise OSError("the storage node reported a failure")
 

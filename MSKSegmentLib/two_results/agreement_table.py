@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import numpy as np
 from ..anatomy import Segment
 from ..case_result import CaseResult, Light, SegmentReport
 from ..ct.orientation import axis_order
-from ..ct.volume import Geometry
-from ..evaluation.metrics import Scope, evaluate_labels
+from ..ct.volume import Geometry, Vector
+from ..evaluation.metrics import Scope, evaluate_labels, overlap_rows
 from ..measurement.measure import MM2_PER_CM2
 from ..output.filling import whole_folder
 from ..output.places import check_new_folder
@@ -60,14 +60,18 @@ class StructureAgreement:
     lights: tuple[Light, Light]
 
 
-def agreement_of(pair: ResultPair) -> tuple[StructureAgreement, ...]:
-    """The structures that either result has and both tables know, the least agreeing first."""
+def agreement_of(pair: ResultPair, distances: bool = True) -> tuple[StructureAgreement, ...]:
+    """The structures that either result has and both tables know, the least agreeing first.
+
+    Without `distances` between their surfaces, which take nearly all of the time and need MONAI, those are None.
+    """
     one = pair.first.result
     labels = _of_shared(pair)
     scope = Scope.everything(one.table, len(labels))
     lights = [{report.segment.key: report.light for report in case.result.reports} for case in (pair.first, pair.second)]
     rows = []
-    for row in evaluate_labels(labels, pair.other_labels, one.geometry, pair.volume.hu, scope):
+    compare = evaluate_labels if distances else overlap_rows
+    for row in compare(labels, pair.other_labels, one.geometry, pair.volume.hu, scope):
         volumes, key = (row.volume_true_cc, row.volume_predicted_cc), row.segment.key
         rows.append(
             StructureAgreement(
@@ -95,6 +99,25 @@ def disagreement_of(pair: ResultPair) -> np.ndarray:
     return np.where(differs, np.where(labels > 0, labels, pair.other_labels), 0).astype(np.uint8)
 
 
+def places_of_disagreement(pair: ResultPair) -> CaseResult:
+    """The map of `disagreement_of` as a result whose segments are the places, of which nothing else is known."""
+    one = pair.first.result
+    reports = tuple(SegmentReport(report.segment, Light.GREY, ()) for report in one.reports)
+    return CaseResult(disagreement_of(pair), one.geometry, reports, facts=one.facts, table=one.table)
+
+
+def point_of_difference(pair: ResultPair, key: str, index: int) -> Vector:
+    """The middle (LPS, mm) of what only one result has of a segment in the slice of that `DifferingSlice.index`."""
+    one = pair.first.result
+    label, along = one.table.segment(key).label, 2 - axis_order(one.geometry.direction).axes[2]
+    planes = (np.take(labels, index, axis=along) == label for labels in (one.labels, pair.other_labels))
+    differs = np.argwhere(np.logical_xor(*planes))
+    middle = differs.mean(axis=0) if len(differs) else np.array([(size - 1) / 2 for size in np.delete(one.labels.shape, along)])
+    x, y, z = np.insert(middle, along, index)[::-1].tolist()
+    point = one.geometry.to_physical((x, y, z))
+    return float(point[0]), float(point[1]), float(point[2])
+
+
 def check_agreement_output(folder: Path) -> None:
     """Refuse a folder that holds something, or cannot be written.
 
@@ -110,16 +133,12 @@ def write_agreement(folder: Path, pair: ResultPair, rows: Iterable[StructureAgre
     Raises:
         InputError: the folder holds something, or cannot be written.
     """
-    one = pair.first.result
     with whole_folder(folder, "comparison", TABLE, _OWNED, check_agreement_output) as partial:
         with (partial / TABLE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, _COLUMNS)
             writer.writeheader()
             writer.writerows(map(agreement_row, rows))
-        # Segments of places, of which nothing else is known.
-        reports = tuple(SegmentReport(report.segment, Light.GREY, ()) for report in one.reports)
-        places = CaseResult(disagreement_of(pair), one.geometry, reports, table=one.table)
-        write_segmentation(partial / DISAGREEMENT, replace(places, facts=one.facts))
+        write_segmentation(partial / DISAGREEMENT, places_of_disagreement(pair))
 
 
 def agreement_row(row: StructureAgreement) -> dict[str, Any]:

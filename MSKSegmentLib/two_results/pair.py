@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..case_result import CaseResult
 from ..ct.label_grid import place_labels
 from ..ct.volume import CTVolume
 from ..errors import InputError, shown
@@ -19,7 +20,7 @@ class ResultPair:
     """Two results as they stand, corrections included, and the CT that both are of.
 
     `other_labels` are the labels of the second result, uint8 ``[z, y, x]`` in the numbers and on the grid of the first one; of
-    structures that the first one's table lacks they hold nothing. `shared` are the keys of the segments that both tables have.
+    structures that the first one's table lacks they hold nothing. `shared` are the keys of the segments that both could have.
     """
 
     first: StoredCase
@@ -42,12 +43,30 @@ def read_two_results(first: Path, second: Path, ct: Path | None = None) -> Resul
     # Either folder may hold the CT, or know where it is.
     holder = first if ct is not None or locate_ct(first, None) is not None else second
     volume = read_own_ct(holder, ct, None, None)
-    shared = tuple(
-        segment.key for segment in cases[0].result.table.segments if segment.key in {s.key for s in cases[1].result.table.segments}
-    )
+    return pair_cases(*cases, volume, (shown(first), shown(second)))
+
+
+def pair_cases(first: StoredCase, second: StoredCase, volume: CTVolume, names: tuple[str, str] = ("first", "second")) -> ResultPair:
+    """Two results of the CT `volume`, which the caller has seen to be that of both; `names` are theirs, for sentences.
+
+    Raises:
+        InputError: they have no structure in common, or lie elsewhere.
+    """
+    known = _segments_of(first.result) & _segments_of(second.result)
+    shared = tuple(segment.key for segment in first.result.table.segments if segment.key in known)
     if not shared:
-        raise InputError(f"{shown(first)!r} and {shown(second)!r} have no structure in common.")
-    return ResultPair(*cases, volume, _labels_of_other(*cases, shared), shared)
+        raise InputError(f"{names[0]!r} and {names[1]!r} have no structure in common.")
+    return ResultPair(first, second, volume, _labels_of_other(first, second, shared), shared)
+
+
+def _segments_of(result: CaseResult) -> set[str]:
+    """The keys of the segments that a result could have: those of its table, but for what another program was never asked for."""
+    present = {report.segment.key for report in result.reports if report.measurements is not None}
+    imported = result.facts.record.get("imported") or {}
+    if "segments" not in imported:
+        return {segment.key for segment in result.table.segments}
+    asked = {entry.get("structure") for entry in imported["segments"]}
+    return present | {segment.key for segment in result.table.segments if segment.structure.abbreviation in asked}
 
 
 def _labels_of_other(first: StoredCase, second: StoredCase, shared: tuple[str, ...]) -> np.ndarray:

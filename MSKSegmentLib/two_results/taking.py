@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from ..case_result import CaseResult, HistoryEvent, ReviewState, SegmentReport
-from ..ct.boxes import label_boxes
+from ..case_result import CaseResult
+from ..ct.boxes import Box, label_boxes
 from ..errors import InputError
-from ..results.result_folder import write_result
 from ..review import ReviewSession
 from ..review.masks import SegmentMask
 from .pair import ResultPair
@@ -33,22 +30,18 @@ def take_segments(pair: ResultPair, names: Sequence[str]) -> ReviewSession:
     if absent:
         raise InputError(f"The second result has nothing of {', '.join(absent)}; take structures that it has.")
     session = ReviewSession.of_stored(pair.first, pair.volume, _AUTHOR)
-    session.edit({key: SegmentMask.of_labels(pair.other_labels, label_of[key], boxes[label_of[key]]) for key in keys})
+    session.edit({key: mask_of_other(pair, key, boxes) for key in keys}, source_of(pair.second.result))
     return session
 
 
-def write_taken(folder: Path, pair: ResultPair, session: ReviewSession, names: Sequence[str]) -> CaseResult:
-    """Write the review as a new result, whose history and reasons say what was taken from whom; returns the case.
+def mask_of_other(pair: ResultPair, key: str, boxes: Mapping[int, Box]) -> SegmentMask:
+    """The voxels that the second result gives a segment; `boxes` are those of its labels (`ct.boxes.label_boxes`).
 
     Raises:
-        InputError: the folder holds other files, or cannot be written.
+        KeyError: it gives none.
     """
-    keys, source = set(_keys(pair, names)), source_of(pair.second.result)
-    reports = tuple(_told(report, source) if report.segment.key in keys else report for report in session.result.reports)
-    result = replace(session.result, reports=reports)
-    history = tuple(_with_source(event, source) if event.who == _AUTHOR else event for event in session.history)
-    write_result(folder, result, history=history, automatic=session.automatic)
-    return result
+    label = pair.first.result.table.segment(key).label
+    return SegmentMask.of_labels(pair.other_labels, label, boxes[label])
 
 
 def source_of(result: CaseResult) -> str:
@@ -77,14 +70,3 @@ def _keys(pair: ResultPair, names: Sequence[str]) -> list[str]:
     if unknown:
         raise InputError(f"No structure that both results know is called {unknown[0]!r}; known are {', '.join(known)}.")
     return [key for key, texts in known.items() if texts & wanted]
-
-
-def _told(report: SegmentReport, source: str) -> SegmentReport:
-    """A report with the reason that it was not drawn by hand; one that is as it was before stays."""
-    if report.state is ReviewState.AUTOMATIC:
-        return report
-    return replace(report, reasons=(f"taken from another result ({source}), and not judged", *report.reasons[1:]))
-
-
-def _with_source(event: HistoryEvent, source: str) -> HistoryEvent:
-    return replace(event, details={**event.details, "taken_from": source})

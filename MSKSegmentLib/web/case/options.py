@@ -11,7 +11,7 @@ from typing import Any
 from ...ct.reading.dicom.headers import image_paths, read_slice_headers
 from ...errors import InputError, shown
 from ...learning.choice_list import read_choice_list
-from ...review.source_ct import find_ct
+from ...review.source_ct import find_ct, input_of
 from ...settings import Settings
 from .result_list import is_result, list_results
 
@@ -35,7 +35,7 @@ class ReviewOptions:
 
     `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of
     that result when it holds none; new results are made with `settings`, which also say how a CT is read. `order` names the only
-    results that are listed, in that order; empty for all of them, worst first.
+    results that are listed, in that order; empty for all of them, worst first. `other` is a result to be held beside a single one.
     """
 
     folder: Path
@@ -48,6 +48,7 @@ class ReviewOptions:
     max_upload_mb: int = 2048
     settings: Settings = Settings()
     author: str = ""
+    other: Path | None = None
     order: tuple[str, ...] = ()
 
     @property
@@ -78,10 +79,22 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
         raise InputError("The option --ct names the CT of a result folder; give the result folder before it.")
     if kind is Target.RESULT and target is not None:
         find_ct(target, ct)
+    _check_other(kind, target, options.get("other"))
     folder = target if kind in (Target.RESULT, Target.LIST) and target is not None else results
     if folder.exists() and not folder.is_dir():
         raise InputError(f"The results cannot go to the file {shown(folder)!r}; name a folder with --results.")
     return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, order=order, **options)
+
+
+def _check_other(kind: Target, target: Path | None, other: Path | None) -> None:
+    if other is None:
+        return
+    if kind is not Target.RESULT or target is None:
+        raise InputError("The option --other names a result to be held beside a result folder; give that folder before it.")
+    if not is_result(other):
+        raise InputError(f"The folder {shown(other)!r} holds no result; give another result of the same CT with --other.")
+    if input_of(target) != input_of(other):
+        raise InputError(f"{shown(target)!r} and {shown(other)!r} are results of different CT; give two results of one CT.")
 
 
 def kind_of_target(target: Path | None) -> Target:

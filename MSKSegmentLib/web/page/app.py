@@ -27,7 +27,7 @@ class ReviewApp:
         self._service = service
         self._state = server.state
         self._state.update(initial_state())
-        self._case = CasePage(server)
+        self._case = CasePage(server, service.options)
         self._opening: asyncio.Task[None] | None = None
         self._shown: Any = None
         triggers = {

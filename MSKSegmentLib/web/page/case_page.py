@@ -9,7 +9,9 @@ from typing import Any
 from ...errors import MSKSegmentError
 from ...review import ReviewSession, RowFilter
 from ..case.opening import Opened
+from ..case.options import ReviewOptions
 from . import table
+from .compare_panel import ComparePanel
 from .picture_panel import PicturePanel
 from .pictures import histogram_chart, thumbnail
 from .sides import other_side, side_comparison
@@ -21,12 +23,15 @@ _THUMBNAILS = 3
 class CasePage:
     """What is on the page while a result is open. One object serves all results of a server, one after the other."""
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: Any, options: ReviewOptions) -> None:
         self._server = server
         self._state = server.state
         self.opened: Opened | None = None
         self.pictures = PicturePanel(server)
         self.tools = ToolPanel(server, self.pictures, self._report)
+        self.comparison = ComparePanel(
+            server, options, self.pictures, self.tools, lambda key: self.select(key, False), self._report
+        )
         self._unsubscribe: Callable[[], None] = lambda: None
         self._listen()
 
@@ -51,6 +56,7 @@ class CasePage:
             state.selected, state.dialog, state.saved_text = "", "", ""
             self._show_rows()
             first = session.next_flagged() or next((row["key"] for row in state.rows), None)
+            self.comparison.open(opened)
             if first:
                 self.select(first)
 
@@ -58,6 +64,7 @@ class CasePage:
         """Close the result that is shown, if there is one."""
         self._unsubscribe()
         self._unsubscribe = lambda: None
+        self.comparison.leave()
         self.tools.leave()
         self.pictures.leave()
         self.opened = None
@@ -153,6 +160,7 @@ class CasePage:
                 self._show_sides()
             state.saved_text = f"Saved {datetime.now():%H:%M:%S}"
         self.pictures.changed()
+        self.comparison.changed()
 
     def _sort(self, column: str) -> None:
         """Ascending, then descending, then worst first again."""
@@ -227,6 +235,7 @@ class CasePage:
             "]": lambda: self._go_to_worst(self._state.worst_shown + 1),
             "h": self._show_history,
             "b": self._show_sides,
+            "o": self.comparison.show,
             **self.pictures.keys(),
             **self.tools.keys(),
         }

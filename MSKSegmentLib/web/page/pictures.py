@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...anatomy import Segment
 from ...ct.orientation import axis_order
 from ...ct.volume import Vector
 from ...measurement.measure import MM2_PER_CM2
@@ -47,19 +49,41 @@ def thumbnail(session: ReviewSession, key: str, worst: WorstSlice) -> str:
 
 def section_picture(session: ReviewSession, key: str, section: SegmentSection, half_mm: float = 0.0) -> str:
     """Like `thumbnail`; `half_mm` is half of the width to show, for pictures at one scale, or 0 for what the segment fills."""
-    order = axis_order(session.geometry.direction)
-    hu, labels = (order.apply(array) for array in (session.volume.hu, session.result.labels))
-    grid = order.geometry(session.geometry)
-    k = section.index if order.signs[2] > 0 else hu.shape[0] - 1 - section.index
-    segment = session.table.segment(key)
-    inside = labels[k] == segment.label
-    middle, wanted_mm = _extent(inside, grid.spacing)
+    shown = _planes(session, key, section.index, [session.result.labels])
+    return _outlined(shown, shown.inside[0], half_mm)
+
+
+def section_pictures(session: ReviewSession, key: str, index: int, others: Sequence[np.ndarray]) -> list[str]:
+    """One slice of the CT around a segment, with its outline in each of several label maps ``[z, y, x]`` of the session's grid."""
+    shown = _planes(session, key, index, others)
+    return [_outlined(shown, inside) for inside in shown.inside]
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """A slice ``[y, x]`` of the CT, and where a segment lies in it by several label maps."""
+
+    hu: np.ndarray
+    inside: list[np.ndarray]
+    spacing: Vector
+    segment: Segment
+
+
+def _planes(session: ReviewSession, key: str, index: int, maps: Sequence[np.ndarray]) -> _Planes:
+    order, segment = axis_order(session.geometry.direction), session.table.segment(key)
+    hu = order.apply(session.volume.hu)
+    k = index if order.signs[2] > 0 else hu.shape[0] - 1 - index
+    inside = [order.apply(labels)[k] == segment.label for labels in maps]
+    return _Planes(hu[k], inside, order.geometry(session.geometry).spacing, segment)
+
+
+def _outlined(shown: _Planes, inside: np.ndarray, half_mm: float = 0.0) -> str:
+    middle, wanted_mm = _extent(np.any(shown.inside, axis=0), shown.spacing)
     wanted_mm = half_mm or wanted_mm
-    window = _Window(middle, (wanted_mm / grid.spacing[0], wanted_mm / grid.spacing[1]))
-    y, x = _samples(window)
-    picture = _grey(_sampled(hu[k], y, x), "bone" if segment.structure.is_bone else "soft")
+    y, x = _samples(_Window(middle, (wanted_mm / shown.spacing[0], wanted_mm / shown.spacing[1])))
+    picture = _grey(_sampled(shown.hu, y, x), "bone" if shown.segment.structure.is_bone else "soft")
     mask = _sampled(inside.astype(np.float32), y, x) > 0.5
-    picture[_outline(mask)] = _bright(segment.color)
+    picture[_outline(mask)] = _bright(shown.segment.color)
     return _png_address(picture)
 
 

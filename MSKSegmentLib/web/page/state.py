@@ -33,6 +33,7 @@ KEYS = {
     "E": "Correct the selected segment, or end the correction",
     "P / X": "Paint or erase",
     "Ctrl+Z / Ctrl+Y": "Undo or redo a correction",
+    "O": "Another result of this CT beside this one",
     "B": "Both sides: right and left beside each other",
     "J / K": "Next or previous row; in the table also ↓ / ↑",
     "[ / ]": "Worse or better of the slices to look at first",
@@ -68,6 +69,22 @@ def initial_state(dark: bool = False) -> dict[str, Any]:
         **_case(),
         **_views(),
         **_editing(),
+        **_comparison(),
+    }
+
+
+def _comparison() -> dict[str, Any]:
+    """Another result of the CT; `compare_name` is empty while none is held beside the open one."""
+    return {
+        "compare_others": [],
+        "compare_name": "",
+        "compare_source": "",
+        "compare_rows": [],
+        "compare_key": "",
+        "compare_pictures": [],
+        "compare_busy": False,
+        "compare_outdated": False,
+        "disagreement_on": False,
     }
 
 

@@ -17,6 +17,7 @@ _WHAT = {
     "reopened": "acceptance taken back",
     "reverted": "back to the automatic version",
     "height": "height changed",
+    "rated": "judged",
 }
 
 
@@ -119,6 +120,10 @@ def _what(event: HistoryEvent) -> str:
     before, after = details.get("volume_before_cc"), details.get("volume_after_cc")
     if before is not None or after is not None:
         text += f", {before or 0:.1f} to {after or 0:.1f} cc"
+    if details.get("network"):
+        text += f" by the network of {details['network']}: {details.get('lights', '')}"
+    if details.get("taken_from"):
+        text += f", taken from {details['taken_from']}"
     if details.get("strokes", 1) > 1:
         text += f", {details['strokes']} strokes"
     if details.get("dice_to_automatic") is not None:

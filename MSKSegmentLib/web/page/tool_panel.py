@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import MSKSegmentError
 from ...review import ReviewSession
+from ...review.masks import SegmentMask
 from .picture_panel import PicturePanel
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ class ToolPanel:
         """Bring back what the network drew."""
         if self._editing:
             self._editing.revert(key)
+
+    def take(self, key: str, mask: SegmentMask, source: str) -> None:
+        """Give a segment the voxels that another result, `source`, gives it."""
+        if self._editing:
+            self._editing.take(key, mask, source)
 
     async def _apply(self) -> None:
         # Let the page show that it is busy.

@@ -120,10 +120,19 @@ class Editing:
 
     def revert(self, key: str) -> None:
         """Bring back what the network drew."""
-        mask, before = self._session.automatic_mask(key) or SegmentMask.empty(), self._session.mask(key)
+        mask = self._session.automatic_mask(key) or SegmentMask.empty()
+        self._replace(key, mask, lambda: self._session.revert(key))
+
+    def take(self, key: str, mask: SegmentMask, source: str) -> None:
+        """Give a segment the voxels that another result, `source`, gives it."""
+        self._replace(key, mask, lambda: self._session.edit({key: mask}, source))
+
+    def _replace(self, key: str, mask: SegmentMask, draw: Callable[[], object]) -> None:
+        """Have the session draw a segment anew, as one step that can be taken back."""
+        before = self._session.mask(key)
         box = union_box([mask.box, before.box if before else None])
         labels = None if box is None else self._labels(box).copy()
-        self._session.revert(key)
+        draw()
         if box is not None and labels is not None:
             self._push(LabelEdit(box, labels, self._labels(box).copy(), self._session.table))
             put_mask(self._node, key, mask)

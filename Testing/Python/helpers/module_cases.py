@@ -51,6 +51,7 @@ def show_result(panel, result, ct_node):
 
     class FinishedRun:
         ctNode = ct_node
+        judgedNode = None
 
         def __init__(self):
             from MSKSegmentLib.scene import volume_of_node

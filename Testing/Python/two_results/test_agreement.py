@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from given_labels import LABEL, body, by_key
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import Light, ReviewState
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.reading.label_maps import read_labels
@@ -15,7 +16,7 @@ from MSKSegmentLib.results.result_folder import write_result
 from MSKSegmentLib.results.result_reading import read_case
 from MSKSegmentLib.results.segmentation_file import write_ct
 from MSKSegmentLib.two_results.agreement_table import agreement_of, disagreement_of
-from MSKSegmentLib.two_results.pair import read_two_results
+from MSKSegmentLib.two_results.pair import pair_cases, read_two_results
 from MSKSegmentLib.two_results.taking import take_segments
 
 GMAX, FEMUR = LABEL["GMAX_left"], LABEL["FEMUR_right"]
@@ -115,3 +116,17 @@ def test_results_of_different_ct_are_refused(pair, tmp_path, capsys):
     write_result(tmp_path / "other", measure_case(pair.labels, other.geometry, other))
     assert main(["agreement", str(pair.first), str(tmp_path / "other")]) == 2
     assert "are results of different CT" in capsys.readouterr().err
+
+
+def test_what_a_program_was_never_asked_for_is_left_out(pair, read):
+    """TotalSegmentator has no adductors: that is no disagreement about them."""
+    second = read.second.result
+    adductors = HIP_AND_THIGH.structure("AD")
+    asked = [{"structure": one.abbreviation} for one in HIP_AND_THIGH.structures if one is not adductors]
+    record = {**second.facts.record, "imported": {"segments": asked}}
+    reports = tuple(
+        replace(report, measurements=None) if report.segment.structure == adductors else report for report in second.reports
+    )
+    result = replace(second, reports=reports, facts=replace(second.facts, record=record))
+    again = pair_cases(read.first, replace(read.second, result=result), read.volume)
+    assert set(read.shared) - set(again.shared) == {"AD_right", "AD_left"}

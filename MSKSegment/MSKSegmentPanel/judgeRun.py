@@ -1,0 +1,58 @@
+"""The engine judging a segmentation of another module, as it lies in the scene. No qt."""
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from MSKSegmentLib.engine import EngineRun
+
+from .dicomSeries import seriesOfVolume
+from .segmentationRun import EngineChild, childEnvironment, pythonProgram, writtenCt
+
+
+class JudgeRun(EngineChild):
+    """A judgement under way; poll it, then take its result."""
+
+    def __init__(self, ctNode, segmentationNode, settings):
+        """Write CT and segmentation to temporary files and start the engine on them.
+
+        Of the `Settings` the bundle, the device, the seed and the patient's height count.
+
+        Raises:
+            InputError: a node cannot be used, or a file cannot be written.
+        """
+        from MSKSegmentLib.scene import volume_of_node, write_foreign_segmentation
+
+        self.ctNode, self.judgedNode = ctNode, segmentationNode
+        self.volume = volume_of_node(ctNode)
+        self._series = seriesOfVolume(ctNode)
+        self._folder = Path(tempfile.mkdtemp(prefix="msk-"))
+        self._output = self._folder / "result"
+        try:
+            mask, ct = self._folder / "segmentation.seg.nrrd", writtenCt(self.volume, self._folder / "ct.nrrd")
+            write_foreign_segmentation(segmentationNode, ctNode, mask)
+            words = ["import", str(mask), "--ct", str(ct), "-o", str(self._output), "--rate", *_options(settings)]
+            self._engine = EngineRun(words, self._output, pythonProgram(), childEnvironment())
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def result(self):
+        """The `CaseResult` of a judgement that has ended.
+
+        Raises:
+            RunFailed: it did not end well.
+        """
+        from MSKSegmentLib.results.result_reading import read_result
+
+        self.check()
+        result = read_result(self._output)[0]
+        return replace(result, facts=replace(result.facts, series=self._series)) if self._series else result
+
+
+def _options(settings):
+    given = {"--bundle": settings.bundle, "--seed": settings.seed, "--device": settings.device}
+    given["--height-cm"] = 100 * settings.height_m if settings.height_m else None
+    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    return [*words, "--progress", "json"]
