@@ -33,9 +33,10 @@ class Backend(Protocol):
     largest_batch: int
 
     def start(self, image: Tensor, seed: int, position: float = 0.0) -> Draw:
-        """Begin a slice ``[1, channels, H, W]``, on the CPU, with its own random numbers; `position` is the slice's along the limb.
+        """Begin a slice ``[1, channels, H, W]``, or a slab, on the CPU, with its own random numbers.
 
-        The function that comes back draws n passes: probabilities, float32 ``[n, classes, H, W]``, on the back end's device.
+        `position` is the slice's along the limb. The function that comes back draws n passes: probabilities, float32
+        ``[n, classes, (D,) H, W]``, on the back end's device.
         """
         ...
 
@@ -96,7 +97,7 @@ class ReferenceBackend:
         @torch.inference_mode()
         def draw(count: int) -> Tensor:
             with dropout_sampling(self._network, generator):
-                return logits_of(self._network, image.expand(count, -1, -1, -1), places.expand(count)).softmax(dim=1)
+                return logits_of(self._network, image.expand(count, *image.shape[1:]), places.expand(count)).softmax(dim=1)
 
         return draw
 
@@ -122,6 +123,6 @@ class TorchBackend:
 
         @torch.inference_mode()
         def draw(count: int) -> Tensor:
-            return self._network(image.expand(count, -1, -1, -1), generator, places.expand(count)).softmax(dim=1)
+            return self._network(image.expand(count, *image.shape[1:]), generator, places.expand(count)).softmax(dim=1)
 
         return draw

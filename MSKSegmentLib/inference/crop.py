@@ -62,6 +62,11 @@ class PixelWindow:
         probability[self.inside], uncertainty[self.inside] = sampled.probability, sampled.uncertainty
         return replace(sampled, probability=probability, uncertainty=uncertainty)
 
+    def whole(self, sampled: SampledSlice, grid: tuple[int, int]) -> SampledSlice:
+        """`pasted`, the evidence's class maps on a whole slice of `grid` pixels, if there are any."""
+        pasted = self.pasted(sampled)
+        return pasted if pasted.evidence is None else replace(pasted, evidence=self.whole_maps(pasted.evidence, grid))
+
     def whole_maps(self, evidence: SliceEvidence, grid: tuple[int, int]) -> SliceEvidence:
         """The evidence with its class maps, if it has any, on a whole slice of `grid` pixels: around the window is background."""
         if evidence.maps is None:

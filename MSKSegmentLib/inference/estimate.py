@@ -16,6 +16,7 @@ from ..memory import peak_bytes
 from .devices import Device
 from .predict import predict
 from .sampler import Sampling
+from .slabs import slabs_of
 from .slices import plan_slices
 
 # The timing uses as many dropout passes as fit into this time.
@@ -65,10 +66,11 @@ def estimate_run(
     passes = passes or bundle.manifest.passes
     manifest, network = bundle.manifest, bundle.load_network()
     plan = plan_slices(_soft_tissue(body, 1), manifest.preprocessing, manifest.network)
-    slices = _levels(body, bundle)
-    # Three slices of the network: enough for the interpolation between them to take part.
-    slab = _soft_tissue(body, min(body.size[2], math.ceil(2 * max(1.0, plan.interval)) + 1))
-    share = slices / _levels(slab.geometry, bundle)
+    slices = _looks(body, bundle)
+    # Three slices of the network: enough for the interpolation between them to take part; of one in 3D, its patch.
+    wanted = 3 if manifest.network.dimensions == 2 else manifest.network.patch[0]
+    slab = _soft_tissue(body, min(body.size[2], math.ceil((wanted - 1) * max(1.0, plan.interval)) + 1))
+    share = slices / _looks(slab.geometry, bundle)
 
     _timed(network, bundle, slab, device, 1)  # the first call prepares the device
     if device.name == "cuda":
@@ -119,10 +121,13 @@ def _soft_tissue(geometry: Geometry, depth: int) -> CTVolume:
     return CTVolume(np.full(part.shape, _SOFT_TISSUE_HU, np.int16), part)
 
 
-def _levels(geometry: Geometry, bundle: ModelBundle) -> int:
+def _looks(geometry: Geometry, bundle: ModelBundle) -> int:
+    """How often the network is run on a scan, times passes: on slices, or on slabs of them."""
     # A broadcast array takes no memory; only its shape matters here.
     hu = np.broadcast_to(np.int16(_SOFT_TISSUE_HU), geometry.shape)
-    return len(plan_slices(CTVolume(hu, geometry), bundle.manifest.preprocessing, bundle.manifest.network).levels)
+    spec = bundle.manifest.network
+    levels = len(plan_slices(CTVolume(hu, geometry), bundle.manifest.preprocessing, spec).levels)
+    return levels if spec.dimensions == 2 else len(slabs_of(levels, spec.patch[0]))
 
 
 def _timed(network: nn.Module, bundle: ModelBundle, slab: CTVolume, device: Device, passes: int) -> float:

@@ -27,7 +27,8 @@ class SliceEvidence:
     of their HU (clipped to the network's window) and `fat` how many are fat. ``[n, STRIPS]``: `squared_votes`, the sum of the
     squared number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the
     voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
-    `maps` are the class maps of the passes, uint8 ``[passes, H, W]`` without padding, where they were asked for.
+    `maps` are the class maps of the passes, uint8 ``[passes, H, W]`` without padding, where they were asked for. Slices whose
+    passes were drawn together have a `group` in common, a number; None: they are independent of those of all other slices.
     """
 
     level: float
@@ -42,6 +43,7 @@ class SliceEvidence:
     hit: np.ndarray
     entropy: np.ndarray
     maps: np.ndarray | None = None
+    group: int | None = None
 
 
 class PassVotes:
@@ -55,6 +57,8 @@ class PassVotes:
         `strips` ``[W]`` gives the strip (0..STRIPS - 1) of each column where the slice is a part of a wider one. With `keep` the
         class map of every pass is kept for `maps`.
         """
+        #: The `SliceEvidence.group` of what comes out.
+        self.group: int | None = None
         self._level = level
         self._kept: list[np.ndarray] | None = [] if keep else None
         self._shape = hu.shape
@@ -110,7 +114,7 @@ class PassVotes:
         voxels, hu, fat = by_pass[:, structures]
         squared, mass, label, hit, entropy = planes
         level, passes = self._level, len(self._passes)
-        return SliceEvidence(level, passes, structures, voxels, hu, fat, squared, mass, label, hit, entropy, self.maps)
+        return SliceEvidence(level, passes, structures, voxels, hu, fat, squared, mass, label, hit, entropy, self.maps, self.group)
 
 
 def strips_of(width: int) -> np.ndarray:

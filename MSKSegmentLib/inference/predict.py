@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct.cropping import CoarseBody
 from ..ct.volume import CTVolume
 from ..findings import Finding, warning
 from .crop import body_windows
-from .evidence import PassVotes, SliceEvidence, likeliest
-from .lookahead import OneBehind, one_ahead
-from .running_sums import SampledSlice
+from .ct_slices import CTSlices
+from .evidence import SliceEvidence
+from .lookahead import OneBehind
+from .looking import Look, sample_slices
 from .sampler import Sampler, Sampling
-from .slices import SlicePlan, SliceReader, limb_positions, plan_slices
+from .slabs import sample_slabs
+from .slices import SlicePlan, plan_slices
+from .tiles import TiledNetwork
 
 _LOG = logging.getLogger(__name__)
 SliceProgress = Callable[[int, int], None]
@@ -57,35 +57,28 @@ def predict(
 
     `progress` is called with (slices done, slices in all) after every slice; `checkpoint` between passes, so that it can
     raise `Cancelled`. The network sees each slice around `body` alone; without one it sees whole slices. Memory beyond the result
-    is a few slices: never passes x classes x volume.
+    is a few slices, or of a network of three dimensions a slab as thick as its patch: never passes x classes x volume.
 
     Raises:
         DeviceError: the device has too little memory for one slice.
+        DependencyError: a network of three dimensions needs a package that is not installed.
     """
-    passes, every = sampling.passes, sampling.every
+    every = sampling.every
     plan = plan_slices(volume, preprocessing, spec, every)
-    reader = SliceReader(volume, plan, preprocessing, spec.in_channels)
-    sampler = Sampler(network, sampling.device, passes, sampling.seed, sampling.backends, sampling.auto)
-    windows = body_windows(volume.geometry, body, plan, spec.stride, passes)
-    slices = _Slices(volume.hu[::every].shape, plan)
+    slices = CTSlices(volume.hu[::every].shape, plan)
     evidence: list[SliceEvidence] = []
-    places = limb_positions(plan.levels, sampling.limb or (0, len(volume.hu) - 1))
-
-    def read(index: int) -> Tensor | None:
-        level = plan.levels[index]
-        return None if windows[index] is None or reader.is_empty(level) else reader.read(level)
-
+    if spec.dimensions == 3:
+        network = TiledNetwork(network, spec.patch, preprocessing.value_range[0])
+    sampler = Sampler(network, sampling.device, sampling.passes, sampling.seed, sampling.backends, sampling.auto)
+    look = Look(
+        volume, plan, spec, preprocessing, sampling, body_windows(volume.geometry, body, plan, spec.stride, sampling.passes)
+    )
+    sampled_levels = sample_slabs if spec.dimensions == 3 else sample_slices
     with OneBehind() as behind:
-        for index, image in enumerate(one_ahead(read, range(len(plan.levels)))):
-            checkpoint()
-            position, window, sampled = plan.levels[index] / every, windows[index], None
-            if image is not None and window is not None:
-                hu, strips = reader.hu_of(image)[window.inside], window.strips(plan.grid[1])
-                votes = partial(PassVotes, hu, spec.classes, position, strips, sampling.keep_maps)
-                sampled = window.pasted(sampler.sample(image[window.inside], index, checkpoint, votes, places[index]))
-                if sampled.evidence is not None and sampled.evidence.structures.size:
-                    evidence.append(window.whole_maps(sampled.evidence, plan.grid))
-            behind.call(slices.add, position, sampled)
+        for index, sampled in enumerate(sampled_levels(look, sampler, checkpoint)):
+            if sampled is not None and sampled.evidence is not None and sampled.evidence.structures.size:
+                evidence.append(sampled.evidence)
+            behind.call(slices.add, plan.levels[index] / every, sampled)
             progress(index + 1, len(plan.levels))
     _LOG.info("%d of %d slices of the network held something, sampled %d times in all", *_counts(sampler, plan))
     maps = slices.classes, slices.uncertainty
@@ -95,58 +88,3 @@ def predict(
 
 def _counts(sampler: Sampler, plan: SlicePlan) -> tuple[int, int, int]:
     return len(sampler.drawn), len(plan.levels), sum(sampler.drawn)
-
-
-class _Slices:
-    """The result, filled slice by slice as levels come in."""
-
-    def __init__(self, shape: tuple[int, ...], plan: SlicePlan) -> None:
-        self.classes = np.zeros(shape, np.uint8)
-        self.uncertainty = np.zeros(shape, np.float32)
-        self._plan = plan
-        self._before: tuple[float, SampledSlice | None] | None = None
-        self._written = -1
-
-    @torch.inference_mode()
-    def add(self, position: float, sampled: SampledSlice | None) -> None:
-        """Write the slices up to this position; None where nothing was sampled."""
-        for k in range(self._written + 1, int(np.floor(position + 1e-6)) + 1):
-            at = _between(self._before, (position, sampled), k)
-            if at is not None:
-                self.classes[k], self.uncertainty[k] = _to_ct_slice(at, self._plan, self.classes.shape[1:])
-            self._written = k
-        self._before = (position, sampled)
-
-
-def _between(
-    before: tuple[float, SampledSlice | None] | None, after: tuple[float, SampledSlice | None], k: int
-) -> SampledSlice | None:
-    """The sampled slice at CT slice k, linear between two levels; where one of them is empty, the nearer one decides."""
-    share = 1.0 if before is None else (k - before[0]) / (after[0] - before[0])
-    first, second = (None if before is None else before[1]), after[1]
-    if share > 1 - 1e-6:
-        return second
-    if first is None or second is None:
-        return second if share >= 0.5 else first
-    # The back end, and with it the device, may have changed between the two.
-    begin = [planes.to(second.probability.device) for planes in (first.probability, first.uncertainty)]
-    return SampledSlice(torch.lerp(begin[0], second.probability, share), torch.lerp(begin[1], second.uncertainty, share))
-
-
-def _to_ct_slice(at: SampledSlice, plan: SlicePlan, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Class and uncertainty on the CT's pixels: probabilities, not labels, are interpolated, so that edges stay smooth."""
-    height, width = plan.grid
-    probability, uncertainty = at.probability[:, :height, :width], at.uncertainty[:height, :width]
-    # The likeliest of n classes has at least 1/n, before and after interpolation: most classes need not be looked at.
-    candidates = (probability.amax(dim=(1, 2)) > 0.99 / probability.shape[0]).nonzero().flatten()
-    probability = probability[candidates]
-    if plan.grid != tuple(shape):
-        uncertainty = _resize(uncertainty[None], shape)[0]
-        probability = _resize(probability, shape)
-    # In numpy on a CPU: for steps this small, waiting for torch's threads takes longer than computing.
-    winner = probability.argmax(dim=0).cpu().numpy() if probability.is_cuda else likeliest(probability.numpy())
-    return candidates.to(torch.uint8).cpu().numpy()[winner], uncertainty.cpu().numpy()
-
-
-def _resize(planes: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return functional.interpolate(planes[None], tuple(shape), mode="bilinear", align_corners=False)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,14 +12,24 @@ from .evidence import SliceEvidence
 
 @dataclass(frozen=True)
 class SampledSlice:
-    """`probability` float32 ``[classes, H, W]``: mean over the passes; `uncertainty` float32 ``[H, W]``.
+    """`probability` float32 ``[classes, (D,) H, W]``: mean over the passes; `uncertainty` float32 ``[(D,) H, W]``.
 
-    `evidence` is there where it was asked for.
+    `evidence` is there where it was asked for; of a slab `slab_evidence`, that of the slices that count.
     """
 
     probability: Tensor
     uncertainty: Tensor
     evidence: SliceEvidence | None = None
+    slab_evidence: tuple[SliceEvidence, ...] = ()
+
+    def plane(self, depth: int, counted: int) -> SampledSlice:
+        """One slice of a sampled slab: the plane at a depth, which is the `counted`-th of those that count."""
+        evidence = self.slab_evidence[counted] if self.slab_evidence else None
+        return SampledSlice(self.probability[:, depth], self.uncertainty[depth], evidence)
+
+    def with_evidence(self, found: SliceEvidence | tuple[SliceEvidence, ...]) -> SampledSlice:
+        """The same with the evidence of a slice, or with that of a slab's slices."""
+        return replace(self, slab_evidence=found) if isinstance(found, tuple) else replace(self, evidence=found)
 
 
 class RunningSums:
@@ -35,7 +45,7 @@ class RunningSums:
         self._squares: Tensor | None = None
 
     def add(self, probability: Tensor) -> None:
-        """Add passes: float32 ``[N, classes, H, W]``, softmax already taken."""
+        """Add passes: float32 ``[N, classes, (D,) H, W]``, softmax already taken."""
         if self._sum is None or self._squares is None:
             self._sum = torch.zeros_like(probability[0])
             self._squares = torch.zeros_like(probability[0, 0])

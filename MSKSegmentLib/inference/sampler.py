@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from ..errors import DeviceError
 from ..timing import time_logged
 from .auto_samples import Settling, as_of
 from .backends import Backend, Draw, available_backends, make_backend
-from .evidence import PassVotes, likeliest
+from .evidence import SliceEvidence, likeliest
 from .running_sums import RunningSums, SampledSlice
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +41,17 @@ class Sampling:
     every: int = 1
     keep_maps: bool = False
     limb: tuple[float, float] | None = None
+
+
+class Votes(Protocol):
+    """Gathers the evidence of a slice (`evidence.PassVotes`) or of a slab, pass after pass."""
+
+    def add(self, winners: np.ndarray) -> None:
+        """Count one pass: the likeliest class of each voxel, uint8."""
+
+    def result(self, probability: np.ndarray) -> SliceEvidence | tuple[SliceEvidence, ...]:
+        """The evidence, given the mean probability over the passes."""
+        ...
 
 
 class Sampler:
@@ -76,13 +88,14 @@ class Sampler:
         image: Tensor,
         index: int,
         between: Callable[[], None] = lambda: None,
-        votes: Callable[[], PassVotes] | None = None,
+        votes: Callable[[], Votes] | None = None,
         position: float = 0.0,
     ) -> SampledSlice:
-        """Sample one slice ``[1, channels, H, W]``; `index` selects its random numbers, `between` is called after each pass.
+        """Sample one slice ``[1, channels, H, W]`` or slab ``[1, 1, D, H, W]``.
 
-        `position` is the slice's along the limb, for networks that need it. `votes` makes what gathers the slice's evidence, anew
-        after a failure. The result lies on the back end's device.
+        `index` selects its random numbers, `between` is called after each pass. `position` is the slice's along the limb, for
+        networks that need it. `votes` makes what gathers the evidence, anew after a failure. The result lies on the back end's
+        device.
 
         Raises:
             DeviceError: not even a single pass fits into the device's memory, and no other back end is left.
@@ -131,7 +144,7 @@ class Sampler:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _sample(self, draw: Draw, between: Callable[[], None], votes: PassVotes | None) -> SampledSlice:
+    def _sample(self, draw: Draw, between: Callable[[], None], votes: Votes | None) -> SampledSlice:
         sums = RunningSums()
         settling = Settling() if self._auto else None
         while sums.passes < self._passes:
@@ -145,7 +158,7 @@ class Sampler:
                 break
         self.drawn.append(sums.passes)
         sampled = as_of(sums.result(), sums.passes, self._passes)
-        return replace(sampled, evidence=votes.result(sampled.probability.cpu().numpy())) if votes else sampled
+        return sampled.with_evidence(votes.result(sampled.probability.cpu().numpy())) if votes else sampled
 
 
 def _winners(probability: Tensor) -> Iterable[np.ndarray]:

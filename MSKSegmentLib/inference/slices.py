@@ -55,12 +55,17 @@ def plan_slices(volume: CTVolume, preprocessing: Preprocessing, network: Network
 
     Where the CT's slices are finer than the bundle's interval the network is run once per interval and probabilities are
     interpolated between; where they are coarser it is run on every slice, with neighbours interpolated at the interval.
-    With `every` = n above 1 it is run on each n-th slice of the CT, with the same neighbours.
+    With `every` = n above 1 it is run on each n-th slice of the CT, with the same neighbours. A network of three dimensions
+    is run on slices at the bundle's interval, whatever the CT's, since its neighbours are what it sees.
     """
     x, y, z = volume.geometry.spacing
     depth, height, width = volume.hu.shape
     wanted = preprocessing.slice_interval_mm or z
-    if every > 1 or wanted <= z * _SAME_SPACING:
+    if network.dimensions == 3 and not 1 / _SAME_SPACING <= wanted / z <= _SAME_SPACING:
+        levels = np.linspace(0, depth - 1, max(2, int(np.ceil((depth - 1) * z / wanted)) + 1))
+    elif network.dimensions == 3:
+        levels = np.arange(depth, dtype=float)
+    elif every > 1 or wanted <= z * _SAME_SPACING:
         levels = np.arange(0, depth, every, dtype=float)
     else:
         levels = np.linspace(0, depth - 1, max(2, int(np.ceil((depth - 1) * z / wanted)) + 1))

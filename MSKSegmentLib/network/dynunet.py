@@ -32,6 +32,7 @@ class BayesianDynUNet(nn.Module):
         self.up = nn.ModuleList(UnetUpBlock(axes, before, after, 3, 2, 2, norm) for before, after in steps)
         self.dropout = MCDropout(spec.dropout)
         self.head = UnetOutBlock(axes, filters[0], spec.classes)
+        self.apply(_he_normal)
 
     @classmethod
     def from_spec(cls, spec: NetworkSpec) -> BayesianDynUNet:
@@ -52,3 +53,12 @@ class BayesianDynUNet(nn.Module):
 
 def _dropped(block: nn.Module, dropout: float) -> nn.Sequential:
     return nn.Sequential(block, MCDropout(dropout))
+
+
+def _he_normal(module: nn.Module) -> None:
+    """As `DynUNet` begins: for the slope of its leaky ReLU."""
+    kinds = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    if isinstance(module, kinds) and not module.weight.is_meta:
+        nn.init.kaiming_normal_(module.weight, a=0.01)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -18,24 +18,27 @@ LOW_SLICE_SHARE = 0.1
 class PassSums:
     """Sums over the slices for one segment, all on the network's grid; from them the scores follow.
 
-    `size` is the mean number of voxels per pass and `shared` that of two passes together, over all pairs. `variance` is that of the
-    number of voxels, from slices whose passes are drawn independently: variances add up. `mass`, `label`, `hit`, `entropy`: see
-    `SliceEvidence`. `slices` holds for each slice of at least two passes (pairwise Dice coefficient, mean voxels), `passes` the
-    voxels, HU sums and fat voxels of each pass, ``[3, passes]`` per slice.
+    `size` is the mean number of voxels per pass and `shared` that of two passes together, over all pairs. `mass`, `label`, `hit`,
+    `entropy`: see `SliceEvidence`. `slices` holds for each slice of at least two passes (pairwise Dice coefficient, mean voxels),
+    `passes` the voxels, HU sums and fat voxels of each pass, ``[3, passes]`` per slice, or per `group` of slices whose passes were
+    drawn together: their errors go together, so that only whole groups are independent draws.
     """
 
     size: float = 0.0
     shared: float = 0.0
-    variance: float = 0.0
     mass: float = 0.0
     label: float = 0.0
     hit: float = 0.0
     entropy: float = 0.0
     slices: list[tuple[float, float]] = field(default_factory=list)
     passes: list[np.ndarray] = field(default_factory=list)
+    group: int | None = None
 
-    def add(self, by_pass: np.ndarray, over_passes: np.ndarray) -> None:
-        """Add a slice: voxels, HU and fat by pass ``[3, passes]``; squared votes, mass, label, hit and entropy ``[5]``."""
+    def add(self, by_pass: np.ndarray, over_passes: np.ndarray, group: int | None = None) -> None:
+        """Add a slice: voxels, HU and fat by pass ``[3, passes]``; squared votes, mass, label, hit and entropy ``[5]``.
+
+        `group` is the slice's `SliceEvidence.group`; the slices of a group are added one after the other.
+        """
         voxels = by_pass[0]
         count = voxels.size
         squared, mass, label, hit, entropy = map(float, over_passes)
@@ -43,14 +46,17 @@ class PassSums:
         self.label += label
         self.hit += hit
         self.entropy += entropy
-        self.passes.append(by_pass)
+        if group is not None and group == self.group:
+            self.passes[-1] = self.passes[-1] + by_pass
+        else:
+            self.passes.append(by_pass)
+        self.group = group
         total = float(voxels.sum())
         if count < 2 or total <= 0:
             return
         size, shared = total / count, max(0.0, squared - total) / (count * (count - 1))
         self.size += size
         self.shared += shared
-        self.variance += float(voxels.var(ddof=1))
         self.slices.append((min(1.0, shared / size), size))
 
     def pairwise_dice(self) -> float | None:
@@ -70,7 +76,9 @@ class PassSums:
 
     def volume_cv(self) -> float | None:
         """Coefficient of variation of the volume over the passes."""
-        return float(np.sqrt(self.variance)) / self.size if self.size else None
+        # Slices, or groups of them, are drawn independently: their variances add up.
+        variance = sum(float(passes[0].var(ddof=1)) for passes in self.passes if passes.shape[1] > 1)
+        return float(np.sqrt(variance)) / self.size if self.size else None
 
     def soft_dice(self) -> float | None:
         """2 sum(p y) / (sum p + sum y); None where nothing was predicted."""
@@ -123,7 +131,7 @@ def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int
             for label, share in ((index, 1 - left), (index + LEFT_OFFSET, left)):
                 seen, total = by_pass @ share, over.astype(float) @ share
                 if seen[0].any() or total[2]:
-                    sums.setdefault(label, PassSums()).add(seen, total)
+                    sums.setdefault(label, PassSums()).add(seen, total, slice_evidence.group)
     return sums
 
 

@@ -30,7 +30,7 @@ class _Noisy:
     def __init__(self, undecided, sure=3.0):
         self.undecided, self.sure, self.sizes = undecided, sure, []
 
-    def start(self, image, seed):
+    def start(self, image, seed, position=0.0):
         generator = torch.Generator().manual_seed(seed)
 
         def draw(count):
@@ -84,7 +84,9 @@ def test_a_slice_without_labels_needs_four_passes(monkeypatch):
 
     backend = Empty(0.0, sure=0.0)
     monkeypatch.setattr(
-        backend, "start", lambda image, seed: lambda count: torch.eye(CLASSES)[0].view(1, -1, 1, 1).expand(count, -1, SIDE, SIDE)
+        backend,
+        "start",
+        lambda *_: lambda count: torch.eye(CLASSES)[0].view(1, -1, 1, 1).expand(count, -1, SIDE, SIDE),
     )
     sampler = _sampler(monkeypatch, backend)
     _sample(sampler)

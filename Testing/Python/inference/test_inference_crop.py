@@ -8,7 +8,7 @@ from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
 from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.ct.cropping import coarse_body
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
-from MSKSegmentLib.inference import crop, predict, sampler
+from MSKSegmentLib.inference import crop, predict, sampler, slices
 from MSKSegmentLib.inference.crop import BODY_MARGIN_MM, PixelWindow, body_windows
 from MSKSegmentLib.inference.slices import plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
@@ -110,7 +110,7 @@ class _ByIntensity:
     def __init__(self):
         self.pixels = 0
 
-    def start(self, image, seed):
+    def start(self, image, seed, position=0.0):
         sure = [False]
 
         def draw(count):
@@ -159,7 +159,7 @@ def test_a_real_network_gives_the_body_the_same_probabilities_in_its_box_as_in_t
     plan = plan_slices(volume, WINDOW, SPEC)
     (window,) = set(_windows(volume, plan, 1000))
     assert window.area < 0.8 * 160 * 240
-    image = predict.SliceReader(volume, plan, WINDOW, 1).read(2.0)
+    image = slices.SliceReader(volume, plan, WINDOW, 1).read(2.0)
     sampling = sampler.Sampler(network, "cpu", 1, 0, ["reference"])
     whole = sampling.sample(image, 0)
     cut = window.pasted(sampling.sample(image[window.inside], 0))

@@ -13,7 +13,8 @@ from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import Cancelled
 from MSKSegmentLib.inference import sampler
 from MSKSegmentLib.inference.backends import OPENVINO, REFERENCE, TORCH_CPU, available_backends
-from MSKSegmentLib.inference.predict import _to_ct_slice, predict
+from MSKSegmentLib.inference.ct_slices import to_ct_slice
+from MSKSegmentLib.inference.predict import predict
 from MSKSegmentLib.inference.sampler import Sampling
 from MSKSegmentLib.inference.slices import SliceReader, normalise, plan_slices
 from MSKSegmentLib.network.families import build_network
@@ -130,7 +131,7 @@ def test_the_likeliest_class_of_a_slice_is_that_of_all_classes():
     sampled = sampler.SampledSlice(logits.softmax(0), torch.rand(20, 24))
     for shape in ((20, 24), (47, 61)):
         plan = plan_slices(_volume((3, 20, 24)), WINDOW, SPEC)
-        classes, uncertainty = _to_ct_slice(sampled, plan, shape)
+        classes, uncertainty = to_ct_slice(sampled, plan, shape)
         finer = nn.functional.interpolate(sampled.probability[None], shape, mode="bilinear")[0]
         assert (classes == finer.argmax(0).numpy()).all() and len(np.unique(classes)) > 8
         assert uncertainty.shape == shape
