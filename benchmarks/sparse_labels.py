@@ -25,11 +25,11 @@ from common import machine, machine_line, markdown_table
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import ModelBundle, load_bundle
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
-from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case
+from MSKSegmentLib.evaluation.cases import PSEUDO_FILE, find_labelled_cases, read_labelled_case
 from MSKSegmentLib.evaluation.metrics import Outcome, Scope, overlap_rows
 from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.settings import Settings
-from MSKSegmentLib.sparse.pseudo_cases import PSEUDO_FILE, PseudoRun, pseudo_labels, write_pseudo_case
+from MSKSegmentLib.sparse.pseudo_cases import PseudoRun, pseudo_labels, write_pseudo_case
 from MSKSegmentLib.sparse.pseudo_labels import PseudoRule
 from MSKSegmentLib.training.checkpoints import CHECKPOINT
 from MSKSegmentLib.training.recipes import PairsData, Recipe
@@ -39,15 +39,15 @@ from MSKSegmentLib.virtual.cases import PatientSeries, write_patients
 FIRST_SEED = 91_000
 GRID_MM = (8.0, 4.0, 4.0)
 RECIPE = Recipe(
-    NetworkSpec(levels=4, base_filters=8, in_channels=1, dropout=0.125),
+    NetworkSpec(levels=3, base_filters=8, in_channels=1, batch_norm=True, dropout=0.05),
     Preprocessing(in_plane_spacing_mm=6.0, slice_interval_mm=8.0),
     crop=(48, 64),
-    learning_rate=4e-3,
-    average=0.98,
+    batch=6,
+    learning_rate=8e-3,
+    average=0.95,
     device="cpu",
     precision=quick_precision("cpu"),
 )
-NOTHING_DRAWN = "nothing.json"
 ALONE, PSEUDO, FULL = "annotated slices alone", "with pseudo-labels", "full labels"
 RULES = (PseudoRule(0.5, 50.0, 0.0), PseudoRule(0.5, 3.0, 0.0), PseudoRule(0.9, 50.0, 0.0), PseudoRule(0.9, 3.0, 0.0), PseudoRule())
 _RULE_NAMES = ("most passes", "most passes, neighbours", "90 % of passes", "90 % of passes, neighbours", "the same, slices by half")
@@ -80,7 +80,6 @@ def annotate(source: Path, target: Path, percent: float) -> int:
             for file in (case.ct, case.labels):
                 (folder / file.name).symlink_to(file.resolve())
             (folder / "labelled.json").write_text(json.dumps({"slices": sorted(slices[which])}))
-    (target.parent / NOTHING_DRAWN).write_text(json.dumps({"slices": []}))
     return sum(map(len, slices.values()))
 
 
@@ -124,10 +123,7 @@ def one_fraction(study: Study, percent: float) -> tuple[int, dict[str, list[dict
     first = trained(study, f"{name}-first", [PairsData(cases)], study.first)
     place = study.folder / "pseudo" / name
     run = PseudoRun(study.passes, study.seed, "cpu")
-    # Also of patients of whom no slice is annotated.
-    for files in find_labelled_cases(study.folder / "training"):
-        annotated = cases / files.name / "labelled.json"
-        files = replace(files, labelled=annotated if annotated.is_file() else cases.parent / NOTHING_DRAWN)
+    for files in find_labelled_cases(cases):
         if not (place / files.name / PSEUDO_FILE).is_file():
             found = write_pseudo_case(place / files.name, files, first, run)
             print(f"{name} %, {files.name}: {found.slices} slices, {found.share:.0%} kept", flush=True)
@@ -213,6 +209,9 @@ def main() -> None:
         for line in write_patients(out / folder, PatientSeries(number, seed, GRID_MM), options.atlas):
             print(line, flush=True)
     every: dict[tuple[str, str], list[dict[str, object]]] = {}
+    full = trained(study, "full", [PairsData(out / "training")], study.first + study.more)
+    every["100", FULL] = scores(study, "full", full)
+    print(f"full labels: {mean_dice(every['100', FULL]):.3f}", flush=True)
     table, rules = [], list[list[object]]()
     for percent in options.percent:
         count, ways = one_fraction(study, percent)
@@ -222,8 +221,6 @@ def main() -> None:
         if percent == options.rules_of:
             rules = rule_table(study, percent)
         print(*table[-1], flush=True)
-    full = trained(study, "full", [PairsData(out / "training")], study.first + study.more)
-    every["100", FULL] = scores(study, "full", full)
     table.append(["100 %", "all", f"{mean_dice(every['100', FULL]):.3f}", "-"])
     write_csv(out / "sparse.csv", every)
     draw(out / "sparse.png", every)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..bundle import ModelBundle, check_new_bundle, update_rating
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_labelled_cases, patient_of, read_labelled_case
+from ..evaluation.cases import CaseFiles, find_true_cases, patient_of, read_labelled_case
 from ..evaluation.folder import check_report_folder
 from ..output.files import whole_file
 from ..quality.calibration import Calibration
@@ -44,7 +44,7 @@ def calibrate_masks(
     """
     check_new_bundle(job.folder)
     report_folder = None if job.report_folder is None else check_report_folder(job.report_folder)
-    own, cases = _own_calibration(bundle), find_labelled_cases(job.data)
+    own, cases = _own_calibration(bundle), find_true_cases(job.data)
     # Known before the network has worked for hours.
     _check_number({patient_of(files.name) for files in cases})
     masks: list[RatedMask] = []

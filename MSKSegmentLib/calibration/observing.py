@@ -11,7 +11,7 @@ from typing import Any
 from ..bundle import ModelBundle
 from ..case_result import SCORE_NAMES
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_labelled_cases, patient_of, read_labelled_case
+from ..evaluation.cases import CaseFiles, find_true_cases, patient_of, read_labelled_case
 from ..evaluation.folder import read_evaluation
 from ..evaluation.metrics import (
     Outcome,
@@ -96,7 +96,7 @@ def segmented_cases(bundle: ModelBundle, data: Path, device: str, checkpoint: Ca
     Raises:
         InputError: there is no case, or one cannot be used.
     """
-    for number, files in enumerate(find_labelled_cases(data)):
+    for number, files in enumerate(find_true_cases(data)):
         yield _segmented(bundle, files, number, device, checkpoint)
 
 

@@ -26,6 +26,8 @@ from ..virtual.cases import FACTS_FILE, LABELLED_FILE
 
 FIRST_EXTRA_LABEL = 200
 KNOWN = "known"
+# A case with this file holds labels that a network gave itself (see `sparse.pseudo_cases`).
+PSEUDO_FILE = "pseudo.json"
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,19 @@ def find_labelled_cases(data: Path) -> list[CaseFiles]:
             f"The folder {shown(data)!r} holds no case; each needs a folder with ct.nii.gz and labels.nii.gz (or .nrrd, .mha)."
         )
     return found
+
+
+def find_true_cases(data: Path) -> list[CaseFiles]:
+    """`find_labelled_cases` for those who judge: a network must not be held against its own labels.
+
+    Raises:
+        InputError: there is no case, or one with pseudo-labels.
+    """
+    cases = find_labelled_cases(data)
+    for case in cases:
+        if (case.labels.parent / PSEUDO_FILE).is_file():
+            raise InputError(f"The case {case.name!r} holds pseudo-labels, which are no truth; take it out of the folder.")
+    return cases
 
 
 def patient_of(case: str) -> str:

@@ -32,7 +32,7 @@ from ..settings import Settings
 from .agreement import Summary, judged, spread, summarise
 from .cases import (
     LabelledCase,
-    find_labelled_cases,
+    find_true_cases,
     first_file,
     on_grid,
     only_slices_with_labels,
@@ -97,7 +97,7 @@ def folder_tasks(data: Path, table: StructureTable, labelled_slices_only: bool =
     """The cases of a folder (see `cases`), with labels of `table`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or one holds pseudo-labels.
     """
     return [
         EvaluatedCase(
@@ -106,7 +106,7 @@ def folder_tasks(data: Path, table: StructureTable, labelled_slices_only: bool =
             partial(read_labelled_case, files, table),
             labelled_slices_only,
         )
-        for files in find_labelled_cases(data)
+        for files in find_true_cases(data)
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError
-from ..evaluation.cases import find_labelled_cases, patient_of
+from ..evaluation.cases import find_true_cases, patient_of
 from ..virtual.atlas import atlas_folder
 from ..virtual.cases import PatientSeries, write_patients
 from .plan import FEWEST_HELD_OUT, LearningPlan, draw_names
@@ -25,7 +25,7 @@ def check_rehearsal(plan: LearningPlan) -> None:
         InputError: there are neither cases nor an atlas, or too few cases.
     """
     if plan.rehearsal is not None:
-        patients = {patient_of(case.name) for case in find_labelled_cases(plan.rehearsal)}
+        patients = {patient_of(case.name) for case in find_true_cases(plan.rehearsal)}
         if len(patients) <= FEWEST_HELD_OUT:
             raise InputError(
                 f"The folder {plan.rehearsal.name!r} holds cases of {len(patients)} patients, and {FEWEST_HELD_OUT + 1} are "
@@ -71,7 +71,7 @@ def prepare_rehearsal(
 
 def _link(cases: Path, folder: Path, plan: LearningPlan) -> None:
     """Links to given cases, or copies where a file system has no links."""
-    found = find_labelled_cases(cases)
+    found = find_true_cases(cases)
     patients = sorted({patient_of(case.name) for case in found})
     number = min(max(FEWEST_HELD_OUT, round(plan.hold_out * len(patients))), len(patients) - 1)
     judging = set(draw_names(patients, number, plan.seed))

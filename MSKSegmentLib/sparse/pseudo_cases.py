@@ -12,14 +12,13 @@ import numpy as np
 from ..bundle import ModelBundle
 from ..ct import CTVolume, read_ct
 from ..ct.volume import Geometry
-from ..evaluation.cases import CaseFiles, read_labelled
+from ..evaluation.cases import PSEUDO_FILE, CaseFiles, read_labelled
 from ..inference.slices import plan_slices
 from ..output.filling import whole_folder
 from ..prepared_scan import PreparedScan, prepare_scan
 from ..results.segmentation_file import write_ct
 from .pseudo_labels import PseudoRule, kept_slices
 
-PSEUDO_FILE = "pseudo.json"
 _CT_FILE, _LABELS_FILE, _KNOWN_FILE = "ct.nrrd", "labels.nrrd", "known.nrrd"
 _MEANT = "Labels that a network gave itself. They are no truth: never evaluate or calibrate on them."
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..anatomy import LEFT_OFFSET, StructureTable
 from ..bundle import ModelBundle, load_bundle
 from ..errors import InputError
-from ..evaluation.cases import CaseFiles, find_labelled_cases, patient_of, read_labelled_case
+from ..evaluation.cases import PSEUDO_FILE, CaseFiles, find_true_cases, patient_of, read_labelled_case
 from ..evaluation.folder import read_evaluation
 from ..evaluation.run import evaluate, folder_tasks, network_segmenter
 from ..evaluation.tables import CaseScores
@@ -24,7 +24,7 @@ from ..training.checkpoints import CHECKPOINT
 from ..training.finishing import BUNDLE
 from ..training.recipes import PairsData, Recipe
 from ..training.run import Choices, run_recipe
-from .pseudo_cases import PSEUDO_FILE, PseudoRun, write_pseudo_case
+from .pseudo_cases import PseudoRun, write_pseudo_case
 from .report import RoundScores, Survey, rounds_csv, rounds_markdown
 
 if TYPE_CHECKING:
@@ -99,16 +99,14 @@ def train_rounds(recipe: Recipe, plan: SparsePlan, calls: SparseCalls) -> ModelB
 
 
 def _sparse_cases(plan: SparsePlan) -> list[CaseFiles]:
-    cases = find_labelled_cases(plan.cases)
+    cases = find_true_cases(plan.cases)
     if plan.test is not None:
-        shared = {patient_of(case.name) for case in cases} & {patient_of(case.name) for case in find_labelled_cases(plan.test)}
+        shared = {patient_of(case.name) for case in cases} & {patient_of(case.name) for case in find_true_cases(plan.test)}
         if shared:
             raise InputError(
                 f"The patient {min(shared)!r} is among those to learn from and those to test on; keep the test's patients apart."
             )
     for case in cases:
-        if (case.labels.parent / PSEUDO_FILE).is_file():
-            raise InputError(f"The case {case.name!r} holds pseudo-labels, which are no annotation; take it out of the folder.")
         if case.labelled is None:
             raise InputError(
                 f"The case {case.name!r} has no labelled.json, so that all of its slices count as annotated; train on full labels "

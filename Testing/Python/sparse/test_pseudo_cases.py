@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import phantom_hu, phantom_volume
-from training_cases import PREPROCESSING, SPEC, classes_of
+from training_cases import PREPROCESSING, SPEC, classes_of, write_case
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
+from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.evaluation.cases import find_labelled_cases, find_true_cases
+from MSKSegmentLib.evaluation.run import folder_tasks
 from MSKSegmentLib.inference import predict as predicting
 from MSKSegmentLib.inference.evidence import SliceEvidence
 from MSKSegmentLib.inference.predict import Prediction
@@ -84,3 +87,13 @@ def test_of_thin_slices_those_that_the_network_saw_are_kept(doubtful):
     found = pseudo_labels(thin, bundle(6.0), RUN)
     seen = np.flatnonzero(found.known.any(axis=(1, 2)))
     assert 20 <= len(seen) <= 24 and set(np.diff(seen).tolist()) <= {2, 3}, "one in three slices"
+
+
+def test_a_network_is_never_judged_by_its_own_labels(tmp_path):
+    case = write_case(tmp_path / "cases", "p1")
+    assert [one.name for one in folder_tasks(tmp_path / "cases", HIP_AND_THIGH)] == ["p1"]
+    (case / "pseudo.json").write_text("{}")
+    for judge in (lambda: folder_tasks(tmp_path / "cases", HIP_AND_THIGH), lambda: list(find_true_cases(tmp_path / "cases"))):
+        with pytest.raises(InputError, match="'p1' holds pseudo-labels, which are no truth"):
+            judge()
+    assert find_labelled_cases(tmp_path / "cases"), "training may learn from them"
