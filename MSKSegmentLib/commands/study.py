@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,6 +220,7 @@ def _evaluated(
 @_output_option
 @_cases_option
 @click.option("--folds", type=int, default=5, metavar="N", help="parts that are left out in turn (default: 5)")
+@click.option("--hold-out", type=int, default=0, metavar="N", help="one of N parts is in no fold, and judges a last network")
 @click.option("--train-cases", callback=_numbers, default="", metavar="N,N,...", help="training patients (default: all of a fold)")
 @click.option("--samples", type=int, metavar="T", help="dropout passes of the evaluation (default: 10)")
 @click.option("--minutes", type=float, metavar="M", help="train each network for so long, with a schedule that ends then")
@@ -236,10 +238,11 @@ def cross_validate(
     from ..evaluation.cases import find_labelled_cases
     from ..packages import FOR_TRAINING, require
     from ..study.analysis import check_analysis_folder
-    from ..study.case_facts import patients_of_list
+    from ..study.case_facts import patients_of_list, read_case_facts
     from ..study.cross_plan import named_recipes, plan_folds
     from ..study.cross_report import report_cross_validation
-    from ..study.cross_validation import CROSS_FILE, Reporting, run_cross_validation
+    from ..study.cross_validation import CROSS_FILE, Reporting, held_out_models, run_cross_validation
+    from ..study.group_report import group_notes, group_table
 
     real = check_analysis_folder(output, "cross-validate", (CROSS_FILE,))
     require(*FOR_TRAINING, "filelock", purpose="A cross-validation", extra="study")
@@ -251,6 +254,7 @@ def cross_validate(
         named_recipes(recipes),
         options["train_cases"],
         options["folds"],
+        options["hold_out"],
         seed=options["seed"],
         samples=options["samples"],
         device=options["device"],
@@ -259,7 +263,29 @@ def cross_validate(
     patients = patients_of_list(cases)
     reporting = Reporting(invocation.say, lambda status: invocation.say(str(status)), invocation.checkpoint)
     models = run_cross_validation(plan, data, real, reporting)
-    _write(invocation, output, report_cross_validation(plan, models, options["correction"], patients), models)
+    analysis = report_cross_validation(plan, models, options["correction"], patients)
+    last = held_out_models(plan, real)
+    if last or cases is not None:
+        groups = group_table([*models, *last], {} if cases is None else read_case_facts(cases))
+        analysis = replace(analysis, tables=[*analysis.tables, groups], notes=[*analysis.notes, *group_notes(models)])
+    _write(invocation, output, analysis, [*models, *last])
+
+
+@command.command("groups")
+@_evaluations_argument
+@_output_option
+@click.option("--cases", type=PLACE, required=True, metavar="LIST.csv", help="the group of each case: case, patient, group")
+@pass_invocation
+def groups(invocation: Invocation, evaluations: Sequence[str], output: Path, cases: Path) -> None:
+    """Dice, sensitivity, specificity and R2 of volumes by group of cases, such as women and men."""
+    from ..study.analysis import check_analysis_folder
+    from ..study.case_facts import read_case_facts
+    from ..study.group_report import compare_groups
+    from ..study.inputs import read_evaluations
+
+    check_analysis_folder(output, "groups")
+    found = read_evaluations(evaluations)
+    _write(invocation, output, compare_groups(found, read_case_facts(cases)), found)
 
 
 def _write(invocation: Invocation, output: Path, analysis: Analysis, evaluations: Sequence[Evaluated] = ()) -> None:

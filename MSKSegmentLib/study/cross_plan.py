@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,15 @@ from ..output.names import safe_name
 from ..training.folds import Split, patient_of, split_fold
 from ..training.recipes import Recipe, find_recipe, read_recipe
 
+HELD_OUT = "held-out"
+
 
 @dataclass(frozen=True)
 class CrossStage:
-    """One network: trained on `number` patients by the recipe that goes by `recipe`, judged on fold ``(k, n)``."""
+    """One network: trained on `number` patients by the recipe that goes by `recipe`, judged on fold ``(k, n)``.
+
+    Fold ``(0, n)`` is the last network, trained on all patients of the folds and judged on those who were held out of them all.
+    """
 
     recipe: str
     number: int
@@ -26,7 +31,12 @@ class CrossStage:
     @property
     def name(self) -> str:
         """A name for files."""
-        return f"{self.recipe}-{self.number}-fold{self.fold[0]}"
+        return f"{self.recipe}-{self.number}-{self.part}"
+
+    @property
+    def part(self) -> str:
+        """The fold, or what no fold holds."""
+        return f"fold{self.fold[0]}" if self.fold[0] else HELD_OUT
 
     @property
     def model(self) -> str:
@@ -38,7 +48,8 @@ class CrossStage:
 class CrossPlan:
     """The choices of a cross-validation. `cases` are the names of all labelled ones, `numbers` those of training patients.
 
-    `seed` draws who is among fewer training patients, and the dropout passes of the evaluation.
+    `seed` draws who is among fewer training patients, and the dropout passes of the evaluation. `held_out` are cases of no fold, on
+    which a last network of each recipe is judged.
     """
 
     cases: tuple[str, ...]
@@ -49,16 +60,19 @@ class CrossPlan:
     samples: int | None = None
     device: str = "auto"
     minutes: float | None = None
+    held_out: tuple[str, ...] = ()
 
     @property
     def stages(self) -> list[CrossStage]:
         """All stages; those of one fold stand together, so that every model has a first result early."""
-        return [
+        stages = [
             CrossStage(recipe, number, (fold, self.folds))
             for fold in range(1, self.folds + 1)
             for number in self.numbers
             for recipe in self.recipes
         ]
+        everybody = len(_patients(self.cases))
+        return stages + [CrossStage(recipe, everybody, (0, self.folds)) for recipe in self.recipes if self.held_out]
 
     def to_json(self) -> dict[str, Any]:
         """What must be the same when a stopped cross-validation goes on; recipes and numbers may be added."""
@@ -68,6 +82,7 @@ class CrossPlan:
             "seed": self.seed,
             "samples": self.samples,
             "minutes": self.minutes,
+            **({"held_out": list(self.held_out)} if self.held_out else {}),
             "recipes": {name: {**recipe.to_json(), "sources": None} for name, recipe in self.recipes.items()},
         }
 
@@ -90,12 +105,23 @@ def named_recipes(texts: Sequence[str]) -> dict[str, Recipe]:
     return found
 
 
-def plan_folds(cases: Sequence[str], recipes: dict[str, Recipe], numbers: Sequence[int], folds: int, **choices: Any) -> CrossPlan:
+def plan_folds(
+    cases: Sequence[str], recipes: dict[str, Recipe], numbers: Sequence[int], folds: int, hold_out: int = 0, **choices: Any
+) -> CrossPlan:
     """A plan; without `numbers` each network learns from all patients of its fold.
+
+    One of `hold_out` parts of the patients (0: none) is in no fold: choose by the folds, and report what the held-out part says.
 
     Raises:
         InputError: the patients cannot be split like that, or a fold has fewer training patients than asked for.
     """
+    if hold_out < 0 or hold_out == 1:
+        raise InputError(f"One of {hold_out} parts cannot be held out; give 2 or more, such as 10 for a tenth.")
+    if hold_out:
+        apart = split_fold(cases, (), (1, hold_out))
+        return replace(
+            plan_folds(apart.train_cases, recipes, numbers, folds, **choices), held_out=tuple(sorted(apart.held_out_cases))
+        )
     if folds < 2:
         raise InputError(f"{folds} folds leave nobody out; give at least 2.")
     least = min(len(_patients(split_fold(cases, (), (fold, folds)).train_cases)) for fold in range(1, folds + 1))
@@ -111,6 +137,8 @@ def plan_folds(cases: Sequence[str], recipes: dict[str, Recipe], numbers: Sequen
 
 def stage_split(plan: CrossPlan, stage: CrossStage) -> Split:
     """Who trains and who judges; the training patients are drawn by the seed, and fewer of them are always among more."""
+    if not stage.fold[0]:
+        return Split(plan.cases, plan.held_out)
     whole = split_fold(plan.cases, (), stage.fold)
     people = _patients(whole.train_cases)
     order = np.random.default_rng([plan.seed, stage.fold[0]]).permutation(len(people))

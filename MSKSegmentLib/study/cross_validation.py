@@ -21,7 +21,7 @@ from ..output.files import whole_file
 from ..training.loop import Status
 from ..training.recipes import with_pairs
 from ..training.run import Choices, run_recipe
-from .cross_plan import CrossPlan, CrossStage, stage_split
+from .cross_plan import HELD_OUT, CrossPlan, CrossStage, stage_split
 from .inputs import Evaluated, read_named_evaluation
 
 CROSS_FILE, STAGES = "cross_validation.json", "stages"
@@ -68,14 +68,25 @@ def pooled_models(plan: CrossPlan, folder: Path) -> list[Evaluated]:
     Raises:
         InputError: an evaluation cannot be read.
     """
-    models = list(dict.fromkeys((stage.recipe, stage.number) for stage in plan.stages))
+    folds = [stage for stage in plan.stages if stage.fold[0]]
+    models = list(dict.fromkeys((stage.recipe, stage.number) for stage in folds))
     found = []
     for recipe, number in sorted(models, key=lambda pair: (list(plan.recipes).index(pair[0]), pair[1])):
-        own = [stage for stage in plan.stages if (stage.recipe, stage.number) == (recipe, number)]
+        own = [stage for stage in folds if (stage.recipe, stage.number) == (recipe, number)]
         parts = [read_named_evaluation(stage.model, _place(folder, stage) / _EVALUATION) for stage in own]
         cases = sorted((case for part in parts for case in part.cases), key=lambda case: case.name)
         found.append(replace(parts[0], cases=tuple(cases), bundle=f"one of {plan.folds} folds"))
     return found
+
+
+def held_out_models(plan: CrossPlan, folder: Path) -> list[Evaluated]:
+    """The cases of no fold, as the last network of each recipe judges them; nothing where none are held out.
+
+    Raises:
+        InputError: an evaluation cannot be read.
+    """
+    last = [stage for stage in plan.stages if not stage.fold[0]]
+    return [read_named_evaluation(f"{stage.recipe}, {HELD_OUT}", _place(folder, stage) / _EVALUATION) for stage in last]
 
 
 def _run_stage(plan: CrossPlan, stage: CrossStage, data: Path, folder: Path, reporting: Reporting) -> None:
@@ -117,7 +128,7 @@ def _check_same(plan: CrossPlan, folder: Path) -> None:
 
 
 def _place(folder: Path, stage: CrossStage) -> Path:
-    return folder / stage.recipe / str(stage.number) / f"fold{stage.fold[0]}"
+    return folder / stage.recipe / str(stage.number) / stage.part
 
 
 def _mark(folder: Path, stage: CrossStage) -> Path:

@@ -14,7 +14,7 @@ from MSKSegmentLib.evaluation.run import Segmenter
 from MSKSegmentLib.study.analysis import write_analysis
 from MSKSegmentLib.study.cross_plan import CrossStage, named_recipes, plan_folds, stage_split
 from MSKSegmentLib.study.cross_report import report_cross_validation
-from MSKSegmentLib.study.cross_validation import CROSS_FILE, Reporting, run_cross_validation
+from MSKSegmentLib.study.cross_validation import CROSS_FILE, Reporting, held_out_models, pooled_models, run_cross_validation
 from MSKSegmentLib.study.inputs import read_named_evaluation
 from MSKSegmentLib.training.folds import patient_of
 
@@ -35,6 +35,29 @@ def test_folds_leave_out_whole_patients_and_fewer_patients_are_among_more():
     assert sorted(judged) == CASES
     assert plan_folds(CASES, {"a": small_recipe()}, (), 3).numbers == (4,)
     assert stage_split(plan, plan.stages[0]) == stage_split(plan_folds(CASES, {}, (2,), 3, seed=7), plan.stages[0])
+
+
+def test_a_part_that_is_held_out_is_in_no_fold_and_judges_a_last_network(tmp_path):
+    cases = [f"p{number:02d}" for number in range(20)]
+    plan = plan_folds(cases, {"a": small_recipe()}, (), 3, hold_out=10)
+    assert len(plan.held_out) == 2 and sorted((*plan.cases, *plan.held_out)) == cases and len(plan.cases) == 18
+    assert [stage.part for stage in plan.stages] == ["fold1", "fold2", "fold3", "held-out"]
+    for stage in plan.stages[:3]:
+        split = stage_split(plan, stage)
+        assert not {*split.train_cases, *split.held_out_cases} & {*plan.held_out}
+    last = stage_split(plan, plan.stages[3])
+    assert last.train_cases == plan.cases and last.held_out_cases == plan.held_out
+    assert "held_out" not in plan_folds(cases, {"a": small_recipe()}, (), 3).to_json(), "as cross-validations of before"
+    with pytest.raises(InputError, match="One of 1 parts cannot be held out"):
+        plan_folds(cases, {"a": small_recipe()}, (), 3, hold_out=1)
+    for stage in plan.stages:
+        judged = stage_split(plan, stage).held_out_cases
+        place = tmp_path / "a" / str(stage.number) / stage.part
+        write_evaluation(place / "evaluation", judged, only=("FEMUR",))
+    (last_model,) = held_out_models(plan, tmp_path)
+    assert last_model.name == "a, held-out" and [case.name for case in last_model.cases] == list(plan.held_out)
+    (pooled,) = pooled_models(plan, tmp_path)
+    assert [case.name for case in pooled.cases] == list(plan.cases)
 
 
 def test_plans_that_cannot_be_are_refused(tmp_path):
