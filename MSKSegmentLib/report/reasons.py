@@ -28,6 +28,7 @@ class ReasonKind(str, Enum):
     IMPLAUSIBLE = "implausible"
     EDITED = "edited"
     ABSENT = "absent"
+    NOT_ASKED = "not_asked"
     PREVIEW = "preview"
     GIVEN = "given"
     SCAN = "scan"
@@ -44,6 +45,7 @@ SHORT = {
     ReasonKind.IMPLAUSIBLE: N_("its volume, place or density is not plausible"),
     ReasonKind.EDITED: N_("corrected by hand; the light was that of the automatic version"),
     ReasonKind.ABSENT: N_("not found in this scan"),
+    ReasonKind.NOT_ASKED: N_("not in the imported segmentation, or only as a part of a larger structure"),
     ReasonKind.PREVIEW: N_("a preview is not rated"),
     ReasonKind.GIVEN: N_("measured from a given segmentation, whose uncertainty is not known"),
     ReasonKind.SCAN: N_("the scan as a whole is in doubt"),
@@ -172,9 +174,12 @@ FORMS = (
         N_("not found in this scan"),
         N_("not found in this preview"),
         N_("the segmentation lacks it, but the network finds {volume} cc of it in this scan"),
+        N_("the other side was found: this one may have been missed"),
+    ),
+    *_forms(
+        ReasonKind.NOT_ASKED,
         N_("the imported segmentation does not have this structure"),
         N_("measured as a part of a larger structure, which is one in this segmentation"),
-        N_("the other side was found: this one may have been missed"),
     ),
     *_forms(ReasonKind.PREVIEW, N_("a preview is not rated; run the full segmentation for a light")),
     *_forms(ReasonKind.GIVEN, N_("measured from a given segmentation, whose uncertainty is not known")),

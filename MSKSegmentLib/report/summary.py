@@ -111,7 +111,7 @@ def main_reason(row: SegmentRow) -> ReasonKind:
     """The kind of the first reason that speaks against a row."""
     kinds = [reason_kind(reason) for reason in row.reasons]
     if row.missed or not row.found:
-        return ReasonKind.ABSENT
+        return ReasonKind.NOT_ASKED if ReasonKind.NOT_ASKED in kinds and not row.missed else ReasonKind.ABSENT
     against = [kind for kind in kinds if kind not in (ReasonKind.GOOD, ReasonKind.SCAN)]
     if against:
         return against[0]
