@@ -137,7 +137,7 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
 
     def restoreCases(self):
         """Take up the cases of a scene that was loaded; returns the new ones, and an error for each that cannot be read."""
-        from MSKSegmentLib.scene import find_case_nodes, restore_session, volume_of_node
+        from MSKSegmentLib.scene import find_case_nodes, restore_session, stored_modality, volume_of_node
 
         openSegmentations = {case.nodes.segmentation for case in self.cases}
         restored, errors = [], []
@@ -145,7 +145,9 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
             if nodes.ct is None or nodes.segmentation in openSegmentations:
                 continue
             try:
-                restored.append(self._keep(nodes, restore_session(nodes, volume_of_node(nodes.ct), userName())))
+                restored.append(
+                    self._keep(nodes, restore_session(nodes, volume_of_node(nodes.ct, stored_modality(nodes)), userName()))
+                )
             except MSKSegmentError as error:
                 errors.append(error)
         return tuple(restored), tuple(errors)

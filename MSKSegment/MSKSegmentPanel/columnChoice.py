@@ -3,7 +3,8 @@
 import qt
 import slicer
 
-from MSKSegmentLib.review.columns import COLUMNS
+from MSKSegmentLib.review.columns import ALL_COLUMNS, columns_of
+from MSKSegmentLib.tasks import HIP_THIGH_CT
 
 # What fits into a panel of ordinary width.
 _AT_FIRST = ("light", "structure", "side", "volume_cc", "predicted_dice", "mean_hu", "fat_percent")
@@ -18,10 +19,11 @@ class ColumnChoice:
     def __init__(self, button, onChange):
         self._onChange = onChange
         self._actions = {}
+        self._ofTask = set()
         kept = slicer.util.settingsValue(_SETTING, "")
         chosen = kept.split(",") if kept else _AT_FIRST
         self._menu = qt.QMenu(button)
-        for column in COLUMNS:
+        for column in ALL_COLUMNS:
             if column.name not in _ALWAYS:
                 action = self._menu.addAction(column.heading)
                 action.setCheckable(True)
@@ -31,12 +33,23 @@ class ColumnChoice:
                 self._actions[column.name] = action
         self._menu.setToolTipsVisible(True)
         button.setMenu(self._menu)
+        self.setTask(None)
+
+    def setTask(self, task):
+        """Offer the columns of a task only, None: of the default one; what was chosen for other tasks is kept."""
+        self._ofTask = {column.name for column in columns_of(task or HIP_THIGH_CT)}
+        for name, action in self._actions.items():
+            action.setVisible(name in self._ofTask)
 
     @property
     def chosen(self):
         """Names of the columns to show."""
+        return tuple(name for name in self._kept if name in self._ofTask)
+
+    @property
+    def _kept(self):
         return (*_ALWAYS, *(name for name, action in self._actions.items() if action.checked))
 
     def _toggled(self, *args):
-        slicer.app.settings().setValue(_SETTING, ",".join(self.chosen))
+        slicer.app.settings().setValue(_SETTING, ",".join(self._kept))
         self._onChange()

@@ -7,7 +7,7 @@ import slicer
 
 from MSKSegmentLib.anatomy import Side
 from MSKSegmentLib.case_result import ReviewState
-from MSKSegmentLib.review.columns import COLUMN_OF, COLUMNS, NO_VALUE, without_range
+from MSKSegmentLib.review.columns import ALL_COLUMNS, COLUMN_OF, NO_VALUE, without_range
 from MSKSegmentLib.review.rows import RowFilter, sorted_by
 
 from .columnChoice import ColumnChoice
@@ -76,6 +76,14 @@ class ResultsTable:
                     self._fill(places[row.key], row)
         self._fit.start()
 
+    def setTask(self, task):
+        """Show the columns of a task only; None: of the default one."""
+        self._columns.setTask(task)
+        if self._sorting[0] not in self._columns.chosen:
+            self._sorting = (_WORST_FIRST, False)
+            self._showSorting()
+        self._columnsChosen()
+
     def setFilter(self, rowFilter):
         """Show only the rows that a `RowFilter` matches."""
         self._filter = rowFilter
@@ -100,8 +108,8 @@ class ResultsTable:
 
     def _setUpHeader(self):
         table = self._table
-        table.setColumnCount(len(COLUMNS))
-        for place, column in enumerate(COLUMNS):
+        table.setColumnCount(len(ALL_COLUMNS))
+        for place, column in enumerate(ALL_COLUMNS):
             heading = qt.QTableWidgetItem("\n".join(_headingLines(column)))
             heading.setToolTip(column.tooltip)
             table.setHorizontalHeaderItem(place, heading)
@@ -114,7 +122,7 @@ class ResultsTable:
 
     def _headerClicked(self, place):
         name, descending = self._sorting
-        clicked = COLUMNS[place]
+        clicked = ALL_COLUMNS[place]
         # A number is most often looked at from its largest value down.
         self._sorting = (clicked.name, not descending if clicked.name == name else clicked.numeric)
         self._showSorting()
@@ -122,7 +130,7 @@ class ResultsTable:
 
     def _showSorting(self):
         name, descending = self._sorting
-        place = next(index for index, column in enumerate(COLUMNS) if column.name == name)
+        place = next(index for index, column in enumerate(ALL_COLUMNS) if column.name == name)
         order = qt.Qt.DescendingOrder if descending else qt.Qt.AscendingOrder
         self._table.horizontalHeader().setSortIndicator(place, order)
 
@@ -143,7 +151,7 @@ class ResultsTable:
         self._fitColumns()
 
     def _fill(self, place, row):
-        for index, column in enumerate(COLUMNS):
+        for index, column in enumerate(ALL_COLUMNS):
             item = self._table.item(place, index)
             if item is None:
                 item = qt.QTableWidgetItem()
@@ -156,7 +164,7 @@ class ResultsTable:
                 item.setIcon(self._icons[row.mark])
 
     def _text(self, row, name):
-        text = row.texts[name]
+        text = row.texts.get(name, NO_VALUE)
         if name == _NAME and row.state is not ReviewState.AUTOMATIC and "state" not in self._columns.chosen:
             return f"{text}, {row.state.value}"
         if name == "side" and row.side is Side.MIDLINE:
@@ -165,14 +173,14 @@ class ResultsTable:
         return without_range(text) if COLUMN_OF[name].numeric else text
 
     def _columnsChosen(self):
-        for index, column in enumerate(COLUMNS):
+        for index, column in enumerate(ALL_COLUMNS):
             self._table.setColumnHidden(index, column.name not in self._columns.chosen)
         self._arrange()
 
     def _fitColumns(self):
         # Qt's own fitting leaves room for a sorting arrow in every heading.
         metrics, left = self._table.fontMetrics(), self._table.viewport().width
-        for index, column in enumerate(COLUMNS):
+        for index, column in enumerate(ALL_COLUMNS):
             texts = {self._text(row, column.name) for row in self._rows.values()} | set(_headingLines(column))
             width = max(metrics.horizontalAdvance(text) for text in texts) + _CELL_MARGIN
             if column.name == _WORST_FIRST:
@@ -180,7 +188,7 @@ class ResultsTable:
             if column.name != _NAME:
                 self._table.setColumnWidth(index, width)
                 left -= 0 if self._table.isColumnHidden(index) else width
-        header, place = self._table.horizontalHeader(), list(COLUMN_OF).index(_NAME)
+        header, place = self._table.horizontalHeader(), [column.name for column in ALL_COLUMNS].index(_NAME)
         # Stretched, the name would vanish between many columns; these are scrolled instead.
         header.setSectionResizeMode(place, qt.QHeaderView.Stretch if left >= _LEAST_NAME else qt.QHeaderView.Interactive)
         if left < _LEAST_NAME:

@@ -63,6 +63,7 @@ class ReviewControl:
         self._structure.clear()
         for section in (self._ui.selectedSection, self._ui.structuresSection):
             section.setVisible(case is not None)
+        self._table.setTask(case.session.task if case else None)
         if case:
             self._offerGroups(case.session.table.groups)
         self._table.setRows(case.session.rows() if case else ())

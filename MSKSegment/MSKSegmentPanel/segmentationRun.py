@@ -77,11 +77,12 @@ class SegmentationRun(EngineChild):
         Raises:
             InputError: the node holds no CT, its file cannot be written, or the region cannot be used.
         """
+        from MSKSegmentLib.bundle import asked_task
         from MSKSegmentLib.scene import volume_of_node
 
         settings = settings or Settings()
         self.ctNode = ctNode
-        self.volume = volume_of_node(ctNode)
+        self.volume = volume_of_node(ctNode, asked_task(settings.bundle, settings.task).modality)
         self._series = seriesOfVolume(ctNode)
         self._folder = Path(tempfile.mkdtemp(prefix="msk-"))
         self._output = self._folder / "result"

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from slicer.i18n import tr as _
 
-from MSKSegmentLib.review.columns import COLUMNS
+from MSKSegmentLib.review.columns import columns_of
 from MSKSegmentLib.review.evidence import probability_text, uncertainty_word
 
 from .icons import markIcons, pixmap
@@ -48,7 +48,7 @@ class StructurePanel:
         uncertainty = _uncertaintyText(report)
         ui.uncertaintyLabel.setText(uncertainty)
         ui.uncertaintyLabel.setVisible(bool(uncertainty))
-        ui.valuesLabel.setText(_valuesHtml(row, report))
+        ui.valuesLabel.setText(_valuesHtml(row, report, columns_of(session.task)))
         ui.valuesLabel.setToolTip("\n".join(row.evidence))
         events = [_eventText(event) for event in session.history if event.key == key][-_HISTORY_LINES:]
         ui.historyLabel.setText("\n".join(events))
@@ -81,12 +81,12 @@ def _uncertaintyText(report):
     return words.get(uncertainty_word(report), "")
 
 
-def _valuesHtml(row, report):
+def _valuesHtml(row, report, columns):
     """Numbers with their names, three to a line."""
     likely = {"volume_cc": report.volume_interval_cc, "mean_hu": report.mean_hu_interval}
     pairs = []
-    for column in COLUMNS:
-        if column.numeric and row.values[column.name] is not None:
+    for column in columns:
+        if column.numeric and row.values.get(column.name) is not None:
             text = f"{row.texts[column.name]} {column.unit}".strip()
             pairs.append((column.title, text + _range(likely.get(column.name))))
         if column.name == "dice_failed_below" and report.failure_probability is not None:

@@ -53,7 +53,20 @@ class ViewControl:
             ui.uncertaintyCheckBox.setChecked(False)
             ui.densitySelector.setCurrentIndex(_OFF)
         ui.opacityLabel.setText(f"{ui.opacitySlider.value} %")
+        self._showWords(case.session.task if case else None)
         self._showWindow()
+
+    def _showWords(self, task):
+        """What the scan is called, and no controls for densities where it has none; None: as of a CT."""
+        ui, isDense = self._ui, task is None or task.in_hounsfield
+        hasComposition = task is None or task.measures("composition")
+        for widget in (ui.densityLabel, ui.densitySelector, ui.densityLegendLabel):
+            widget.setVisible(hasComposition)
+        for widget in (ui.histogramButton, ui.boneWindowCheckBox):
+            widget.setVisible(isDense)
+        scan = task.words.scan if task else "CT"
+        ui.ctLabel.setText(f"{scan}:")
+        ui.uncertaintyCheckBox.setToolTip(_("Lay the voxel uncertainty over the {scan} in all slice views").format(scan=scan))
 
     def _leave(self):
         """Take off what belongs to the case shown so far."""
@@ -127,11 +140,14 @@ class ViewControl:
 
         if self._case is None or self._case.nodes.ct is None:
             return
-        isBone = self._key is not None and self._case.session.report(self._key).segment.structure.is_bone
+        session = self._case.session
+        isBone = self._key is not None and session.report(self._key).segment.structure.is_bone and session.task.in_hounsfield
         set_bone_window(self._case.nodes.ct, isBone and self._ui.boneWindowCheckBox.checked)
 
     def _densityKeys(self):
         choice = self._ui.densitySelector.currentIndex
+        if self._case and not self._case.session.task.measures("composition"):
+            return ()
         segments = self._case.session.table.segments if self._case else ()
         muscles = tuple(segment.key for segment in segments if segment.structure.has_composition)
         if choice == _ALL:

@@ -1,6 +1,6 @@
 """Model bundles: a network's weights with everything needed to use and to assess them."""
 
-from .finding import bundle_folder, find_bundles, resolve_bundle
+from .finding import asked_task, bundle_folder, find_bundles, resolve_bundle
 from .keras_import import KerasModel, import_keras
 from .manifest import Manifest, NetworkSpec, Preprocessing
 from .store import (
@@ -19,6 +19,7 @@ __all__ = [
     "ModelBundle",
     "NetworkSpec",
     "Preprocessing",
+    "asked_task",
     "bundle_folder",
     "find_bundles",
     "import_keras",

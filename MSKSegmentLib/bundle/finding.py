@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import BundleError
 from ..resources import resource_folder
+from ..tasks import Task, load_task
 from ..timing import time_logged
 from .store import MANIFEST_FILE, ModelBundle, load_bundle, read_manifest
 
@@ -70,6 +71,16 @@ def resolve_bundle(name_or_path: str | Path | None = None, task: str | None = No
         )
     _LOG.info("The bundle is %s %s", bundle.manifest.name, bundle.manifest.version)
     return bundle
+
+
+def asked_task(name_or_path: str | Path | None = None, task: str | None = None) -> Task:
+    """The task of a run by its settings alone: the one that is named, or that of the bundle; nothing is verified.
+
+    Raises:
+        BundleError: there is no such bundle.
+        InputError: there is no such task.
+    """
+    return load_task(read_manifest(bundle_folder(name_or_path)).task if task is None else task)
 
 
 def bundle_of_task(task: str) -> Path:

@@ -94,12 +94,14 @@ FURTHER_COLUMNS: tuple[Column, ...] = tuple(
     _number(one.name, one.title, one.unit, one.form, one.tooltip) for kind in KNOWN_MEASUREMENTS.values() for one in kind.further
 )
 COLUMN_OF: dict[str, Column] = {column.name: column for column in (*COLUMNS, *FURTHER_COLUMNS)}
-_BEFORE_FURTHER = "asymmetry_percent"
+_FURTHER_FROM = next(number for number, column in enumerate(COLUMNS) if column.name == "asymmetry_percent")
+# Every column of any task, in the order of the tables.
+ALL_COLUMNS: tuple[Column, ...] = (*COLUMNS[:_FURTHER_FROM], *FURTHER_COLUMNS, *COLUMNS[_FURTHER_FROM:])
 
 
 def columns_of(task: Task) -> tuple[Column, ...]:
     """The columns that the table of a task has, in order: those that its measurements fill, and those of every task."""
     own = {one.name for name in task.measurements for one in KNOWN_MEASUREMENTS[name].further}
-    further = [column for column in FURTHER_COLUMNS if column.name in own]
-    place = next(number for number, column in enumerate(COLUMNS) if column.name == _BEFORE_FURTHER)
-    return tuple(column for column in (*COLUMNS[:place], *further, *COLUMNS[place:]) if task.shows(column.name))
+    return tuple(
+        column for column in ALL_COLUMNS if (column not in FURTHER_COLUMNS or column.name in own) and task.shows(column.name)
+    )

@@ -4,7 +4,7 @@ Everything here needs ``slicer`` (desktop Slicer or slicer-core), which is impor
 """
 
 from .application import HeadlessApplication
-from .case_nodes import CaseNodes, add_case, find_case_nodes, restore_session, store_session
+from .case_nodes import CaseNodes, add_case, find_case_nodes, restore_session, store_session, stored_modality
 from .ct_window import set_bone_window
 from .density import hide_density, show_density
 from .edits import ensure_segment, put_edit, put_mask, take_edit
@@ -45,6 +45,7 @@ __all__ = [
     "render_3d_png",
     "render_slice_png",
     "restore_session",
+    "stored_modality",
     "save_scene",
     "segment_labels",
     "set_bone_window",

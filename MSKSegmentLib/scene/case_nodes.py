@@ -16,6 +16,7 @@ from ..case_result import CaseResult
 from ..ct.volume import CTVolume
 from ..errors import InputError
 from ..results.result_folder import result_json
+from ..results.result_reading import task_of_result
 from ..review.masks import SegmentMask
 from ..review.session import ReviewSession
 from .edits import put_mask
@@ -94,6 +95,18 @@ def store_session(nodes: CaseNodes, session: ReviewSession) -> None:
     if nodes.segmentation is not None and (corrected or nodes.automatic is not None):
         node = nodes.automatic or _new_automatic_node(nodes, nodes.segmentation)
         _keep_automatic(node, session, corrected)
+
+
+def stored_modality(nodes: CaseNodes) -> str:
+    """The modality of the scan of a stored case, by its task.
+
+    Raises:
+        InputError: the stored review is damaged.
+    """
+    try:
+        return task_of_result(json.loads(nodes.state.GetParameter(_REVIEW_PARAMETER))).modality
+    except (ValueError, AttributeError) as error:
+        raise InputError("The review stored in this scene is damaged; run the segmentation again.") from error
 
 
 def restore_session(nodes: CaseNodes, volume: CTVolume, author: str = "") -> ReviewSession:

@@ -9,7 +9,7 @@ import numpy as np
 from ..case_result import CaseResult
 from ..ct.volume import CTVolume
 from ..results.segmentation_file import uncertainty_of
-from .ct_window import SOFT_TISSUE
+from .ct_window import usual_window
 from .geometry import add_scalar_volume
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ _MOST_VALUES = 2_000_000
 
 
 def add_ct(scene: slicer.vtkMRMLScene, volume: CTVolume, name: str = "CT") -> slicer.vtkMRMLScalarVolumeNode:
-    """Add the CT (int16, HU) to the scene, displayed in grey with window 400 HU and level 40 HU."""
+    """Add a CT (int16, HU) to the scene, displayed in grey with window 400 HU and level 40 HU, or an MR scan in one of its own."""
     node = add_scalar_volume(scene, volume.hu, volume.geometry, name)
     display = node.GetDisplayNode()
     display.SetAutoWindowLevel(False)
-    display.SetWindowLevel(*SOFT_TISSUE)
+    display.SetWindowLevel(*usual_window(volume))
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
     return node
 

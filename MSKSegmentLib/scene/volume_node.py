@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ct.modality import CT_MODALITY
 from ..ct.reading.hounsfield import to_hu
+from ..ct.reading.mr_values import to_mr
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 from .geometry import array_of_image, array_of_matrix, geometry_of_matrix
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 _RIGID_TOLERANCE = 1e-3
 
 
-def volume_of_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> CTVolume:
-    """The CT of a scalar volume node, in the node's own frame: int16 HU ``[z, y, x]``.
+def volume_of_node(volume_node: slicer.vtkMRMLScalarVolumeNode, modality: str = CT_MODALITY) -> CTVolume:
+    """The CT, or with the modality "MR" the MR scan, of a scalar volume node, in the node's own frame: int16 HU ``[z, y, x]``.
 
     The voxels of an int16 node are not copied but shared, read-only; other types are rounded into a copy. A parent
     transform is not applied: labels of the result belong under the same transform. It may only turn and shift, because
@@ -47,8 +49,8 @@ def volume_of_node(volume_node: slicer.vtkMRMLScalarVolumeNode) -> CTVolume:
         hu = array.view()
         hu.flags.writeable = False
     else:
-        hu = to_hu(array, name)
-    return CTVolume(hu, geometry_of_node(volume_node))
+        hu = to_hu(array, name) if modality == CT_MODALITY else to_mr(array, name)
+    return CTVolume(hu, geometry_of_node(volume_node), modality=modality)
 
 
 def geometry_of_node(volume_node: slicer.vtkMRMLVolumeNode) -> Geometry:

@@ -107,7 +107,7 @@ class PicturePanel:
         if self.scene and self._session:
             self.scene.emphasize(key)
             if self._state.window_preset == self._chosen_window:
-                self._choose_window("bone" if self._session.table.segment(key).structure.is_bone else "soft")
+                self._choose_window("bone" if self._session.table.segment(key).structure.is_bone and self._unit else "soft")
         self._show_three_d()
 
     def changed(self) -> None:
@@ -145,7 +145,7 @@ class PicturePanel:
         if self.scene:
             window, level = self.scene.window
             with self._state as state:
-                state.window_preset, state.window_text = preset, f"{window:.0f}, level {level:.0f} HU"
+                state.window_preset, state.window_text = preset, f"{window:.0f}, level {level:.0f}{self._unit}"
 
     def _follow_mouse(self, views: Views) -> None:
         from ..views.mouse import MouseActions, Window, follow_mouse
@@ -182,7 +182,14 @@ class PicturePanel:
         if self._state.overlay_possible:
             self._state.overlay_on = not self._state.overlay_on
 
+    @property
+    def _unit(self) -> str:
+        """What stands behind values of the scan; MR has no unit."""
+        return " HU" if self._session is None or self._session.task.in_hounsfield else ""
+
     def _toggle_density(self) -> None:
+        if all(mode["name"] != "density" for mode in self._state.threed_modes):
+            return
         self._state.threed_mode = "segment" if self._state.threed_mode == "density" else "density"
 
     def _draw_again(self) -> None:

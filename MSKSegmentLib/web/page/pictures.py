@@ -15,6 +15,7 @@ from ...ct.volume import Vector
 from ...measurement.measure import MM2_PER_CM2
 from ...review import Histogram, ReviewSession, WorstSlice
 from ...review.worst_slices import input_index
+from ...scene.ct_window import usual_window
 from ..views.four_views import WINDOWS
 
 _THUMBNAIL_PX = 168
@@ -61,12 +62,13 @@ def section_pictures(session: ReviewSession, key: str, index: int, others: Seque
 
 @dataclass(frozen=True)
 class _Planes:
-    """A slice ``[y, x]`` of the CT, and where a segment lies in it by several label maps."""
+    """A slice ``[y, x]`` of the scan with the window to show it in, and where a segment lies in it by several label maps."""
 
     hu: np.ndarray
     inside: list[np.ndarray]
     spacing: Vector
     segment: Segment
+    window: tuple[float, float]
 
 
 def _planes(session: ReviewSession, key: str, index: int, maps: Sequence[np.ndarray]) -> _Planes:
@@ -74,14 +76,14 @@ def _planes(session: ReviewSession, key: str, index: int, maps: Sequence[np.ndar
     hu = order.apply(session.volume.hu)
     k = index if order.signs[2] > 0 else hu.shape[0] - 1 - index
     inside = [order.apply(labels)[k] == segment.label for labels in maps]
-    return _Planes(hu[k], inside, order.geometry(session.geometry).spacing, segment)
+    return _Planes(hu[k], inside, order.geometry(session.geometry).spacing, segment, _window_of(session, segment))
 
 
 def _outlined(shown: _Planes, inside: np.ndarray, half_mm: float = 0.0) -> str:
     middle, wanted_mm = _extent(np.any(shown.inside, axis=0), shown.spacing)
     wanted_mm = half_mm or wanted_mm
     y, x = _samples(_Window(middle, (wanted_mm / shown.spacing[0], wanted_mm / shown.spacing[1])))
-    picture = _grey(_sampled(shown.hu, y, x), "bone" if shown.segment.structure.is_bone else "soft")
+    picture = _grey(_sampled(shown.hu, y, x), shown.window)
     mask = _sampled(inside.astype(np.float32), y, x) > 0.5
     picture[_outline(mask)] = _bright(shown.segment.color)
     return _png_address(picture)
@@ -196,9 +198,17 @@ def _sampled(plane: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
     return ndimage.map_coordinates(plane.astype(np.float32), at, order=1, mode="constant", cval=outside)
 
 
-def _grey(hu: np.ndarray, preset: str) -> np.ndarray:
-    """uint8 ``[y, x, 3]`` in one of the window presets."""
-    _, window, level = WINDOWS[preset]
+def _window_of(session: ReviewSession, segment: Segment) -> tuple[float, float]:
+    """Window and level that suit a segment: for bone or soft tissue in CT, the usual one of the scan in MR."""
+    if not session.task.in_hounsfield:
+        return usual_window(session.volume)
+    _, window, level = WINDOWS["bone" if segment.structure.is_bone else "soft"]
+    return window, level
+
+
+def _grey(hu: np.ndarray, window_level: tuple[float, float]) -> np.ndarray:
+    """uint8 ``[y, x, 3]`` in a window."""
+    window, level = window_level
     grey = np.clip((hu - level) / window + 0.5, 0, 1) * 255
     return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
 

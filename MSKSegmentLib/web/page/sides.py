@@ -6,7 +6,7 @@ from typing import Any
 
 from ...anatomy import Segment, Side
 from ...review import ReviewSession
-from ...review.columns import COLUMNS, NO_VALUE, Column
+from ...review.columns import FURTHER_COLUMNS, NO_VALUE, Column, columns_of
 from ...review.rows import SegmentRow
 from .pictures import SegmentSection, section_picture, widest_section
 
@@ -40,7 +40,7 @@ def side_comparison(session: ReviewSession, key: str) -> dict[str, Any]:
     return {
         "name": name,
         "sides": [_side(session, row, section, half_mm) for row, section in zip(rows, sections, strict=True)],
-        "rows": [_compared(column, *rows) for column in COLUMNS if column.name in _COMPARED and _has_value(column, rows)],
+        "rows": [_compared(column, *rows) for column in columns_of(session.task) if _has_value(column, rows)],
     }
 
 
@@ -57,18 +57,20 @@ def _side(session: ReviewSession, row: SegmentRow, section: SegmentSection | Non
 
 
 def _has_value(column: Column, rows: list[SegmentRow]) -> bool:
-    return any(row.values[column.name] is not None for row in rows)
+    """Whether a column is compared and known of either side."""
+    compared = column.name in _COMPARED or column in FURTHER_COLUMNS
+    return compared and any(row.values.get(column.name) is not None for row in rows)
 
 
 def _compared(column: Column, right: SegmentRow, left: SegmentRow) -> dict[str, str]:
-    values = right.values[column.name], left.values[column.name]
+    values = right.values.get(column.name), left.values.get(column.name)
     difference = NO_VALUE
     if values[0] is not None and values[1] is not None and column.name not in _NO_DIFFERENCE:
         form = column.form.lstrip("+")
         difference = format(values[0] - values[1], f"+{form}")
         if column.name == "volume_cc" and (share := right.values["asymmetry_percent"]) is not None:
             difference += f" ({share:+.0f} %)"
-    texts = (row.texts[column.name] for row in (right, left))
+    texts = (row.texts.get(column.name, NO_VALUE) for row in (right, left))
     return {
         "name": column.name,
         "title": column.heading,

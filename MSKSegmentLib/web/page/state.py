@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...review.columns import COLUMNS
+from ...review.columns import columns_of
+from ...tasks import HIP_THIGH_CT, Task
 from ..case.documents import DOCUMENTS
 from ..views.four_views import LETTERS, SLICES, VIEW_NAMES, WINDOWS
 
@@ -39,7 +40,7 @@ KEYS = {
     "[ / ]": "Worse or better of the slices to look at first",
     "↑ / ↓, Page ↑ / ↓": "One or ten slices, in the view under the mouse",
     "1 / 2": "Soft tissue or bone window",
-    "S": "Segments in the slices, or the bare CT",
+    "S": "Segments in the slices, or the bare scan",
     "C": "Cross-hair",
     "U": "Uncertainty overlay",
     "D": "Density of the selected muscle in 3D",
@@ -114,7 +115,8 @@ def _start() -> dict[str, Any]:
     }
 
 
-def _case() -> dict[str, Any]:
+def of_task(task: Task) -> dict[str, Any]:
+    """What of the page follows from the task of the open result: columns, words, and tools for densities where there are some."""
     columns = [
         {
             "name": column.name,
@@ -124,15 +126,36 @@ def _case() -> dict[str, Any]:
             "numeric": column.numeric,
             "narrow": column.name in _NARROW,
         }
-        for column in COLUMNS
+        for column in columns_of(task)
+    ]
+    windows = [
+        {"name": name, "title": title, "tooltip": f"Window {window:g} HU, level {level:g} HU"}
+        for name, (title, window, level) in WINDOWS.items()
+    ]
+    if not task.in_hounsfield:
+        windows = [{"name": "soft", "title": "Usual", "tooltip": "All but the darkest and the brightest voxels"}]
+    modes = [
+        {"name": "segment", "title": "Segment", "tooltip": "The selected segment among the bones"},
+        {"name": "density", "title": "Density", "tooltip": "Fat, composite and lean tissue inside the selected segment (D)"},
+        {"name": "all", "title": "All", "tooltip": "All segments"},
     ]
     return {
+        "columns": columns,
+        "windows": windows,
+        "threed_modes": [mode for mode in modes if mode["name"] != "density" or task.measures("composition")],
+        "scan_word": task.words.scan,
+        "has_hu": task.in_hounsfield,
+    }
+
+
+def _case() -> dict[str, Any]:
+    return {
+        **of_task(HIP_THIGH_CT),
         "case_name": "",
         "documents": [{"name": name, "title": title} for name, title in DOCUMENTS.items()],
         "making": "",
         "read_only": "",
         "warnings": [],
-        "columns": columns,
         "rows": [],
         "row_total": 0,
         "counts": [],
@@ -157,15 +180,6 @@ def _case() -> dict[str, Any]:
 
 
 def _views() -> dict[str, Any]:
-    windows = [
-        {"name": name, "title": title, "tooltip": f"Window {window:g} HU, level {level:g} HU"}
-        for name, (title, window, level) in WINDOWS.items()
-    ]
-    modes = [
-        {"name": "segment", "title": "Segment", "tooltip": "The selected segment among the bones"},
-        {"name": "density", "title": "Density", "tooltip": "Fat, composite and lean tissue inside the selected segment (D)"},
-        {"name": "all", "title": "All", "tooltip": "All segments"},
-    ]
     layouts = [
         {"name": "axial", "title": "Axial", "tooltip": "Large axial slice"},
         {"name": "four", "title": "Four", "tooltip": "Four views of one size"},
@@ -178,7 +192,6 @@ def _views() -> dict[str, Any]:
         # Where each slice lies and may lie; the views fill this in.
         **{f"slice_{name}": None for name in SLICES},
         **{f"offset_{name}": 0.0 for name in SLICES},
-        "windows": windows,
         "window_preset": "soft",
         "window_text": "",
         "segments_on": True,
@@ -188,7 +201,6 @@ def _views() -> dict[str, Any]:
         "overlay_opacity": 60,
         "overlay_ramp": "",
         "overlay_top": "",
-        "threed_modes": modes,
         "threed_mode": "segment",
         "threed_note": "",
         "density_bands": [],
@@ -202,7 +214,7 @@ def _editing() -> dict[str, Any]:
         ("paint", "Paint", "Add to the segment (P)"),
         ("erase", "Erase", "Take away from the segment (X)"),
         ("scissors", "Scissors", "Draw around a region to cut it away or to fill it"),
-        ("threshold", "Threshold", "Keep the part of the segment within a range of HU"),
+        ("threshold", "Threshold", "Keep the part of the segment within a range of values"),
         ("smooth", "Smooth", "Make the segment's surface smoother"),
         ("islands", "Islands", "Remove loose pieces"),
     ]

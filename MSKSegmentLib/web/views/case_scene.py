@@ -18,6 +18,7 @@ from ...scene import (
     show_density,
     show_only_3d,
 )
+from ...scene.ct_window import usual_window
 from ...scene.surfaces import surface_node
 from .four_views import Views, set_window
 
@@ -47,8 +48,11 @@ class CaseScene:
         self.fit()
 
     def set_window(self, preset: str) -> None:
-        """Choose one of the window presets."""
-        set_window(self.ct, preset)
+        """Choose one of the window presets; MR has one only."""
+        if self._session.task.in_hounsfield:
+            set_window(self.ct, preset)
+        else:
+            self.set_window_level(*usual_window(self._session.volume))
 
     @property
     def window(self) -> tuple[float, float]:

@@ -56,7 +56,7 @@ def show_result(panel, result, ct_node):
         def __init__(self):
             from MSKSegmentLib.scene import volume_of_node
 
-            self.volume = volume_of_node(ct_node)
+            self.volume = volume_of_node(ct_node, result.task.modality)
 
         def result(self):
             return result
