@@ -76,11 +76,17 @@ def resolve_bundle(name_or_path: str | Path | None = None, task: str | None = No
 def asked_task(name_or_path: str | Path | None = None, task: str | None = None) -> Task:
     """The task of a run by its settings alone: the one that is named, or that of the bundle; nothing is verified.
 
+    Where there is no such bundle it is the default one: the run itself says what is wrong.
+
     Raises:
-        BundleError: there is no such bundle.
         InputError: there is no such task.
     """
-    return load_task(read_manifest(bundle_folder(name_or_path)).task if task is None else task)
+    if task is not None:
+        return load_task(task)
+    try:
+        return load_task(read_manifest(bundle_folder(name_or_path)).task)
+    except BundleError:
+        return load_task()
 
 
 def bundle_of_task(task: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,11 @@ def measure_cross_sections(folder: Path, volume: CTVolume) -> tuple[CaseResult, 
     digest = result.facts.input_digest
     if not result.geometry.matches(volume.geometry) or (digest is not None and digest != input_digest(volume)):
         raise InputError(f"The CT is not the one that the result in {shown(folder)!r} was made on; name that one with --ct.")
-    return result, section_table(result.labels, volume.hu, result.geometry, [report.segment for report in result.reports])
+    table = section_table(result.labels, volume.hu, result.geometry, [report.segment for report in result.reports])
+    if not result.task.in_hounsfield:
+        sections = tuple(replace(section, mean_hu=None, fat_percent=None) for section in table.sections)
+        table = replace(table, sections=sections)
+    return result, table
 
 
 def level_rows(result: CaseResult, table: SectionTable) -> list[list[Any]]:

@@ -37,10 +37,12 @@ def command(
     """
     from ..cohort.cross_sections import LEVEL_COLUMNS, checked_table_name, level_rows, measure_cross_sections, write_slices
     from ..ct import read_ct
+    from ..results.result_reading import read_content, task_of_result
 
     checked_table_name(output)
     require("pyarrow", *FOR_MEASURING)
-    volume = read_ct(ct, series, assume_orientation)
+    modality = task_of_result(read_content(result)).modality
+    volume = read_ct(ct, series, assume_orientation, modality)
     invocation.checkpoint()
     found, table = measure_cross_sections(result, volume)
     write_slices(output, table, case or result.resolve().name)

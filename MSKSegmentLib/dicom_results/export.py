@@ -72,7 +72,7 @@ def as_it_stands(stored: StoredCase, place: Path) -> tuple[CaseResult, tuple[His
     """
     if not changed_elsewhere(stored.result):
         return stored.result, stored.history
-    volume = read_ct(place, recorded_series(stored.result).series_uid)
+    volume = read_ct(place, recorded_series(stored.result).series_uid, modality=stored.result.task.modality)
     session = ReviewSession.of_stored(stored, volume)
     return session.result, session.history
 

@@ -79,7 +79,7 @@ def open_source(result: CaseResult, place: Path) -> SourceSeries:
 def _open(result: CaseResult, folder: Path, place: Path) -> SourceSeries:
     wanted = recorded_series(result)
     try:
-        volume = read_ct(folder, wanted.series_uid)
+        volume = read_ct(folder, wanted.series_uid, modality=result.task.modality)
     except InputError as error:
         raise InputError(
             f"{shown(place)!r} does not hold the series that this result was made from ({str(error).rstrip('.')}); give its folder "

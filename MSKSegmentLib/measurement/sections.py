@@ -20,14 +20,15 @@ class Section:
     """A segment's cross-section in one slice.
 
     `index` counts slices from inferior, on axes in order (see `ct.orientation.axis_order`); `z_mm` is the LPS z of its centre.
-    `fat_percent` is the share of voxels below -30 HU, None where the segment has no composition.
+    `fat_percent` is the share of voxels below -30 HU, None where the segment has no composition; both it and `mean_hu` are None
+    in scans without Hounsfield units.
     """
 
     index: int
     z_mm: float
     segment: Segment
     area_cm2: float
-    mean_hu: float
+    mean_hu: float | None
     fat_percent: float | None
 
 

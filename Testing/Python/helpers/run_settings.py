@@ -14,6 +14,7 @@ OTHERS = {
     "lights": "paper",
     "auto_passes": True,
     "bundle": "a bundle/with spaces",
+    "task": "trunk-ct",
     "series": "1.2.840.1",
     "assume_orientation": "RAS",
     "model": OtherModel("totalsegmentator", "an environment/with spaces", "labels.csv", may_download=True),
