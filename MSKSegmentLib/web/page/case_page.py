@@ -15,7 +15,7 @@ from .compare_panel import ComparePanel
 from .picture_panel import PicturePanel
 from .pictures import histogram_chart, thumbnail
 from .sides import other_side, side_comparison
-from .state import of_task
+from .state import task_state
 from .tool_panel import ToolPanel
 
 _THUMBNAILS = 3
@@ -49,7 +49,7 @@ class CasePage:
         self.opened = opened
         self._unsubscribe = session.subscribe(self._changed)
         with self._state as state:
-            state.update(of_task(session.task))
+            state.update(task_state(session.task))
             state.case_name = opened.name
             state.read_only = opened.read_only
             state.warnings = list(session.result.warnings)

@@ -115,7 +115,7 @@ def _start() -> dict[str, Any]:
     }
 
 
-def of_task(task: Task) -> dict[str, Any]:
+def task_state(task: Task) -> dict[str, Any]:
     """What of the page follows from the task of the open result: columns, words, and tools for densities where there are some."""
     columns = [
         {
@@ -150,7 +150,7 @@ def of_task(task: Task) -> dict[str, Any]:
 
 def _case() -> dict[str, Any]:
     return {
-        **of_task(HIP_THIGH_CT),
+        **task_state(HIP_THIGH_CT),
         "case_name": "",
         "documents": [{"name": name, "title": title} for name, title in DOCUMENTS.items()],
         "making": "",

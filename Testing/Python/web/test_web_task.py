@@ -7,11 +7,11 @@ from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.tasks import HIP_THIGH_CT, load_task
 from MSKSegmentLib.web.page.pictures import histogram_chart, thumbnail
 from MSKSegmentLib.web.page.sides import side_comparison
-from MSKSegmentLib.web.page.state import initial_state, of_task
+from MSKSegmentLib.web.page.state import initial_state, task_state
 
 
 def test_the_page_follows_the_task():
-    usual, mr = of_task(HIP_THIGH_CT), of_task(load_task("lower-limb-mr"))
+    usual, mr = task_state(HIP_THIGH_CT), task_state(load_task("lower-limb-mr"))
     assert {name: initial_state()[name] for name in usual} == usual
     names = {column["name"] for column in mr["columns"]}
     assert {column["name"] for column in usual["columns"]} - names == {
