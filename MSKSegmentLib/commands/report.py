@@ -17,6 +17,7 @@ from .base import PLACE, Command, Invocation, pass_invocation, progress_option
 @click.option("--language", default="en", metavar="CODE", help="en, or ja for Japanese (default: en)")
 @click.option("--title", metavar="TEXT", help="what the report calls the case, for example a patient number (default: OUT's name)")
 @click.option("--ct", type=PLACE, metavar="CT", help="the CT of a result folder that does not hold it")
+@click.option("--previous", type=PLACE, metavar="BEFORE", help="an earlier result of the patient: also say what changed since")
 @click.option("--no-3d", is_flag=True, help="without the density in three dimensions, which takes most of the time")
 @reading_options
 @progress_option

@@ -50,15 +50,19 @@ class Change:
         return 100 * self.difference.value / self.before.value
 
     @property
-    def text(self) -> str:
-        """The change with its interval: "-38 (-47 to -29)"; nothing where there is none."""
+    def numbers(self) -> tuple[str, ...]:
+        """The change and both ends of its interval with their signs: "-38", "-47", "-29"; empty where there is none."""
         if self.difference is None:
-            return ""
+            return ()
         numbers = (self.difference.value, self.difference.low, self.difference.high)
         form = "{:+.0f}" if max(map(abs, numbers)) >= 10 else "{:+.1f}"
         # Nobody wants to read "-0".
-        value, low, high = (text if float(text) else "0" for text in map(form.format, numbers))
-        return f"{value} ({low} to {high})"
+        return tuple(text if float(text) else "0" for text in map(form.format, numbers))
+
+    @property
+    def text(self) -> str:
+        """The change with its interval: "-38 (-47 to -29)"; nothing where there is none."""
+        return "{} ({} to {})".format(*self.numbers) if self.numbers else ""
 
     @property
     def sentence(self) -> str:

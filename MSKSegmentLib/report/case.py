@@ -11,6 +11,7 @@ import numpy as np
 
 from ..anatomy import Segment
 from ..case_result import CaseResult, HistoryEvent, SegmentReport
+from ..comparison.follow_up import ExaminationPair
 from ..ct.boxes import Box, label_boxes
 from ..ct.cropping import coarse_stride, subsampled
 from ..ct.orientation import AxisOrder, axis_order
@@ -28,13 +29,17 @@ GREY_WINDOW_HU = (-160.0, 240.0)
 
 @dataclass(frozen=True)
 class ReportCase:
-    """A case as a report shows it. `title` is what the reader calls it, `volume` None where the CT is not at hand."""
+    """A case as a report shows it.
+
+    `title` is what the reader calls it, `volume` None where the CT is not at hand. `changes` holds it against an earlier result.
+    """
 
     title: str
     result: CaseResult
     rows: tuple[SegmentRow, ...]
     history: tuple[HistoryEvent, ...]
     volume: CTVolume | None = None
+    changes: ExaminationPair | None = None
 
     @cached_property
     def reports(self) -> Mapping[str, SegmentReport]:

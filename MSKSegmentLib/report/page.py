@@ -10,6 +10,7 @@ from unicodedata import east_asian_width
 from .. import __version__
 from ..packages import FOR_REPORT, require
 from . import facts, histograms, structures, summary
+from .before_after import change_section
 from .case import ReportCase
 from .density import RENDERED_MUSCLES, DensityPictures, density_pictures
 from .language import Words, catalogue_of
@@ -68,6 +69,7 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             training=facts.training_line(case, words),
             parts=structures.parts(case, words),
             absent=structures.absent(case, words),
+            changes=None if case.changes is None else change_section(case.changes, words),
             run_lines=facts.run_lines(case, words),
             cohort_lines=facts.cohort_lines(words) if case.result.task.measures("mean_hu") else [],
             marks=[mark(words, name) for name in MARK_NAMES],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from ..errors import InputError, shown
 from ..output.files import whole_file
 from ..packages import FOR_REPORT, require
 from ..results.result_folder import REPORT_HTML, REPORT_PDF
+from .before_after import read_pair
 from .case import read_report_case
 from .language import ENGLISH, catalogue_of
 from .page import html_of
@@ -22,7 +23,8 @@ class ReportRequest:
 
     `title` is what the reader calls the case (default: the folder's name). `ct`, `series` and `assume_orientation` say what the CT
     is and how to read it where the folder does not hold it. `with_3d` renders the density of the large hip muscles, which takes
-    most of the time. `now` is the date that stands on the report (default: this moment).
+    most of the time. `previous` is the folder of an earlier result of the patient, since which the report says what changed. `now` is
+    the date that stands on the report (default: this moment).
     """
 
     folder: Path
@@ -32,6 +34,7 @@ class ReportRequest:
     series: str | None = None
     assume_orientation: str | None = None
     with_3d: bool = True
+    previous: Path | None = None
     now: datetime | None = None
 
 
@@ -61,6 +64,8 @@ def write_report_files(request: ReportRequest, output: Path | None = None) -> tu
 def html_of_folder(request: ReportRequest) -> str:
     """The report's page; see `write_report_files`."""
     case = read_report_case(request.folder, request.title, request.ct, request.series, request.assume_orientation)
+    if request.previous is not None:
+        case = replace(case, changes=read_pair(request.previous, request.folder, request.ct))
     return html_of(case, request.language, request.with_3d, request.now)
 
 

@@ -11,6 +11,8 @@ import pytest
 from review_cases import LABEL, Clock, grown, make_case, mask_of
 
 from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.comparison.examination import Examination
+from MSKSegmentLib.comparison.follow_up import compare_examinations
 from MSKSegmentLib.findings import warning
 from MSKSegmentLib.report.case import case_of_session
 from MSKSegmentLib.report.density import density_pictures
@@ -55,7 +57,11 @@ def session():
 
 @pytest.fixture(scope="module")
 def html(session):
-    return html_of(case_of_session(session, f"Patient {NASTY}"), with_3d=False, now=NOW)
+    case = case_of_session(session, f"Patient {NASTY}")
+    facts = replace(case.result.facts, input_digest="another")
+    finding = warning("odd", f"Something {NASTY} differs.")
+    pair = compare_examinations(Examination("before", replace(case.result, facts=facts)), Examination("after", case.result))
+    return html_of(replace(case, changes=replace(pair, findings=(finding,))), with_3d=False, now=NOW)
 
 
 @pytest.fixture(scope="module")

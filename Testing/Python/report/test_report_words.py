@@ -66,7 +66,7 @@ def test_what_a_catalogue_lacks_stays_english():
 
 def test_every_warning_about_a_scan_has_its_meaning():
     """In another language a finding would otherwise be told in English alone."""
-    # What a comparison of two results warns of is not in a result's own report.
+    # What a comparison of two results warns of is told by its own sentence, in English.
     others = ("report", "comparison")
     sources = "".join(path.read_text(encoding="utf-8") for path in LIBRARY.rglob("*.py") if path.parent.name not in others)
     codes = set(re.findall(r"\bwarning\(\s*\"(\w+)\"", sources))
