@@ -23,8 +23,8 @@ class ReportRequest:
 
     `title` is what the reader calls the case (default: the folder's name). `ct`, `series` and `assume_orientation` say what the CT
     is and how to read it where the folder does not hold it. `with_3d` renders the density of the large hip muscles, which takes
-    most of the time. `previous` is the folder of an earlier result of the patient, since which the report says what changed. `now` is
-    the date that stands on the report (default: this moment).
+    most of the time. `previous` is the folder of an earlier result of the patient, since which the report says what changed.
+    `now` is the date that stands on the report (default: this moment).
     """
 
     folder: Path

@@ -16,7 +16,7 @@ from MSKSegmentLib.results.result_folder import write_result
 
 @pytest.fixture(scope="module")
 def cases():
-    """The right gluteus maximus halved; of the left gluteus medius, halved too, the light is red; the other run had other passes."""
+    """The right gluteus maximus halved; of the left gluteus medius, halved too, the light is red; other passes."""
     later = phantom_case(("GMAX_right", "GMED_left"), digest="b", passes=5)
     later = with_report(later, "GMED_left", light=Light.RED)
     cut = next(report for report in later.reports if report.segment.key == "GMIN_left").measurements
