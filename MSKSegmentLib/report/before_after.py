@@ -66,7 +66,7 @@ class ChangeSection:
     left_out: tuple[tuple[str, str], ...]
 
 
-def read_pair(before: Path, after: Path, ct: Path | None = None) -> ExaminationPair:
+def read_change_pair(before: Path, after: Path, ct: Path | None = None) -> ExaminationPair:
     """An earlier result held against that of the report; `ct` is the latter's scan.
 
     Raises:

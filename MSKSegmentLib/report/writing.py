@@ -10,7 +10,7 @@ from ..errors import InputError, shown
 from ..output.files import whole_file
 from ..packages import FOR_REPORT, require
 from ..results.result_folder import REPORT_HTML, REPORT_PDF
-from .before_after import read_pair
+from .before_after import read_change_pair
 from .case import read_report_case
 from .language import ENGLISH, catalogue_of
 from .page import html_of
@@ -65,7 +65,7 @@ def html_of_folder(request: ReportRequest) -> str:
     """The report's page; see `write_report_files`."""
     case = read_report_case(request.folder, request.title, request.ct, request.series, request.assume_orientation)
     if request.previous is not None:
-        case = replace(case, changes=read_pair(request.previous, request.folder, request.ct))
+        case = replace(case, changes=read_change_pair(request.previous, request.folder, request.ct))
     return html_of(case, request.language, request.with_3d, request.now)
 
 

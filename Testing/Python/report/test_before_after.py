@@ -9,7 +9,7 @@ from comparison_cases import examination, phantom_case, with_report
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.comparison.follow_up import compare_examinations
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.report.before_after import change_section, read_pair
+from MSKSegmentLib.report.before_after import change_section, read_change_pair
 from MSKSegmentLib.report.language import catalogue_of
 from MSKSegmentLib.results.result_folder import write_result
 
@@ -56,8 +56,8 @@ def test_results_are_read_from_their_folders_and_not_called_by_these(cases, tmp_
     folders = [tmp_path / name for name in ("Doe_John", "Doe_John_2")]
     for folder, case in zip(folders, cases, strict=True):
         write_result(folder, case)
-    found = read_pair(*folders)
+    found = read_change_pair(*folders)
     assert change_section(found, catalogue_of("en")).counts == (1, change_section(found, catalogue_of("en")).counts[1])
     assert "Doe" not in found.before.name + found.after.name + "".join(finding.sentence for finding in found.findings)
     with pytest.raises(InputError, match="are results of the same scan"):
-        read_pair(folders[0], folders[0])
+        read_change_pair(folders[0], folders[0])
