@@ -113,3 +113,20 @@ def test_missing_monai_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "monai", None)
     with pytest.raises(DependencyError, match=r"family dynunet needs the package monai.*mskseg\[networks\]"):
         build_network(spec_of("dynunet"))
+
+
+def test_parameters_are_those_of_the_code_they_come_from():
+    from monai.networks.nets import DynUNet, VNet
+
+    with torch.device("meta"):
+        ours = spec_of("vnet", 3, levels=5, base_filters=16, patch=(32, 32, 32))
+        pairs = [(build_network(ours), VNet(3, 1, 5, "prelu"))]
+        for axes, most in ((2, 512), (3, 320)):
+            spec = spec_of("dynunet", axes, levels=6, base_filters=32, batch_norm=False, patch=(64, 64, 64) if axes == 3 else ())
+            filters = [min(most, 32 * 2**level) for level in range(6)]
+            norm = ("instance", {"affine": True})
+            theirs = DynUNet(axes, 1, 5, [3] * 6, [1, *[2] * 5], [2] * 5, filters=filters, norm_name=norm)
+            pairs.append((build_network(spec), theirs))
+    for built, theirs in pairs:
+        shapes = [sorted(tuple(parameter.shape) for parameter in network.parameters()) for network in (built, theirs)]
+        assert shapes[0] == shapes[1]
