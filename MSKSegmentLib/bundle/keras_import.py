@@ -114,7 +114,10 @@ def import_keras(weights_path: str | Path, folder: str | Path, model: KerasModel
 def _slots(spec: NetworkSpec) -> Iterator[_Slot]:
     from torch import nn
 
+    from ..network.bayesian_unet import BayesianUNet
+
     network = empty_network(spec)
+    assert isinstance(network, BayesianUNet), "Keras weights are those of the paper's network"
     parts = [(f"encoder.{i}", block) for i, block in enumerate(network.encoder)]
     for i, (up, block) in enumerate(zip(network.up, network.decoder, strict=True)):
         parts += [(f"up.{i}", up), (f"decoder.{i}", block)]

@@ -123,7 +123,14 @@ def _build(kind: Any, data: dict[str, Any]) -> Any:
 def _check_kinds(manifest: Manifest) -> None:
     """Numbers where numbers belong: JSON would let a text through, which fails much later."""
     network, preprocessing = manifest.network, manifest.preprocessing
-    counts = (network.levels, network.base_filters, network.classes, network.in_channels, network.dimensions, manifest.passes)
+    counts: tuple[int, ...] = (
+        network.levels,
+        network.base_filters,
+        network.classes,
+        network.in_channels,
+        network.dimensions,
+        manifest.passes,
+    )
     if not isinstance(network.family, str) or not isinstance(network.patch, tuple):
         raise TypeError("the network's family or patch is none")
     counts += network.patch

@@ -109,8 +109,8 @@ class TorchBackend:
         self.name = TORCH_CPU if device == "cpu" else TORCH_CUDA
         self.largest_batch = 1 if device == "cpu" else 64
         self._device = device
-        fused = isinstance(network, BayesianUNet)
-        passes = FusedUNet(network, quick_dtype(device)) if fused else PlainPasses(network, quick_dtype(device))
+        dtype = quick_dtype(device)
+        passes = FusedUNet(network, dtype) if isinstance(network, BayesianUNet) else PlainPasses(network, dtype)
         self._network = passes.to(device)
 
     def start(self, image: Tensor, seed: int, position: float = 0.0) -> Draw:

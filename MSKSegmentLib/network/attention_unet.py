@@ -6,6 +6,8 @@ those of the Bayesian U-Net, so that dropout follows every block.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,7 +22,7 @@ class AttentionUNet(nn.Module):
     def __init__(self, unet: BayesianUNet) -> None:
         super().__init__()
         self.unet = unet
-        filters = [block.out_channels for block in unet.encoder]
+        filters = [cast(int, block.out_channels) for block in unet.encoder]
         # One for each skip but the finest, the coarsest first, as the decoder meets them.
         self.gates = nn.ModuleList(_Gate(filters[level], filters[level + 1]) for level in reversed(range(1, len(filters) - 1)))
 

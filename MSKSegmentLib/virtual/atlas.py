@@ -88,7 +88,7 @@ def _details(file: Path, labels: sitk.Image) -> np.ndarray | None:
         return None
     image = sitk.DICOMOrient(sitk.ReadImage(str(file)), "LPS")
     places = [np.array([*one.GetSize(), *one.GetSpacing(), *one.GetOrigin()]) for one in (image, labels)]
-    if places[0].shape != places[1].shape or not np.allclose(*places, atol=1e-3):
+    if places[0].shape != places[1].shape or not np.allclose(places[0], places[1], atol=1e-3):
         raise InputError(f"The atlas file {file.name!r} lies on another grid than its label map; make both anew.")
     return sitk.GetArrayFromImage(image).astype(np.uint8)
 
