@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..quality.curve import Curve
 from ..quality.dice_model import SMALLEST_ERROR, log_error
 from ..quality.evidence_features import SCAN_WARNING
-from ..quality.limits import GREEN_NEEDS_DICE, YELLOW_NEEDS_DICE, LightLimits, is_failing, needed_dice
+from ..quality.limits import (
+    ALWAYS_GOOD_FROM,
+    GREEN_NEEDS_DICE,
+    NEVER_ALWAYS_GOOD,
+    YELLOW_NEEDS_DICE,
+    LightLimits,
+    is_failing,
+    needed_dice,
+)
 from ..quality.paper_rule import DiceThresholds
 from ..quality.wording import counted
 from .fit_paper_rule import dice_thresholds
@@ -78,8 +87,9 @@ def fit_limits(
     """Limits by abbreviation, for other structures the reason why there are none, and the curve of the failure probability.
 
     `errors` are cross-fitted log errors ``[n]`` of the observations, `upper` the upper ends of their intervals. The curve is None,
-    and all limits are missing, where too few of the segments were inaccurate. `given` are Dice thresholds by abbreviation; None:
-    those of the ordinary observations.
+    and all limits are missing, where too few of the segments were inaccurate. `given` are Dice thresholds by abbreviation, and the
+    observations masks that others made, of which no prediction is high enough to be good whatever the thresholds; None: the
+    thresholds are those of the ordinary observations.
     """
     names = np.array([item.abbreviation for item in observations])
     dice = np.array([item.dice for item in observations])
@@ -102,7 +112,7 @@ def fit_limits(
         why = f"{few if total else 'no calibration segment was'} inaccurate, {FEWEST_FAILURES} are needed"
         return {}, missing | dict.fromkeys(fitted_thresholds, why), None
     all_green, all_red = green_margin(slack, wrong, allowed), red_margin(excess, ~wrong & np.isin(names, list(fitted_thresholds)))
-    limits = {}
+    limits, always = {}, ALWAYS_GOOD_FROM if given is None else NEVER_ALWAYS_GOOD
     for name, found in fitted_thresholds.items():
         chosen = names == name
         own = int(wrong[chosen].sum()) >= FEWEST_FAILURES
@@ -112,7 +122,7 @@ def fit_limits(
         if own and _misled(excess[chosen], ~wrong[chosen], all_red, NEEDLESS_REDS):
             mine_red = _stricter(all_red, red_margin(excess[chosen], ~wrong[chosen]))
         here = [item for item, inside in zip(observations, chosen, strict=True) if inside]
-        limits[name] = _limits(here, found, mine_green, mine_red, own, features)
+        limits[name] = replace(_limits(here, found, mine_green, mine_red, own, features), always_good_from=always)
     rated = np.isfinite(slack)
     return limits, missing, isotonic_curve(slack[rated], wrong[rated].astype(float), rising=False, pseudo=0.5)
 
