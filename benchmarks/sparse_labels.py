@@ -1,9 +1,9 @@
 """Sparse labels against full ones: Dice coefficients on unseen virtual patients with 1, 2, 5, 10 % of the slices annotated.
 
-Hip and thigh stand in for the trunk, of which there are no virtual patients. Annotated slices are spread evenly over the length and
-dealt out to the patients in turn. A first network learns from them alone. It goes on in two ways for the same number of iterations:
-from the annotated slices alone, and from them and the pseudo-labels of `sparse.pseudo_labels`. Another one learns from full labels.
-Nothing is made twice: call it again to go on, or to add fractions.
+Eight muscles a side of hip and thigh stand in for the trunk's, of which there are no virtual patients. Annotated slices are spread
+evenly over the length and dealt out to the patients in turn. A first network learns from them alone. It goes on in two ways for the
+same number of iterations: from the annotated slices alone, and from them and the pseudo-labels of `sparse.pseudo_labels`. Another
+one learns from full labels. Nothing is made twice: call it again to go on, or to add fractions.
 
     python benchmarks/sparse_labels.py OUT --atlas DIR --percent 1 2 5 10
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,8 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 from common import machine, machine_line, markdown_table
 
+from MSKSegmentLib.anatomy import StructureTable, table_json
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import ModelBundle, load_bundle
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
@@ -31,16 +34,22 @@ from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.settings import Settings
 from MSKSegmentLib.sparse.pseudo_cases import PseudoRun, pseudo_labels, write_pseudo_case
 from MSKSegmentLib.sparse.pseudo_labels import PseudoRule
+from MSKSegmentLib.tasks import HIP_THIGH_CT, load_task
+from MSKSegmentLib.tasks.finding import TASKS_VARIABLE
+from MSKSegmentLib.tasks.task_json import task_json
 from MSKSegmentLib.training.checkpoints import CHECKPOINT
 from MSKSegmentLib.training.recipes import PairsData, Recipe
 from MSKSegmentLib.training.run import Choices, quick_precision, run_recipe
 from MSKSegmentLib.virtual.cases import PatientSeries, write_patients
 
 FIRST_SEED = 91_000
+TASK = "eight-muscles"
+MUSCLES = ("GMAX", "AD", "BF", "RF", "SART", "SM", "VLVI", "VM")
 GRID_MM = (8.0, 4.0, 4.0)
 RECIPE = Recipe(
-    NetworkSpec(levels=3, base_filters=8, in_channels=1, batch_norm=True, dropout=0.05),
+    NetworkSpec(levels=4, base_filters=8, classes=1 + len(MUSCLES), in_channels=1, batch_norm=True, dropout=0.05),
     Preprocessing(in_plane_spacing_mm=6.0, slice_interval_mm=8.0),
+    task=TASK,
     crop=(48, 64),
     batch=6,
     learning_rate=8e-3,
@@ -64,10 +73,42 @@ class Study:
     seed: int
 
 
+def make_task(folder: Path) -> StructureTable:
+    """A task of the eight muscles, in files that this process finds; returns its table."""
+    shipped = table_json(HIP_AND_THIGH)
+    chosen = [entry for entry in shipped["structures"] if entry["key"] in MUSCLES]
+    table = {**shipped, "name": TASK, "structures": [{**entry, "label": number + 1} for number, entry in enumerate(chosen)]}
+    task = {**task_json(HIP_THIGH_CT), "name": TASK, "title": "Eight muscles", "structures": "muscles.json"}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (("muscles.json", table), (f"{TASK}.json", task)):
+        (folder / name).write_text(json.dumps(content))
+    os.environ[TASKS_VARIABLE] = str(folder)
+    return load_task(TASK).table
+
+
+def eight_muscles(source: Path, target: Path, table: StructureTable) -> None:
+    """Cases with these muscles alone, cut to the slices that show them."""
+    number = np.zeros(256, np.uint8)
+    for segment in table.segments:
+        number[HIP_AND_THIGH.segment(segment.key).label] = segment.label
+    for files in find_labelled_cases(source):
+        folder = target / files.name
+        if folder.is_dir():
+            continue
+        case = read_labelled_case(files, HIP_AND_THIGH)
+        labels = number[case.truth]
+        shown = np.flatnonzero(labels.any(axis=(1, 2)))
+        first, last = int(shown[0]), int(shown[-1]) + 1
+        geometry = case.volume.geometry.cropped((0, 0, first), (*case.volume.geometry.size[:2], last - first))
+        folder.mkdir(parents=True)
+        for name, array in (("ct.nrrd", case.volume.hu), ("labels.nrrd", labels)):
+            sitk.WriteImage(geometry.image_of(array[first:last].copy()), str(folder / name), useCompression=True)
+
+
 def annotate(source: Path, target: Path, percent: float) -> int:
     """Cases that link to those of `source`, of which so many slices are called annotated; returns how many slices."""
     cases = find_labelled_cases(source)
-    depths = [read_labelled_case(case, HIP_AND_THIGH).truth.shape[0] for case in cases]
+    depths = [read_labelled_case(case, RECIPE.table).truth.shape[0] for case in cases]
     count = max(1, round(percent / 100 * sum(depths)))
     slices = defaultdict(set)
     for number in range(count):
@@ -105,7 +146,7 @@ def scores(study: Study, name: str, bundle: ModelBundle) -> list[dict[str, objec
         return json.loads(path.read_text())
     rows: list[dict[str, object]] = []
     for files in find_labelled_cases(study.folder / "test"):
-        case = read_labelled_case(files, HIP_AND_THIGH)
+        case = read_labelled_case(files, RECIPE.table)
         result = segment_case(case.volume, bundle, Settings(device="cpu", passes=study.passes, seed=study.seed))
         for row in overlap_rows(case.truth, result.labels, case.volume.geometry, case.volume.hu, Scope.of(case)):
             if row.outcome in (Outcome.COMPARED, Outcome.MISSED):
@@ -142,7 +183,7 @@ def rule_table(study: Study, percent: float) -> list[list[object]]:
     """What each rule keeps of a first network's labels, and how much of that is right; by voxels called a structure."""
     bundle = load_bundle(study.folder / "runs" / f"{percent:g}-first" / "bundle")
     files = find_labelled_cases(study.folder / "training")[0]
-    case = read_labelled_case(files, HIP_AND_THIGH)
+    case = read_labelled_case(files, RECIPE.table)
     rows = []
     for name, rule in zip(_RULE_NAMES, RULES, strict=True):
         found = pseudo_labels(case.volume, bundle, PseudoRun(study.passes, study.seed, "cpu", rule))
@@ -198,30 +239,32 @@ def main() -> None:
     parser.add_argument("--atlas", type=Path, help="default: MSKSEG_ATLAS")
     parser.add_argument("--percent", type=float, nargs="+", default=(1, 2, 5, 10))
     parser.add_argument("--patients", type=int, nargs=2, default=(6, 3), metavar=("TRAINING", "TEST"))
-    parser.add_argument("--iterations", type=int, nargs=2, default=(250, 150), metavar=("FIRST", "MORE"))
+    parser.add_argument("--iterations", type=int, nargs=2, default=(400, 200), metavar=("FIRST", "MORE"))
     parser.add_argument("--samples", type=int, default=5)
     parser.add_argument("--rules-of", type=float, default=5.0, metavar="PERCENT", help="compare rules of pseudo-labels at this one")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     out, (learners, judges) = options.output, options.patients
     study = Study(out, *options.iterations, options.samples, options.seed)
+    table = make_task(out / "task")
     for folder, number, seed in (("training", learners, FIRST_SEED), ("test", judges, FIRST_SEED + learners)):
-        for line in write_patients(out / folder, PatientSeries(number, seed, GRID_MM), options.atlas):
+        for line in write_patients(out / "whole" / folder, PatientSeries(number, seed, GRID_MM), options.atlas):
             print(line, flush=True)
+        eight_muscles(out / "whole" / folder, out / folder, table)
     every: dict[tuple[str, str], list[dict[str, object]]] = {}
     full = trained(study, "full", [PairsData(out / "training")], study.first + study.more)
     every["100", FULL] = scores(study, "full", full)
     print(f"full labels: {mean_dice(every['100', FULL]):.3f}", flush=True)
-    table, rules = [], list[list[object]]()
-    for percent in options.percent:
+    means, rules = [], list[list[object]]()
+    for percent in sorted(options.percent):
         count, ways = one_fraction(study, percent)
         every |= {(f"{percent:g}", way): rows for way, rows in ways.items()}
         cells = [f"{mean_dice(ways[way]):.3f}" if way in ways else "nothing kept" for way in (ALONE, PSEUDO)]
-        table.append([f"{percent:g} %", count, *cells])
+        means.append([f"{percent:g} %", count, *cells])
         if percent == options.rules_of:
             rules = rule_table(study, percent)
-        print(*table[-1], flush=True)
-    table.append(["100 %", "all", f"{mean_dice(every['100', FULL]):.3f}", "-"])
+        print(*means[-1], flush=True)
+    means.append(["100 %", "all", f"{mean_dice(every['100', FULL]):.3f}", "-"])
     write_csv(out / "sparse.csv", every)
     draw(out / "sparse.png", every)
     segments = len(every["100", FULL])
@@ -231,7 +274,7 @@ def main() -> None:
             f"{learners} patients to learn from, {judges} unseen ones with {segments} segments together, seed {options.seed}, "
             f"{study.first} + {study.more} iterations, {study.passes} passes.",
             "",
-            markdown_table(("annotated", "slices", ALONE, PSEUDO), table),
+            markdown_table(("annotated", "slices", ALONE, PSEUDO), means),
             "",
             markdown_table(("annotated %", "rule", "share kept", "right"), rules),
         )
