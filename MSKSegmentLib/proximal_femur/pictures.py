@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,11 +51,15 @@ def draw_femur(volume: CTVolume, femora: ProximalFemora, femur: FemurMeasures) -
     marks = {COMPARTMENT_VALUES[one]: colour for one, colour in _COMPARTMENT_COLOURS.items()}
     for axes, view in ((panels[1], coronal), (panels[2], neck)):
         _outline(axes, view, np.where(view.regions > 0, view.compartments, 0), marks)
-    names = [("Regions", _REGION_COLOURS), ("Kinds of bone", _COMPARTMENT_COLOURS), ("Narrowest section of the neck", {})]
-    for axes, (title, colours) in zip(panels, names, strict=True):
+    kinds: tuple[tuple[str, dict[str, str]], ...] = (
+        ("Regions", {one.value: colour for one, colour in _REGION_COLOURS.items()}),
+        ("Kinds of bone", {one.value: colour for one, colour in _COMPARTMENT_COLOURS.items()}),
+        ("Narrowest section of the neck", {}),
+    )
+    for axes, (title, colours) in zip(panels, kinds, strict=True):
         axes.set_title(title, fontsize=9)
-        for place, (one, colour) in enumerate(colours.items()):
-            axes.text(0.02, 0.98 - 0.05 * place, one.value, color=colour, fontsize=8, va="top", transform=axes.transAxes)
+        for place, (name, colour) in enumerate(colours.items()):
+            axes.text(0.02, 0.98 - 0.05 * place, name, color=colour, fontsize=8, va="top", transform=axes.transAxes)
     panels[2].set_xlabel(f"{femur.frame.narrowest_cm2:.1f} cm²")
     figure.suptitle(f"{femur.segment.name}: {_text(femur)}\n{RESEARCH_USE_ONLY}", fontsize=8.5)
     return figure
@@ -97,7 +101,7 @@ def _outline(axes: Axes, view: PlaneView, values: np.ndarray, colours: dict[int,
 
 def _draw_axes(axes: Axes, view: PlaneView, frame: FemurFrame) -> None:
     """The axes of neck and shaft, and the plane of the cut."""
-    style = {"color": "white", "linewidth": 0.7, "linestyle": (0, (4, 3))}
+    style: dict[str, Any] = {"color": "white", "linewidth": 0.7, "linestyle": (0, (4, 3))}
     ends = np.array([view.at(frame.head_mm + share * frame.radius_mm * frame.neck) for share in (-0.9, 2.6)])
     axes.plot(*ends.T, **style)
     above = float(frame.along_shaft(frame.head_mm))

@@ -83,10 +83,10 @@ def _view(
     part = np.ascontiguousarray(hu[around.slices]).astype(np.float32)
     image = map_coordinates(part, np.moveaxis(index - low, -1, 0), order=1, cval=_AIR_HU)
     first = np.asarray(femur.box.start_xyz[::-1])
-    maps = (
+    regions, compartments = (
         map_coordinates(values, np.moveaxis(index - first, -1, 0), order=0, cval=0)
         for values in (femur.regions, femur.compartments)
     )
     half = STEP_MM / 2
     extent = (float(columns[0] - half), float(columns[-1] + half), float(rows[0] - half), float(rows[-1] + half))
-    return PlaneView(image, *maps, middle, across, up, extent)
+    return PlaneView(image, regions, compartments, middle, across, up, extent)

@@ -99,7 +99,7 @@ def _points(
     half_width, front = _BODY_HALF_WIDTH_MM + 8, _BODY_HALF_DEPTH_MM + 8
     back = _BODY_HALF_DEPTH_MM + _PHANTOM_BELOW_MM + _PHANTOM_HALF_DEPTH_MM + 8
     bounds = ((-half_width, half_width), (-front, back), (low, top))
-    x, y, z = (np.arange(first, last, step, np.float32) for (first, last), step in zip(bounds, scanner.spacing, strict=True))
+    x, y, z = (np.arange(low, high, step).astype(np.float32) for (low, high), step in zip(bounds, scanner.spacing, strict=True))
     origin = (float(x[0]), float(y[0]), float(z[0]))
     grid = Geometry((x.size, y.size, z.size), scanner.spacing, origin)
     return grid, x[None, None, :], y[None, :, None], z[:, None, None]

@@ -79,7 +79,8 @@ def read_change_pair(before: Path, after: Path, ct: Path | None = None) -> Exami
 def change_section(pair: ExaminationPair, words: Words) -> ChangeSection:
     """What the report says of both."""
     comma = words.gettext(", ")
-    lines, reasons = [], {}
+    lines: list[ChangeLine] = []
+    reasons: dict[str, list[str]] = {}
     for _, group in groupby(pair.changes, key=lambda change: change.segment):
         rows = list(group)
         if any(row.difference is not None for row in rows):

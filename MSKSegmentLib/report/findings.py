@@ -21,6 +21,8 @@ MEANINGS = {
     "contradicting_position": N_("the file contradicts itself about its position"),
     "copied_slices": N_("copies of slices were left out"),
     "cut_in_plane": N_("the body is cut off at the border of the image"),
+    "dixon_exchanged": N_("the fat and the water image were probably exchanged"),
+    "dixon_uncovered": N_("the fat and water images do not cover all muscles"),
     "fewer_passes": N_("slices that had settled got fewer dropout passes"),
     "fine_slices": N_("the slice interval is unusually fine"),
     "form_not_usable": N_("one of the file's two statements of its axes is not usable; the other was taken"),

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def train_rounds(recipe: Recipe, plan: SparsePlan, calls: SparseCalls) -> ModelB
         noted = {} if number == 1 else _pseudo_stage(folder, number, cases, plan, calls)
         place = folder.place(f"{_ROUND}-{number}")
         this = _recipe_of(recipe, folder, plan, number)
-        folder.run(place.name, f"Round {number}: training", lambda place=place, this=this: _train(this, place, calls))
+        folder.run(place.name, f"Round {number}: training", partial(_train, this, place, calls))
         bundle = load_bundle(place / BUNDLE)
         found = () if plan.test is None else _test(folder, number, bundle, plan, calls)
         scores.append(RoundScores(number, noted.get("slices"), noted.get("share"), found))

@@ -107,7 +107,7 @@ class PairSlices:
         first = int(np.clip(entry - depth // 2, 0, max(0, count - depth)))
         chosen = np.minimum(np.arange(first, first + depth), count - 1)
         planes = case.data[chosen]
-        image, label = cut_slice(planes[:, 0], planes[:, -1], self._crop, self._rng, self._augmentation)
+        image, label = cut_slice(list(planes[:, 0]), planes[:, -1], self._crop, self._rng, self._augmentation)
         drawn = (planes[:, -1] != UNLABELLED).any(axis=(1, 2))
         known = case.known[chosen[drawn]].all(axis=0)
         # What is not known of the whole patch stands as background in all of it, as the loss expects.
