@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def main(words):
         began = time.time()
         time.sleep({sleep})
         with open({log!r}, "a") as log:
-            log.write("%f %f\\n" % (began, time.time()))
+            log.write("%d %f %f\\n" % (os.getppid(), began, time.time()))
         shutil.copytree({folder!r} + "/result", output)
         print(json.dumps(dict(stage="done", done=1, total=1, eta_s=0, message="found.")))
     else:
@@ -105,15 +106,17 @@ def efficiency(folder, options):
     ended = run_cases(study, cases, asked).records
     taken = time.perf_counter() - began
     assert all(record.state.value == "done" for record in ended.values()), [record.sentence for record in ended.values()]
-    sleeps = [tuple(map(float, line.split())) for line in log.read_text().splitlines()]
-    steady = max(end for _, end in sleeps) - min(begin for begin, _ in sleeps)
-    print(
-        f"{len(cases)} cases of {options.sleep:g} s, {options.workers} at once: {taken:.1f} s, {steady:.1f} s after the first began"
-    )
-    ideal = options.rounds * options.sleep
-    print(f"efficiency {ideal / steady:.1%}, {ideal / taken:.1%} with start and end of scheduler, workers and servers")
-    if options.rounds > 1:
-        print(f"between two sleeps of a worker pass {(steady - ideal) / (options.rounds - 1):.2f} s")
+    by_parent = {}
+    for parent, *times in sorted(map(str.split, log.read_text().splitlines()), key=lambda words: float(words[1])):
+        by_parent.setdefault(parent, []).append([float(moment) for moment in times])
+    # The parent of a fork is its worker's server, that of an interpreter the worker.
+    between = [later[0] - earlier[1] for sleeps in by_parent.values() for earlier, later in pairwise(sleeps)]
+    print(f"{len(cases)} cases of {options.sleep:g} s, {options.workers} at once: {taken:.1f} s")
+    print(f"efficiency {options.rounds * options.sleep / taken:.1%} with start and end of scheduler, workers and servers")
+    if between:
+        median, most = float(np.median(between)), max(between)
+        print(f"between two sleeps of a worker pass {median:.2f} s (median; at most {most:.2f} s)")
+        print(f"efficiency without start and end {options.sleep / (options.sleep + float(np.mean(between))):.1%}")
 
 
 def records(folder, count):
