@@ -54,19 +54,22 @@ def plan_workers(workers: int | None, gpus: int) -> WorkerPlan:
 @contextmanager
 def local_client(plan: WorkerPlan, processes: bool = True) -> Iterator[Any]:
     """A Dask client with workers of this computer; they end with the block, or with this process."""
+    import dask
     from distributed import Client, LocalCluster
 
     # Children hold the memory, and `limits` watches them.
-    cluster = LocalCluster(
-        n_workers=plan.workers,
-        threads_per_worker=1,
-        processes=processes,
-        memory_limit=0,
-        dashboard_address=None,
-        silence_logs=50,
-    )
-    with cluster, Client(cluster) as client:
-        yield client
+    # With the usual 1.1 a worker gets two cases at once, and the second waits for it while others have nothing to do.
+    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
+        cluster = LocalCluster(
+            n_workers=plan.workers,
+            threads_per_worker=1,
+            processes=processes,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=50,
+        )
+        with cluster, Client(cluster) as client:
+            yield client
 
 
 @contextmanager
