@@ -61,7 +61,7 @@ def remembering():
             self._backend = make(name, network)
             self.name, self.largest_batch = name, self._backend.largest_batch
 
-        def start(self, image, seed):
+        def start(self, image, seed, position=0.0):
             key = hashlib.sha256(image.numpy()).digest(), seed
             if key not in kept:
                 # Half the memory; the same rounding for all.
