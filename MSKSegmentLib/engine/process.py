@@ -69,6 +69,9 @@ class EngineRun:
         folder = tempfile.mkdtemp(prefix="msk-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         streams = [Path(folder) / name for name in ("lines", "errors")]
+        for stream in streams:
+            # A child that was forked opens them only when it begins.
+            stream.touch()
         whole = _environment(os.environ if environment is None else environment, self._run)
         self._process = start(ChildStart(arguments, python, whole, *streams))
         self._lines, self._stderr = (_Tail(stream) for stream in streams)

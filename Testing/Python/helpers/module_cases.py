@@ -90,9 +90,9 @@ def slice_offset(view="Red"):
 
 def cell(panel, key, column):
     """The text in the table."""
-    from MSKSegmentLib.review import COLUMNS
+    from MSKSegmentLib.review.columns import ALL_COLUMNS
 
-    place = [entry.name for entry in COLUMNS].index(column)
+    place = [entry.name for entry in ALL_COLUMNS].index(column)
     return panel.ui.resultsTable.item(panel.review._table.shown.index(key), place).text()
 
 

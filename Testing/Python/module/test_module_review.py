@@ -14,7 +14,8 @@ from module_cases import cell, choose, click, paint, show_case, show_result, sli
 from review_cases import ABSENT, LABEL, make_case
 
 from MSKSegmentLib.case_result import Light, ReviewState
-from MSKSegmentLib.review import COLUMNS, worst_first
+from MSKSegmentLib.review import worst_first
+from MSKSegmentLib.review.columns import ALL_COLUMNS
 
 pytest_plugins = ("module_fixtures",)
 
@@ -27,7 +28,7 @@ def case(panel):
 def test_the_table_shows_every_segment_worst_first_with_words_and_shapes(panel, case, tmp_path):
     table = panel.ui.resultsTable
     assert panel.review._table.shown == tuple(row.key for row in worst_first(case.session.rows()))
-    assert table.rowCount == 43 and table.columnCount == len(COLUMNS)
+    assert table.rowCount == 43 and table.columnCount == len(ALL_COLUMNS)
     words = {cell(panel, key, "light") for key in panel.review._table.shown}
     assert words == {"failed", "inaccurate", "not rated", "good", "not found"}
     pictures = {table.item(row, 0).text(): table.item(row, 0).icon().pixmap(16, 16).toImage() for row in range(43)}
@@ -41,7 +42,7 @@ def test_the_table_shows_every_segment_worst_first_with_words_and_shapes(panel, 
     header = table.horizontalHeader()
     assert table.height >= header.height + table.verticalHeader().length() and header.length() <= table.viewport().width
     for column in ("mean_hu", "fat_percent"):
-        assert not table.isColumnHidden([entry.name for entry in COLUMNS].index(column))
+        assert not table.isColumnHidden([entry.name for entry in ALL_COLUMNS].index(column))
     assert "2 failed" in panel.ui.summaryLabel.text and panel.ui.summaryLabel.text.endswith("2 perhaps missed.")
 
 
@@ -67,7 +68,7 @@ def test_a_cut_structure_that_probably_failed_does_not_look_harmless(panel):
 
 def test_headings_sort_and_unknown_numbers_stay_last(panel, case):
     header = panel.ui.resultsTable.horizontalHeader()
-    column = [entry.name for entry in COLUMNS].index("volume_cc")
+    column = [entry.name for entry in ALL_COLUMNS].index("volume_cc")
     for descending in (True, False):
         header.sectionClicked.emit(column)
         values = [case.session.row(key).values["volume_cc"] for key in panel.review._table.shown]

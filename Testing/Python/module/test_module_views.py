@@ -8,7 +8,7 @@ pytest.importorskip("PySide6")
 import slicer
 from module_cases import choose, click, paint, show_case, slice_offset, smaller, wait
 
-from MSKSegmentLib.review import COLUMNS
+from MSKSegmentLib.review.columns import ALL_COLUMNS
 
 pytest_plugins = ("module_fixtures",)
 
@@ -147,7 +147,7 @@ def test_choosing_a_row_goes_to_its_most_uncertain_slice_and_on(panel, case):
 
 
 def test_the_choice_of_columns_and_folding_is_kept(panel, case):
-    place = [entry.name for entry in COLUMNS].index("asymmetry_percent")
+    place = [entry.name for entry in ALL_COLUMNS].index("asymmetry_percent")
     actions = {action.text: action for action in panel.ui.columnsButton.menu().actions()}
     assert panel.ui.resultsTable.isColumnHidden(place) and "Light" not in actions
     actions["Asymmetry (%)"].setChecked(True)

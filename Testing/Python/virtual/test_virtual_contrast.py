@@ -75,5 +75,5 @@ def test_an_impossible_share_is_refused(tmp_path):
     text = find_recipe("bundled").read_text(encoding="utf-8").replace('"batch"', '"augmentation": {"contrast": 1.5}, "batch"')
     path = tmp_path / "recipe.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match="contrast must lie from 0 to 1"):
+    with pytest.raises(InputError, match="contrast and upside_down must lie from 0 to 1"):
         read_recipe(path)
