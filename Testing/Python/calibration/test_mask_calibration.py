@@ -14,6 +14,7 @@ from MSKSegmentLib.calibration.judging_masks import judge_masks_left_out, networ
 from MSKSegmentLib.calibration.report_measures import POOLED, measure_quality
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.errors import BundleError, InputError
+from MSKSegmentLib.quality.limits import ALWAYS_GOOD_FROM
 from MSKSegmentLib.quality.paper_rule import DiceThresholds
 from MSKSegmentLib.quality.traffic_light import rate
 from MSKSegmentLib.rating.rating_calibration import RatingCalibration, rating_of
@@ -118,6 +119,25 @@ def test_rating_json_comes_back_and_bundles_without_one_are_fine(calibration):
     bundle.rating = {"format": "mskseg-rating", "format_version": 1, "calibration": calibration.to_json()}
     with pytest.raises(BundleError, match="cannot be read"):
         rating_of(bundle)
+
+
+def test_no_prediction_for_a_mask_is_good_whatever_the_thresholds_say(calibration):
+    """For the network's own lights a predicted Dice of .95 is; of masks far too many such greens were wrong."""
+    usual = _usual(calibration)
+    limits = replace(calibration.model.limits["AD"], green_from=0.999)
+    strict = replace(calibration, model=replace(calibration.model, limits={"AD": limits}))
+    predicted = calibration.model.estimate("AD", usual).dice
+    assert ALWAYS_GOOD_FROM < predicted < 0.999
+    assert rate("AD", usual, (), strict, 3).light is Light.YELLOW
+    own = replace(strict.model, limits={"AD": replace(limits, always_good_from=ALWAYS_GOOD_FROM)})
+    assert rate("AD", usual, (), replace(strict, model=own), 3).light is Light.GREEN
+
+
+def test_the_bundle_that_comes_along_can_judge_masks():
+    calibration = rating_of(resolve_bundle(None)).calibration
+    assert calibration.model.patients >= 40 and "virtual" in calibration.source
+    for name, limits in calibration.model.limits.items():
+        assert limits.green_from > limits.dice_inaccurate and limits.held_against.good_from == limits.green_from, name
 
 
 def test_too_few_patients_are_refused_before_the_network_works(tmp_path, monkeypatch):
