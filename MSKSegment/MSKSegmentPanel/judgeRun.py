@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from MSKSegmentLib.engine import EngineRun
@@ -37,18 +36,6 @@ class JudgeRun(EngineChild):
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-
-    def result(self):
-        """The `CaseResult` of a judgement that has ended.
-
-        Raises:
-            RunFailed: it did not end well.
-        """
-        from MSKSegmentLib.results.result_reading import read_result
-
-        self.check()
-        result = read_result(self._output)[0]
-        return replace(result, facts=replace(result.facts, series=self._series)) if self._series else result
 
 
 def _options(settings):

@@ -33,8 +33,8 @@ def settingsOf(heightCm=None, samples=None, **others):
 class EngineChild:
     """The engine at work on files in a temporary folder; poll it until it has ended. The folder vanishes with `close`.
 
-    A subclass sets `ctNode`, the CT that the work is about, `_folder` and `_engine`; one that judges a segmentation node also sets
-    `judgedNode`.
+    A subclass sets `ctNode`, the CT that the work is about, `_folder` and `_engine`; one that makes a result also `_output`, where
+    the engine writes it, and `_series`, that of the CT; one that judges a segmentation node `judgedNode`, too.
     """
 
     judgedNode = None
@@ -56,6 +56,19 @@ class EngineChild:
         """
         if self._engine.exit_code != 0:
             raise RunFailed(self._engine.message, f"{self._engine.details.strip()}\n\n{_circumstances(self._engine.exit_code)}")
+
+    def result(self):
+        """The `CaseResult` of work that has ended.
+
+        Raises:
+            RunFailed: it did not end well.
+        """
+        from MSKSegmentLib.results.result_reading import read_result
+
+        self.check()
+        result = read_result(self._output)[0]
+        # The engine read a copy in another format, which says nothing of the series.
+        return replace(result, facts=replace(result.facts, series=self._series)) if self._series else result
 
     def cancel(self):
         """Stop the engine with all it started, and clean up."""
@@ -94,19 +107,6 @@ class SegmentationRun(EngineChild):
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-
-    def result(self):
-        """The `CaseResult` of a run that has ended.
-
-        Raises:
-            RunFailed: it did not end well.
-        """
-        from MSKSegmentLib.results.result_reading import read_result
-
-        self.check()
-        result = read_result(self._output)[0]
-        # The engine read a copy in another format, which says nothing of the series.
-        return replace(result, facts=replace(result.facts, series=self._series)) if self._series else result
 
 
 class RunFailed(MSKSegmentError):

@@ -108,7 +108,7 @@ def _judged(invocation: Invocation, imported: Imported, volume: CTVolume, step: 
     from ..rating.rate import rate_case
 
     wait_without_spinning()
-    bundle = resolve_bundle(options["bundle"])
+    bundle = resolve_bundle(options["bundle"], options["task"])
     return rate_case(imported.result, volume, bundle, options["device"], options["seed"], step, invocation.checkpoint)
 
 

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..engine.progress import JsonLines
 from ..errors import InputError
 from ..packages import FOR_SEGMENTING, FOR_TRAINING, require
 from .arguments import bundle_option, device_option
 from .base import PLACE, Command, Invocation, pass_invocation
+from .training_status import status_calls
 
 if TYPE_CHECKING:
     from ..learning.gathering import Gathered
     from ..learning.plan import LearningPlan
-    from ..training.loop import Status
 
 
 @click.command(cls=Command)
@@ -65,15 +64,7 @@ def _learn(invocation: Invocation, gathered: Gathered, plan: LearningPlan, bundl
     from ..learning.run import LearningCalls, learn
 
     wait_without_spinning()
-    lines = JsonLines() if progress == "json" else None
-    say = invocation.say if progress == "text" else lambda text: None
-
-    def report(status: Status) -> None:
-        if lines:
-            lines.write(status.to_json())
-        else:
-            say(str(status))
-
+    say, report = status_calls(invocation, progress)
     end = learn(resolve_bundle(bundle), gathered, plan, LearningCalls(say, report, invocation.checkpoint))
     if end.bundle is None:
         raise InputError(

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ..engine.progress import JsonLines
 from ..errors import InputError
 from ..packages import FOR_SEGMENTING, FOR_TRAINING, require
 from ..settings import DEVICES
 from .arguments import reading_options
 from .base import PLACE, CommandGroup, Invocation, options_together, pass_invocation
-
-if TYPE_CHECKING:
-    from ..training.loop import Status
+from .training_status import status_calls
 
 _level_options = options_together(
     click.option("--at", multiple=True, metavar="NAME=MM", help="a level at that superior position, Slicer's S (again for more)"),
@@ -145,14 +142,6 @@ def train_sparsely(invocation: Invocation, /, cases: Path, output: Path, recipe:
     rule = PseudoRule(options["passes_agree"], options["reach_mm"], options["least_kept"])
     run = PseudoRun(options["passes"], options["seed"], chosen.device, rule)
     plan = SparsePlan(cases, output, options["test"], options["rounds"], options["share"], run)
-    lines = JsonLines() if progress == "json" else None
-    say = invocation.say if progress == "text" else lambda text: None
-
-    def report(status: Status) -> None:
-        if lines:
-            lines.write(status.to_json())
-        else:
-            say(str(status))
-
+    say, report = status_calls(invocation, progress)
     bundle = train_rounds(chosen, plan, SparseCalls(say, report, invocation.checkpoint))
     invocation.say(f"The last bundle is {bundle.folder}; rounds.md compares the rounds. Calibrate it to get lights.")

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..engine.progress import JsonLines
 from ..errors import InputError
 from ..packages import FOR_TRAINING, require
 from ..settings import DEVICES
 from .base import PLACE, Command, Invocation, pass_invocation
+from .training_status import status_calls
 
 if TYPE_CHECKING:
-    from ..training.loop import Status
     from ..training.recipes import Recipe
 
 
@@ -50,18 +49,10 @@ def command(invocation: Invocation, /, recipe: str, output: Path, progress: str,
     if not 0 <= chosen.workers <= 64:
         raise InputError(f"{chosen.workers} processes cannot be started; give a number of workers from 0 to 64.")
     choices = Choices(options["atlas"], options["patients"], fold, options["leave_out"], minutes)
-    lines = JsonLines() if progress == "json" else None
-    say = invocation.say if progress == "text" else lambda text: None
+    say, report = status_calls(invocation, progress)
     if options["finish"]:
         bundle = finish_training(chosen, output)
     else:
-
-        def report(status: Status) -> None:
-            if lines:
-                lines.write(status.to_json())
-            else:
-                say(str(status))
-
         bundle = run_recipe(chosen, output, choices, report, say, invocation.checkpoint)
     say(f"The bundle {bundle.manifest.name} {bundle.manifest.version} is in {bundle.folder}; calibrate it to get lights.")
 

@@ -93,13 +93,18 @@ def rate_case(
         checkpoint: called often, so that it can raise `Cancelled`.
 
     Raises:
-        InputError: there is nothing to judge, or the CT cannot be used.
+        InputError: there is nothing to judge, the bundle is of another task, or the CT cannot be used.
         DeviceError: the device is missing or too small.
         BundleError: the bundle cannot be read.
     """
     from ..inference.devices import choose_device
 
     check_to_rate(result)
+    if result.task.name != bundle.task.name:
+        raise InputError(
+            f"The result is one of the task {result.task.name}, and the bundle {bundle.manifest.name} is of {bundle.task.name}: "
+            "its network cannot judge it; choose a bundle of the result's task."
+        )
     calibration = rating_of(bundle)
     passes = calibration.calibration.passes if calibration else JUDGING_PASSES
     chosen = choose_device(device)

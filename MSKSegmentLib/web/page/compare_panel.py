@@ -191,12 +191,19 @@ def _shown(row: StructureAgreement) -> dict[str, Any]:
         "dice": f"{row.dice:.3f}",
         "first": f"{row.volume_first_cc:.1f}",
         "second": f"{row.volume_second_cc:.1f}",
-        "difference": f"{row.volume_difference_percent:+.0f} %",
+        "difference": _difference(row),
         "slices": [
             {"number": n, "text": str(one.index + 1), "title": f"{one.area_cm2:.1f} cm²"} for n, one in enumerate(row.slices)
         ],
         "takeable": row.volume_second_cc > 0 and row.dice < 1,
     }
+
+
+def _difference(row: StructureAgreement) -> str:
+    """That of the volumes; of what only one result has, a number would say nothing."""
+    if row.volume_first_cc and row.volume_second_cc:
+        return f"{row.volume_difference_percent:+.0f} %"
+    return "only in the first" if row.volume_first_cc else "only in the second"
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

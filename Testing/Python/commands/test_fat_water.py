@@ -4,21 +4,9 @@ import csv
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+from dixon_files import SHAPE, write_image
 
 from MSKSegmentLib.commands.main import main
-from MSKSegmentLib.ct.volume import Geometry
-
-SHAPE = (20, 40, 60)
-SCAN = Geometry(size=SHAPE[::-1], spacing=(4.0, 4.0, 5.0))
-
-
-def _write(path, array, spacing=SCAN.spacing, origin=(0.0, 0.0, 0.0)):
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(spacing)
-    image.SetOrigin(origin)
-    sitk.WriteImage(image, str(path))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +21,8 @@ def scan(tmp_path_factory):
         labels[radius < 8] = label
     total = np.where(mr > 100, 0.9, 0.0).astype(np.float32)
     share = np.where(labels > 0, 0.2, 0.93).astype(np.float32)
-    _write(folder / "mr.nii.gz", mr)
-    _write(folder / "labels.nii.gz", labels)
+    write_image(folder / "mr.nii.gz", mr)
+    write_image(folder / "labels.nii.gz", labels)
     return folder, total * share, total * (1 - share)
 
 
@@ -45,7 +33,7 @@ def _measure(folder, out, *words):
 
 def test_the_share_of_fat_stands_in_the_table_of_mr(scan, tmp_path, capsys):
     folder, fat, water = scan
-    fat_file, water_file = _write(tmp_path / "fat.nii.gz", fat), _write(tmp_path / "water.nii.gz", water)
+    fat_file, water_file = write_image(tmp_path / "fat.nii.gz", fat), write_image(tmp_path / "water.nii.gz", water)
     assert _measure(folder, tmp_path / "out", "--task", "lower-limb-mr", "--fat", fat_file, "--water", water_file) == 0
     with (tmp_path / "out" / "measurements.csv").open(encoding="utf-8") as file:
         rows = {(row["abbreviation"], row["side"]): row for row in csv.DictReader(file)}

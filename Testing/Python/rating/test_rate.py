@@ -28,6 +28,7 @@ from MSKSegmentLib.results.result_folder import SLICES_TO_LOOK_AT, write_result
 from MSKSegmentLib.results.result_reading import read_case
 from MSKSegmentLib.results.segmentation_file import write_ct
 from MSKSegmentLib.review.folder import open_folder, save
+from MSKSegmentLib.tasks import load_task
 
 AD, BF = (HIP_AND_THIGH.segment(f"{name}_right").label for name in ("AD", "BF"))
 
@@ -63,6 +64,13 @@ def _damaged(labels):
     part = slice(shown[len(shown) // 3], shown[2 * len(shown) // 3])
     mask[part] = np.where(mask[part] == AD, 0, mask[part])
     return mask
+
+
+def test_a_bundle_of_another_task_does_not_judge(seen, bundle):
+    labels, volume, _ = seen
+    result = measure_case(labels, volume.geometry, volume)
+    with pytest.raises(InputError, match="task trunk-ct, and the bundle mskseg-virtual is of hip-thigh-ct"):
+        rate_case(replace(result, task=load_task("trunk-ct")), volume, bundle)
 
 
 def test_without_calibration_nothing_is_green_but_disagreement_is_told(seen, bundle):
