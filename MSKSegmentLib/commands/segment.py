@@ -80,6 +80,7 @@ def _segment(
 ) -> CaseResult:
     from ..bundle import resolve_bundle
     from ..ct.modality import CT_MODALITY
+    from ..ct.reading.files import check_scan_file
     from ..foreign.import_case import write_other_labels
     from ..results.result_folder import CT, SCENE, write_result
     from ..results.segmentation_file import write_ct
@@ -93,6 +94,8 @@ def _segment(
     if settings.model is None:
         bundle = resolve_bundle(settings.bundle, None if settings.task is None else load_task(settings.task).name)
         check_fat_water(fat, water, bundle.task.measures("fat_fraction"), bundle.task.name)
+        # Before torch is imported, which takes seconds.
+        check_scan_file(ct, settings.series, bundle.task.modality)
         volume, result = _by_network(invocation, read, bundle, settings, reporter)
         result, kept = with_fat_water(result, fat, water), None
     else:

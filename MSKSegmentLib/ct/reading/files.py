@@ -119,6 +119,38 @@ def _header_checked(geometry: Geometry, what: str) -> Geometry:
     return geometry
 
 
+def check_scan_file(path: Path, series: str | None = None, modality: str = CT_MODALITY) -> None:
+    """Refuse what the path, or the header of an image file, shows to be no scan; takes milliseconds, before anything slow begins.
+
+    Folders, zips and DICOM files are not looked into.
+
+    Raises:
+        InputError: `read_ct` would refuse it, with the same sentence.
+    """
+    _image_header(path, series, modality)
+
+
+def _image_header(path: Path, series: str | None, modality: str) -> ImageHeader | None:
+    """The header of an image file; None for a folder, a zip, and a file that can only be DICOM.
+
+    Raises:
+        InputError: there is no such file, it is empty, or its header cannot be that of one grey volume.
+    """
+    if not path.exists():
+        raise InputError(f"There is no file or folder {shown(path)}; check the path.")
+    if path.is_dir():
+        return None
+    if path.stat().st_size == 0:
+        raise InputError(f"The file {path.name} is empty; copy or export it again.")
+    if is_zip(path) or not is_image_file(path):
+        return None
+    if series is not None:
+        raise InputError(f"The option --series applies to DICOM folders and zips only; leave it out for {shown(path)}.")
+    image = read_image_header(path)
+    _check_header(image, modality)
+    return image
+
+
 @contextmanager
 def _located(path: Path, series: str | None, modality: str) -> Iterator[Series | ImageHeader]:
     """The DICOM series or the image file that a path means, by headers alone; its files are there within the block.
@@ -126,18 +158,15 @@ def _located(path: Path, series: str | None, modality: str) -> Iterator[Series |
     Raises:
         InputError: it means none, or what cannot be one grey volume.
     """
-    if not path.exists():
-        raise InputError(f"There is no file or folder {shown(path)}; check the path.")
-    if path.is_dir():
+    image = _image_header(path, series, modality)
+    if image is not None:
+        yield image
+    elif path.is_dir():
         yield choose_series(scan_headers(path), f"folder {shown(path.resolve())}", series, modality)
-        return
-    if path.stat().st_size == 0:
-        raise InputError(f"The file {path.name} is empty; copy or export it again.")
-    if is_zip(path):
+    elif is_zip(path):
         with as_folder(path) as folder:
             yield choose_series(scan_headers(folder), f"zip {shown(path)}", series, modality)
-        return
-    if not is_image_file(path):
+    else:
         own = read_slice_headers(path)
         if not own:
             raise InputError(
@@ -146,12 +175,6 @@ def _located(path: Path, series: str | None, modality: str) -> Iterator[Series |
         headers = [h for h in scan_headers(path.parent) if h.path.parent == path.parent]
         wanted = series if series is not None else own[0].series_uid
         yield choose_series(headers, f"folder {shown(path.resolve().parent)}", wanted, modality)
-        return
-    if series is not None:
-        raise InputError(f"The option --series applies to DICOM folders and zips only; leave it out for {shown(path)}.")
-    image = read_image_header(path)
-    _check_header(image, modality)
-    yield image
 
 
 def read_thin_ct(path: Path) -> CTVolume | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+import SimpleITK as sitk
 
 import MSKSegmentLib
 from MSKSegmentLib.commands import base
@@ -19,15 +20,15 @@ ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {"numpy", "scipy", "SimpleITK", "torch", "rich", "pydicom", "skimage", "cc3d", "monai", "matplotlib", "slicer", "trame"}
 
 
-def imported_by(*arguments):
-    """The top-level packages that a fresh process has loaded after a command; it must have ended well."""
+def imported_by(*arguments, exit_code=0):
+    """The top-level packages that a fresh process has loaded after a command; it must have ended with this code."""
     code = (
         "import sys\nfrom MSKSegmentLib.commands.main import main\ncode = main(sys.argv[1:])\n"
         "print(code, *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300)
     ended, *packages = done.stderr.splitlines()[-1].split()
-    assert ended == "0", done.stderr
+    assert ended == str(exit_code), done.stderr
     return set(packages)
 
 
@@ -41,6 +42,14 @@ def test_a_scan_is_checked_without_torch_and_without_what_draws(phantom_file):
     packages = imported_by("check", phantom_file)
     assert "SimpleITK" in packages
     assert not {"torch", "monai", "matplotlib", "rich", "pydicom", "skimage", "cc3d", "slicer", "trame"} & packages
+
+
+def test_what_is_no_scan_is_refused_before_torch_is_loaded(tmp_path):
+    single = tmp_path / "single.nii.gz"
+    sitk.WriteImage(sitk.Image(40, 40, 1, sitk.sitkInt16), str(single))
+    for ct in (tmp_path / "gone.nii.gz", single):
+        packages = imported_by("segment", ct, "-o", tmp_path / "out", exit_code=2)
+        assert not {"torch", "monai", "skimage", "cc3d"} & packages
 
 
 def test_help_lists_all_commands_and_imports_none(capsys, monkeypatch):
