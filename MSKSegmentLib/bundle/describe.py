@@ -10,8 +10,9 @@ from ..ct.intensity import HOUNSFIELD
 from ..errors import BundleError
 from ..network.families import FAMILIES
 from .finding import SEARCH_VARIABLE, bundle_folder, find_bundles, resolve_bundle
-from .manifest import Manifest, NetworkSpec, Preprocessing
-from .store import CALIBRATION_FILE, WEIGHTS_FILE, ModelBundle, read_manifest, verify_bundle
+from .manifest import Manifest, Preprocessing
+from .store import CALIBRATION_FILE, ModelBundle, read_manifest, verify_bundle
+from .weights import weights_files
 
 _DTYPE_WORDS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32"}
 
@@ -48,8 +49,8 @@ def describe_bundle(name_or_path: str | Path | None = None) -> str:
         ("Description", manifest.description),
         ("Card", _card_summary(bundle.card)),
         ("License", manifest.license),
-        ("Network", f"{_network(manifest.network)}, dropout {manifest.network.dropout:g}"),
-        ("Parameters", f"{parameters / 1e6:.3f} million, stored as {dtype}, {_size(bundle.folder)} on disk"),
+        ("Network", f"{_network(manifest)}, dropout {manifest.network.dropout:g}"),
+        ("Parameters", f"{parameters / 1e6:.3f} million{_each(manifest)}, stored as {dtype}, {_size(bundle.folder)} on disk"),
         ("Input", f"{_scale(preprocessing)} {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
         ("Grid", _grid(manifest)),
         ("Passes", str(manifest.passes)),
@@ -79,15 +80,21 @@ def _row(folder: Path) -> tuple[str, ...]:
     except BundleError:
         return folder.name, "(unreadable)", "-", _size(folder), "-", "-", "-"
     calibrated = "yes" if CALIBRATION_FILE in manifest.files else "no"
-    return folder.name, manifest.name, manifest.version, _size(folder), manifest.task, _network(manifest.network), calibrated
+    return folder.name, manifest.name, manifest.version, _size(folder), manifest.task, _network(manifest), calibrated
 
 
-def _network(spec: NetworkSpec) -> str:
+def _network(manifest: Manifest) -> str:
+    spec = manifest.network
     norm = ", batch norm" if spec.batch_norm else ""
     kind = FAMILIES[spec.family].title
     if spec.dimensions == 3:
         kind += f" in 3D, patches of {' x '.join(map(str, spec.patch))}"
-    return f"{kind}, {spec.levels} levels x {spec.base_filters} filters{norm}"
+    several = f"{manifest.members} networks: " if manifest.members > 1 else ""
+    return f"{several}{kind}, {spec.levels} levels x {spec.base_filters} filters{norm}"
+
+
+def _each(manifest: Manifest) -> str:
+    return " each" if manifest.members > 1 else ""
 
 
 def _scale(preprocessing: Preprocessing) -> str:
@@ -141,11 +148,11 @@ def _card_summary(card: str) -> str:
 
 
 def _weights_summary(bundle: ModelBundle) -> tuple[int, str]:
-    """Number of trained parameters and the kernels' stored type, from the header of the weights file."""
+    """Number of trained parameters and the kernels' stored type of one network, from the header of its file."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(bundle.folder / WEIGHTS_FILE, framework="numpy") as file:
+        with safe_open(bundle.folder / weights_files(1)[0], framework="numpy") as file:
             slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
             shapes = {key: tuple(item.get_shape()) for key, item in slices.items()}
             types = {item.get_dtype() for key, item in slices.items() if len(shapes[key]) > 1}

@@ -16,9 +16,12 @@ from ..tasks import DEFAULT_TASK
 
 FORMAT = "mskseg-bundle"
 # The second version names a table of structures, which software of the first would take for the usual one; the third a task, which
-# software of the others would take for hip and thigh in CT, or a family of networks, of which they know one.
-FORMAT_VERSIONS = (1, 2, 3)
+# software of the others would take for hip and thigh in CT, or a family of networks, of which they know one; the fourth several
+# networks, of which the others would run the first alone.
+FORMAT_VERSIONS = (1, 2, 3, 4)
 STRUCTURES_FILE = "structures.json"
+# Each has to draw at least one of the four passes that `--samples auto` never goes below.
+MOST_MEMBERS = 4
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Manifest:
 
     `structures` names the built-in table of structures whose classes the network has, or is ``structures.json`` where the bundle
     carries its own; a manifest that does not say is of before there were several, and means that of hip and thigh. `task` is the
-    name of the task that the network does (`tasks.load_task`); one that does not say means that of before, too.
+    name of the task that the network does (`tasks.load_task`); one that does not say means that of before, too. `members` is how
+    many networks of the same kind the bundle holds, which share the passes.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Manifest:
     passes: int = 10
     structures: str = HIP_AND_THIGH.name
     task: str = DEFAULT_TASK
+    members: int = 1
     files: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +80,10 @@ class Manifest:
             del content["task"]
         else:
             version = FORMAT_VERSIONS[2]
+        if self.members == 1:
+            del content["members"]
+        else:
+            version = FORMAT_VERSIONS[3]
         return {"format": FORMAT, "format_version": version, **content}
 
     @staticmethod
@@ -103,6 +112,7 @@ class Manifest:
                 passes=data["passes"],
                 structures=data.get("structures", HIP_AND_THIGH.name),
                 task=data.get("task", DEFAULT_TASK),
+                members=data.get("members", 1),
                 files={str(key): str(value) for key, value in data["files"].items()},
             )
             _check_kinds(manifest)
@@ -130,6 +140,7 @@ def _check_kinds(manifest: Manifest) -> None:
         network.in_channels,
         network.dimensions,
         manifest.passes,
+        manifest.members,
     )
     if not isinstance(network.family, str) or not isinstance(network.patch, tuple):
         raise TypeError("the network's family or patch is none")
@@ -175,5 +186,7 @@ def _check(manifest: Manifest) -> None:
         problem = "a voxel spacing outside 0.1 to 20 mm"
     elif not 1 <= manifest.passes <= 1000:
         problem = f"{manifest.passes} dropout passes"
+    elif not 1 <= manifest.members <= min(MOST_MEMBERS, manifest.passes):
+        problem = f"{manifest.members} networks that share {manifest.passes} passes"
     if problem:
         raise BundleError(f"bundle.json describes {problem}; get a fresh copy of the bundle.")

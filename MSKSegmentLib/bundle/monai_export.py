@@ -33,12 +33,14 @@ def export_monai(bundle: ModelBundle, folder: Path) -> None:
     """Write a new folder with the MONAI bundle, which appears whole or not at all.
 
     Raises:
-        BundleError: the network does not take slices alone, or a file of the bundle was altered.
+        BundleError: the network does not take slices alone, there are several, or a file of the bundle was altered.
         InputError: the folder holds something, or cannot be written.
     """
     from ..network.scripted_passes import scripted
 
     spec, preprocessing = bundle.manifest.network, bundle.manifest.preprocessing
+    if bundle.manifest.members > 1:
+        raise BundleError(f"{bundle.manifest.name} has several networks; write the bundles that it was joined of for MONAI.")
     network = bundle.load_network()
     if getattr(spec, "dimensions", 2) != 2 or getattr(network, "needs_position", False):
         raise BundleError(

@@ -2,7 +2,8 @@
 
 A bundle is a folder with exactly ``bundle.json``, ``weights.safetensors``, ``MODEL_CARD.md`` and, once calibrated,
 ``calibration.json``, and ``rating.json`` once it can judge masks that others made; one of other structures than a built-in table's
-also has ``structures.json``. The manifest holds the SHA-256 of the others. Nothing in it can run code when read.
+also has ``structures.json``, one of several networks ``weights_2.safetensors`` and so on. The manifest holds the SHA-256 of the
+others. Nothing in it can run code when read.
 """
 
 from __future__ import annotations
@@ -19,21 +20,19 @@ from ..errors import BundleError, InputError
 from ..output.filling import recover, whole_folder
 from ..output.places import check_new_folder, foreign_files, resolved
 from ..tasks import Task
-from .manifest import STRUCTURES_FILE, Manifest
+from .manifest import MOST_MEMBERS, STRUCTURES_FILE, Manifest
 from .structures import check_classes, structures_file, structures_of, task_of, usual_table
-from .weights import decode_weights, encode_weights
+from .weights import decode_weights, encode_weights, weights_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 MANIFEST_FILE = "bundle.json"
-WEIGHTS_FILE = "weights.safetensors"
 CALIBRATION_FILE = "calibration.json"
 RATING_FILE = "rating.json"
-CARD_FILE = "MODEL_CARD.md"
+MODEL_CARD_FILE = "MODEL_CARD.md"
 
-_REQUIRED = (WEIGHTS_FILE, CARD_FILE)
-_ALLOWED = (*_REQUIRED, CALIBRATION_FILE, RATING_FILE, STRUCTURES_FILE)
+_ALLOWED = (*weights_files(MOST_MEMBERS), MODEL_CARD_FILE, CALIBRATION_FILE, RATING_FILE, STRUCTURES_FILE)
 BUNDLE_FILES = (*_ALLOWED, MANIFEST_FILE)
 
 
@@ -63,25 +62,30 @@ class ModelBundle:
         return task_of(self.folder, self.manifest, self.table)
 
     def load_network(self) -> nn.Module:
-        """The network with its weights: float32, on the CPU, in evaluation mode (dropout off).
+        """The network with its weights: float32, on the CPU, in evaluation mode (dropout off); of several an `Ensemble`.
 
         Raises:
             BundleError: the weights changed since the bundle was loaded, or do not fit the manifest's network.
         """
-        return decode_weights(self.read_weights(), self.manifest.network)
+        networks = [decode_weights(self.read_weights(name), self.manifest.network) for name in weights_files(self.manifest.members)]
+        if len(networks) == 1:
+            return networks[0]
+        from ..network.ensemble import Ensemble
 
-    def read_weights(self) -> bytes:
-        """The bytes of weights.safetensors, verified anew because the file may have changed since loading.
+        return Ensemble(networks)
+
+    def read_weights(self, name: str) -> bytes:
+        """The bytes of a file of weights, verified anew because it may have changed since loading.
 
         Raises:
             BundleError: the file is gone or was altered.
         """
         try:
-            data = (self.folder / WEIGHTS_FILE).read_bytes()
+            data = (self.folder / name).read_bytes()
         except OSError as error:
-            raise _damaged(self.folder, f"{WEIGHTS_FILE} cannot be read") from error
-        if _sha256(data) != self.manifest.files[WEIGHTS_FILE]:
-            raise _damaged(self.folder, f"{WEIGHTS_FILE} was altered")
+            raise _damaged(self.folder, f"{name} cannot be read") from error
+        if _sha256(data) != self.manifest.files[name]:
+            raise _damaged(self.folder, f"{name} was altered")
         return data
 
 
@@ -98,9 +102,9 @@ def load_bundle(folder: str | Path) -> ModelBundle:
     if problems:
         raise _damaged(folder, problems[0])
     try:
-        card = (folder / CARD_FILE).read_text(encoding="utf-8")
+        card = (folder / MODEL_CARD_FILE).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise _damaged(folder, f"{CARD_FILE} is not readable text") from error
+        raise _damaged(folder, f"{MODEL_CARD_FILE} is not readable text") from error
     calibration, rating = (_read_values(folder, manifest, name) for name in (CALIBRATION_FILE, RATING_FILE))
     return ModelBundle(manifest, folder, calibration, card, digest, structures_of(folder, manifest), rating)
 
@@ -154,8 +158,8 @@ def save_bundle(
         check_classes(Path(folder), manifest, table)
         manifest = replace(manifest, structures=STRUCTURES_FILE)
     files = {
-        WEIGHTS_FILE: encode_weights(network_state, manifest.network, dtype),
-        CARD_FILE: card.encode("utf-8"),
+        **dict(zip(weights_files(1), [encode_weights(network_state, manifest.network, dtype)], strict=True)),
+        MODEL_CARD_FILE: card.encode("utf-8"),
         **structures_file(table),
     }
     return write_files(Path(folder), manifest, files, calibration, replace_old)
@@ -174,13 +178,6 @@ def check_new_bundle(folder: str | Path) -> Path:
         return check_new_folder(real, BUNDLE_FILES)
     except InputError as error:
         raise BundleError(str(error)) from error
-
-
-def kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:
-    """The files of a bundle that is written anew with this card, all but its calibration."""
-    own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
-    rating = {} if bundle.rating is None else {RATING_FILE: json_bytes(bundle.rating)}
-    return {WEIGHTS_FILE: bundle.read_weights(), CARD_FILE: card.encode("utf-8"), **structures_file(own), **rating}
 
 
 def _recover(folder: Path) -> None:
@@ -204,14 +201,16 @@ def _read_manifest(folder: Path) -> tuple[Manifest, str]:
 
 def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
     """Phrases; only plain names from a fixed list are ever opened, so that no name can lead out of the folder."""
-    problems = [f"the manifest lists no {name}" for name in _REQUIRED if name not in manifest.files]
+    networks = weights_files(manifest.members)
+    allowed = {*_ALLOWED} - {*weights_files(MOST_MEMBERS)[manifest.members :]}
+    problems = [f"the manifest lists no {name}" for name in (*networks, MODEL_CARD_FILE) if name not in manifest.files]
     problems += [
         f"the manifest lists {PureWindowsPath(name).name or 'a folder'}, which is not a file of a bundle"
         for name in manifest.files
-        if name not in _ALLOWED
+        if name not in allowed
     ]
     present = set(foreign_files(folder))
-    expected = {name for name in manifest.files if name in _ALLOWED}
+    expected = {name for name in manifest.files if name in allowed}
     extra = sorted(present - expected - {MANIFEST_FILE})
     problems += [f"{name} is in the folder but not in the manifest" for name in extra]
     for name in sorted(expected):

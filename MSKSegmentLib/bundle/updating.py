@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
-from .store import RATING_FILE, ModelBundle, json_bytes, kept_files, write_files
+from .manifest import STRUCTURES_FILE
+from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, json_bytes, write_files
+from .structures import structures_file
+from .weights import weights_files
 
 
 def update_calibration(
@@ -22,7 +25,7 @@ def update_calibration(
     if version == bundle.manifest.version:
         raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
     manifest = replace(bundle.manifest, version=version, date=date or datetime.date.today().isoformat())
-    return write_files(Path(folder), manifest, kept_files(bundle, bundle.card), calibration)
+    return write_files(Path(folder), manifest, _kept_files(bundle, bundle.card), calibration)
 
 
 def update_rating(bundle: ModelBundle, rating: dict[str, Any], folder: str | Path, version: str) -> ModelBundle:
@@ -34,7 +37,7 @@ def update_rating(bundle: ModelBundle, rating: dict[str, Any], folder: str | Pat
     if version == bundle.manifest.version:
         raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
     manifest = replace(bundle.manifest, version=version, date=datetime.date.today().isoformat())
-    files = {**kept_files(bundle, bundle.card), RATING_FILE: json_bytes(rating)}
+    files = {**_kept_files(bundle, bundle.card), RATING_FILE: json_bytes(rating)}
     return write_files(Path(folder), manifest, files, bundle.calibration)
 
 
@@ -44,4 +47,12 @@ def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBund
     Raises:
         BundleError: `folder` exists or cannot be written, or the bundle's weights changed since it was loaded.
     """
-    return write_files(Path(folder), bundle.manifest, kept_files(bundle, card), bundle.calibration)
+    return write_files(Path(folder), bundle.manifest, _kept_files(bundle, card), bundle.calibration)
+
+
+def _kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:
+    """The files of a bundle that is written anew with this card, all but its calibration."""
+    own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
+    rating = {} if bundle.rating is None else {RATING_FILE: json_bytes(bundle.rating)}
+    weights = {name: bundle.read_weights(name) for name in weights_files(bundle.manifest.members)}
+    return {**weights, MODEL_CARD_FILE: card.encode("utf-8"), **structures_file(own), **rating}

@@ -1,4 +1,4 @@
-"""The network's numbers: a state dictionary to the bytes of ``weights.safetensors`` and back to a network."""
+"""A network's numbers: a state dictionary to the bytes of ``weights.safetensors`` and back to a network."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ STORED_DTYPES = ("float16", "bfloat16", "float32")
 
 # Batch norm's count of training steps: unused with a fixed momentum, so it is not stored.
 _UNSTORED = "num_batches_tracked"
+
+
+def weights_files(members: int) -> tuple[str, ...]:
+    """The files of a bundle that hold the weights of its networks, of which it has so many.
+
+    >>> weights_files(3)
+    ('weights.safetensors', 'weights_2.safetensors', 'weights_3.safetensors')
+    """
+    return tuple("weights.safetensors" if number == 1 else f"weights_{number}.safetensors" for number in range(1, members + 1))
 
 
 def empty_network(spec: NetworkSpec) -> nn.Module:

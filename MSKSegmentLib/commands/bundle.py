@@ -1,4 +1,4 @@
-"""``mskseg bundle``: what bundles there are, whether they are whole, bundles between sites, for MONAI, and of Keras weights."""
+"""``mskseg bundle``: what bundles there are, whether they are whole, bundles between sites, joined, for MONAI, of Keras weights."""
 
 from __future__ import annotations
 
@@ -86,6 +86,20 @@ def make_key(output: Path) -> None:
     private, public = (output.with_name(output.name + ending) for ending in (".pem", ".pub.pem"))
     print(f"Keep {private.name} secret; give {public.name} to other sites, which may ask for its fingerprint: ", end="")
     print(make_keys(private, public))
+
+
+@command.command("join")
+@click.argument("bundles", nargs=-1, required=True, metavar="NAME|DIR...")
+@click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new bundle")
+@click.option("--name", required=True, help="of the new bundle")
+@click.option("--version", default="1", show_default=True, help="of the new bundle")
+def join(bundles: tuple[str, ...], output: Path, name: str, version: str) -> None:
+    """Make one bundle of the networks of several, which share the passes of a run; calibrate it before use."""
+    from ..bundle import resolve_bundle
+    from ..bundle.describe import describe_bundle
+    from ..bundle.joining import join_bundles
+
+    print(describe_bundle(join_bundles([resolve_bundle(one) for one in bundles], output, name, version).folder))
 
 
 @command.command("export-monai")

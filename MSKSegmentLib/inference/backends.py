@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from ..network.bayesian_unet import BayesianUNet
+from ..network.ensemble import Ensemble, members_of
 from ..network.families import logits_of
 from ..network.mc_dropout import dropout_sampling
 from ..packages import is_installed
 from .fused import FusedUNet, quick_dtype
 from .plain import PlainPasses
+from .turns import TurnsBackend
 
 Draw = Callable[[int], Tensor]
 
@@ -47,8 +49,8 @@ def available_backends(device: str, network: nn.Module | None = None) -> tuple[s
     Those of the CPU follow those of the GPU, so that a run can go on where the GPU fails.
     """
     found = [TORCH_CUDA] if device == "cuda" and torch.cuda.is_available() else []
-    # The graph is that of one network.
-    if isinstance(network, BayesianUNet | None) and _openvino_is_faster():
+    # The graph is that of this family's network.
+    if (network is None or isinstance(members_of(network)[0], BayesianUNet)) and _openvino_is_faster():
         found.append(OPENVINO)
     return (*found, TORCH_CPU, REFERENCE)
 
@@ -59,13 +61,15 @@ def _openvino_is_faster() -> bool:
 
 
 def make_backend(name: str, network: nn.Module) -> Backend:
-    """The back end called `name` for a network in evaluation mode.
+    """The back end called `name` for a network in evaluation mode, or for the members of an ensemble in turn.
 
     Raises:
         ValueError: there is no such back end.
         ImportError: it needs a package that is not installed.
         RuntimeError: its device fails or is too small.
     """
+    if isinstance(network, Ensemble):
+        return TurnsBackend([make_backend(name, member) for member in network.members])
     if name == REFERENCE:
         return ReferenceBackend(network)
     if name == OPENVINO:

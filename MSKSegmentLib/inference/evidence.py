@@ -28,7 +28,8 @@ class SliceEvidence:
     squared number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the
     voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
     `maps` are the class maps of the passes, uint8 ``[passes, H, W]`` without padding, where they were asked for. Slices whose
-    passes were drawn together have a `group` in common, a number; None: they are independent of those of all other slices.
+    passes were drawn together have a `group` in common, a number; None: they are independent of those of all other slices. With
+    several `members` pass n is one of network n modulo their number (`turns`).
     """
 
     level: float
@@ -44,6 +45,7 @@ class SliceEvidence:
     entropy: np.ndarray
     maps: np.ndarray | None = None
     group: int | None = None
+    members: int = 1
 
 
 class PassVotes:
@@ -57,8 +59,9 @@ class PassVotes:
         `strips` ``[W]`` gives the strip (0..STRIPS - 1) of each column where the slice is a part of a wider one. With `keep` the
         class map of every pass is kept for `maps`.
         """
-        #: The `SliceEvidence.group` of what comes out.
+        #: The `SliceEvidence.group` of what comes out, and its `members`.
         self.group: int | None = None
+        self.members = 1
         self._level = level
         self._kept: list[np.ndarray] | None = [] if keep else None
         self._shape = hu.shape
@@ -114,7 +117,8 @@ class PassVotes:
         voxels, hu, fat = by_pass[:, structures]
         squared, mass, label, hit, entropy = planes
         level, passes = self._level, len(self._passes)
-        return SliceEvidence(level, passes, structures, voxels, hu, fat, squared, mass, label, hit, entropy, self.maps, self.group)
+        sums = voxels, hu, fat, squared, mass, label, hit, entropy
+        return SliceEvidence(level, passes, structures, *sums, self.maps, self.group, self.members)
 
 
 def strips_of(width: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import numpy as np
 from torch import Tensor
 
 from ..bundle.manifest import NetworkSpec, Preprocessing
@@ -20,7 +21,7 @@ from .slices import SlicePlan, SliceReader, limb_positions
 
 @dataclass(frozen=True)
 class Look:
-    """A CT, where a network looks at it (`plan`, a window for each of its levels, None where there is no body), and how."""
+    """A CT, where a network or so many `members` look at it (`plan`, a window for each level, None without a body), and how."""
 
     volume: CTVolume
     plan: SlicePlan
@@ -28,6 +29,7 @@ class Look:
     preprocessing: Preprocessing
     sampling: Sampling
     windows: Sequence[PixelWindow | None]
+    members: int = 1
 
     @cached_property
     def reader(self) -> SliceReader:
@@ -47,6 +49,12 @@ class Look:
         """A level in slices of the result."""
         return float(self.plan.levels[index]) / self.sampling.every
 
+    def votes(self, index: int, hu: np.ndarray, strips: np.ndarray, keep_maps: bool) -> PassVotes:
+        """What gathers the evidence of a level, of whose slice `hu` ``[H, W]`` is shown in columns of these `strips` ``[W]``."""
+        votes = PassVotes(hu, self.spec.classes, self.position(index), strips, keep_maps)
+        votes.members = self.members
+        return votes
+
 
 def sample_slices(look: Look, sampler: Sampler, checkpoint: Callable[[], None]) -> Iterator[SampledSlice | None]:
     """Every level of the plan in order, each sampled as a slice of its own; None where there is nothing."""
@@ -61,6 +69,6 @@ def sample_slices(look: Look, sampler: Sampler, checkpoint: Callable[[], None]) 
             yield None
             continue
         hu, strips = look.reader.hu_of(image)[window.inside], window.strips(look.plan.grid[1])
-        votes = partial(PassVotes, hu, look.spec.classes, look.position(index), strips, look.sampling.keep_maps)
+        votes = partial(look.votes, index, hu, strips, look.sampling.keep_maps)
         sampled = sampler.sample(image[window.inside], index, checkpoint, votes, look.places[index])
         yield window.whole(sampled, look.plan.grid)

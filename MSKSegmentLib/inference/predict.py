@@ -13,6 +13,7 @@ from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct.cropping import CoarseBody
 from ..ct.volume import CTVolume
 from ..findings import Finding, warning
+from ..network.ensemble import Ensemble, members_of
 from .crop import body_windows
 from .ct_slices import CTSlices
 from .evidence import SliceEvidence
@@ -68,11 +69,12 @@ def predict(
     slices = CTSlices(volume.hu[::every].shape, plan)
     evidence: list[SliceEvidence] = []
     if spec.dimensions == 3:
-        network = TiledNetwork(network, spec.patch, preprocessing.value_range[0])
+        outside = preprocessing.value_range[0]
+        tiled = [TiledNetwork(member, spec.patch, outside) for member in members_of(network)]
+        network = tiled[0] if len(tiled) == 1 else Ensemble(tiled)
     sampler = Sampler(network, sampling.device, sampling.passes, sampling.seed, sampling.backends, sampling.auto)
-    look = Look(
-        volume, plan, spec, preprocessing, sampling, body_windows(volume.geometry, body, plan, spec.stride, sampling.passes)
-    )
+    windows = body_windows(volume.geometry, body, plan, spec.stride, sampling.passes)
+    look = Look(volume, plan, spec, preprocessing, sampling, windows, len(members_of(network)))
     sampled_levels = sample_slabs if spec.dimensions == 3 else sample_slices
     with OneBehind() as behind:
         for index, sampled in enumerate(sampled_levels(look, sampler, checkpoint)):

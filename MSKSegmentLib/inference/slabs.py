@@ -108,8 +108,8 @@ def _votes(look: Look, image: Tensor, slab: Slab, window: PixelWindow, number: i
     offset, strips = slab.core[0] - slab.seen[0], window.strips(look.plan.grid[1])
     found = []
     for k, index in enumerate(range(*slab.core)):
-        hu, position = look.reader.hu_of(image[:, :, offset + k])[window.inside], look.position(index)
-        votes = PassVotes(hu, look.spec.classes, position, strips, look.sampling.keep_maps and _is_nearest(look, index))
+        hu = look.reader.hu_of(image[:, :, offset + k])[window.inside]
+        votes = look.votes(index, hu, strips, look.sampling.keep_maps and _is_nearest(look, index))
         votes.group = number
         found.append(votes)
     return SlabVotes(found, offset)

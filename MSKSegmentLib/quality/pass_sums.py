@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +21,8 @@ class PassSums:
     `size` is the mean number of voxels per pass and `shared` that of two passes together, over all pairs. `mass`, `label`, `hit`,
     `entropy`: see `SliceEvidence`. `slices` holds for each slice of at least two passes (pairwise Dice coefficient, mean voxels),
     `passes` the voxels, HU sums and fat voxels of each pass, ``[3, passes]`` per slice, or per `group` of slices whose passes were
-    drawn together: their errors go together, so that only whole groups are independent draws.
+    drawn together: their errors go together, so that only whole groups are independent draws. Of several `members`
+    (networks that draw in turn) each errs in its own way in all slices.
     """
 
     size: float = 0.0
@@ -33,12 +34,14 @@ class PassSums:
     slices: list[tuple[float, float]] = field(default_factory=list)
     passes: list[np.ndarray] = field(default_factory=list)
     group: int | None = None
+    members: int = 1
 
-    def add(self, by_pass: np.ndarray, over_passes: np.ndarray, group: int | None = None) -> None:
+    def add(self, by_pass: np.ndarray, over_passes: np.ndarray, group: int | None = None, members: int = 1) -> None:
         """Add a slice: voxels, HU and fat by pass ``[3, passes]``; squared votes, mass, label, hit and entropy ``[5]``.
 
-        `group` is the slice's `SliceEvidence.group`; the slices of a group are added one after the other.
+        `group` and `members` are those of the slice's `SliceEvidence`; the slices of a group are added one after the other.
         """
+        self.members = members
         voxels = by_pass[0]
         count = voxels.size
         squared, mass, label, hit, entropy = map(float, over_passes)
@@ -76,8 +79,7 @@ class PassSums:
 
     def volume_cv(self) -> float | None:
         """Coefficient of variation of the volume over the passes."""
-        # Slices, or groups of them, are drawn independently: their variances add up.
-        variance = sum(float(passes[0].var(ddof=1)) for passes in self.passes if passes.shape[1] > 1)
+        variance = self._variance([passes[0] for passes in self.passes if passes.shape[1] > 1])
         return float(np.sqrt(variance)) / self.size if self.size else None
 
     def soft_dice(self) -> float | None:
@@ -98,8 +100,29 @@ class PassSums:
         if not size:
             return None
         ratio = sum(float(passes[quantity].mean()) for passes in usable) / size
-        variance = sum(float((passes[quantity] - ratio * passes[0]).var(ddof=1)) for passes in usable)
+        variance = self._variance([passes[quantity] - ratio * passes[0] for passes in usable])
         return float(np.sqrt(variance)) / size
+
+    def _variance(self, draws: Sequence[np.ndarray]) -> float:
+        """Variance over the passes of the sum of independent draws, ``[passes]`` each, two passes or more.
+
+        Dropout draws anew in every slice, so that its variances add up; members differ in the same way in all slices, so that the
+        variance of their sums is added: analysis of variance with the member as a random effect.
+        """
+        members = min(self.members, *(draw.size for draw in draws)) if draws else 1
+        if members == 1:
+            return sum(float(draw.var(ddof=1)) for draw in draws)
+        sums, within, noise = np.zeros(members), 0.0, 0.0
+        for draw in draws:
+            turns = [draw[member::members] for member in range(members)]
+            sums += [turn.mean() for turn in turns]
+            freedom = draw.size - members
+            if freedom > 0:
+                own = sum(float(((turn - turn.mean()) ** 2).sum()) for turn in turns) / freedom
+                within += own
+                # What dropout alone makes the means of members differ by.
+                noise += own * members / draw.size
+        return within + max(0.0, float(sums.var(ddof=1)) - noise)
 
 
 def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int, PassSums]:
@@ -131,7 +154,8 @@ def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int
             for label, share in ((index, 1 - left), (index + LEFT_OFFSET, left)):
                 seen, total = by_pass @ share, over.astype(float) @ share
                 if seen[0].any() or total[2]:
-                    sums.setdefault(label, PassSums()).add(seen, total, slice_evidence.group)
+                    own = sums.setdefault(label, PassSums())
+                    own.add(seen, total, slice_evidence.group, slice_evidence.members)
     return sums
 
 

@@ -122,7 +122,10 @@ def initial_weights(source: str, spec: NetworkSpec) -> dict[str, Tensor]:
         weights = averaged_state(Path(source))
     else:
         try:
-            weights = resolve_bundle(source).load_network().state_dict()
+            bundle = resolve_bundle(source)
+            if bundle.manifest.members > 1:
+                raise BundleError("It has several networks; start from one of the bundles that it was joined of.")
+            weights = bundle.load_network().state_dict()
         except BundleError as error:
             raise InputError(f"The training cannot start from {Path(source).name!r}: {error}") from error
     with torch.device("meta"):
