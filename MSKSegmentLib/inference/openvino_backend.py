@@ -1,4 +1,4 @@
-"""The network as an OpenVINO graph: convolutions, ReLU and dropout fused, bfloat16 where the processor has it.
+"""The network as an OpenVINO graph: convolutions, ReLU and dropout fused, in the processor's fastest type.
 
 The random bytes that decide which elements are dropped are inputs of the graph, so that a seed repeats a slice. Needs openvino.
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..network.bayesian_unet import BayesianUNet
-from .fused import FusedUNet
+from .fused import FusedUNet, quick_dtype
 
 # Nothing leaves this computer: OpenVINO's converter, which comes along unused, would load a package that reports its use. With
 # this entry it finds none and takes its own stand-in that does nothing.
@@ -64,10 +64,8 @@ class OpenVINOBackend:
         model = _model(self._network, shape)
         # The threads that torch was given; a latency hint alone would take only half of the processors on some machines.
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        core = ov.Core()
-        if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            options["INFERENCE_PRECISION_HINT"] = "bf16"
-        self._request = core.compile_model(model, "CPU", options).create_infer_request()
+        options["INFERENCE_PRECISION_HINT"] = "bf16" if quick_dtype("cpu") is torch.bfloat16 else "f32"
+        self._request = ov.Core().compile_model(model, "CPU", options).create_infer_request()
         self._random = [(tuple(node.shape), node.get_element_type().to_dtype()) for node in model.inputs[1:]]
         self._shape = shape
 

@@ -5,6 +5,7 @@ import torch
 
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.ct import read_ct
+from MSKSegmentLib.inference import fused
 from MSKSegmentLib.inference.fused import FusedUNet, quick_dtype
 from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
@@ -90,3 +91,31 @@ def test_a_processor_computes_in_one_of_two_types():
 def test_a_gpu_computes_in_bfloat16_where_it_has_it(monkeypatch, capability, dtype):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert quick_dtype("cuda") is dtype
+
+
+@pytest.mark.parametrize(
+    ("bf16", "tiles", "vendor", "dtype"),
+    [
+        (True, False, "GenuineIntel", torch.float32),
+        (True, True, "GenuineIntel", torch.bfloat16),
+        (True, False, "AuthenticAMD", torch.bfloat16),
+        (False, False, "AuthenticAMD", torch.float32),
+    ],
+)
+def test_a_processor_computes_in_the_type_that_it_is_fastest_in(monkeypatch, bf16, tiles, vendor, dtype):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles, raising=False)
+    monkeypatch.setattr(fused.Path, "read_text", lambda *_, **__: f"vendor_id\t: {vendor}\n")
+    assert quick_dtype("cpu") is dtype
+
+
+def test_where_the_system_has_no_list_of_processors_the_platform_is_asked(monkeypatch):
+    def no_file(*_, **__):
+        raise OSError
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    monkeypatch.setattr(fused.Path, "read_text", no_file)
+    for name, dtype in (("Intel64 Family 6 Model 106, GenuineIntel", torch.float32), ("AMD64, AuthenticAMD", torch.bfloat16)):
+        monkeypatch.setattr(fused.platform, "processor", lambda name=name: name)
+        assert quick_dtype("cpu") is dtype
