@@ -1,4 +1,4 @@
-"""The computer's memory, in bytes; 3D Slicer has no psutil until the first run, and nothing but a warning rests on it."""
+"""The computer's memory, in bytes; 3D Slicer has no psutil until the first run, and nothing but a warning rests on it there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ def free_bytes() -> int | None:
     except ImportError:
         return None
     return int(psutil.virtual_memory().available)
+
+
+def tree_bytes(pid: int) -> int:
+    """The memory that a process and all below it hold; what has ended meanwhile counts as nothing.
+
+    Raises:
+        ImportError: psutil is not installed; whoever sets a limit needs it.
+    """
+    import psutil
+
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            try:
+                total += int(one.memory_info().rss)
+            except psutil.Error:
+                continue
+    except psutil.Error:
+        return total
+    return total
 
 
 def peak_bytes() -> int | None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from ..engine import EngineRun
+from ..memory import tree_bytes
 
 _POLL_S = 0.02
 _MEMORY_POLL_S = 0.5
@@ -51,20 +52,3 @@ def run_within(run: EngineRun, limits: RunLimits) -> ChildEnd:
         raise
     code = run.exit_code
     return ChildEnd(code, run.message if code else "")
-
-
-def tree_bytes(pid: int) -> int:
-    """The memory that a process and all below it hold; what has ended meanwhile counts as nothing."""
-    import psutil
-
-    total = 0
-    try:
-        process = psutil.Process(pid)
-        for one in (process, *process.children(recursive=True)):
-            try:
-                total += int(one.memory_info().rss)
-            except psutil.Error:
-                continue
-    except psutil.Error:
-        return total
-    return total

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ssl
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from dicomweb_client import DICOMwebClient
+from requests.adapters import HTTPAdapter
 
 from .config import MIB, PollTable, SendTable
-from .tls import client_context, read_credentials
+from .tls import client_context, fault_of_server, read_credentials
 
 # Warnings of Storage: kept, with some element coerced or ignored.
 _KEPT = (0x0000, 0xB000, 0xB006, 0xB007)
 _CHUNK = 1 << 16
+_HTTPS_PORT = 443
+# What an archive says to results that it is sent, and to a question for one study.
+_ANSWER_MB = 64
 # What a DICOMweb client raises when the archive is away or answers nonsense.
 FAILURES: tuple[type[Exception], ...] = (requests.RequestException, ValueError, KeyError, TypeError, AttributeError, OSError)
 
@@ -45,7 +51,7 @@ def echo(table: SendTable, own_title: str) -> None:
         InputError: a file of credentials or TLS cannot be used.
     """
     if table.url:
-        _ask(web_client(table.url, table.credentials, table.authorities, table.timeout_s), 1)
+        _ask(web_client(table, _ANSWER_MB), table)
         return
     from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
@@ -65,37 +71,54 @@ def echo_poll(table: PollTable) -> None:
         ArchiveError: it does not.
         InputError: a file of credentials or TLS cannot be used.
     """
-    _ask(poll_client(table), 1)
+    _ask(web_client(table, table.instance_mb), table)
 
 
-def poll_client(table: PollTable) -> DICOMwebClient:
-    """A client for the archive that studies come from.
+def web_client(table: PollTable | SendTable, most_mb: int) -> DICOMwebClient:
+    """A DICOMweb client for the address in a table, whose answers have at most so many MiB.
 
     Raises:
         InputError: a file of credentials or TLS cannot be used.
     """
-    return web_client(table.url, table.credentials, table.authorities, table.timeout_s, table.instance_mb * MIB)
-
-
-def web_client(
-    url: str, credentials: Path | None, authorities: Path | None, timeout_s: float, most_bytes: int = 64 * MIB
-) -> DICOMwebClient:
-    """A DICOMweb client whose answers have at most `most_bytes`.
-
-    Raises:
-        InputError: a file of credentials cannot be used.
-    """
-    session = _BoundedSession(most_bytes)
-    if credentials:
-        user, secret = read_credentials(credentials)
+    session = _BoundedSession(most_mb * MIB)
+    session.mount("https://", _TrustingAdapter(_context_of(table)))
+    if table.credentials:
+        user, secret = read_credentials(table.credentials)
         if user:
             session.auth = (user, secret)
         else:
             session.headers["Authorization"] = f"Bearer {secret}"
     # Nothing from the environment: neither proxies nor passwords of the user's account.
     session.trust_env = False
-    session.verify = str(authorities) if authorities else True
-    return DICOMwebClient(url, session=session, timeout=timeout_s)
+    return DICOMwebClient(table.url, session=session, timeout=table.timeout_s)
+
+
+def web_fault(error: Exception, table: PollTable | SendTable, what: str) -> str:
+    """Why an exchange by DICOMweb failed, as one sentence: what is wrong with TLS, or else `what`."""
+    if isinstance(error, requests.exceptions.SSLError):
+        address = urlsplit(table.url)
+        fault = fault_of_server(_context_of(table), str(address.hostname), address.port or _HTTPS_PORT, table.timeout_s)
+        if fault:
+            return fault
+    return f"{what} ({type(error).__name__})."
+
+
+def _context_of(table: PollTable | SendTable) -> ssl.SSLContext:
+    return client_context(table.certificate, table.key, table.authorities)
+
+
+class _TrustingAdapter(HTTPAdapter):
+    """Connections that rest on a context alone; the library would trust authorities of its own beside it."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing to add: the context verifies."""
 
 
 class _BoundedSession(requests.Session):
@@ -118,24 +141,24 @@ class _BoundedSession(requests.Session):
         return response
 
 
-def _ask(client: DICOMwebClient, most: int) -> None:
+def _ask(client: DICOMwebClient, table: PollTable | SendTable) -> None:
     try:
-        client.search_for_studies(limit=most)
+        client.search_for_studies(limit=1)
     except FAILURES as error:
-        raise ArchiveError(f"The archive does not answer a QIDO-RS query ({type(error).__name__}).") from error
+        raise ArchiveError(web_fault(error, table, "The archive does not answer a QIDO-RS query")) from error
 
 
 def _send_by_web(files: Sequence[Path], table: SendTable) -> None:
     from pydicom import dcmread
 
-    client = web_client(table.url, table.credentials, table.authorities, table.timeout_s)
+    client = web_client(table, _ANSWER_MB)
     for path in files:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 answer = client.store_instances([dcmread(path)])
         except FAILURES as error:
-            raise ArchiveError(f"The archive did not take a result by STOW-RS ({type(error).__name__}).") from error
+            raise ArchiveError(web_fault(error, table, "The archive did not take a result by STOW-RS")) from error
         if answer.get("FailedSOPSequence"):
             raise ArchiveError("The archive refused a result by STOW-RS.")
 
@@ -172,11 +195,14 @@ def _associated(table: SendTable, own_title: str, kinds: Sequence[tuple[str, str
     entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = table.timeout_s
     for kind, syntax in kinds:
         entity.add_requested_context(kind, *([syntax] if syntax else []))
-    tls = (client_context(table.certificate, table.key, table.authorities), table.host) if table.tls else None
+    context = _context_of(table) if table.tls else None
+    tls = (context, table.host) if context else None
     association = entity.associate(table.host, table.port, ae_title=table.ae_title, tls_args=tls)
     if not association.is_established:
-        what = "rejected this node" if association.is_rejected else "cannot be reached"
-        raise ArchiveError(f"The archive {what}.")
+        if association.is_rejected:
+            raise ArchiveError("The archive rejected this node.")
+        fault = fault_of_server(context, table.host, table.port, table.timeout_s) if context else ""
+        raise ArchiveError(fault or "The archive cannot be reached.")
     return association
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from socketserver import TCPServer
 from typing import Any
 
 from pynetdicom.transport import ThreadedAssociationServer
+
+from .tls import fault_of_sender
 
 _LOG = logging.getLogger(__name__)
 # Commands and negotiation come on top of an image.
@@ -30,7 +33,8 @@ class _Bounded:
 
 
 class _PlainSocket(_Bounded, socket.socket):
-    pass
+    def do_handshake(self) -> None:
+        """Nothing has to be agreed on."""
 
 
 class _TlsSocket(_Bounded, ssl.SSLSocket):  # type: ignore[misc]
@@ -42,7 +46,17 @@ class BoundedServer(ThreadedAssociationServer):
 
     daemon_threads = True
 
-    def __init__(self, *arguments: Any, connections: int, instance_bytes: int, timeout_s: float, **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        connections: int,
+        instance_bytes: int,
+        timeout_s: float,
+        on_refused: Callable[[str], None],
+        **options: Any,
+    ) -> None:
+        self._on_refused = on_refused
+        self._beginning: set[Any] = set()
         self._connections, self._most_bytes, self._timeout_s = 2 * connections, instance_bytes + _SLACK_BYTES, timeout_s
         super().__init__(*arguments, **options)
         if self.ssl_context:
@@ -52,6 +66,8 @@ class BoundedServer(ThreadedAssociationServer):
         """Stop listening and end all connections. The library's own `shutdown` is for servers that its AE keeps a list of."""
         TCPServer.shutdown(self)
         self.server_close()
+        for request in tuple(self._beginning):
+            self.shutdown_request(request)
         for association in self.active_associations:
             association.abort()
 
@@ -70,7 +86,23 @@ class BoundedServer(ThreadedAssociationServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether there is a place for one more."""
-        return len(self.active_associations) < self._connections
+        return len(self.active_associations) + len(self._beginning) < self._connections
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a connection in a thread of its own; it counts as one from now on, also while TLS is not agreed on."""
+        self._beginning.add(request)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Agree on TLS before the association's own thread begins, which would not tell why that failed."""
+        try:
+            request.do_handshake()
+            super().process_request_thread(request, client_address)
+        except OSError as error:
+            self._on_refused(fault_of_sender(error))
+            self.shutdown_request(request)
+        finally:
+            self._beginning.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say that a connection failed; a traceback might quote what came over it."""

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from ..errors import InputError, MSKSegmentError
+from ..report.pdf import check_pdf
 from .archive import ArchiveError, echo, echo_poll
 from .config import Config
 from .files import QUEUE_FILE
@@ -19,13 +20,17 @@ def check_node(config: Config) -> list[tuple[str, str]]:
     from ..bundle import resolve_bundle
 
     keep_headers_out_of_the_log()
-    receive, poll, send = config.receive, config.poll, config.send
-    checks: list[tuple[str, Callable[[], object]]] = [("Model bundle", lambda: resolve_bundle(config.segment.bundle or None))]
+    receive, poll, send, segment = config.receive, config.poll, config.send, config.segment
+    checks: list[tuple[str, Callable[[], object]]] = [
+        ("Model bundle", lambda: resolve_bundle(segment.bundle or None, segment.task or None))
+    ]
     if receive and receive.certificate:
         certificate = receive.certificate
         checks.append(("Certificate for receiving", lambda: server_context(certificate, receive.key, receive.authorities)))
     if poll:
         checks.append((f"Studies from {poll.url}", lambda: echo_poll(poll)))
+    if segment.report:
+        checks.append(("Report that goes along", lambda: check_pdf(segment.report)))
     where = send.url or f"{send.ae_title} at {send.host}:{send.port}"
     checks.append((f"Results to {where}", lambda: echo(send, config.node.ae_title)))
     return [(what, _fault(check)) for what, check in checks]

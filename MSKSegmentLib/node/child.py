@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event
 
 from ..engine import EngineRun
+from ..memory import tree_bytes
 from .config import GIB
 
 _POLL_S = 0.25
@@ -53,7 +54,7 @@ def run_child(
             if time.monotonic() > end:
                 run.cancel()
                 return ChildEnding(1, f"It took longer than segment.minutes allows ({limits.seconds / 60:g}).", over_limit=True)
-            if _memory_of(run.pid) > limits.memory_bytes:
+            if tree_bytes(run.pid) > limits.memory_bytes:
                 run.cancel()
                 return ChildEnding(
                     1, f"It needed more memory than segment.memory_gb allows ({limits.memory_bytes / GIB:g}).", over_limit=True
@@ -73,20 +74,3 @@ def _sentence(run: EngineRun) -> str:
     """What went wrong: every command ends its error output with the sentence, also one without JSON lines."""
     lines = [line for line in map(str.strip, run.details.splitlines()) if line]
     return lines[-1] if lines and run.exit_code in _TOLD else run.message
-
-
-def _memory_of(pid: int) -> int:
-    """The memory in bytes that a process and all below it hold; what ended meanwhile holds none."""
-    import psutil
-
-    total = 0
-    try:
-        process = psutil.Process(pid)
-        for one in (process, *process.children(recursive=True)):
-            try:
-                total += one.memory_info().rss
-            except psutil.Error:
-                continue
-    except psutil.Error:
-        return 0
-    return total

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from ..ct.modality import CT_MODALITY, SCAN_WORDS
+from ..ct.storage_classes import SINGLE_FRAME
 from .config import ChooseTable
 
-CT_IMAGE, ENHANCED_CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"
-CT_CLASSES = (CT_IMAGE, ENHANCED_CT_IMAGE)
 _ELEMENTS = (
     "SOPClassUID", "Modality", "ImageType", "BodyPartExamined", "SeriesDescription", "SliceThickness", "SeriesNumber",
     "NumberOfFrames", "SharedFunctionalGroupsSequence",
@@ -48,7 +48,7 @@ def facts_of(first: Path, images: int) -> SeriesFacts:
                 modality=_text(header, "Modality"),
                 body_part=_text(header, "BodyPartExamined"),
                 description=_text(header, "SeriesDescription"),
-                slices=images if _text(header, "SOPClassUID") == CT_IMAGE else images * int(header.get("NumberOfFrames") or 1),
+                slices=images * _frames(header),
                 thickness_mm=_thickness(header),
                 localizer="LOCALIZER" in [str(value).upper() for value in header.get("ImageType") or ()],
                 number=_whole(header, "SeriesNumber"),
@@ -58,10 +58,10 @@ def facts_of(first: Path, images: int) -> SeriesFacts:
         raise ValueError("its headers cannot be read") from error
 
 
-def objection(facts: SeriesFacts, rules: ChooseTable) -> str:
-    """Why a series is not taken; empty where it is."""
-    if facts.modality != "CT":
-        return "is no CT"
+def objection(facts: SeriesFacts, rules: ChooseTable, modality: str = CT_MODALITY) -> str:
+    """Why a series is not taken; empty where it is. `modality` is that of the node's task."""
+    if facts.modality != modality:
+        return f"is no {SCAN_WORDS[modality]}"
     if facts.localizer:
         return "is a localizer"
     least, most = rules.slices
@@ -82,9 +82,9 @@ def objection(facts: SeriesFacts, rules: ChooseTable) -> str:
     return ""
 
 
-def fitting_series(series: Mapping[str, SeriesFacts], rules: ChooseTable) -> tuple[str | None, str]:
+def fitting_series(series: Mapping[str, SeriesFacts], rules: ChooseTable, modality: str = CT_MODALITY) -> tuple[str | None, str]:
     """The series to segment, and why not where there is none: the one with most slices, then thinnest, then lowest number."""
-    objections = {name: objection(facts, rules) for name, facts in series.items()}
+    objections = {name: objection(facts, rules, modality) for name, facts in series.items()}
     fitting = [name for name, reason in objections.items() if not reason]
     if fitting:
         return min(fitting, key=lambda name: _rank(name, series[name])), ""
@@ -111,6 +111,11 @@ def _whole(header: Any, keyword: str) -> int:
         return int(header.get(keyword) or 0)
     except (TypeError, ValueError):
         return 0
+
+
+def _frames(header: Any) -> int:
+    """How many slices one image holds; what a single-frame image says of frames does not count."""
+    return 1 if _text(header, "SOPClassUID") in SINGLE_FRAME.values() else int(header.get("NumberOfFrames") or 1)
 
 
 def _thickness(header: Any) -> float | None:

@@ -54,6 +54,8 @@ class PollTable:
     # A file of one line: "user:password", or a token without a colon.
     credentials: Path | None = None
     authorities: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class ChooseTable:
 class SegmentTable:
     """How a series is segmented, and what the run may take."""
 
+    # The kind of scan that is taken follows from it; empty: that of the bundle.
+    task: str = ""
     bundle: str = ""
     device: str = "auto"
     minutes: float = bounded(120.0, 0.01, 10_000)
@@ -130,3 +134,10 @@ class Config:
     segment: SegmentTable
     send: SendTable
     disk: DiskTable
+
+    @property
+    def modality(self) -> str:
+        """The modality of the scans that the node takes, by the task that the settings or the bundle name."""
+        from ..bundle.finding import asked_task
+
+        return asked_task(self.segment.bundle or None, self.segment.task or None).modality

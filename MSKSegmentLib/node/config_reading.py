@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ..errors import InputError, shown
 from ..report.language import languages
 from ..settings import DEVICES
+from ..tasks import task_names
 from .config import ChooseTable, Config, DiskTable, NodeTable, PollTable, ReceiveTable, SegmentTable, SendTable
 
 if sys.version_info >= (3, 11):
@@ -167,13 +168,19 @@ def _contradictions(config: Config) -> list[str]:
         faults.append("receive.authorities needs receive.certificate and receive.key: only a TLS connection shows certificates.")
     if config.segment.device not in DEVICES:
         faults.append(f"segment.device must be one of {', '.join(DEVICES)}.")
+    if config.segment.task not in ("", *task_names()):
+        faults.append(f"segment.task must be one of {', '.join(task_names())}, or empty for that of the bundle.")
     if config.segment.report not in ("", *languages()):
         faults.append(f"segment.report must be one of {', '.join(languages())}, or empty for no report.")
-    for name, table in (("receive", receive), ("send", send)):
+    for name, table in (("receive", receive), ("poll", config.poll), ("send", send)):
         if table and bool(table.certificate) != bool(table.key):
             faults.append(f"{name}.certificate and {name}.key belong together: give both or none.")
     if not send.url and not send.tls and (send.certificate or send.authorities):
         faults.append("send.certificate and send.authorities have no use without send.tls = true.")
+    for key, url in urls.items():
+        table = config.poll if key == "poll.url" else send
+        if table and url.startswith("http://") and (table.certificate or table.authorities):
+            faults.append(f"{key} must begin with https:// where certificates are named: http:// is not encrypted.")
     return faults + _missing_files(config)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from ..ct.modality import SCAN_WORDS
 from ..engine import SegmentRequest
 from ..errors import InputError
 from ..results.result_folder import REPORT_PDF
@@ -49,6 +50,7 @@ class Worker:
     def __init__(self, config: Config, folder: WorkFolder, queue: StudyQueue, stop: Event, python: str = sys.executable) -> None:
         self._config, self._folder, self._queue, self._stop, self._python = config, folder, queue, stop, python
         self._limits = Limits(60 * config.segment.minutes, config.segment.memory_gb * GIB)
+        self._modality = config.modality
         # Slices done and to do, for the status page.
         self.progress = (0, 0)
 
@@ -86,8 +88,8 @@ class Worker:
             except ValueError:
                 _LOG.warning("Study %s: the headers of a series cannot be read", short(study))
         if not facts:
-            return None, "No CT that can be read came with it."
-        chosen, reason = fitting_series(facts, self._config.choose)
+            return None, f"No {SCAN_WORDS[self._modality]} that can be read came with it."
+        chosen, reason = fitting_series(facts, self._config.choose, self._modality)
         return (Job(chosen, tuple(series[chosen])), "") if chosen else (None, reason)
 
     def _work(self, study: Study, job: Job) -> None:
@@ -104,7 +106,8 @@ class Worker:
         if not (result / "result.json").is_file():
             _LOG.info("Study %s: segmenting %d images", short(study.id), len(job.images))
             segment = self._config.segment
-            settings = Settings(segment.device, seed=int(job_of(job.images)[:7], 16), bundle=segment.bundle or None)
+            seed, bundle, task = int(job_of(job.images)[:7], 16), segment.bundle or None, segment.task or None
+            settings = Settings(segment.device, seed=seed, bundle=bundle, task=task)
             ending = self._run(SegmentRequest(place / "ct", result, settings).arguments(), result)
             if ending.code:
                 return self._fail(study, ending, place / "ct")
@@ -139,7 +142,8 @@ class Worker:
                 return True
             if ending.stopped:
                 return False
-        _LOG.warning("Study %s: its report cannot be made; the results go without a PDF", short(study.id))
+        reason = redacted(ending.message, _personal_words(place / "ct"))
+        _LOG.warning("Study %s: its report cannot be made; the results go without a PDF. %s", short(study.id), reason)
         return False
 
     def _run(self, arguments: list[str], output: Path) -> ChildEnding:

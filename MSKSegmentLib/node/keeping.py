@@ -9,7 +9,8 @@ import warnings
 from io import BytesIO
 from typing import Any
 
-from .choosing import CT_CLASSES
+from ..ct.modality import CT_MODALITY, SCAN_WORDS
+from ..ct.storage_classes import image_classes
 from .config import DiskTable
 from .files import FolderFull, WorkFolder, name_of, short
 from .queue import FINISHED, Image, StudyQueue
@@ -19,7 +20,6 @@ _LONGEST_UID = 64
 # How long a study is remembered whose files are gone.
 _REMEMBERED_S = 180 * 86_400.0
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-NO_CT = "It is no CT; this node segments CT alone."
 
 
 class Refused(Exception):
@@ -33,8 +33,11 @@ class Refused(Exception):
 class Keeper:
     """Takes images and makes room for them."""
 
-    def __init__(self, folder: WorkFolder, queue: StudyQueue, disk: DiskTable) -> None:
+    def __init__(self, folder: WorkFolder, queue: StudyQueue, disk: DiskTable, modality: str = CT_MODALITY) -> None:
         self._folder, self._queue, self._disk = folder, queue, disk
+        self._classes = image_classes(modality)
+        scan = SCAN_WORDS[modality]
+        self._foreign = f"It is no {scan}; this node segments {scan if modality == CT_MODALITY else f'{scan}s'} alone."
         self._turned_away = ""
         # A study must not be removed between the writing of an image and its entry in the queue.
         self._one_at_a_time = threading.RLock()
@@ -45,16 +48,16 @@ class Keeper:
         When this returns the image is on the drive and in the queue. One that is there already is not written again.
 
         Raises:
-            Refused: it is no CT, its headers contradict the sender or each other, or there is no room.
+            Refused: it is no image of the node's modality, its headers contradict the sender or each other, or there is no room.
         """
         study, series, instance, kind = _uids(content)
         image = Image(name_of(study), name_of(series), name_of(instance), len(content))
-        if (class_uid or kind) not in CT_CLASSES or kind not in CT_CLASSES:
+        if (class_uid or kind) not in self._classes or kind not in self._classes:
             if image.study != self._turned_away:
-                _LOG.info("Study %s: images are refused. %s", short(image.study), NO_CT)
+                _LOG.info("Study %s: images are refused. %s", short(image.study), self._foreign)
             self._turned_away = image.study
-            self._queue.refuse(image.study, NO_CT)
-            raise Refused(0x0122 if class_uid not in CT_CLASSES else 0xA900, NO_CT)
+            self._queue.refuse(image.study, self._foreign)
+            raise Refused(0x0122 if class_uid not in self._classes else 0xA900, self._foreign)
         if instance_uid is not None and instance_uid != instance:
             raise Refused(0xA900, "The image's own identifier differs from the one that its sender gave it.")
         with self._one_at_a_time:

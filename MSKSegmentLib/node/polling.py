@@ -1,4 +1,4 @@
-"""Asking an archive by DICOMweb for new CT studies, and fetching the series that the rules may take, image by image."""
+"""Asking an archive by DICOMweb for new studies, and fetching the series that the rules may take, image by image."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 
+from ..ct.modality import SCAN_WORDS
 from ..errors import InputError
-from .archive import FAILURES, json_text, poll_client
+from .archive import FAILURES, json_text, web_client, web_fault
 from .choosing import SeriesFacts, objection
 from .config import Config, PollTable
 from .files import name_of, short
@@ -31,12 +32,13 @@ class Poller:
 
     def __init__(self, config: Config, table: PollTable, keeper: Keeper, queue: StudyQueue, stopped: Callable[[], bool]) -> None:
         self._config, self._table, self._keeper, self._queue, self._stopped = config, table, keeper, queue, stopped
+        self._modality = config.modality
         self.trouble = ""
 
     def step(self) -> None:
         """Fetch what is new. An archive that is away is asked again the next time; what was fetched stays."""
         try:
-            client = poll_client(self._table)
+            client = web_client(self._table, self._table.instance_mb)
             told = self._studies(client)
             for study in told:
                 if self._stopped():
@@ -45,16 +47,15 @@ class Poller:
             self._release(set(map(name_of, told)))
             self.trouble = ""
         except _FAILURES as error:
-            reason = (
-                str(error) if isinstance(error, InputError | Refused) else f"The archive does not answer ({type(error).__name__})."
-            )
+            told = isinstance(error, InputError | Refused)
+            reason = str(error) if told else web_fault(error, self._table, "The archive does not answer")
             if reason != self.trouble:
                 _LOG.warning("Asking for new studies failed: %s", reason)
             self.trouble = reason
 
     def _studies(self, client: Any) -> list[str]:
         first = date.today() - timedelta(days=self._table.look_back_days)
-        filters = {"ModalitiesInStudy": "CT", "StudyDate": f"{first:%Y%m%d}-"}
+        filters = {"ModalitiesInStudy": self._modality, "StudyDate": f"{first:%Y%m%d}-"}
         return self._pages(lambda offset: client.search_for_studies(limit=_PAGE, offset=offset, search_filters=filters), _STUDY)
 
     def _pages(self, ask: Callable[[int], list[dict[str, Any]]], tag: str) -> list[str]:
@@ -72,19 +73,21 @@ class Poller:
         answers = client.search_for_series(
             study, fields=["BodyPartExamined", "SeriesDescription", "NumberOfSeriesRelatedInstances"]
         )
-        series = {json_text(answer, _SERIES): _facts(answer) for answer in answers if json_text(answer, _MODALITY) == "CT"}
+        series = {
+            json_text(answer, _SERIES): _facts(answer) for answer in answers if json_text(answer, _MODALITY) == self._modality
+        }
         announced = hashlib.sha256(repr(sorted((uid, facts.slices) for uid, facts in series.items())).encode()).hexdigest()[:32]
         name = name_of(study)
         known = self._queue.find(name)
         if known and known.announced == announced and not known.fetching:
             return
-        reasons = {uid: objection(facts, self._config.choose) for uid, facts in series.items()}
+        reasons = {uid: objection(facts, self._config.choose, self._modality) for uid, facts in series.items()}
         wanted = [uid for uid, reason in reasons.items() if uid and not reason]
         if not wanted:
-            first = next(iter(reasons.values()), "is no CT")
-            self._queue.refuse(name, f"None of its {len(series)} CT series fits: one {first}.")
+            first = next(iter(reasons.values()), f"is no {SCAN_WORDS[self._modality]}")
+            self._queue.refuse(name, f"None of its {len(series)} {self._modality} series fits: one {first}.")
             self._queue.announce(name, announced, False)
-            _LOG.info("Study %s: refused. No CT series fits", short(name))
+            _LOG.info("Study %s: refused. No %s series fits", short(name), self._modality)
             return
         self._queue.announce(name, announced, True)
         for uid in wanted:

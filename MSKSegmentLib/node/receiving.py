@@ -61,6 +61,7 @@ class Receiver:
                 connections=table.connections,
                 instance_bytes=table.instance_mb * MIB,
                 timeout_s=table.timeout_s,
+                on_refused=self._refused,
             )
         except OSError as error:
             raise InputError(
@@ -116,6 +117,10 @@ class Receiver:
     def _rejected(self, event: Any) -> None:
         self._count("An association was rejected: an AE title that is not allowed, or too many at once.")
         _LOG.warning("An association was rejected")
+
+    def _refused(self, reason: str) -> None:
+        self._count(reason)
+        _LOG.warning("%s", reason)
 
     def _count(self, what: str) -> None:
         with self._lock:

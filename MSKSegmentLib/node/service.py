@@ -51,7 +51,7 @@ class Node:
         if self._queue.damaged:
             _LOG.error("The queue was damaged; it is set aside, and built again from the files")
         self._queue.begin(self._folder.known_images())
-        self._keeper = Keeper(self._folder, self._queue, config.disk)
+        self._keeper = Keeper(self._folder, self._queue, config.disk, config.modality)
         self._worker = Worker(config, self._folder, self._queue, self._stop, python)
         self._sender = Sender(config, self._folder, self._queue)
         self._poller = Poller(config, config.poll, self._keeper, self._queue, self._stop.is_set) if config.poll else None

@@ -42,7 +42,8 @@ def write_report_files(request: ReportRequest, output: Path | None = None) -> tu
     """Write a report and return its files: both kinds into the result folder, or the one that the ending of `output` names.
 
     Raises:
-        InputError: the folder holds no result, the ending is another one, there is no such language, or nothing can be written.
+        InputError: the folder holds no result, the ending is another one, there is no such language or, for a PDF, no font of it,
+            or nothing can be written.
         DependencyError: a package is missing.
     """
     targets = _targets(request.folder, output)
@@ -50,7 +51,7 @@ def write_report_files(request: ReportRequest, output: Path | None = None) -> tu
     wants_pdf = any(path.suffix.lower() == ".pdf" for path in targets)
     require(*FOR_REPORT, purpose="The report", extra="report")
     if wants_pdf:
-        check_pdf()
+        check_pdf(request.language)
     html = html_of_folder(request)
     for path in targets:
         with whole_file(path, path.suffix.lower()) as temporary:

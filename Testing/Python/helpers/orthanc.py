@@ -42,7 +42,8 @@ class Orthanc:
 
     title = "ARCHIVE"
 
-    def __init__(self, folder):
+    def __init__(self, folder, **settings):
+        """`settings` go into its configuration."""
         self._program, plugin = program_and_plugin()
         self._folder = folder
         self.http, self.dicom = free_ports(2)
@@ -63,6 +64,7 @@ class Orthanc:
             "Plugins": [str(plugin)],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
             "StableAge": 1,
+            **settings,
         }
         (folder / "orthanc.json").write_text(json.dumps(content))
         self._process = None
@@ -89,6 +91,11 @@ class Orthanc:
 
     def get(self, path):
         answer = requests.get(self.url + path, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path, content):
+        answer = requests.post(self.url + path, json=content, timeout=60)
         answer.raise_for_status()
         return answer.json()
 

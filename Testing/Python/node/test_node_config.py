@@ -54,6 +54,8 @@ def test_a_short_configuration_has_careful_defaults(tmp_path):
         ({"choose": "slices = [50, 3]"}, "choose.slices must be two numbers, the least and the most."),
         ({"segment": 'device = "tpu"'}, "segment.device must be one of auto, cpu, cuda."),
         ({"segment": 'report = "german"'}, "segment.report must be one of en, ja, or empty for no report."),
+        ({"segment": 'task = "toes"'}, "segment.task must be one of hip-thigh-ct, "),
+        ({"send": 'url = "http://pacs/"\nauthorities = "node.toml"'}, "send.url must begin with https:// where certificates"),
         ({"sned": "x = 1"}, "[sned] is no table; did you mean send?"),
         ({"disk": "gb = 0"}, "disk.gb must be from 0.001 to"),
         ({"node": 'folder = "w'}, "is not valid TOML"),

@@ -9,13 +9,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from ...storage_classes import MULTI_FRAME
 from .slice_header import SliceHeader
 from .values import clean, number_of, numbers_of, text_of, whole_of, words_of
 
-ENHANCED_IMAGES = {
-    *("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"),
-    *("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"),
-}
+_ENHANCED_IMAGES = {uid for uids in MULTI_FRAME.values() for uid in uids}
 FRAME_TAGS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ConcatenationFrameOffsetNumber")
 
 
@@ -24,10 +22,10 @@ def frame_headers(data: Any, image: SliceHeader) -> list[SliceHeader]:
 
     `image` is what the header says of the image as a whole.
     """
-    if image.frames == 1 and image.sop_class not in ENHANCED_IMAGES:
+    if image.frames == 1 and image.sop_class not in _ENHANCED_IMAGES:
         return [image]
     own = data.get("PerFrameFunctionalGroupsSequence") or ()
-    if image.sop_class not in ENHANCED_IMAGES or len(own) != image.frames:
+    if image.sop_class not in _ENHANCED_IMAGES or len(own) != image.frames:
         return [image]
     shared = data.get("SharedFunctionalGroupsSequence") or [None]
     before = whole_of(data, "ConcatenationFrameOffsetNumber") or 0

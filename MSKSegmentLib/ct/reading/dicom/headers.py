@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import InputError, shown
+from ...storage_classes import SINGLE_FRAME
 from .frames import FRAME_TAGS, frame_headers
 from .slice_header import SliceHeader
 from .values import clean, number_of, numbers_of, text_of, whole_of, words_of
 
 # A wrong folder (a home folder, a whole archive) should end in a sentence, not in minutes of reading.
 MOST_FILES = 20_000
-CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-_MODALITY_OF = {CT_STORAGE: "CT", "1.2.840.10008.5.1.4.1.1.4": "MR"}
+_MODALITY_OF = {uid: modality for modality, uid in SINGLE_FRAME.items()}
 
 _TAGS = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber",

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import InputError
+from ...storage_classes import CT_IMAGE
 from ..hounsfield import read_image
 from .frames import encapsulated_frame
-from .headers import CT_STORAGE, open_dataset
+from .headers import open_dataset
 from .slice_header import SliceHeader
 from .values import bits_of, whole_of
 
@@ -171,7 +172,7 @@ def _decompressed(data: Any, header: SliceHeader, syntax: str) -> np.ndarray:
 
     bare = Dataset()
     bare.file_meta = FileMetaDataset()
-    bare.file_meta.MediaStorageSOPClassUID = bare.SOPClassUID = pydicom.uid.UID(CT_STORAGE)
+    bare.file_meta.MediaStorageSOPClassUID = bare.SOPClassUID = pydicom.uid.UID(CT_IMAGE)
     bare.file_meta.MediaStorageSOPInstanceUID = bare.SOPInstanceUID = pydicom.uid.UID("1.2.3")
     bare.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
     bare.Modality, bare.PhotometricInterpretation, bare.SamplesPerPixel = "CT", "MONOCHROME2", 1
