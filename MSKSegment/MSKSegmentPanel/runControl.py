@@ -2,17 +2,23 @@
 
 from slicer.i18n import tr as _
 
+from MSKSegmentLib.engine.progress import JUDGING, OTHER_MODEL, SEGMENTING
+
 from .widgets import repeating
 
 POLL_MS = 100
 # The end of the bar.
 _WHOLE = 1000
 
-# Where each stage begins on the bar and what share of it it takes; segmenting takes nearly all the time.
+# Where each stage begins on the bar and what share of it it takes. Nearly all the time goes to one of three: our network labels,
+# it judges the labels of others, or another program labels.
+_LONG = (0.06, 0.84)
 _STAGES = {
     "reading": (0.00, 0.03),
     "checks": (0.03, 0.03),
-    "inference": (0.06, 0.84),
+    SEGMENTING: _LONG,
+    JUDGING: _LONG,
+    OTHER_MODEL: _LONG,
     "segmentation": (0.90, 0.05),
     "measurement": (0.95, 0.03),
     "writing": (0.98, 0.02),
@@ -68,7 +74,7 @@ class RunControl:
             begin, share = _STAGES.get(event.stage, (0.0, 0.0))
             self._ui.progressBar.setValue(round(_WHOLE * (begin + share * event.done / max(event.total, 1))))
             self._ui.stageLabel.setText(event.message)
-            self._ui.etaLabel.setText(timeLeft(event.eta_s) if event.stage == "inference" else "")
+            self._ui.etaLabel.setText(timeLeft(event.eta_s) if event.stage in (SEGMENTING, JUDGING) else "")
         if run.ended:
             self._run = None
             self._timer.stop()

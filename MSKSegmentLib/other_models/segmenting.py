@@ -54,9 +54,6 @@ def segment_with(
         OtherModelError: the program failed, or wrote nothing.
     """
 
-    def tell(percent: int) -> None:
-        progress(OTHER_MODEL, percent, 100)
-
     watch = Stopwatch()
     with watch.stage("checks"):
         progress("checks", 0, 1)

@@ -16,6 +16,7 @@ from ..bundle import ModelBundle
 from ..case_result import CaseResult, HistoryEvent, Light, ReviewState, SegmentReport
 from ..ct.orientation import axis_order
 from ..ct.volume import CTVolume
+from ..engine.progress import JUDGING
 from ..errors import InputError
 from ..findings import Finding
 from ..pipeline import StageProgress
@@ -109,7 +110,7 @@ def rate_case(
     passes = calibration.calibration.passes if calibration else JUDGING_PASSES
     chosen = choose_device(device)
     run = JudgeRun(passes, secrets.randbelow(2**31) if seed is None else seed, chosen.name)
-    seen = view_scan(volume, bundle, run, lambda done, total: progress("inference", done, total), checkpoint)
+    seen = view_scan(volume, bundle, run, lambda done, total: progress(JUDGING, done, total), checkpoint)
     progress("measurement", 0, 1)
     mask = seen.on_judging_grid(result.labels)
     judgement = _judgement(result, volume, mask, seen, bundle.table, calibration)

@@ -45,7 +45,9 @@ def test_a_segmentation_is_judged_shown_and_corrected(panel, segmentation):
         return not panel.run.running
 
     wait(ended, 300)
-    assert any("slice" in text for text in stages), ui.messageLabel.text
+    assert any(text.startswith("Comparing the segmentation with the network: slice") for text in stages), ui.messageLabel.text
+    # Nothing is segmented here.
+    assert not any("Segmenting" in text for text in stages)
     case = panel.review.case
     result = case.session.result
     assert case.nodes.ct is panel.inputs.ctNode and not folder.exists() and result.facts.height_m == 1.7
