@@ -12,7 +12,7 @@ from ..packages import FOR_MEASURING, require
 from .base import PLACE, Command, Invocation, pass_invocation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from ..two_results.agreement_table import StructureAgreement
     from ..two_results.pair import ResultPair
@@ -36,7 +36,8 @@ def command(invocation: Invocation, first: Path, second: Path, output: Path | No
     With --take, structures of SECOND replace those of FIRST in a new result, which says so and can be reviewed.
     """
     from ..results.result_folder import check_output
-    from ..two_results.agreement_table import agreement_of, check_agreement_output, write_agreement
+    from ..two_results.agreement_files import check_agreement_output, write_agreement
+    from ..two_results.agreement_table import agreement_of
     from ..two_results.pair import read_two_results
 
     if take and output is None:
@@ -56,12 +57,13 @@ def command(invocation: Invocation, first: Path, second: Path, output: Path | No
     if output is not None:
         write_agreement(output, pair, rows)
     if not invocation.quiet:
-        _print(rows, (first.resolve().name, second.resolve().name))
+        _print(pair, rows, (first.resolve().name, second.resolve().name))
 
 
 def _take(invocation: Invocation, pair: ResultPair, names: tuple[str, ...], output: Path) -> None:
     from ..results.result_folder import write_result
-    from ..two_results.taking import source_of, take_segments
+    from ..two_results.known import source_of
+    from ..two_results.taking import take_segments
 
     session = take_segments(pair, names)
     invocation.checkpoint()
@@ -69,10 +71,12 @@ def _take(invocation: Invocation, pair: ResultPair, names: tuple[str, ...], outp
     invocation.say(f"Taken from {source_of(pair.second.result)}: {', '.join(names)}. The new result is in {output.name}.")
 
 
-def _print(rows: Iterable[StructureAgreement], names: tuple[str, str]) -> None:
+def _print(pair: ResultPair, rows: Sequence[StructureAgreement], names: tuple[str, str]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from ..two_results.not_drawn import agreement_summary, not_drawn_of
 
     console = Console(width=None if Console().is_terminal else 140)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -86,5 +90,10 @@ def _print(rows: Iterable[StructureAgreement], names: tuple[str, str]) -> None:
         volumes = (f"{value:.1f}" for value in (row.volume_first_cc, row.volume_second_cc))
         change = f"{row.volume_difference_percent:+.0f} %"
         table.add_row(row.segment.name, *volumes, change, f"{row.dice:.3f}", *distances, slices)
+    for one in not_drawn_of(pair):
+        volume = f"{one.volume_cc:.1f}"
+        table.add_row(one.segment.name, *((volume, "") if one.in_first else ("", volume)), "", "", "", "", escape(one.words))
     console.print(table)
+    for sentence in agreement_summary(pair, rows):
+        console.print(sentence, markup=False, highlight=False)
     console.print("The least agreeing first. Slices are counted from 0, as in the image's own array.", style="dim")

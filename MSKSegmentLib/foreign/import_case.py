@@ -157,10 +157,9 @@ def _resampled(translation: Translation, volume: CTVolume) -> Finding:
 def _explained(report: SegmentReport, translation: Translation) -> SegmentReport:
     """A structure that is not there: whether the mask was asked for it at all."""
     key = report.segment.structure.abbreviation
-    present = {assignment.structure.abbreviation for assignment in translation.assignments if assignment.structure}
-    if report.measurements is not None or key in present:
+    if report.measurements is not None or key in translation.structures:
         return report
-    if is_part_of(key, present):
+    if is_part_of(key, translation.structures):
         return replace(report, reasons=("measured as a part of a larger structure, which is one in this segmentation",))
     return replace(report, reasons=("the imported segmentation does not have this structure",))
 
@@ -174,6 +173,7 @@ def _record(translation: Translation, sides: str, resampled: bool) -> dict[str, 
         "recognised_by": translation.recognised_by,
         "sides": sides,
         "resampled": resampled,
+        "structures": sorted(translation.structures),
         "segments": [
             {
                 "name": assignment.segment.called,

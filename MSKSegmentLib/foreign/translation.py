@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..findings import Finding
 from .assigning import Assignment, assign
 from .kept import KeptLabels
-from .label_tables import LabelTable
+from .label_tables import OURS, LabelTable
 from .mask import ForeignMask, Layer, empty
 from .recognition import recognise
 from .said import said_of_translation
@@ -43,6 +43,18 @@ class Translation:
     kept: KeptLabels
     overlaps: dict[tuple[int, int], int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def structures(self) -> frozenset[str]:
+        """Abbreviations of the structures that the mask could hold: what it has, and where it holds values alone all of its table.
+
+        Names tell what somebody was asked for; our own numbers are those of annotators, too, who may have drawn a few structures.
+        """
+        found = {assignment.structure.abbreviation for assignment in self.assignments if assignment.structure}
+        if self.label_table.name == OURS or any(assignment.segment.texts for assignment in self.assignments):
+            return frozenset(found)
+        known = {structure.abbreviation for structure in self.table.structures}
+        return frozenset(found | (known & self.label_table.structures))
 
 
 def translate(

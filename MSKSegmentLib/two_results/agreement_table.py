@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,20 +13,11 @@ from ..ct.orientation import axis_order
 from ..ct.volume import Geometry, Vector
 from ..evaluation.metrics import Scope, evaluate_labels, overlap_rows
 from ..measurement.measure import MM2_PER_CM2
-from ..output.filling import whole_folder
-from ..output.places import check_new_folder
-from ..results.segmentation_file import write_segmentation
 from ..review.worst_slices import SLICES_APART_MM
 from .pair import ResultPair
 
-TABLE, DISAGREEMENT = "agreement.csv", "disagreement.seg.nrrd"
-_OWNED = (TABLE, DISAGREEMENT)
 # So many slices of a structure are named.
 MOST_SLICES = 3
-_COLUMNS = (
-    "abbreviation", "side", "structure", "volume_first_cc", "volume_second_cc", "volume_difference_percent", "dice", "asd_mm",
-    "hd95_mm", "slices", "differing_cm2", "light_first", "light_second",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +31,7 @@ class DifferingSlice:
 
 @dataclass(frozen=True)
 class StructureAgreement:
-    """One structure and side that either result has; None where a number does not exist.
+    """One structure and side that either result has; None where a number does not exist, and for the light of one in parts.
 
     `volume_difference_percent` is 200 (second - first) / (second + first), `asd_mm` and `hd95_mm` are as in
     `evaluation.metrics.SegmentComparison`. `slices` are those where they differ most, at least 10 mm apart.
@@ -57,7 +45,7 @@ class StructureAgreement:
     asd_mm: float | None
     hd95_mm: float | None
     slices: tuple[DifferingSlice, ...]
-    lights: tuple[Light, Light]
+    lights: tuple[Light | None, Light | None]
 
 
 def agreement_of(pair: ResultPair, distances: bool = True) -> tuple[StructureAgreement, ...]:
@@ -65,9 +53,8 @@ def agreement_of(pair: ResultPair, distances: bool = True) -> tuple[StructureAgr
 
     Without `distances` between their surfaces, which take nearly all of the time and need MONAI, those are None.
     """
-    one = pair.first.result
-    labels = _of_shared(pair)
-    scope = Scope.everything(one.table, len(labels))
+    one, labels = pair.first.result, pair.labels
+    scope = Scope.everything(pair.table, len(labels))
     lights = [{report.segment.key: report.light for report in case.result.reports} for case in (pair.first, pair.second)]
     rows = []
     compare = evaluate_labels if distances else overlap_rows
@@ -83,7 +70,7 @@ def agreement_of(pair: ResultPair, distances: bool = True) -> tuple[StructureAgr
                 asd_mm=row.asd_mm,
                 hd95_mm=row.hd95_mm,
                 slices=_differing(labels == row.segment.label, pair.other_labels == row.segment.label, one.geometry),
-                lights=(lights[0][key], lights[1][key]),
+                lights=(lights[0].get(key), lights[1].get(key)),
             )
         )
     return tuple(sorted(rows, key=lambda row: row.dice))
@@ -94,79 +81,27 @@ def disagreement_of(pair: ResultPair) -> np.ndarray:
 
     A voxel has the first result's label, or the second one's where the first has none.
     """
-    labels = _of_shared(pair)
-    differs = labels != pair.other_labels
-    return np.where(differs, np.where(labels > 0, labels, pair.other_labels), 0).astype(np.uint8)
+    differs = pair.labels != pair.other_labels
+    return np.where(differs, np.where(pair.labels > 0, pair.labels, pair.other_labels), 0).astype(np.uint8)
 
 
 def places_of_disagreement(pair: ResultPair) -> CaseResult:
     """The map of `disagreement_of` as a result whose segments are the places, of which nothing else is known."""
     one = pair.first.result
-    reports = tuple(SegmentReport(report.segment, Light.GREY, ()) for report in one.reports)
-    return CaseResult(disagreement_of(pair), one.geometry, reports, facts=one.facts, table=one.table)
+    reports = tuple(SegmentReport(segment, Light.GREY, ()) for segment in pair.table.segments)
+    return CaseResult(disagreement_of(pair), one.geometry, reports, facts=one.facts, table=pair.table)
 
 
 def point_of_difference(pair: ResultPair, key: str, index: int) -> Vector:
     """The middle (LPS, mm) of what only one result has of a segment in the slice of that `DifferingSlice.index`."""
     one = pair.first.result
-    label, along = one.table.segment(key).label, 2 - axis_order(one.geometry.direction).axes[2]
-    planes = (np.take(labels, index, axis=along) == label for labels in (one.labels, pair.other_labels))
+    label, along = pair.table.segment(key).label, 2 - axis_order(one.geometry.direction).axes[2]
+    planes = (np.take(labels, index, axis=along) == label for labels in (pair.labels, pair.other_labels))
     differs = np.argwhere(np.logical_xor(*planes))
     middle = differs.mean(axis=0) if len(differs) else np.array([(size - 1) / 2 for size in np.delete(one.labels.shape, along)])
     x, y, z = np.insert(middle, along, index)[::-1].tolist()
     point = one.geometry.to_physical((x, y, z))
     return float(point[0]), float(point[1]), float(point[2])
-
-
-def check_agreement_output(folder: Path) -> None:
-    """Refuse a folder that holds something, or cannot be written.
-
-    Raises:
-        InputError: it does, or cannot.
-    """
-    check_new_folder(folder, _OWNED)
-
-
-def write_agreement(folder: Path, pair: ResultPair, rows: Iterable[StructureAgreement]) -> None:
-    """Write the table, and where the results differ as a segmentation that 3D Slicer shows over the CT.
-
-    Raises:
-        InputError: the folder holds something, or cannot be written.
-    """
-    with whole_folder(folder, "comparison", TABLE, _OWNED, check_agreement_output) as partial:
-        with (partial / TABLE).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, _COLUMNS)
-            writer.writeheader()
-            writer.writerows(map(agreement_row, rows))
-        write_segmentation(partial / DISAGREEMENT, places_of_disagreement(pair))
-
-
-def agreement_row(row: StructureAgreement) -> dict[str, Any]:
-    """The values of a row by column name; slices as numbers from 0, separated by spaces."""
-    return {
-        "abbreviation": row.segment.structure.abbreviation,
-        "side": row.segment.side.value,
-        "structure": row.segment.structure.name,
-        "volume_first_cc": round(row.volume_first_cc, 3),
-        "volume_second_cc": round(row.volume_second_cc, 3),
-        "volume_difference_percent": round(row.volume_difference_percent, 2),
-        "dice": round(row.dice, 4),
-        "asd_mm": _rounded(row.asd_mm),
-        "hd95_mm": _rounded(row.hd95_mm),
-        "slices": " ".join(str(one.index) for one in row.slices),
-        "differing_cm2": " ".join(f"{one.area_cm2:.2f}" for one in row.slices),
-        "light_first": row.lights[0].value,
-        "light_second": row.lights[1].value,
-    }
-
-
-def _of_shared(pair: ResultPair) -> np.ndarray:
-    """The first result's labels without the structures that the second one's table lacks."""
-    one = pair.first.result
-    numbers = np.zeros(256, np.uint8)
-    for key in pair.shared:
-        numbers[one.table.segment(key).label] = one.table.segment(key).label
-    return numbers[one.labels]
 
 
 def _differing(first: np.ndarray, second: np.ndarray, geometry: Geometry) -> tuple[DifferingSlice, ...]:
@@ -187,7 +122,3 @@ def _apart(counts: np.ndarray, step_mm: float) -> Iterator[int]:
         if all(abs(k - other) * step_mm >= SLICES_APART_MM for other in chosen):
             chosen.append(k)
             yield k
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

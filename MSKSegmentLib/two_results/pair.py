@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..anatomy import StructureTable
 from ..case_result import CaseResult
 from ..ct.label_grid import place_labels
 from ..ct.volume import CTVolume
 from ..errors import InputError, shown
+from ..foreign.merged import MergedStructure, merged_structures, with_merged
 from ..results.result_reading import StoredCase, read_case
 from ..review.source_ct import input_of, locate_ct, read_own_ct
+from .known import structures_of
 
 
 @dataclass(frozen=True)
 class ResultPair:
     """Two results as they stand, corrections included, and the CT that both are of.
 
-    `other_labels` are the labels of the second result, uint8 ``[z, y, x]`` in the numbers and on the grid of the first one; of
-    structures that the first one's table lacks they hold nothing. `shared` are the keys of the segments that both could have.
+    `table` are the structures in which they are compared: those of the first result, with merged ones that either has. `labels` and
+    `other_labels` are the labels of the first and the second result, uint8 ``[z, y, x]`` in the numbers of that table and on the
+    first one's grid; both hold nothing but segments that both results could have, whose keys are `shared`. Of the structures in
+    `merged` one result has the parts, which count as the whole here.
     """
 
     first: StoredCase
     second: StoredCase
     volume: CTVolume
+    table: StructureTable
+    labels: np.ndarray
     other_labels: np.ndarray
     shared: tuple[str, ...]
+    merged: tuple[MergedStructure, ...] = ()
+
+    @property
+    def takeable(self) -> tuple[str, ...]:
+        """The keys of the shared segments that the first result has under that name, so that they can be taken into it."""
+        own = structures_of(self.first.result)
+        return tuple(key for key in self.shared if self.table.segment(key).structure.abbreviation in own)
+
+    def keys_in_first(self, key: str) -> tuple[str, ...]:
+        """The segments of the first result that a shared segment is: itself, or its parts."""
+        segment = self.table.segment(key)
+        if key in self.takeable:
+            return (key,)
+        parts = next(merged.parts for merged in self.merged if merged.structure.abbreviation == segment.structure.abbreviation)
+        return tuple(one.key for one in self.table.segments if one.structure.abbreviation in parts and one.side is segment.side)
+
+    def with_first(self, first: StoredCase) -> ResultPair:
+        """The same pair after the first result was corrected."""
+        return replace(self, first=first, labels=_in_numbers_of(self.table, first.result, self.shared, self.merged))
 
 
 def read_two_results(first: Path, second: Path, ct: Path | None = None) -> ResultPair:
@@ -52,27 +79,36 @@ def pair_cases(first: StoredCase, second: StoredCase, volume: CTVolume, names: t
     Raises:
         InputError: they have no structure in common, or lie elsewhere.
     """
-    known = _segments_of(first.result) & _segments_of(second.result)
-    shared = tuple(segment.key for segment in first.result.table.segments if segment.key in known)
+    one, other = first.result, second.result
+    known = structures_of(one), structures_of(other)
+    merged = tuple(whole for whole in merged_structures() if _in_parts(whole, *known) or _in_parts(whole, *known[::-1]))
+    wholes = {whole.structure.abbreviation for whole in merged}
+    table = with_merged(one.table, wholes)
+    common = wholes | (known[0] & known[1])
+    shared = tuple(segment.key for segment in table.segments if segment.structure.abbreviation in common)
     if not shared:
         raise InputError(f"{names[0]!r} and {names[1]!r} have no structure in common.")
-    return ResultPair(first, second, volume, _labels_of_other(first, second, shared), shared)
+    other_labels = _in_numbers_of(table, other, shared, merged)
+    placed = place_labels(other_labels, other.geometry, one.geometry, "other result").labels
+    return ResultPair(first, second, volume, table, _in_numbers_of(table, one, shared, merged), placed, shared, merged)
 
 
-def _segments_of(result: CaseResult) -> set[str]:
-    """The keys of the segments that a result could have: those of its table, but for what another program was never asked for."""
-    present = {report.segment.key for report in result.reports if report.measurements is not None}
-    imported = result.facts.record.get("imported") or {}
-    if "segments" not in imported:
-        return {segment.key for segment in result.table.segments}
-    asked = {entry.get("structure") for entry in imported["segments"]}
-    return present | {segment.key for segment in result.table.segments if segment.structure.abbreviation in asked}
+def _in_parts(whole: MergedStructure, apart: Collection[str], other: Collection[str]) -> bool:
+    """Whether one result has the parts of a structure, and the other only the whole."""
+    name = whole.structure.abbreviation
+    return name in other and name not in apart and set(whole.parts) <= set(apart)
 
 
-def _labels_of_other(first: StoredCase, second: StoredCase, shared: tuple[str, ...]) -> np.ndarray:
-    one, other = first.result, second.result
-    placed = place_labels(other.labels, other.geometry, one.geometry, "other result").labels
+def _in_numbers_of(
+    table: StructureTable, result: CaseResult, shared: Collection[str], merged: Collection[MergedStructure]
+) -> np.ndarray:
+    """The labels of a result as segments of `table`; of what is not shared nothing is left."""
     numbers = np.zeros(256, np.uint8)
-    for key in shared:
-        numbers[other.table.segment(key).label] = one.table.segment(key).label
-    return numbers[placed]
+    whole_of = {part: whole.structure.abbreviation for whole in merged for part in whole.parts}
+    for segment in result.table.segments:
+        name = segment.structure.abbreviation
+        name = whole_of.get(name, name)
+        compared = next((one for one in table.segments if (one.structure.abbreviation, one.side) == (name, segment.side)), None)
+        if compared is not None and compared.key in shared:
+            numbers[segment.label] = compared.label
+    return numbers[result.labels]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..case_result import CaseResult
 from ..ct.boxes import Box, label_boxes
 from ..errors import InputError
 from ..review import ReviewSession
 from ..review.masks import SegmentMask
+from .known import source_of
 from .pair import ResultPair
 
 _AUTHOR = "mskseg agreement --take"
@@ -25,7 +25,7 @@ def take_segments(pair: ResultPair, names: Sequence[str]) -> ReviewSession:
     """
     keys = _keys(pair, names)
     boxes = label_boxes(pair.other_labels)
-    label_of = {key: pair.first.result.table.segment(key).label for key in keys}
+    label_of = {key: pair.table.segment(key).label for key in keys}
     absent = [key for key in keys if label_of[key] not in boxes]
     if absent:
         raise InputError(f"The second result has nothing of {', '.join(absent)}; take structures that it has.")
@@ -40,18 +40,8 @@ def mask_of_other(pair: ResultPair, key: str, boxes: Mapping[int, Box]) -> Segme
     Raises:
         KeyError: it gives none.
     """
-    label = pair.first.result.table.segment(key).label
+    label = pair.table.segment(key).label
     return SegmentMask.of_labels(pair.other_labels, label, boxes[label])
-
-
-def source_of(result: CaseResult) -> str:
-    """What labelled a result, by its record: another program, an import or a bundle."""
-    record = result.facts.record
-    program, bundle = record.get("other_model") or {}, record.get("bundle") or {}
-    table = (record.get("imported") or {}).get("table") or {}
-    named = program.get("title") or bundle.get("name") or table.get("title") or "another segmentation"
-    version = program.get("version") or bundle.get("version")
-    return f"{named} {version}" if version else str(named)
 
 
 def _keys(pair: ResultPair, names: Sequence[str]) -> list[str]:
@@ -60,11 +50,11 @@ def _keys(pair: ResultPair, names: Sequence[str]) -> list[str]:
     Raises:
         InputError: a name is none of those that both results have.
     """
-    table = pair.first.result.table
+    table = pair.table
     wanted = {name.casefold() for name in names}
     known = {
         key: {key.casefold(), table.segment(key).structure.abbreviation.casefold(), table.segment(key).name.casefold()}
-        for key in pair.shared
+        for key in pair.takeable
     }
     unknown = [name for name in names if not any(name.casefold() in texts for texts in known.values())]
     if unknown:

@@ -12,8 +12,10 @@ from ...review import ReviewSession
 from ...review.masks import SegmentMask
 from ...review.source_ct import input_of
 from ...two_results.agreement_table import StructureAgreement, agreement_of, places_of_disagreement
+from ...two_results.known import source_of
+from ...two_results.not_drawn import NotDrawn, agreement_summary, not_drawn_of
 from ...two_results.pair import ResultPair, pair_cases
-from ...two_results.taking import mask_of_other, source_of
+from ...two_results.taking import mask_of_other
 from .opening import Opened
 from .options import ReviewOptions
 from .result_list import list_results
@@ -21,12 +23,19 @@ from .result_list import list_results
 
 @dataclass(frozen=True)
 class HeldBeside:
-    """The open result as it stood, and another one: `rows` with the least agreeing structure first, `places` where they differ."""
+    """The open result as it stood, and another one: `rows` with the least agreeing structure first, `places` where they differ,
+    `not_drawn` what only one of them can have."""
 
     name: str
     pair: ResultPair
     rows: tuple[StructureAgreement, ...]
     places: CaseResult
+    not_drawn: tuple[NotDrawn, ...]
+
+    @property
+    def summary(self) -> str:
+        """Sentences on the whole."""
+        return " ".join(agreement_summary(self.pair, self.rows))
 
     @property
     def source(self) -> str:
@@ -34,8 +43,8 @@ class HeldBeside:
         return source_of(self.pair.second.result)
 
     def mask_of_other(self, key: str) -> SegmentMask | None:
-        """The voxels that the other result gives a segment; None where it gives none or does not know it."""
-        label = self.pair.first.result.table.segment(key).label
+        """The voxels that the other result gives a segment; None where it gives none."""
+        label = self.pair.table.segment(key).label
         boxes = label_boxes(self.pair.other_labels)
         return mask_of_other(self.pair, key, boxes) if label in boxes else None
 
@@ -72,8 +81,8 @@ def compare_with(first: StoredCase, session: ReviewSession, name: str, folder: P
 
 def compare_again(first: StoredCase, before: HeldBeside) -> HeldBeside:
     """The same after corrections of the open result."""
-    return _held(before.name, replace(before.pair, first=first))
+    return _held(before.name, before.pair.with_first(first))
 
 
 def _held(name: str, pair: ResultPair) -> HeldBeside:
-    return HeldBeside(name, pair, agreement_of(pair, distances=False), places_of_disagreement(pair))
+    return HeldBeside(name, pair, agreement_of(pair, distances=False), places_of_disagreement(pair), not_drawn_of(pair))

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import MSKSegmentError
 from ...two_results.agreement_table import StructureAgreement, point_of_difference
+from ...two_results.not_drawn import NotDrawn
 from ..case.comparing import HeldBeside, compare_again, compare_with, others_of, snapshot_of
 from ..case.opening import Opened
 from ..case.options import ReviewOptions
@@ -17,6 +18,7 @@ from .pictures import section_pictures
 from .tool_panel import ToolPanel
 
 _NOTHING_TO_TAKE = "The other result has nothing of this structure; erase it with the tools if that is right."
+_IN_PARTS = "This result has the structure in parts, and the other result has it as one; correct the parts with the tools."
 
 
 class ComparePanel:
@@ -80,13 +82,13 @@ class ComparePanel:
         row = self._row(key)
         if row is None or self._comparison is None or self._opened is None:
             return
-        self._select(key)
         pair, session = self._comparison.pair, self._opened.session
+        self._select(pair.keys_in_first(key)[0])
         with self._state as state:
             state.compare_key, state.compare_pictures = key, []
             if 0 <= number < len(row.slices):
                 index = row.slices[number].index
-                both = section_pictures(session, key, index, [pair.first.result.labels, pair.other_labels])
+                both = section_pictures(session, pair.table.segment(key), index, [pair.labels, pair.other_labels])
                 state.compare_pictures = [
                     {"title": title, "src": src, "text": f"Slice {index + 1}"}
                     for title, src in zip((state.case_name, self._comparison.name), both, strict=True)
@@ -96,6 +98,9 @@ class ComparePanel:
     def take(self, key: str) -> None:
         """Give the segment the voxels that the other result gives it: a correction that can be undone."""
         if self._comparison is None or self._opened is None or self._opened.read_only or self._row(key) is None:
+            return
+        if key not in self._comparison.pair.takeable:
+            self._report(_IN_PARTS)
             return
         mask = self._comparison.mask_of_other(key)
         if mask is None:
@@ -114,6 +119,7 @@ class ComparePanel:
         self._comparison = None
         with self._state as state:
             state.compare_name, state.compare_source, state.compare_rows = "", "", []
+            state.compare_not_drawn, state.compare_summary = [], ""
             state.compare_key, state.compare_pictures, state.compare_outdated = "", [], False
             state.disagreement_on = False
         if self._opened is not None and self._state.dialog == "compare":
@@ -168,7 +174,9 @@ class ComparePanel:
         self._comparison = comparison
         with self._state as state:
             state.compare_name, state.compare_source = comparison.name, comparison.source
-            state.compare_outdated, state.compare_rows = False, [_shown(row) for row in comparison.rows]
+            state.compare_outdated, state.compare_summary = False, comparison.summary
+            state.compare_rows = [_shown(row, row.segment.key in comparison.pair.takeable) for row in comparison.rows]
+            state.compare_not_drawn = [_shown_absent(one) for one in comparison.not_drawn]
         key = self._state.compare_key or (comparison.rows[0].segment.key if comparison.rows else "")
         if key:
             self.look(key)
@@ -184,7 +192,13 @@ class ComparePanel:
         return next((row for row in rows if row.segment.key == key), None)
 
 
-def _shown(row: StructureAgreement) -> dict[str, Any]:
+def _shown_absent(one: NotDrawn) -> dict[str, Any]:
+    volume = f"{one.volume_cc:.1f}"
+    first, second = (volume, "") if one.in_first else ("", volume)
+    return {"key": one.segment.key, "name": one.segment.name, "first": first, "second": second, "words": one.words}
+
+
+def _shown(row: StructureAgreement, takeable: bool) -> dict[str, Any]:
     return {
         "key": row.segment.key,
         "name": row.segment.name,
@@ -195,7 +209,7 @@ def _shown(row: StructureAgreement) -> dict[str, Any]:
         "slices": [
             {"number": n, "text": str(one.index + 1), "title": f"{one.area_cm2:.1f} cm²"} for n, one in enumerate(row.slices)
         ],
-        "takeable": row.volume_second_cc > 0 and row.dice < 1,
+        "takeable": takeable and row.volume_second_cc > 0 and row.dice < 1,
     }
 
 

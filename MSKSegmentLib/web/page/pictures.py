@@ -50,13 +50,13 @@ def thumbnail(session: ReviewSession, key: str, worst: WorstSlice) -> str:
 
 def section_picture(session: ReviewSession, key: str, section: SegmentSection, half_mm: float = 0.0) -> str:
     """Like `thumbnail`; `half_mm` is half of the width to show, for pictures at one scale, or 0 for what the segment fills."""
-    shown = _planes(session, key, section.index, [session.result.labels])
+    shown = _planes(session, session.table.segment(key), section.index, [session.result.labels])
     return _outlined(shown, shown.inside[0], half_mm)
 
 
-def section_pictures(session: ReviewSession, key: str, index: int, others: Sequence[np.ndarray]) -> list[str]:
+def section_pictures(session: ReviewSession, segment: Segment, index: int, others: Sequence[np.ndarray]) -> list[str]:
     """One slice of the CT around a segment, with its outline in each of several label maps ``[z, y, x]`` of the session's grid."""
-    shown = _planes(session, key, index, others)
+    shown = _planes(session, segment, index, others)
     return [_outlined(shown, inside) for inside in shown.inside]
 
 
@@ -71,8 +71,8 @@ class _Planes:
     window: tuple[float, float]
 
 
-def _planes(session: ReviewSession, key: str, index: int, maps: Sequence[np.ndarray]) -> _Planes:
-    order, segment = axis_order(session.geometry.direction), session.table.segment(key)
+def _planes(session: ReviewSession, segment: Segment, index: int, maps: Sequence[np.ndarray]) -> _Planes:
+    order = axis_order(session.geometry.direction)
     hu = order.apply(session.volume.hu)
     k = index if order.signs[2] > 0 else hu.shape[0] - 1 - index
     inside = [order.apply(labels)[k] == segment.label for labels in maps]

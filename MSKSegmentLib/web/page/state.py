@@ -81,6 +81,8 @@ def _comparison() -> dict[str, Any]:
         "compare_name": "",
         "compare_source": "",
         "compare_rows": [],
+        "compare_not_drawn": [],
+        "compare_summary": "",
         "compare_key": "",
         "compare_pictures": [],
         "compare_busy": False,
