@@ -39,6 +39,8 @@ class Light(str, Enum):
 FLAGGED_FROM = 0.5
 # What a grey light is called beside such evidence, wherever lights are named.
 SUSPECT_WORD = "likely wrong"
+# What a yellow light is called on a mask that others made and that is more likely accurate than not: nothing confirms it.
+UNCONFIRMED_WORD = "not confirmed"
 
 
 def is_suspect(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
@@ -225,7 +227,22 @@ class SegmentReport:
     @property
     def verdict(self) -> str:
         """The light in words, and beside a grey one that the segment is likely wrong."""
-        return f"{self.light.word}, {SUSPECT_WORD}" if self.suspect else self.light.word
+        return f"{self.light_word}, {SUSPECT_WORD}" if self.suspect else self.light_word
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether a yellow light says that nothing confirms a judged mask, which is more likely accurate than not.
+
+        Of a mask that the network did not draw, most of what is yellow is accurate: only the probability tells which.
+        """
+        judged = self.scores is not None and self.scores.agreement is not None
+        likely_right = self.failure_probability is not None and self.failure_probability < FLAGGED_FROM
+        return self.light is Light.YELLOW and judged and likely_right
+
+    @property
+    def light_word(self) -> str:
+        """What the light of this segment is called."""
+        return UNCONFIRMED_WORD if self.unconfirmed else self.light.word
 
     @property
     def told_scores(self) -> dict[str, float]:

@@ -20,7 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
-from MSKSegmentLib.case_result import SUSPECT_WORD, Light
+from MSKSegmentLib.case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
 from MSKSegmentLib.foreign.merged import merged_structures
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
 from MSKSegmentLib.report.language import DOMAIN, FOLDER
@@ -49,7 +49,7 @@ def template() -> Catalog:
         catalog.add(message, None, [(f"report/{name}", None)], auto_comments=comments, context=context)
     for structure in (*HIP_AND_THIGH.structures, *(merged.structure for merged in merged_structures())):
         catalog.add(structure.name, None, [("anatomy", None)])
-    for word in (*(light.word for light in Light), SUSPECT_WORD, NOT_FOUND):
+    for word in (*(light.word for light in Light), SUSPECT_WORD, UNCONFIRMED_WORD, NOT_FOUND):
         catalog.add(word, None, [("case_result.py", None)])
     catalog.add(HIP_THIGH_CT.words.report, None, [("tasks", None)])
     for caution in SCAN_CAUTIONS.values():

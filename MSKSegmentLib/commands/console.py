@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
-from ..case_result import SUSPECT_WORD, CaseResult, Light, SegmentReport
+from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, CaseResult, Light, SegmentReport
 from ..quality.conformal import COVERAGE
 from ..quality.wording import dice_texts
 
@@ -92,14 +92,17 @@ def _light(report: SegmentReport) -> str:
     """The light in colour and in words; a grey one beside evidence of an error is half filled."""
     if report.suspect:
         return f"[{_SUSPECT_STYLE}]◐ {SUSPECT_WORD}[/]"
-    return f"[{_STYLES[report.light]}]● {report.light.word}[/]"
+    return f"[{_STYLES[report.light]}]● {report.light_word}[/]"
 
 
 def _counts(reports: tuple[SegmentReport, ...]) -> list[str]:
-    suspect = sum(report.suspect for report in reports)
+    suspect, unconfirmed = (sum(getattr(report, name) for report in reports) for name in ("suspect", "unconfirmed"))
+    apart = {Light.GREY: suspect, Light.YELLOW: unconfirmed}
     texts = []
     for light in Light:
-        number = sum(report.light is light for report in reports) - (suspect if light is Light.GREY else 0)
+        if light is Light.YELLOW and unconfirmed:
+            texts.append(f"[{_STYLES[light]}]{unconfirmed} {UNCONFIRMED_WORD}[/]")
+        number = sum(report.light is light for report in reports) - apart.get(light, 0)
         texts.append(f"[{_STYLES[light]}]{number} {light.word}[/]")
     if suspect:
         texts.insert(-1, f"[{_SUSPECT_STYLE}]{suspect} not rated but {SUSPECT_WORD}[/]")

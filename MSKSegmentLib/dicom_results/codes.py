@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..anatomy import Code, StructureTable
-from ..case_result import SUSPECT_WORD, Light, ReviewState, SegmentReport
+from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light, ReviewState, SegmentReport
 
 OWN_SCHEME = "99MSKSEG"
 OWN_SCHEME_NAME = "MSKSegment private codes"
@@ -93,6 +93,7 @@ UNCERTAINTY_MAP = _own("UNCMAP", "Variance of the class probabilities over dropo
 PRESENT, ABSENT = _sct("52101004", "Present"), _sct("2667000", "Absent")
 
 _LIKELY_WRONG = _own("GREYWRONG", f"Grey: {Light.GREY.word}, {SUSPECT_WORD}")
+_UNCONFIRMED = _own("YELLOWUNCONF", f"Yellow: {UNCONFIRMED_WORD}")
 _LIGHTS: Mapping[Light, Code] = {light: _own(light.name, f"{light.value.capitalize()}: {light.word}") for light in Light}
 _STATES: Mapping[ReviewState, Code] = {
     ReviewState.AUTOMATIC: _own("AUTOMATIC", "Automatic, not reviewed"),
@@ -108,7 +109,10 @@ def light_code(light: Light) -> Code:
 
 
 def verdict_code(report: SegmentReport) -> Code:
-    """A segment's light as a coded value, a grey one with its own code where the segment is likely wrong."""
+    """A segment's light as a coded value; a grey one of what is likely wrong and a yellow one of a mask that is likely right have
+    codes of their own."""
+    if report.unconfirmed:
+        return _UNCONFIRMED
     return _LIKELY_WRONG if report.suspect else _LIGHTS[report.light]
 
 
@@ -120,6 +124,6 @@ def state_code(state: ReviewState, given: bool = False) -> Code:
 def own_codes(table: StructureTable) -> tuple[Code, ...]:
     """Every code of the own scheme that DICOM results with these structures may hold, in the order in which they are documented."""
     names = (LIGHT, PAPER_LIGHT, PART_LIGHT, STATE, FOUND, LIGHT_REASON, CUT_BY, NOTICE, WARNING, HISTORY, METHOD, UNCERTAINTY_MAP)
-    values = (*_LIGHTS.values(), _LIKELY_WRONG, *_STATES.values(), _GIVEN)
+    values = (*_LIGHTS.values(), _LIKELY_WRONG, _UNCONFIRMED, *_STATES.values(), _GIVEN)
     every = (*(s.code for s in table.structures), *(m.name for m in CODED_NUMBERS), *names, *values)
     return tuple(code for code in every if code.scheme == OWN_SCHEME)

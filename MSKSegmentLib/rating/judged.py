@@ -15,6 +15,7 @@ from .told import disagreement_reasons, jump_reason
 
 UNCALIBRATED = "cannot judge: uncalibrated, the model has no calibration for masks that others made"
 NOT_OURS = "cannot judge: the network does not know this structure"
+IN_PARTS = "cannot judge: the network has this structure in parts, and its calibration does not know the whole"
 # Of a structure that the mask lacks: not calibrated, but enough for it to be flagged.
 LACKING_PROBABILITY = 0.9
 # What an absent structure is called where the mask was asked for it.
@@ -26,7 +27,8 @@ class Judgement:
     """What is known of all segments of a mask.
 
     `rated` are reports by label, from the evidence alone; `verdict` is what speaks against the mask by itself; `slices` are the
-    CT's numbers of the slices of the judging grid. Without `calibrated` nothing can be predicted.
+    CT's numbers of the slices of the judging grid. Without `calibrated` nothing can be predicted, and neither can it of the labels
+    in `parts`, which the network has in parts.
     """
 
     rated: Mapping[int, SegmentReport]
@@ -34,6 +36,7 @@ class Judgement:
     evidence: MaskEvidence
     slices: Sequence[int]
     calibrated: bool
+    parts: frozenset[int] = frozenset()
 
 
 def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
@@ -52,18 +55,46 @@ def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
             paper_light=None,
         )
         reasons = list(rated.reasons) if judgement.calibrated else [UNCALIBRATED]
+        if label in judgement.parts:
+            base, reasons = _unpredicted(base), [IN_PARTS]
     # Of what the network does not know, its not drawing it says nothing.
     is_known = base.scores is not None
     where = _where(label, judgement, is_known)
     light = _looked_at(base.light, label, judgement) if is_known else base.light
     light, against = _with_doubts(light, label, judgement.verdict)
-    return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *where))))
+    odds = _odds(base) if light is Light.YELLOW else ()
+    return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *odds, *where))))
+
+
+def _odds(report: SegmentReport) -> tuple[str, ...]:
+    """How often such a mask is inaccurate: most of what is yellow is not."""
+    probability = report.failure_probability
+    if probability is None:
+        return ()
+    share = "less than 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+    return (f"the calibration expects {share} of masks like this to be inaccurate",)
+
+
+def _unpredicted(report: SegmentReport) -> SegmentReport:
+    """A grey report with its evidence and without any prediction."""
+    return replace(
+        report,
+        light=Light.GREY,
+        part_light=None,
+        predicted_dice=None,
+        dice_limits=None,
+        dice_interval=None,
+        volume_interval_cc=None,
+        mean_hu_interval=None,
+        failure_probability=None,
+        usual_uncertainty=None,
+    )
 
 
 def _looked_at(light: Light, label: int, judgement: Judgement) -> Light:
     """Yellow for what nothing can be predicted of, where mask and network plainly disagree: somebody should look."""
     agreement = judgement.evidence.agreements.get(label)
-    plain = not judgement.calibrated and agreement is not None and agreement.mean < DISAGREEING_BELOW
+    plain = (not judgement.calibrated or label in judgement.parts) and agreement is not None and agreement.mean < DISAGREEING_BELOW
     return Light.YELLOW if plain and light is Light.GREY else light
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..anatomy import StructureTable
 from ..bundle import ModelBundle
-from ..case_result import CaseResult, HistoryEvent, Light, ReviewState, SegmentReport
+from ..case_result import UNCONFIRMED_WORD, CaseResult, HistoryEvent, Light, ReviewState, SegmentReport
 from ..ct.orientation import axis_order
 from ..ct.volume import CTVolume
 from ..engine.progress import JUDGING
@@ -32,6 +33,7 @@ from .network_view import JUDGING_INTERVAL_MM
 from .rating_calibration import JUDGING_PASSES, RatingCalibration, rating_of
 from .scan_view import JudgeRun, ScanView, view_scan
 from .told import CODES, is_tight, rating_findings, slice_numbers
+from .whole_structures import wholes_in, with_wholes
 
 # In the record of a result: that its segmentation was judged, and how.
 RECORD = "rated"
@@ -113,9 +115,12 @@ def rate_case(
     seen = view_scan(volume, bundle, run, lambda done, total: progress(JUDGING, done, total), checkpoint)
     progress("measurement", 0, 1)
     mask = seen.on_judging_grid(result.labels)
-    judgement = _judgement(result, volume, mask, seen, bundle.table, calibration)
+    view, table, parts = with_wholes(seen.view, bundle.table, wholes_in(mask, result.table, bundle.table))
+    seen = replace(seen, view=view)
+    judgement = _judgement(result, volume, mask, seen, table, calibration)
+    judgement = replace(judgement, parts=parts)
     checkpoint()
-    reports, told = _reports(result, judgement, seen, bundle.table)
+    reports, told = _reports(result, judgement, seen, table)
     keys = _keys_to_judge(result)
     # Of what the network does not know, its not drawing it says nothing.
     compared = [report for report in reports if report.segment.key in keys and report.scores is not None]
@@ -226,5 +231,6 @@ def _digest(labels: np.ndarray) -> str:
 
 def lights_of(result: CaseResult) -> str:
     """How many segments have which light, in words."""
-    counts = {light: sum(report.light is light for report in result.reports if report.measurements) for light in Light}
-    return ", ".join(f"{number} {light.word}" for light, number in counts.items() if number)
+    counts = Counter(report.light_word for report in result.reports if report.measurements)
+    words = (Light.GREEN.word, UNCONFIRMED_WORD, *(light.word for light in (Light.YELLOW, Light.RED, Light.GREY)))
+    return ", ".join(f"{counts[word]} {word}" for word in words if counts[word])

@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..anatomy import Segment, Side, Structure
-from ..case_result import SUSPECT_WORD, Light
+from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
 from ..review.rows import MISSED_MARK, NOT_FOUND, SUSPECT_MARK, SegmentRow
 from .language import Words
 from .language import noted as N_
 
 # Not found on either side, or on a side that the scan does not show.
-ABSENT_MARK = "absent"
+ABSENT_MARK, UNCONFIRMED_MARK = "absent", "unconfirmed"
 # Worst first. The letters stand in the marks, where a printer or an eye knows no colour.
-MARK_NAMES = (Light.RED.value, SUSPECT_MARK, Light.YELLOW.value, MISSED_MARK, Light.GREY.value, Light.GREEN.value, ABSENT_MARK)
+MARK_NAMES = (
+    Light.RED.value, SUSPECT_MARK, Light.YELLOW.value, MISSED_MARK, UNCONFIRMED_MARK, Light.GREY.value, Light.GREEN.value,
+    ABSENT_MARK,
+)  # fmt: skip
 _LETTERS = {
     Light.RED.value: N_("F"),
     SUSPECT_MARK: N_("W"),
     Light.YELLOW.value: N_("I"),
+    UNCONFIRMED_MARK: N_("U"),
     MISSED_MARK: N_("M"),
     Light.GREY.value: N_("N"),
     Light.GREEN.value: N_("G"),
@@ -26,6 +30,7 @@ _LETTERS = {
 _WORDS = {
     **{light.value: light.word for light in Light},
     SUSPECT_MARK: SUSPECT_WORD,
+    UNCONFIRMED_MARK: UNCONFIRMED_WORD,
     MISSED_MARK: N_("perhaps missed"),
     ABSENT_MARK: NOT_FOUND,
 }
@@ -33,6 +38,7 @@ _MEANINGS = {
     Light.RED.value: N_("the predicted overlap is so low that the number must not be used"),
     SUSPECT_MARK: N_("not rated, but more likely wrong than right: do not use the number before you have looked"),
     Light.YELLOW.value: N_("look at it, and expect to correct it"),
+    UNCONFIRMED_MARK: N_("a given outline that is more likely right than wrong, but nothing confirms it: look at it"),
     MISSED_MARK: N_("not found, although the other side was: look for it"),
     Light.GREY.value: N_("nothing can be said of it; this is no all-clear"),
     Light.GREEN.value: N_("nothing speaks against it; this is no proof"),
@@ -58,6 +64,8 @@ def mark(words: Words, name: str) -> Mark:
 
 def mark_of(row: SegmentRow) -> str:
     """The name of a row's mark."""
+    if row.mark == Light.YELLOW.value and row.verdict == UNCONFIRMED_WORD:
+        return UNCONFIRMED_MARK
     return ABSENT_MARK if not row.found and not row.missed else row.mark
 
 

@@ -110,6 +110,7 @@ FORMS = (
         N_("the network's passes agree with it unequally ({value})"),
         N_("it is larger or smaller than the network's ({value})"),
         N_("its border lies inside the network's all around (volume ratio {value})"),
+        N_("the calibration expects {share} of masks like this to be inaccurate"),
         N_("the network itself is unsure here, so neither agreement nor disagreement with it says much"),
     ),
     *_forms(
@@ -130,6 +131,7 @@ FORMS = (
         N_("judged by its uncertainty alone, because the model's calibration is an old one"),
         N_("cannot judge: uncalibrated, the model has no calibration for masks that others made"),
         N_("cannot judge: the network does not know this structure"),
+        N_("cannot judge: the network has this structure in parts, and its calibration does not know the whole"),
     ),
     *_forms(ReasonKind.NEAR_METAL, N_("metal lies within {distance} mm of it"), N_("metal is near ({value})")),
     *_forms(
@@ -228,7 +230,8 @@ _PARTS = _forms(
 # Single words: lights, sides, limits of the scan.
 _WORDS = frozenset(
     (
-        N_("good"), N_("inaccurate"), N_("failed"), N_("not rated"), N_("likely wrong"), N_("right"), N_("left"), N_("inferior"),
+        N_("good"), N_("inaccurate"), N_("failed"), N_("not rated"), N_("likely wrong"), N_("not confirmed"),
+        N_("right"), N_("left"), N_("inferior"),
         N_("superior"), N_("anterior"), N_("posterior"), N_("field of view"), N_("beyond the CT"),
     )
 )  # fmt: skip

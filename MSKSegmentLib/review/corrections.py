@@ -45,7 +45,7 @@ def _reason(automatic: SegmentReport, measurements: Measurements | None) -> str:
     if automatic.measurements is None:
         return "drawn by hand; the automatic version had not found it"
     done = "erased" if measurements is None else "edited"
-    rated = automatic.light.word if automatic.light is Light.GREY else f"rated {automatic.light.word}"
+    rated = automatic.light_word if automatic.light is Light.GREY else f"rated {automatic.light_word}"
     doubt = f", but {SUSPECT_WORD}" if automatic.suspect else ""
     return f"{done} by hand; the automatic version was {rated}{doubt}"
 

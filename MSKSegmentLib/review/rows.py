@@ -85,7 +85,7 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
     if report.dice_interval is not None:
         texts["predicted_dice"] += " ({:.2f}–{:.2f})".format(*report.dice_interval)
     texts |= {
-        "light": NOT_FOUND if found is None else SUSPECT_WORD if report.suspect else report.light.word,
+        "light": NOT_FOUND if found is None else SUSPECT_WORD if report.suspect else report.light_word,
         "structure": segment.structure.name,
         "side": segment.side.value,
         "state": state_text,

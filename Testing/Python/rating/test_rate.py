@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from foreign_masks import TABLES, drawn_by
 from given_labels import body, by_key, told
 from mask_cases import mask_observations, view_of
 
@@ -17,6 +18,7 @@ from MSKSegmentLib.case_result import Light, ReviewState
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.boxes import Box
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.foreign import import_case, mask_of_array
 from MSKSegmentLib.pipeline import measure_case
 from MSKSegmentLib.prepared_scan import prepare_scan
 from MSKSegmentLib.quality.paper_rule import DiceThresholds
@@ -100,6 +102,13 @@ def test_lights_follow_the_calibration_and_the_mask(seen, bundle, calibrated):
     now = by_key(bad.result)
     assert good["GMAX_right"].light is Light.GREEN and good["GMAX_right"].predicted_dice > 0.9
     assert now["AD_right"].light in (Light.YELLOW, Light.RED) and now["AD_right"].predicted_dice < good["AD_right"].predicted_dice
+    # A yellow light says how often such masks are inaccurate, and is called so only where that is more likely than not.
+    yellow = [report for report in (*good.values(), *now.values()) if report.light is Light.YELLOW]
+    for report in yellow:
+        (odds,) = [reason for reason in report.reasons if reason.startswith("the calibration expects ")]
+        assert report.light_word == ("not confirmed" if report.failure_probability < 0.5 else "inaccurate"), odds
+    assert yellow and replace(yellow[0], failure_probability=0.6).verdict == "inaccurate"
+    assert replace(yellow[0], failure_probability=0.4).verdict == "not confirmed"
     assert now["AD_right"].paper_light is None and told(bad.result, "rated") and not told(bad.result, "not_rated")
     again = rate_case(bad.result, volume, replace(bundle, rating=None))
     assert told(again.result, "not_rated") and not told(again.result, "rated")
@@ -173,6 +182,37 @@ def test_structures_that_the_network_does_not_know_stay_grey(seen, bundle, calib
     rated = by_key(rate_case(replace(result, table=table, reports=reports), volume, replace(bundle, rating=calibrated)).result)
     assert rated["OTHER_right"].light is Light.GREY and "does not know this structure" in rated["OTHER_right"].reasons[0]
     assert rated["GMAX_right"].predicted_dice is not None
+
+
+@pytest.mark.parametrize("with_calibration", [False, True])
+def test_an_iliopsoas_is_compared_with_both_parts_and_never_green(seen, bundle, calibrated, with_calibration):
+    labels, volume, _ = seen
+    psoas = HIP_AND_THIGH.segment("PSOAS_right").label
+    drawn = np.where(labels == psoas, 0, labels)
+    model = replace(bundle, rating=calibrated if with_calibration else None)
+    reports = {}
+    for name, mask in (("whole", labels), ("without psoas", drawn)):
+        own = mask_of_array(drawn_by("totalsegmentator", mask), volume.geometry)
+        imported = import_case(volume, own, HIP_AND_THIGH, TABLES["totalsegmentator"]).result
+        rated = rate_case(imported, volume, model, seed=1).result
+        reports[name] = by_key(rated)
+        assert "ILI_right" not in str(told(rated, "missing_in_mask")) and "Iliacus" not in str(told(rated, "missing_in_mask"))
+    good, bad = (reports[name]["ILPS_right"] for name in reports)
+    assert good.scores.agreement > 0.8 > 0.7 > bad.scores.agreement and good.scores.pairwise_dice > 0.8
+    assert (good.light, bad.light) == (Light.GREY, Light.YELLOW)
+    assert "the network has this structure in parts" in good.reasons[0]
+    assert any("disagrees with the network in the slices" in reason for reason in bad.reasons)
+    assert good.predicted_dice is good.failure_probability is good.dice_limits is None
+    assert reports["whole"]["ILI_right"].reasons == ("measured as a part of a larger structure, which is one in this segmentation",)
+
+
+def test_an_iliopsoas_that_the_mask_lacks_is_told(seen, bundle):
+    labels, volume, _ = seen
+    parts = [HIP_AND_THIGH.segment(f"{name}_left").label for name in ("ILI", "PSOAS")]
+    own = mask_of_array(drawn_by("totalsegmentator", np.where(np.isin(labels, parts), 0, labels)), volume.geometry)
+    imported = import_case(volume, own, HIP_AND_THIGH, TABLES["totalsegmentator"]).result
+    rated = rate_case(imported, volume, replace(bundle, rating=None), seed=1).result
+    assert "Iliopsoas, left" in told(rated, "missing_in_mask")[0] and by_key(rated)["ILPS_left"].suspect
 
 
 def test_what_cannot_be_judged_is_said_in_one_sentence(seen, tmp_path, capsys):
