@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from MSKSegmentLib.engine import EngineRun
+from MSKSegmentLib.engine import EngineRun, ImportRequest
 
 from .dicomSeries import seriesOfVolume
 from .segmentationRun import EngineChild, childEnvironment, pythonProgram, writtenCt
@@ -31,15 +31,8 @@ class JudgeRun(EngineChild):
         try:
             mask, ct = self._folder / "segmentation.seg.nrrd", writtenCt(self.volume, self._folder / "ct.nrrd")
             write_foreign_segmentation(segmentationNode, ctNode, mask)
-            words = ["import", str(mask), "--ct", str(ct), "-o", str(self._output), "--rate", *_options(settings)]
-            self._engine = EngineRun(words, self._output, pythonProgram(), childEnvironment())
+            request = ImportRequest(ct, mask, self._output, settings)
+            self._engine = EngineRun(request.arguments(), self._output, pythonProgram(), childEnvironment())
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-
-
-def _options(settings):
-    given = {"--bundle": settings.bundle, "--seed": settings.seed, "--device": settings.device}
-    given["--height-cm"] = 100 * settings.height_m if settings.height_m else None
-    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-    return [*words, "--progress", "json"]

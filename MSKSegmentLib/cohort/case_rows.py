@@ -10,6 +10,7 @@ from typing import Any
 from ..results.result_reading import read_content, reviewed_from_json, stored_facts, stored_findings
 from ..results.tables import CSV_COLUMNS, table_row
 from ..review.queue import Candidate, priorities
+from ..two_results.known import source_of
 from .cross_sections import LEVEL_COLUMNS
 
 # The queue's verdict on each segment, after the columns of a result's own table.
@@ -36,7 +37,8 @@ def case_rows(case: str, folder: Path, levels: Sequence[Sequence[Any]]) -> dict[
         priority = queue[report.segment.key]
         row = table_row(report)
         segments.append([*(_short(row[name]) for name in CSV_COLUMNS), _short(priority.harm), "yes" if priority.flagged else None])
-    bundle = facts.record.get("bundle") or {}
+    # Of a segmentation of others the network that judged it.
+    bundle = facts.record.get("bundle") or (facts.record.get("rated") or {}).get("bundle") or {}
     return {
         "case": case,
         "segments": _columns(SEGMENT_COLUMNS, segments),
@@ -44,6 +46,7 @@ def case_rows(case: str, folder: Path, levels: Sequence[Sequence[Any]]) -> dict[
         "warnings": [finding.code for finding in stored_findings(content)],
         "height_m": facts.height_m,
         "digest": facts.input_digest,
+        "segmented_by": source_of(facts),
         "bundle": f"{bundle.get('name', '')} {bundle.get('version', '')}".strip(),
         "date": facts.date,
     }

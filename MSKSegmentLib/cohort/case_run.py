@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..engine import EngineRun, SegmentRequest
+from ..engine import EngineRun, ImportRequest, SegmentRequest
 from ..engine.children import start_interpreter
 from ..engine.fork_servers import ForkServers
 from ..errors import Cancelled, MSKSegmentError
@@ -28,7 +28,8 @@ _SERVERS = ForkServers()
 
 @dataclass(frozen=True)
 class CaseJob:
-    """What a worker gets: a case of the study in `root`, how to run it, and within which limits.
+    """What a worker gets: a case of the study in `root`, how to run it, and within which limits. A `mask` is imported and judged,
+    read as `labels` says.
 
     `attempt` counts from 1. `python` starts the children (see `EngineRun`), `environment` is added to the worker's own. With
     `forked` they come from `engine.fork_servers`.
@@ -45,6 +46,8 @@ class CaseJob:
     python: str = sys.executable
     forked: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    mask: str = ""
+    labels: str = ""
 
 
 def run_case(job: CaseJob) -> CaseRecord:
@@ -83,8 +86,11 @@ def _result_is_whole(study: StudyFolder, job: CaseJob) -> bool:
     return finished or (not mark and record.get("signature") == job.signature and record.get("state") == CaseState.DONE.value)
 
 
-def _request(study: StudyFolder, job: CaseJob) -> SegmentRequest:
+def _request(study: StudyFolder, job: CaseJob) -> SegmentRequest | ImportRequest:
     # The path is recorded so that a review finds the CT.
+    if job.mask:
+        place = Path(job.path), Path(job.mask), study.result(job.case)
+        return ImportRequest(*place, job.settings, job.labels or None, job.keep_ct, record_path=True)
     return SegmentRequest(Path(job.path), study.result(job.case), job.settings, keep_ct=job.keep_ct, record_path=True)
 
 

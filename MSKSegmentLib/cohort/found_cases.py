@@ -13,7 +13,7 @@ from ..ct import FORMATS
 from ..ct.reading.dicom.headers import open_dataset
 from ..ct.reading.dicom.values import number_of, text_of
 from ..ct.reading.files import ScanHeader
-from ..output.names import safe_name
+from ..output.names import cause, safe_name
 
 _SCANNER_TAGS = ("Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "KVP")
 _PLAIN = re.compile(r"[\w-][\w.-]*")
@@ -26,7 +26,8 @@ class FoundCase:
 
     `size` and `spacing` (mm) are ``(x, y, z)`` of the scan's grid, None where it is refused. `images` tells the same images under
     two paths: a digest of the UIDs of a DICOM series, or the size of an image file. `stamp` changes with the scan's files.
-    `problem` is the sentence with which it is refused, `same_as` the case whose images it repeats.
+    `problem` is the sentence with which it is refused, `same_as` the case whose images it repeats. `mask` is a segmentation of
+    another program, which is imported and judged in place of a run; `labels` says what its labels are, empty where they tell.
     """
 
     case: str
@@ -41,11 +42,15 @@ class FoundCase:
     stamp: str = ""
     problem: str = ""
     same_as: str = ""
+    mask: str = ""
+    labels: str = ""
 
     @property
     def signature(self) -> str:
         """Changes when the case has to be run again."""
-        return hashlib.sha256(repr((self.path, self.series, self.height_cm, self.stamp)).encode()).hexdigest()[:16]
+        # A case without a mask keeps the signature that it had before there were any.
+        masked = (self.mask, self.labels) if self.mask else ()
+        return hashlib.sha256(repr((self.path, self.series, self.height_cm, self.stamp, *masked)).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready; `found_case_from_json` reads it."""
@@ -68,6 +73,22 @@ def with_header(case: FoundCase, header: ScanHeader) -> FoundCase:
         facts = first.stat()
         images, scanner, stamp = f"file {facts.st_size}", "", f"{facts.st_size} {facts.st_mtime_ns}"
     return replace(case, size=header.geometry.size, spacing=header.geometry.spacing, images=images, scanner=scanner, stamp=stamp)
+
+
+def with_mask(case: FoundCase) -> FoundCase:
+    """The case with the state of its segmentation, file or folder; refused where there is none. Without one it stays as it is."""
+    if not case.mask or case.problem:
+        return case
+    mask = Path(case.mask)
+    table = Path(case.labels) if case.labels.lower().endswith((".csv", ".tsv", ".txt")) else None
+    try:
+        files = sorted(path for path in mask.iterdir() if path.is_file()) if mask.is_dir() else [mask]
+        facts = [path.stat() for path in (*files, *((table,) if table else ()))]
+    except OSError as error:
+        problem = f"The segmentation or its table of labels cannot be read ({cause(error)}); check the columns mask and labels."
+        return replace(case, problem=problem)
+    stamp = hashlib.sha256(repr([(one.st_size, one.st_mtime_ns) for one in facts]).encode()).hexdigest()[:16]
+    return replace(case, stamp=f"{case.stamp} {stamp}")
 
 
 def case_name(relative: str) -> str:
@@ -100,7 +121,8 @@ def with_duplicates(cases: Iterable[FoundCase]) -> list[FoundCase]:
         images = case.images
         if images.startswith("file") and sizes[images] > 1:
             images = _digest(Path(case.path))
-        earlier = first.setdefault(images, case.case)
+        # Segmentations of one scan by several programs are cases of their own.
+        earlier = first.setdefault(f"{images} {case.mask}", case.case)
         found.append(case if earlier == case.case else replace(case, same_as=earlier))
     return found
 

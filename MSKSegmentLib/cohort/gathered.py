@@ -27,8 +27,8 @@ _BLOCK_BYTES = 1 << 26
 class GatheredCases:
     """What `case_rows` made of some cases.
 
-    `facts` has per case its name under "case", "warnings", "height_m", "digest", "bundle" and "date". `segments` and `levels` are
-    tables of Arrow with the columns `SEGMENT_COLUMNS` and `LEVEL_COLUMNS` after the column "case".
+    `facts` has per case its name under "case", "warnings", "height_m", "digest", "segmented_by", "bundle" and "date". `segments`
+    and `levels` are tables of Arrow with the columns `SEGMENT_COLUMNS` and `LEVEL_COLUMNS` after the column "case".
     """
 
     facts: list[dict[str, Any]]
@@ -106,5 +106,5 @@ def _schema() -> Any:
         (table, pyarrow.struct([(name, pyarrow.list_(text if name in TEXT_COLUMNS else number)) for name in columns]))
         for table, columns in _TABLES.items()
     ]
-    texts = [(name, text) for name in (CASE_COLUMN, "digest", "bundle", "date")]
+    texts = [(name, text) for name in (CASE_COLUMN, "digest", "segmented_by", "bundle", "date")]
     return pyarrow.schema([*texts, ("height_m", number), ("warnings", pyarrow.list_(text)), *tables])

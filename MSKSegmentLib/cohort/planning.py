@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from ..engine import DevicesRequest, EngineRun
@@ -17,6 +18,8 @@ from .progress import duration
 # A scan like those of the published cohort, where no case says another.
 _USUAL_SIZE, _USUAL_SPACING = (460, 320, 500), (0.8, 0.8, 1.0)
 _ESTIMATE_S = 600.0
+# What judging a segmentation takes of the time of making one: fewer slices, fewer passes.
+_JUDGING_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Estimate:
         The body is taken to fill the scan, so that it will rather be less. Cases at once on one processor share it; every GPU takes
         cases of its own.
         """
-        alone = sum(self.seconds * _volume(case) / self.volume_mm3 for case in cases)
+        alone = sum((_JUDGING_SHARE if case.mask else 1.0) * self.seconds * _volume(case) / self.volume_mm3 for case in cases)
         return alone / max(1, self.gpus)
 
 
@@ -82,7 +85,8 @@ def _words(case: FoundCase) -> str:
         return f"the same images as {case.same_as}: not run"
     assert case.size is not None and case.spacing is not None  # held by the headers of what is not refused
     sizes, spacings = (" x ".join(f"{value:.4g}" for value in values) for values in (case.size, case.spacing))
-    return f"{sizes} voxels of {spacings} mm" + (f", {case.scanner}" if case.scanner else "")
+    mask = f"; its segmentation {Path(case.mask).name} is judged" if case.mask else ""
+    return f"{sizes} voxels of {spacings} mm" + (f", {case.scanner}" if case.scanner else "") + mask
 
 
 def _volume(case: FoundCase) -> float:

@@ -90,7 +90,7 @@ def _job(study: StudyFolder, case: FoundCase, options: RunOptions, attempt: int)
     settings = replace(options.settings, height_m=height, series=case.series)
     path = str(Path(case.path))
     how = (options.limits, attempt, options.keep_ct, options.python, options.forked)
-    return CaseJob(str(study.root), case.case, path, settings, case.signature, *how)
+    return CaseJob(str(study.root), case.case, path, settings, case.signature, *how, mask=case.mask, labels=case.labels)
 
 
 @dataclass

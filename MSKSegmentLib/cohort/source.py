@@ -15,9 +15,9 @@ from ..ct.reading.files import inspect_ct, inspect_series
 from ..errors import InputError, shown
 from ..output.names import cause, safe_name
 from .case_list import HEIGHT_COLUMN, affected_side, height_in_cm, read_case_list
-from .found_cases import FoundCase, case_name, with_duplicates, with_header
+from .found_cases import FoundCase, case_name, with_duplicates, with_header, with_mask
 
-CASE, PATH, SERIES = "case", "path", "series"
+CASE, PATH, SERIES, MASK, LABELS = "case", "path", "series", "mask", "labels"
 # Columns of the CSV that the tables of a study have in any case.
 KNOWN_FACTS = ("patient", "group", "side_affected", "date")
 # Told of every so many folders or lines.
@@ -148,6 +148,7 @@ def _in_list(source: Path, assume_orientation: str | None) -> Iterator[FoundCase
     for line, row in read_case_list(source, PATH):
         where = f"in line {line} of {source.name}"
         path = Path(os.path.abspath(source.parent / row.pop(PATH)))
+        mask, labels = _mask_of(row, source, where)
         name = row.pop(CASE, "") or case_name(path.name)
         if safe_name(name) != name:
             raise InputError(f"The case {name!r} {where} is no name for a folder; use letters, digits, - and _.")
@@ -156,4 +157,15 @@ def _in_list(source: Path, assume_orientation: str | None) -> Iterator[FoundCase
         met[name.casefold()] = line
         height, series = row.pop(HEIGHT_COLUMN, ""), row.pop(SERIES, "") or None
         affected_side(row, where)
-        yield _inspected(FoundCase(name, str(path), series, height_in_cm(height, where), row), assume_orientation)
+        case = FoundCase(name, str(path), series, height_in_cm(height, where), row, mask=mask, labels=labels)
+        yield with_mask(_inspected(case, assume_orientation))
+
+
+def _mask_of(row: dict[str, str], source: Path, where: str) -> tuple[str, str]:
+    """The segmentation of a line and what its labels are, taken out of it; files are relative to the list."""
+    mask, labels = row.pop(MASK, ""), row.pop(LABELS, "")
+    if labels and not mask:
+        raise InputError(f"Labels are stated {where}, but no segmentation; fill the column {MASK!r}, or leave {LABELS!r} empty.")
+    if Path(labels).suffix:
+        labels = os.path.abspath(source.parent / labels)
+    return mask and os.path.abspath(source.parent / mask), labels

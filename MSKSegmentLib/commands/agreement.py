@@ -68,7 +68,7 @@ def _take(invocation: Invocation, pair: ResultPair, names: tuple[str, ...], outp
     session = take_segments(pair, names)
     invocation.checkpoint()
     write_result(output, session.result, history=session.history, automatic=session.automatic)
-    invocation.say(f"Taken from {source_of(pair.second.result)}: {', '.join(names)}. The new result is in {output.name}.")
+    invocation.say(f"Taken from {source_of(pair.second.result.facts)}: {', '.join(names)}. The new result is in {output.name}.")
 
 
 def _print(pair: ResultPair, rows: Sequence[StructureAgreement], names: tuple[str, str]) -> None:

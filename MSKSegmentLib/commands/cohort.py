@@ -40,7 +40,8 @@ def command(invocation: Invocation, /, source: Path | None, output: Path, settin
     """Segment all scans of SOURCE into STUDY: results, tables over all of them, a report, and what to review first.
 
     SOURCE is a folder of DICOM folders or image files, or a CSV file with the column path and, as known, case, height_cm, series,
-    patient, group, side_affected, date and others. A run that was stopped goes on when it is called again, and new cases are added.
+    patient, group, side_affected, date and others. Lines with a mask (and labels, as for mskseg import) are not segmented: that
+    segmentation is imported and judged. A run that was stopped goes on when it is called again, and new cases are added.
     """
     require(*_NEEDED, purpose="A cohort", extra="cohort")
     from ..cohort.study import existing_study
@@ -70,7 +71,25 @@ def command(invocation: Invocation, /, source: Path | None, output: Path, settin
 def _found(invocation: Invocation, source: Path, output: Path, settings: Settings) -> list[FoundCase]:
     from ..cohort.source import find_cases
 
-    return find_cases(source, settings.assume_orientation, output.absolute(), lambda number: invocation.checkpoint())
+    cases = find_cases(source, settings.assume_orientation, output.absolute(), lambda number: invocation.checkpoint())
+    if settings != _of_judging(settings) and any(case.mask for case in cases):
+        raise InputError(
+            "The list names segmentations to judge, for which passes, region, preview, rule of the lights and another model mean "
+            "nothing; leave --samples, --roi, --preview, --lights and --model out, or empty the column mask."
+        )
+    return cases
+
+
+def _of_judging(settings: Settings) -> Settings:
+    """What of the settings means something where a segmentation is imported and judged."""
+    return Settings(
+        settings.device,
+        seed=settings.seed,
+        height_m=settings.height_m,
+        bundle=settings.bundle,
+        assume_orientation=settings.assume_orientation,
+        task=settings.task,
+    )
 
 
 def _dry_run(invocation: Invocation, source: Path, output: Path, settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """A run as a child process: the request, its progress lines, cancelling. Both front ends and the tests use it."""
 
 from .process import EngineEvent, EngineRun
-from .requests import DevicesRequest, SegmentRequest
+from .requests import DevicesRequest, ImportRequest, SegmentRequest
 
-__all__ = ["DevicesRequest", "EngineEvent", "EngineRun", "SegmentRequest"]
+__all__ = ["DevicesRequest", "EngineEvent", "EngineRun", "ImportRequest", "SegmentRequest"]

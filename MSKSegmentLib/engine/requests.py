@@ -30,16 +30,48 @@ class SegmentRequest:
         return [*place, *arguments_of(self.settings), *(name for name, on in choices.items() if on), "--progress", "json"]
 
 
+@dataclass(frozen=True)
+class ImportRequest:
+    """The segmentation of another program that is to be imported as a result and judged; `labels` say what its labels are.
+
+    Of the `Settings` count how the CT is read, the patient's height, task, bundle, device and seed.
+    """
+
+    ct: Path
+    mask: Path
+    output: Path
+    settings: Settings = Settings()
+    labels: str | None = None
+    keep_ct: bool = False
+    record_path: bool = False
+
+    def arguments(self) -> list[str]:
+        """The command line after ``mskseg``."""
+        settings = self.settings
+        options = {
+            "--labels": self.labels,
+            "--task": settings.task,
+            "--bundle": settings.bundle,
+            "--device": settings.device,
+            "--height-cm": _centimetres(settings.height_m),
+            "--seed": settings.seed,
+            "--series": settings.series,
+            "--assume-orientation": settings.assume_orientation,
+        }
+        choices = {"--keep-ct": self.keep_ct, "--record-path": self.record_path}
+        place = ["import", str(self.mask), "--ct", str(self.ct), "-o", str(self.output), "--rate"]
+        return [*place, *_given(options), *(name for name, on in choices.items() if on), "--progress", "json"]
+
+
 def arguments_of(settings: Settings) -> list[str]:
     """The options of the command line that mean these settings; `commands.arguments.settings_of` reads them again."""
-    height, region = settings.height_m, settings.region
+    region = settings.region
     options = {
         "--task": settings.task,
         "--bundle": settings.bundle,
         "--samples": _samples(settings),
         "--device": settings.device,
-        # Rounded, because 1.15 m are 114.99999999999999 cm.
-        "--height-cm": None if height is None else f"{100 * height:.10g}",
+        "--height-cm": _centimetres(settings.height_m),
         "--seed": settings.seed,
         "--series": settings.series,
         "--assume-orientation": settings.assume_orientation,
@@ -47,6 +79,11 @@ def arguments_of(settings: Settings) -> list[str]:
     }
     bounds = [] if region is None else ["--roi", *(f"{bound:.4f}" for bound in region.bounds_lps)]
     return [*_given(options), *bounds, *(["--preview"] if settings.preview else []), *_model(settings.model)]
+
+
+def _centimetres(height_m: float | None) -> str | None:
+    # Rounded, because 1.15 m are 114.99999999999999 cm.
+    return None if height_m is None else f"{100 * height_m:.10g}"
 
 
 def _model(model: OtherModel | None) -> list[str]:

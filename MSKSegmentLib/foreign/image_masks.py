@@ -15,7 +15,7 @@ from ..ct.reading.label_maps import StoredSegment, stored_segments
 from ..ct.volume import Geometry
 from ..errors import InputError, shown
 from ..findings import Finding
-from .mask import ForeignMask, ForeignSegment, Layer, empty, values_of, whole_numbers
+from .mask import LABEL_MAP, ForeignMask, ForeignSegment, Layer, empty, values_of, whole_numbers
 from .nifti_names import names_in_nifti
 from .segment_names import is_generated, number_in, side_of_word
 
@@ -37,7 +37,7 @@ def read_image_mask(path: Path, assume_orientation: str | None) -> ForeignMask:
         raise empty(name)
     names = names_in_nifti(header)
     segments = tuple(ForeignSegment(value, (names[value],) if names.get(value) else ()) for value in values)
-    return ForeignMask(name, "a label map", (Layer(segments, lambda: voxels),), geometry, findings)
+    return ForeignMask(name, LABEL_MAP, (Layer(segments, lambda: voxels),), geometry, findings)
 
 
 def read_folder(folder: Path, files: Sequence[Path], assume_orientation: str | None) -> ForeignMask:

@@ -16,6 +16,8 @@ from ..findings import Finding
 MOST_VALUES = 400
 # How far a value may lie off a whole number: floats of other programs, and whole numbers that are stored scaled.
 WHOLE_WITHIN = 1e-3
+# What a mask is called that is one image of values.
+LABEL_MAP = "a label map"
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def mask_of_array(
         raise empty(name)
     called = names or {}
     segments = tuple(ForeignSegment(value, (called[value],) if called.get(value) else ()) for value in values)
-    return ForeignMask(name, "a label map", (Layer(segments, lambda: whole),), geometry)
+    return ForeignMask(name, LABEL_MAP, (Layer(segments, lambda: whole),), geometry)
 
 
 def whole_numbers(voxels: np.ndarray, scaling: tuple[float, float] | None, name: str) -> np.ndarray:

@@ -13,8 +13,8 @@ from ..errors import InputError
 from ..findings import Finding
 from .assigning import Assignment, assign
 from .kept import KeptLabels
-from .label_tables import OURS, LabelTable
-from .mask import ForeignMask, Layer, empty
+from .label_tables import NAMES, OURS, LabelTable
+from .mask import LABEL_MAP, ForeignMask, Layer, empty
 from .recognition import recognise
 from .said import said_of_translation
 from .sides import sides_of
@@ -30,8 +30,9 @@ class Translation:
 
     `labels` is uint8 ``[z, y, x]`` with sides of `table` on the mask's own `geometry`. `table` is the table of structures that was
     asked for, with the merged structures that the mask has at its end. `label_table` is what the labels were read as,
-    `recognised_by` how that was seen (None where it was said). `assignments` are all segments with what they are, `kept` the labels
-    without a counterpart, `overlaps` the voxels that two segments claimed, by (earlier, later) label.
+    `recognised_by` how that was seen (None where it was said), `of_label_map` whether they were the values of a label map.
+    `assignments` are all segments with what they are, `kept` the labels without a counterpart, `overlaps` the voxels that two
+    segments claimed, by (earlier, later) label.
     """
 
     labels: np.ndarray
@@ -43,15 +44,17 @@ class Translation:
     kept: KeptLabels
     overlaps: dict[tuple[int, int], int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    of_label_map: bool = False
 
     @property
     def structures(self) -> frozenset[str]:
-        """Abbreviations of the structures that the mask could hold: what it has, and where it holds values alone all of its table.
+        """Abbreviations of the structures that the mask could hold: what it has, and of a label map of a program all of its table.
 
-        Names tell what somebody was asked for; our own numbers are those of annotators, too, who may have drawn a few structures.
+        Segments and files with names tell what somebody was asked for. Our own numbers and usual names are those of annotators,
+        too, who may have drawn a few structures.
         """
         found = {assignment.structure.abbreviation for assignment in self.assignments if assignment.structure}
-        if self.label_table.name == OURS or any(assignment.segment.texts for assignment in self.assignments):
+        if not self.of_label_map or self.label_table.name in (OURS, NAMES):
             return frozenset(found)
         known = {structure.abbreviation for structure in self.table.structures}
         return frozenset(found | (known & self.label_table.structures))
@@ -110,6 +113,7 @@ def translate(
         filled.kept,
         filled.overlaps,
         (*mask.findings, *said),
+        mask.kind == LABEL_MAP,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..case_result import CaseResult
+from ..run_facts import RunFacts
 
 
 def structures_of(result: CaseResult) -> frozenset[str]:
@@ -21,9 +22,9 @@ def structures_of(result: CaseResult) -> frozenset[str]:
     return frozenset(present | (own & set(asked)))
 
 
-def source_of(result: CaseResult) -> str:
+def source_of(facts: RunFacts) -> str:
     """What labelled a result, by its record: another program, an import or a bundle."""
-    record = result.facts.record
+    record = facts.record
     program, bundle = record.get("other_model") or {}, record.get("bundle") or {}
     table = (record.get("imported") or {}).get("table") or {}
     named = program.get("title") or bundle.get("name") or table.get("title") or "another segmentation"

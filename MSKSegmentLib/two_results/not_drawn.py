@@ -33,7 +33,7 @@ def not_drawn_of(pair: ResultPair) -> tuple[NotDrawn, ...]:
     compared.update(part for whole in pair.merged for part in whole.parts)
     found = []
     for case, other in ((pair.first, pair.second), (pair.second, pair.first)):
-        program = source_of(other.result)
+        program = source_of(other.result.facts)
         found += [
             NotDrawn(report.segment, report.measurements.volume_cc, case is pair.first, program)
             for report in case.result.reports

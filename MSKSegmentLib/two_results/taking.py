@@ -30,7 +30,7 @@ def take_segments(pair: ResultPair, names: Sequence[str]) -> ReviewSession:
     if absent:
         raise InputError(f"The second result has nothing of {', '.join(absent)}; take structures that it has.")
     session = ReviewSession.of_stored(pair.first, pair.volume, _AUTHOR)
-    session.edit({key: mask_of_other(pair, key, boxes) for key in keys}, source_of(pair.second.result))
+    session.edit({key: mask_of_other(pair, key, boxes) for key in keys}, source_of(pair.second.result.facts))
     return session
 
 

@@ -40,7 +40,7 @@ class HeldBeside:
     @property
     def source(self) -> str:
         """What labelled the other result."""
-        return source_of(self.pair.second.result)
+        return source_of(self.pair.second.result.facts)
 
     def mask_of_other(self, key: str) -> SegmentMask | None:
         """The voxels that the other result gives a segment; None where it gives none."""

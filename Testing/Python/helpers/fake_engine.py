@@ -17,10 +17,12 @@ FOLDER = Path("@FOLDER@")
 def main(words):
     # As the library's own child: "-m MSKSegmentLib", and then the command.
     command, options = words[2], words[3:]
-    name = Path(options[options.index("--ct") + 1] if command == "slices" else options[0]).name.split(".")[0]
+    name = Path(options[options.index("--ct") + 1] if "--ct" in options else options[0]).name.split(".")[0]
     with (FOLDER / "calls.txt").open("a") as calls:
         calls.write(f"{command} {name}\n")
-    (segment if command == "segment" else slices)(name, Path(options[options.index("-o") + 1]))
+    if command == "import":
+        (FOLDER / f"words_{name}").write_text(json.dumps(options))
+    (slices if command == "slices" else segment)(name, Path(options[options.index("-o") + 1]))
 
 
 def segment(name, output):
