@@ -231,13 +231,9 @@ class SegmentReport:
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether a yellow light says that nothing confirms a judged mask, which is more likely accurate than not.
-
-        Of a mask that the network did not draw, most of what is yellow is accurate: only the probability tells which.
-        """
-        judged = self.scores is not None and self.scores.agreement is not None
-        likely_right = self.failure_probability is not None and self.failure_probability < FLAGGED_FROM
-        return self.light is Light.YELLOW and judged and likely_right
+        """Whether a yellow light says that nothing confirms a judged mask, which is more likely accurate than not."""
+        judged, probability = self.scores is not None and self.scores.agreement is not None, self.failure_probability
+        return self.light is Light.YELLOW and judged and probability is not None and probability < FLAGGED_FROM
 
     @property
     def light_word(self) -> str:

@@ -2,7 +2,7 @@
 
 from slicer.i18n import tr as _
 
-from MSKSegmentLib.engine.progress import JUDGING, OTHER_MODEL, SEGMENTING
+from MSKSegmentLib.engine.progress import INFERENCE, JUDGING, OTHER_MODEL
 
 from .widgets import repeating
 
@@ -16,7 +16,7 @@ _LONG = (0.06, 0.84)
 _STAGES = {
     "reading": (0.00, 0.03),
     "checks": (0.03, 0.03),
-    SEGMENTING: _LONG,
+    INFERENCE: _LONG,
     JUDGING: _LONG,
     OTHER_MODEL: _LONG,
     "segmentation": (0.90, 0.05),
@@ -74,7 +74,7 @@ class RunControl:
             begin, share = _STAGES.get(event.stage, (0.0, 0.0))
             self._ui.progressBar.setValue(round(_WHOLE * (begin + share * event.done / max(event.total, 1))))
             self._ui.stageLabel.setText(event.message)
-            self._ui.etaLabel.setText(timeLeft(event.eta_s) if event.stage in (SEGMENTING, JUDGING) else "")
+            self._ui.etaLabel.setText(timeLeft(event.eta_s) if event.stage in (INFERENCE, JUDGING) else "")
         if run.ended:
             self._run = None
             self._timer.stop()

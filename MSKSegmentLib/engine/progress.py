@@ -10,11 +10,11 @@ from typing import Any, Protocol, TextIO
 # The stage in which another program segments; it is counted in per cent of that program's present progress bar.
 OTHER_MODEL = "other_model"
 # The stages in which our network looks at slices: to label them, or to judge the labels that others gave.
-SEGMENTING, JUDGING = "inference", "judging"
+INFERENCE, JUDGING = "inference", "judging"
 STAGES = {
     "reading": "Reading the scan",
     "checks": "Checking the CT",
-    SEGMENTING: "Segmenting",
+    INFERENCE: "Segmenting",
     JUDGING: "Comparing the segmentation with the network",
     OTHER_MODEL: "Waiting for the other model",
     "segmentation": "Cleaning up and telling right from left",
@@ -58,7 +58,7 @@ class JsonLines:
         elapsed = time.monotonic() - self._began
         eta = round(elapsed / done * (total - done), 1) if done else None
         message = STAGES.get(stage, stage)
-        if stage in (SEGMENTING, JUDGING) and done:
+        if stage in (INFERENCE, JUDGING) and done:
             message = f"{message}: slice {done} of {total}"
         elif stage == OTHER_MODEL and done:
             message = f"{message}: {done} % of its present step"

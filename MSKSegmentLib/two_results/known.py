@@ -6,7 +6,7 @@ from ..case_result import CaseResult
 from ..run_facts import RunFacts
 
 
-def structures_of(result: CaseResult) -> frozenset[str]:
+def drawable_structures(result: CaseResult) -> frozenset[str]:
     """Abbreviations of the structures that a result could hold: those of its task, or of an import those that its labels can say.
 
     What another program never draws is not missing in its result, and no disagreement about it. What somebody added by hand counts

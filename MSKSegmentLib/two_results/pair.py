@@ -16,7 +16,7 @@ from ..errors import InputError, shown
 from ..foreign.merged import MergedStructure, merged_structures, with_merged
 from ..results.result_reading import StoredCase, read_case
 from ..review.source_ct import input_of, locate_ct, read_own_ct
-from .known import structures_of
+from .known import drawable_structures
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ResultPair:
     @property
     def takeable(self) -> tuple[str, ...]:
         """The keys of the shared segments that the first result has under that name, so that they can be taken into it."""
-        own = structures_of(self.first.result)
+        own = drawable_structures(self.first.result)
         return tuple(key for key in self.shared if self.table.segment(key).structure.abbreviation in own)
 
     def keys_in_first(self, key: str) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def pair_cases(first: StoredCase, second: StoredCase, volume: CTVolume, names: t
         InputError: they have no structure in common, or lie elsewhere.
     """
     one, other = first.result, second.result
-    known = structures_of(one), structures_of(other)
+    known = drawable_structures(one), drawable_structures(other)
     merged = tuple(whole for whole in merged_structures() if _in_parts(whole, *known) or _in_parts(whole, *known[::-1]))
     wholes = {whole.structure.abbreviation for whole in merged}
     table = with_merged(one.table, wholes)

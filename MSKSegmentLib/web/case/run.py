@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...engine import EngineEvent, EngineRun, SegmentRequest
-from ...engine.progress import OTHER_MODEL, SEGMENTING
+from ...engine.progress import INFERENCE, OTHER_MODEL
 
 POLL_S = 0.2
 # Where each stage begins on a bar of 100, by what it takes on a CPU: nearly all of a run is inference.
-_BEGINS = {"reading": 0.0, "checks": 2.0, SEGMENTING: 4.0, "segmentation": 90.0, "measurement": 95.0, "writing": 97.0}
+_BEGINS = {"reading": 0.0, "checks": 2.0, INFERENCE: 4.0, "segmentation": 90.0, "measurement": 95.0, "writing": 97.0}
 _ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 100.0], strict=True))
 # A program in place of our network takes its place on the bar, too.
-_IN_PLACE_OF = {OTHER_MODEL: SEGMENTING}
+_IN_PLACE_OF = {OTHER_MODEL: INFERENCE}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def progress_of(event: EngineEvent) -> RunProgress:
     stage = _IN_PLACE_OF.get(event.stage, event.stage)
     begin, end = _BEGINS.get(stage, 0.0), _ENDS.get(stage, 100.0)
     share = event.done / event.total if event.total else 0.0
-    eta = time_left(event.eta_s) if event.stage == SEGMENTING else ""
+    eta = time_left(event.eta_s) if event.stage == INFERENCE else ""
     return RunProgress(event.message, begin + share * (end - begin), eta, stage)
 
 

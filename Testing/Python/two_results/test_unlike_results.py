@@ -17,7 +17,7 @@ from MSKSegmentLib.results.result_folder import write_result
 from MSKSegmentLib.results.result_reading import StoredCase
 from MSKSegmentLib.results.segmentation_file import write_ct
 from MSKSegmentLib.two_results.agreement_table import agreement_of, disagreement_of
-from MSKSegmentLib.two_results.known import structures_of
+from MSKSegmentLib.two_results.known import drawable_structures
 from MSKSegmentLib.two_results.not_drawn import agreement_summary, not_drawn_of
 from MSKSegmentLib.two_results.pair import pair_cases
 from MSKSegmentLib.two_results.taking import take_segments
@@ -69,7 +69,7 @@ def test_what_a_program_draws_and_missed_is_a_disagreement(scan):
     labels, volume, ours = scan
     without = np.where(np.isin(labels, [LABEL["GMAX_right"], LABEL["GMAX_left"]]), 0, labels)
     theirs = _imported(scan, "musclemap", without).result
-    assert "GMAX" in structures_of(theirs)
+    assert "GMAX" in drawable_structures(theirs)
     rows = agreement_of(_pair(ours, theirs, volume), distances=False)
     assert {row.segment.key for row in rows if row.dice == 0} == {"GMAX_right", "GMAX_left"}
     # Nor does the result say that nobody looked.
