@@ -86,7 +86,7 @@ def _new_report(folder: Path, series: SourceSeries) -> bytes:
     day = str(series.first.get("StudyDate") or "")
     request = ReportRequest(
         folder,
-        title=f"CT {day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else None,
+        title=f"{series.first.Modality} {day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else None,
         ct=series.place,
         series=str(series.first.SeriesInstanceUID),
         with_3d=False,

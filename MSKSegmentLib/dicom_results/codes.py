@@ -44,7 +44,10 @@ _ATTENUATION = Code("DCM", "112031", "Attenuation Coefficient")
 
 @dataclass(frozen=True)
 class CodedNumber:
-    """A number of a structure: its column in ``measurements.csv``, what it is, its unit, and how it was derived."""
+    """A number of a structure: its column in ``measurements.csv``, what it is, its unit, and how it was derived.
+
+    Tasks differ in their columns; a column that a task does not have gives no number.
+    """
 
     column: str
     name: Code
@@ -65,6 +68,7 @@ CODED_NUMBERS: tuple[CodedNumber, ...] = (
     CodedNumber("fat_percent", _own("FAT", "Share of muscle voxels below -30 HU (fat)"), PERCENT),
     CodedNumber("composite_percent", _own("COMPOSITE", "Share of muscle voxels from -30 to 30 HU (composite)"), PERCENT),
     CodedNumber("lean_percent", _own("LEAN", "Share of muscle voxels above 30 HU (lean)"), PERCENT),
+    CodedNumber("dixon_fat_percent", _own("DIXONFAT", "Share of fat in fat and water images (Dixon)"), PERCENT),
     CodedNumber("max_area_cm2", _AREA, CM2, _MAXIMUM),
     CodedNumber("max_area_level_mm", _own("AREALEVEL", "Patient z of the largest axial cross-section"), MM),
     CodedNumber("asymmetry_percent", _own("ASYM", "Right minus left volume in percent of their mean"), PERCENT),

@@ -95,7 +95,8 @@ def text_item(name: Code, text: str) -> Any:
 
 def _measurements(report: SegmentReport) -> list[Any]:
     row = table_row(report)
-    return [_measurement(measure, float(row[measure.column])) for measure in CODED_NUMBERS if row[measure.column] is not None]
+    values = [(measure, row.get(measure.column)) for measure in CODED_NUMBERS]
+    return [_measurement(measure, float(value)) for measure, value in values if value is not None]
 
 
 def _measurement(measure: CodedNumber, value: float) -> Any:

@@ -14,6 +14,8 @@ from .identity import Identity, algorithm_family, algorithm_name, algorithm_vers
 from .source import SourceSeries, by_frames
 
 _NAME = "segmentation"
+# With what follows it is a value of 64 letters, the most that DICOM allows.
+_LONGEST_REGION = 45
 
 
 def present_segments(result: CaseResult, frames: np.ndarray) -> tuple[SegmentReport, ...]:
@@ -43,7 +45,7 @@ def make_segmentation(result: CaseResult, source: SourceSeries, identity: Identi
         segmentation_type="BINARY",
         segment_descriptions=[_description(number, r, result, identity) for number, r in enumerate(present, start=1)],
         content_label="MSKSEGMENT",
-        content_description="Bones and muscles of hip and thigh; research use only",
+        content_description=f"{result.task.words.report[:_LONGEST_REGION]}; research use only",
         content_creator_name=None,
         **identity.series(_NAME, 1, "segmentation"),
     )

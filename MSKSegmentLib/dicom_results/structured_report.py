@@ -43,7 +43,7 @@ def make_report(
     groups = [measurement_group(report, result, source, identity, segmentation) for report in result.reports]
     content = MeasurementReport(
         observation_context=ObservationContext(observer_device_context=observer),
-        procedure_reported=codes.LN.CTUnspecifiedBodyRegion,
+        procedure_reported=codes.LN.CTUnspecifiedBodyRegion if result.task.in_hounsfield else codes.LN.MRIUnspecifiedBodyRegion,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
