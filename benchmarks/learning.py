@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--grid", type=float, nargs=3, default=(3.0, 2.5, 2.5), metavar="MM", help="of the scans: z y x")
     parser.add_argument("--samples", type=int, default=2, help="dropout passes")
     parser.add_argument("--rehearsal-patients", type=int, default=6)
+    parser.add_argument("--hold-out", type=float, default=0.3, metavar="S", help="share of the patients that judge")
     parser.add_argument("--iterations", type=int, default=300)
     options = parser.parse_args()
     print(machine_line(machine()), flush=True)
@@ -115,6 +116,7 @@ def main() -> None:
     plan = LearningPlan(
         options.output / "bundle",
         rehearsal=options.output / "rehearsal",
+        hold_out=options.hold_out,
         iterations=options.iterations,
         passes=options.samples,
         device="cpu",
