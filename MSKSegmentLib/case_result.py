@@ -60,12 +60,13 @@ def is_suspect(light: Light, failure_probability: float | None, part_light: Ligh
     return failure_probability >= FLAGGED_FROM or part_light is Light.RED
 
 
-def asks_for_a_look(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
-    """Whether somebody should look at the segment: yellow, red, or grey but likely wrong (see `is_suspect`).
+def is_unconfirmed(light: Light, failure_probability: float | None, agreement: float | None) -> bool:
+    """Whether yellow only says that nothing confirms a judged mask (`agreement`), which is more likely accurate than not."""
+    return light is Light.YELLOW and None not in (failure_probability, agreement) and (failure_probability or 0.0) < FLAGGED_FROM
 
-    >>> asks_for_a_look(Light.YELLOW, None), asks_for_a_look(Light.GREY, None), asks_for_a_look(Light.GREEN, 0.1)
-    (True, False, False)
-    """
+
+def asks_for_a_look(light: Light, failure_probability: float | None, part_light: Light | None = None) -> bool:
+    """Whether somebody should look at the segment: yellow, red, or grey but likely wrong (see `is_suspect`)."""
     return light in (Light.YELLOW, Light.RED) or is_suspect(light, failure_probability, part_light)
 
 
@@ -231,9 +232,8 @@ class SegmentReport:
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether a yellow light says that nothing confirms a judged mask, which is more likely accurate than not."""
-        judged, probability = self.scores is not None and self.scores.agreement is not None, self.failure_probability
-        return self.light is Light.YELLOW and judged and probability is not None and probability < FLAGGED_FROM
+        """See `is_unconfirmed`."""
+        return is_unconfirmed(self.light, self.failure_probability, self.scores.agreement if self.scores else None)
 
     @property
     def light_word(self) -> str:

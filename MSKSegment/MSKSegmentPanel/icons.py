@@ -10,6 +10,7 @@ SIZE = 16
 _MARKS = {
     "green": "LightGreen",
     "yellow": "LightYellow",
+    "unconfirmed": "LightYellow",
     "red": "LightRed",
     "grey": "LightGrey",
     "suspect": "LightSuspect",
@@ -18,7 +19,8 @@ _MARKS = {
 
 
 def markIcons():
-    """A QIcon by the mark of a row: green, yellow, red, grey; suspect (grey, but likely wrong), missed (perhaps)."""
+    """A QIcon by the mark of a row: green, yellow, red, grey; suspect (grey, but likely wrong), missed (perhaps),
+    unconfirmed (yellow, but more likely accurate than not)."""
     return {mark: icon(name) for mark, name in _MARKS.items()}
 
 

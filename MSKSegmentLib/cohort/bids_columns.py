@@ -31,6 +31,7 @@ _WHAT = {
     "dice_failed_below": "predicted Dice coefficient below which the structure counts as failed",
     "failure_probability": "probability that the label is inaccurate or failed",
     "likely_wrong": "yes where the part inside the scan is more likely wrong than right",
+    "not_confirmed": "yes where the light is yellow although a given segmentation is more likely accurate than not",
     "volume_low_cc": "lower end of the 90 % interval of the volume",
     "volume_high_cc": "upper end of that interval",
     "mean_hu_low": "lower end of the 90 % interval of the mean density",

@@ -13,8 +13,8 @@ from .cross_sections import LEVEL_COLUMNS
 from .study import StudyFolder
 
 TEXT_COLUMNS = frozenset({
-    "abbreviation", "structure", "light", "likely_wrong", "paper_light", "truncated_by", "state", "reasons", "asks_for_a_look",
-    "level", "level_side", "side",
+    "abbreviation", "structure", "light", "likely_wrong", "not_confirmed", "paper_light", "truncated_by", "state", "reasons",
+    "asks_for_a_look",    "level", "level_side", "side",
 })  # fmt: skip
 CASE_COLUMN = "case"
 _TABLES = {"segments": SEGMENT_COLUMNS, "levels": LEVEL_COLUMNS}
@@ -95,7 +95,18 @@ def _flat(column: Any, names: Any, columns: Sequence[str]) -> Any:
 
     lists = [compute.struct_field(column, name) for name in columns]
     owners = names.take(compute.list_parent_indices(lists[0]))
+    lists = [one if not one.null_count else _filled(one, lists[0]) for one in lists]
     return pyarrow.Table.from_arrays([owners, *map(compute.list_flatten, lists)], names=[CASE_COLUMN, *columns])
+
+
+def _filled(lists: Any, model: Any) -> Any:
+    """A column of lists in which those that are missing, in cases of an earlier version, are as long as the model's, of nulls."""
+    import pyarrow
+    from pyarrow import compute
+
+    lengths = compute.list_value_length(model).to_pylist()
+    whole = [[None] * (length or 0) if one is None else one for one, length in zip(lists.to_pylist(), lengths, strict=True)]
+    return pyarrow.array(whole, lists.type)
 
 
 def _schema() -> Any:

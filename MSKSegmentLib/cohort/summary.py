@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..case_result import SUSPECT_WORD, Light, ReviewState
-from ..review.rows import MARKS, SUSPECT_MARK
+from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light, ReviewState
+from ..review.rows import MARKS, SUSPECT_MARK, UNCONFIRMED_MARK
 from .found_cases import FoundCase
 from .gathered import GatheredCases
 
@@ -68,7 +68,8 @@ class StudySummary:
         def stated(name: str) -> Any:
             return compute.not_equal(compute.fill_null(table[name], ""), "")
 
-        marks = compute.if_else(stated("likely_wrong"), SUSPECT_MARK, table["light"])
+        marks = compute.if_else(stated("not_confirmed"), UNCONFIRMED_MARK, table["light"])
+        marks = compute.if_else(stated("likely_wrong"), SUSPECT_MARK, marks)
         found = table.append_column("mark", marks).filter(compute.is_valid(table["volume_cc"]))
         for row in found.group_by(["structure", "mark"], use_threads=False).aggregate([([], "count_all")]).to_pylist():
             self.marks.setdefault(row["structure"], Counter())[row["mark"]] += row["count_all"]
@@ -120,7 +121,7 @@ def same_voxels(digests: Sequence[tuple[str, str | None]]) -> dict[str, str]:
 
 
 def _entry(row: Mapping[str, Any]) -> ReviewEntry:
-    verdict = SUSPECT_WORD if row["likely_wrong"] else Light(row["light"]).word
+    verdict = SUSPECT_WORD if row["likely_wrong"] else UNCONFIRMED_WORD if row["not_confirmed"] else Light(row["light"]).word
     words = row["case"], row["structure"], row["side"], verdict
     return ReviewEntry(row["expected_harm"] or 0.0, *words, row["failure_probability"], row["reasons"])
 

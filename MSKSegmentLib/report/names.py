@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from ..anatomy import Segment, Side, Structure
 from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
-from ..review.rows import MISSED_MARK, NOT_FOUND, SUSPECT_MARK, SegmentRow
+from ..review.rows import MISSED_MARK, NOT_FOUND, SUSPECT_MARK, UNCONFIRMED_MARK, SegmentRow
 from .language import Words
 from .language import noted as N_
 
 # Not found on either side, or on a side that the scan does not show.
-ABSENT_MARK, UNCONFIRMED_MARK = "absent", "unconfirmed"
+ABSENT_MARK = "absent"
 # Worst first. The letters stand in the marks, where a printer or an eye knows no colour.
 MARK_NAMES = (
     Light.RED.value, SUSPECT_MARK, Light.YELLOW.value, MISSED_MARK, UNCONFIRMED_MARK, Light.GREY.value, Light.GREEN.value,
@@ -64,8 +64,6 @@ def mark(words: Words, name: str) -> Mark:
 
 def mark_of(row: SegmentRow) -> str:
     """The name of a row's mark."""
-    if row.mark == Light.YELLOW.value and row.verdict == UNCONFIRMED_WORD:
-        return UNCONFIRMED_MARK
     return ABSENT_MARK if not row.found and not row.missed else row.mark
 
 

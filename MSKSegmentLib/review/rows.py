@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ..anatomy.table import RGB, Side
-from ..case_result import SUSPECT_WORD, Light, ReviewState, SegmentReport
+from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light, ReviewState, SegmentReport
 from ..quality.wording import dice_texts
 from ..results.tables import table_row
 from .columns import COLUMN_OF, COLUMNS, FURTHER_COLUMNS
@@ -17,12 +17,14 @@ from .reference import published_means
 
 NOT_FOUND = "not found"
 MISSED = "the other side was found: this one may have been missed"
-# Icons beside those of the lights (by their values): grey, but likely wrong, and not found, but perhaps missed.
-SUSPECT_MARK, MISSED_MARK = "suspect", "missed"
+# Marks beside those of the lights (by their values): grey, but likely wrong; not found, but perhaps missed; yellow, but more likely
+# accurate than not.
+SUSPECT_MARK, MISSED_MARK, UNCONFIRMED_MARK = "suspect", "missed", "unconfirmed"
 # Marks of what was found with their words, worst first.
 MARKS = (
     *((light.value, light.word) for light in (Light.RED, Light.YELLOW)),
     (SUSPECT_MARK, SUSPECT_WORD),
+    (UNCONFIRMED_MARK, UNCONFIRMED_WORD),
     *((light.value, light.word) for light in (Light.GREY, Light.GREEN)),
 )
 
@@ -31,7 +33,8 @@ MARKS = (
 class SegmentRow:
     """One segment in the table.
 
-    `mark` names its icon: the value of its light, or `SUSPECT_MARK` or `MISSED_MARK` where a grey one would look harmless.
+    `mark` names its icon: the value of its light, or `SUSPECT_MARK` or `MISSED_MARK` where a grey one would look harmless,
+    or `UNCONFIRMED_MARK`, which looks like yellow.
     `verdict` is the light in words. `name` and `color` (0-255 RGB) are the segment's; `group` is the key of its group in the table
     of structures. `values` and `texts` hold an entry per column; values of text columns and unknown numbers are None. `reasons`
     say why the light is what it is; `lines` are sentences with the reasons and what to expect, `evidence` the scores behind
@@ -122,7 +125,9 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
 
 
 def _mark(report: SegmentReport, missed: bool) -> str:
-    return MISSED_MARK if missed else SUSPECT_MARK if report.suspect else report.light.value
+    if missed:
+        return MISSED_MARK
+    return SUSPECT_MARK if report.suspect else UNCONFIRMED_MARK if report.unconfirmed else report.light.value
 
 
 def _dice_cells(report: SegmentReport) -> dict[str, str]:

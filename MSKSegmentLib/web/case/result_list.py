@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...case_result import SUSPECT_WORD, Light, ReviewState, is_suspect
+from ...case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light, ReviewState, is_suspect, is_unconfirmed
 from ...errors import InputError, shown
 from ...output.filling import recover
 from ...output.names import safe_name
 from ...results.result_folder import RESULT, RESULT_FORMAT
-from ...review.rows import SUSPECT_MARK
+from ...review.rows import SUSPECT_MARK, UNCONFIRMED_MARK
 from ...run_facts import facts_from_json
 
 # A very long list must not take minutes to make.
@@ -42,6 +42,7 @@ class ListedResult:
     green: int = 0
     grey: int = 0
     suspect: int = 0
+    unconfirmed: int = 0
     edited: int = 0
     accepted: int = 0
     date: str = ""
@@ -54,6 +55,7 @@ class ListedResult:
             Light.RED.value: self.red,
             Light.YELLOW.value: self.yellow,
             SUSPECT_MARK: self.suspect,
+            UNCONFIRMED_MARK: self.unconfirmed,
             Light.GREEN.value: self.green + self.accepted,
         }
         return next((mark for mark, count in counts.items() if count), Light.GREY.value)
@@ -67,6 +69,7 @@ class ListedResult:
             (self.red, Light.RED.word),
             (self.yellow, Light.YELLOW.word),
             (self.suspect, SUSPECT_WORD),
+            (self.unconfirmed, UNCONFIRMED_WORD),
             (self.edited, "edited"),
             (self.green, Light.GREEN.word),
             (self.grey, Light.GREY.word),
@@ -83,7 +86,7 @@ def is_result(folder: Path) -> bool:
 
 
 def list_results(root: Path, order: Sequence[str] = ()) -> tuple[ListedResult, ...]:
-    """The results in `root` and directly below it, worst first: most failed, inaccurate, likely wrong and edited, then by name.
+    """The results in `root` and directly below it, worst first: most failed, inaccurate, likely wrong, not confirmed and edited.
 
     With an `order` of names, those alone and in that order. Hidden folders and links that lead out of `root` are passed over.
     """
@@ -172,10 +175,13 @@ def _counts(segments: list[dict[str, Any]]) -> dict[str, Any]:
             counts["edited"] += 1
         else:
             light, part = Light(segment["light"]), segment.get("part_light")
-            suspect = is_suspect(light, segment.get("failure_probability"), None if part is None else Light(part))
-            counts["suspect" if suspect else light.value] += 1
+            probability, scores = segment.get("failure_probability"), segment.get("scores") or {}
+            suspect = is_suspect(light, probability, None if part is None else Light(part))
+            unconfirmed = is_unconfirmed(light, probability, scores.get("agreement"))
+            counts["suspect" if suspect else "unconfirmed" if unconfirmed else light.value] += 1
     return dict(counts)
 
 
-def _worst_first(result: ListedResult) -> tuple[bool, int, int, int, int, str]:
-    return (bool(result.problem), -result.red, -result.yellow, -result.suspect, -result.edited, result.title.casefold())
+def _worst_first(result: ListedResult) -> tuple[bool, int, int, int, int, int, str]:
+    counts = (-result.red, -result.yellow, -result.suspect, -result.unconfirmed, -result.edited)
+    return (bool(result.problem), *counts, result.title.casefold())

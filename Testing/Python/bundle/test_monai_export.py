@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ import SimpleITK as sitk
 import torch
 from monai import bundle as monai_bundle
 
-from MSKSegmentLib.bundle import load_bundle, save_bundle
+from MSKSegmentLib.bundle import load_bundle, resolve_bundle, save_bundle
 from MSKSegmentLib.bundle.manifest import Manifest, NetworkSpec, Preprocessing
 from MSKSegmentLib.bundle.monai_export import export_monai
 from MSKSegmentLib.commands.main import main
+from MSKSegmentLib.ct.reading.files import read_ct
+from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.inference.slices import normalise
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
@@ -51,6 +54,16 @@ def own_probabilities(bundle, volume):
     with torch.no_grad():
         found = [network(planes[[max(k - 1, 0), k, min(k + 1, last)]][None])[0].softmax(0) for k in range(len(planes))]
     return torch.stack(found, 1)
+
+
+def labelled_by_monai(exported, folder, monkeypatch):
+    """What MONAI makes of the one CT in ``<folder>/ct``: labels uint8 ``[z, y, x]``, axes to the left, posterior and superior."""
+    places = {"bundle_root": str(exported), "dataset_dir": str(folder / "ct"), "output_dir": str(folder / "out")}
+    monkeypatch.setattr(sys, "argv", ["monai"])
+    monai_bundle.run(config_file=str(exported / "configs" / "inference.json"), device="$torch.device('cpu')", **places)
+    (written,) = (folder / "out").rglob("*.nii.gz")
+    assert nibabel.load(written).get_data_dtype() == np.uint8
+    return sitk.GetArrayFromImage(sitk.DICOMOrient(sitk.ReadImage(str(written)), "LPS"))
 
 
 def test_the_metadata_say_what_monai_asks(exported, bundle):
@@ -88,13 +101,8 @@ def test_monai_runs_it_and_labels_as_we_do(exported, bundle, tmp_path, monkeypat
     (tmp_path / "ct").mkdir()
     # Stored with other axes than those of the network, as NIfTI files are.
     sitk.WriteImage(sitk.DICOMOrient(volume.geometry.image_of(volume.hu), "RAS"), str(tmp_path / "ct" / "scan.nii.gz"))
-    places = {"bundle_root": str(exported), "dataset_dir": str(tmp_path / "ct"), "output_dir": str(tmp_path / "out")}
-    monkeypatch.setattr(sys, "argv", ["monai"])
-    monai_bundle.run(config_file=str(exported / "configs" / "inference.json"), device="$torch.device('cpu')", **places)
-    (written,) = (tmp_path / "out").rglob("*.nii.gz")
-    image = sitk.DICOMOrient(sitk.ReadImage(str(written)), "LPS")
-    labels = sitk.GetArrayFromImage(image)
-    assert labels.shape == volume.hu.shape and nibabel.load(written).get_data_dtype() == np.uint8
+    labels = labelled_by_monai(exported, tmp_path, monkeypatch)
+    assert labels.shape == volume.hu.shape
     ours = own_probabilities(bundle, volume).argmax(0).numpy()
     assert len(np.unique(ours)) > 3 and (labels == ours).mean() > 0.999
 
@@ -107,3 +115,22 @@ def test_the_command_writes_a_new_folder_only(bundle, exported, tmp_path, capsys
     assert main(["bundle", "export-monai", str(bundle.folder), "-o", str(tmp_path / "new")]) == 0
     assert {p.name for p in (tmp_path / "new").iterdir()} == {p.name for p in exported.iterdir()}
     assert "docs/README.md says how to run it" in capsys.readouterr().out
+
+
+def test_monai_labels_as_the_network_that_comes_along(sample_ct, tmp_path, monkeypatch):
+    """Its weights with dropout off, so that both draw one and the same pass of a stack of slices on the network's own grid."""
+    real = resolve_bundle(None)
+    manifest = replace(real.manifest, network=replace(real.manifest.network, dropout=0.0), passes=1)
+    bundle = save_bundle(tmp_path / "still", manifest, real.load_network().state_dict(), None, "A card.", dtype="float32")
+    export_monai(bundle, tmp_path / "monai")
+    grid, volume = manifest.preprocessing, read_ct(sample_ct)
+    # The sample's pixels are somewhat smaller than the network's, which makes this body somewhat larger.
+    middle, sides = len(volume.hu) // 2, [size // 32 * 32 for size in volume.hu.shape[1:]]
+    hu = np.ascontiguousarray(volume.hu[middle : middle + 3, : sides[0], : sides[1]])
+    spacing = (grid.in_plane_spacing_mm, grid.in_plane_spacing_mm, grid.slice_interval_mm or 3.0)
+    stack = CTVolume(hu, Geometry(hu.shape[::-1], spacing))
+    (tmp_path / "ct").mkdir()
+    sitk.WriteImage(stack.geometry.image_of(stack.hu), str(tmp_path / "ct" / "scan.nii.gz"))
+    labels = labelled_by_monai(tmp_path / "monai", tmp_path, monkeypatch)
+    ours = own_probabilities(bundle, stack).argmax(0).numpy()
+    assert len(np.unique(ours)) > 8 and (labels == ours).mean() > 0.9999

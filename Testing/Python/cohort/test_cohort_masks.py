@@ -8,11 +8,12 @@ import pytest
 from cohort_cases import ON_POSIX, calls_of, fake_python, run_options, write_scans
 
 from MSKSegmentLib.cohort.case_rows import case_rows
+from MSKSegmentLib.cohort.gathered import gathered_cases
 from MSKSegmentLib.cohort.planning import Estimate, listing
 from MSKSegmentLib.cohort.records import current_record
 from MSKSegmentLib.cohort.running import run_cases
 from MSKSegmentLib.cohort.source import find_cases
-from MSKSegmentLib.cohort.study import open_study
+from MSKSegmentLib.cohort.study import open_study, write_json
 from MSKSegmentLib.cohort.tables import write_tables
 from MSKSegmentLib.commands.import_masks import command
 from MSKSegmentLib.commands.main import main
@@ -111,3 +112,16 @@ def test_the_words_for_the_engine_are_those_of_the_command(tmp_path):
 def test_what_means_nothing_for_masks_is_refused(masks, tmp_path, capsys):
     assert main(["cohort", str(masks), "-o", str(tmp_path / "study"), "--samples", "5", "--dry-run"]) == 2
     assert "The list names segmentations to judge" in capsys.readouterr().err
+
+
+def test_cases_of_a_version_without_a_column_are_gathered_with_others(tmp_path):
+    script = fake_python(tmp_path)
+    study = open_study(tmp_path / "study", Settings())
+    for name in ("earlier", "now"):
+        row = case_rows(name, script.with_name("result"), ())
+        if name == "earlier":
+            del row["segments"]["not_confirmed"], row["segmented_by"]
+        write_json(study.rows(name), row)
+    (both,) = gathered_cases(study, ["earlier", "now"])
+    assert both.segments.num_rows == 2 * 43 and [one["case"] for one in both.facts] == ["earlier", "now"]
+    assert both.segments["volume_cc"].slice(0, 43).equals(both.segments["volume_cc"].slice(43))
