@@ -33,14 +33,19 @@ if TYPE_CHECKING:
     help="folder or zip of the scanned DICOM series (default: where the result says it was, if --record-path noted that)",
 )
 @click.option("--pdf/--no-pdf", default=None, help="with the report as a PDF (default: where its packages are installed)")
+@click.option(
+    "--deflate", is_flag=True, help="compress segmentation and uncertainty map without loss; not every archive takes that"
+)
 @progress_option
 @pass_invocation
-def command(invocation: Invocation, /, result: Path, dicom: Path, source: Path | None, pdf: bool | None, progress: str) -> None:
+def command(
+    invocation: Invocation, /, result: Path, dicom: Path, source: Path | None, pdf: bool | None, deflate: bool, progress: str
+) -> None:
     """Write the result folder OUT, corrections included, as DICOM objects of the study that was scanned."""
     from ..dicom_results.export import export_dicom
 
     def write() -> str:
-        names = export_dicom(result, dicom, source, report_maker(result, pdf), invocation.checkpoint)
+        names = export_dicom(result, dicom, source, report_maker(result, pdf), invocation.checkpoint, deflate)
         return f"Written to {dicom}: {', '.join(names)}."
 
     invocation.write_with_progress(progress, write)

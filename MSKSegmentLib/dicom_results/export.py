@@ -31,6 +31,9 @@ SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT, PDF_OBJECT = (
     "report.dcm",
 )
 FILES = (SEGMENTATION_OBJECT, REPORT_OBJECT, UNCERTAINTY_OBJECT, PDF_OBJECT)
+LARGE = (SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT)
+# Deflated Explicit VR Little Endian: of the lossless syntaxes the one that one-bit frames and float pixels may have.
+DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
 def export_dicom(
@@ -39,11 +42,13 @@ def export_dicom(
     source: Path | None = None,
     pdf: Callable[[SourceSeries], bytes] | None = None,
     checkpoint: Callable[[], None] = lambda: None,
+    deflate: bool = False,
 ) -> tuple[str, ...]:
     """Write a result, corrections included, as DICOM objects to a new or empty folder; returns the names of the files.
 
     `source` is where the scanned series lies now; without it the place that the result recorded, if it did. `pdf` makes the
-    report for people. The folder appears whole or not at all.
+    report for people. With `deflate` the two large ones, segmentation and uncertainty map, are compressed without loss. The folder
+    appears whole or not at all.
 
     Raises:
         InputError: there is no such result or series, they do not belong together, or nothing can be written there.
@@ -61,6 +66,8 @@ def export_dicom(
     with whole_folder(real, "DICOM results", SEGMENTATION_OBJECT, FILES) as partial:
         for name, data in dicom_objects(result, history, series, document):
             checkpoint()
+            if deflate and name in LARGE:
+                data.file_meta.TransferSyntaxUID = DEFLATED
             data.save_as(partial / name, enforce_file_format=True)
         return tuple(sorted(path.name for path in partial.iterdir()))
 

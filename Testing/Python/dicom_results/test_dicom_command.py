@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
 from dicom_result_cases import DOCUMENT, make_dicom_case
 from review_cases import LABEL, grown
@@ -15,7 +16,7 @@ pytest.importorskip("highdicom", reason="highdicom is not installed")
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.commands.export import report_maker
 from MSKSegmentLib.commands.main import main
-from MSKSegmentLib.dicom_results.export import as_it_stands
+from MSKSegmentLib.dicom_results.export import DEFLATED, FILES, LARGE, as_it_stands
 from MSKSegmentLib.dicom_results.source import open_source
 from MSKSegmentLib.results.result_folder import REPORT_PDF
 from MSKSegmentLib.results.result_reading import read_case
@@ -70,6 +71,24 @@ def test_a_program_gets_lines(case, tmp_path, monkeypatch, capsys):
     command = ["export", str(case.folder), "--dicom", str(tmp_path / "new"), "--source", str(case.series), "--progress", "json"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["stage"] == "done"
+
+
+def test_what_is_deflated_holds_the_same(case, tmp_path):
+    import highdicom
+    import SimpleITK as sitk
+
+    words = ["export", str(case.folder), "--source", str(case.series), "--no-pdf", "--dicom"]
+    assert main([*words, str(tmp_path / "plain")]) == main([*words, str(tmp_path / "small"), "--deflate"]) == 0
+    for name in FILES[:3]:
+        plain, small = (tmp_path / place / name for place in ("plain", "small"))
+        one, other = pydicom.dcmread(plain), pydicom.dcmread(small)
+        assert one == other and (small.stat().st_size < 0.5 * plain.stat().st_size) == (name in LARGE)
+        assert (other.file_meta.TransferSyntaxUID == DEFLATED) == (name in LARGE)
+    read = [highdicom.seg.segread(tmp_path / place / FILES[0]).pixel_array for place in ("plain", "small")]
+    np.testing.assert_array_equal(*read)
+    frames = [sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / place / FILES[0]))) for place in ("plain", "small")]
+    # This reader leaves a last byte that is not full unread.
+    np.testing.assert_array_equal(*(one.ravel()[: one.size - one.size % 8] for one in frames))
 
 
 def test_the_command_says_what_is_wrong(case, tmp_path, capsys):
