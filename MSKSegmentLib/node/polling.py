@@ -47,8 +47,8 @@ class Poller:
             self._release(set(map(name_of, told)))
             self.trouble = ""
         except _FAILURES as error:
-            told = isinstance(error, InputError | Refused)
-            reason = str(error) if told else web_fault(error, self._table, "The archive does not answer")
+            is_sentence = isinstance(error, InputError | Refused)
+            reason = str(error) if is_sentence else web_fault(error, self._table, "The archive does not answer")
             if reason != self.trouble:
                 _LOG.warning("Asking for new studies failed: %s", reason)
             self.trouble = reason
