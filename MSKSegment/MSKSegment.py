@@ -5,7 +5,6 @@ import sys
 from contextlib import ExitStack
 
 import slicer
-from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -14,17 +13,18 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 try:
-    import MSKSegmentLib
+    import MSKSegmentLib  # noqa: F401
 except ImportError:
     # Installed, the library lies beside this file; in a source tree one folder up, which Slicer does not search.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    import MSKSegmentLib
 
 from MSKSegmentPanel.about import TITLE, aboutText, acknowledgementText, helpText
 from MSKSegmentPanel.caseLogic import MSKSegmentLogic
 from MSKSegmentPanel.reloading import forgetModules
 from MSKSegmentPanel.sampleData import registerSampleData
 from MSKSegmentPanel.selfTest import MSKSegmentTest
+
+from MSKSegmentLib.language.catalogue import tr as _
 
 __all__ = ["MSKSegment", "MSKSegmentLogic", "MSKSegmentTest", "MSKSegmentWidget"]
 
@@ -61,6 +61,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MSKSegmentPanel.inputControl import InputControl
         from MSKSegmentPanel.judgeControl import JudgeControl
         from MSKSegmentPanel.messageArea import MessageArea
+        from MSKSegmentPanel.panelLanguage import PanelLanguage
         from MSKSegmentPanel.reviewControl import ReviewControl
         from MSKSegmentPanel.runControl import RunControl
         from MSKSegmentPanel.sections import keepFolding
@@ -71,7 +72,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layout.addWidget(panel)
         self.ui = ui = slicer.util.childWidgetVariables(panel)
         self.logic = MSKSegmentLogic()
-        ui.noticeLabel.setText(MSKSegmentLib.RESEARCH_USE_ONLY)
+        self.language = PanelLanguage(panel, ui, self._languageChosen)
         self.messages = MessageArea(ui)
         self.run = RunControl(ui)
         self.review = ReviewControl(ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver)
@@ -89,10 +90,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 ".": self.review.nextSlice,
             },
         )
-        ui.judgeSection.connect("contentsCollapsed(bool)", keepFolding(ui.judgeSection))
-        ui.numbersSection.connect("contentsCollapsed(bool)", keepFolding(ui.numbersSection))
-        ui.viewsSection.connect("contentsCollapsed(bool)", keepFolding(ui.viewsSection))
-        ui.exportSection.connect("contentsCollapsed(bool)", keepFolding(ui.exportSection))
+        for section in (ui.judgeSection, ui.numbersSection, ui.viewsSection, ui.exportSection):
+            section.connect("contentsCollapsed(bool)", keepFolding(section))
         panel.setMRMLScene(slicer.mrmlScene)
         ui.segmentButton.connect("clicked(bool)", self._segment)
         ui.cancelButton.connect("clicked(bool)", self._cancel)
@@ -152,17 +151,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for part in (self.judging, self.inputs):
             part.setParameterNode(self.logic.getParameterNode())
         if self.inputs.ctNode is None and not slicer.mrmlScene.IsClosing():
-            self.inputs.chooseCt(self._firstCt())
-
-    def _firstCt(self):
-        """The first volume that could be a CT, to save a click; label maps and what this module made are none."""
-        from MSKSegmentLib.scene.roles import ROLE_ATTRIBUTE
-
-        results = [case.nodes.uncertainty for case in self.logic.cases]
-        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-            if not (node.IsA("vtkMRMLLabelMapVolumeNode") or node.GetAttribute(ROLE_ATTRIBUTE) or node in results):
-                return node
-        return None
+            self.inputs.chooseFirstCt([case.nodes.uncertainty for case in self.logic.cases])
 
     # Running
 
@@ -234,6 +223,11 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.inputs.showHeight(100 * case.session.height_m if case.session.height_m else None)
         self.exports.refresh()
         self._fillResultSelector()
+
+    def _languageChosen(self):
+        self.inputs.showTexts()
+        self.review.showTexts()
+        self._inputsChanged()
 
     def _fillResultSelector(self):
         selector, cases = self.ui.resultSelector, self.logic.cases

@@ -1,8 +1,7 @@
 """What the module says of itself: title, help text, acknowledgements, and the text of the About box (HTML, translatable)."""
 
-from slicer.i18n import tr as _
-
 from MSKSegmentLib import RESEARCH_USE_ONLY, __version__
+from MSKSegmentLib.language.catalogue import tr as _
 
 TITLE = "MSKSegment"
 PAPER = (
@@ -23,7 +22,7 @@ def helpText():
         "Choose the CT, click <b>Segment</b>, look at the rows that are flagged, correct or accept them, and export. "
         "To try it, load the sample CT from the module Sample Data, category MSKSegment."
     )
-    return _paragraphs(what, how, _bold(RESEARCH_USE_ONLY))
+    return _paragraphs(what, how, _bold(_(RESEARCH_USE_ONLY)))
 
 
 def acknowledgementText():
@@ -53,7 +52,7 @@ def aboutText():
     )
     licence = _("Software: Apache License 2.0. Bundled model and sample CT: CC BY 4.0.")
     heading = "<h3>" + TITLE + " " + __version__ + "</h3>"
-    return heading + _paragraphs(_bold(RESEARCH_USE_ONLY), what, limits, privacy, _method(), licence)
+    return heading + _paragraphs(_bold(_(RESEARCH_USE_ONLY)), what, limits, privacy, _method(), licence)
 
 
 def _method():

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import slicer
-from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from MSKSegmentLib.errors import InputError, MSKSegmentError
+from MSKSegmentLib.language.catalogue import tr as _
 
 from .dicomSeries import folderOfSeries
 from .segmentationRun import SegmentationRun, settingsOf

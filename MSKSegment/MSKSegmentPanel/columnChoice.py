@@ -3,7 +3,7 @@
 import qt
 import slicer
 
-from MSKSegmentLib.review.columns import ALL_COLUMNS, columns_of
+from MSKSegmentLib.review.columns import ALL_COLUMNS, COLUMN_OF, columns_of
 from MSKSegmentLib.tasks import HIP_THIGH_CT
 
 # What fits into a panel of ordinary width.
@@ -25,10 +25,9 @@ class ColumnChoice:
         self._menu = qt.QMenu(button)
         for column in ALL_COLUMNS:
             if column.name not in _ALWAYS:
-                action = self._menu.addAction(column.heading)
+                action = self._menu.addAction("")
                 action.setCheckable(True)
                 action.setChecked(column.name in chosen)
-                action.setToolTip(column.tooltip)
                 action.connect("toggled(bool)", self._toggled)
                 self._actions[column.name] = action
         self._menu.setToolTipsVisible(True)
@@ -39,6 +38,8 @@ class ColumnChoice:
         """Offer the columns of a task only, None: of the default one; what was chosen for other tasks is kept."""
         self._ofTask = {column.name for column in columns_of(task or HIP_THIGH_CT)}
         for name, action in self._actions.items():
+            action.setText(COLUMN_OF[name].heading)
+            action.setToolTip(COLUMN_OF[name].tooltip)
             action.setVisible(name in self._ofTask)
 
     @property

@@ -9,9 +9,9 @@ import logging
 import os
 
 import slicer
-from slicer.i18n import tr as _
 
 from MSKSegmentLib.errors import DependencyError
+from MSKSegmentLib.language.catalogue import tr as _
 
 _LOG = logging.getLogger(__name__)
 REQUESTER = "MSKSegment"

@@ -1,9 +1,9 @@
 """The line that says what will compute and how long a run takes, asked from the engine without blocking."""
 
-from slicer.i18n import tr as _
-
 from MSKSegmentLib.engine import DevicesRequest, EngineRun
 from MSKSegmentLib.errors import MSKSegmentError
+from MSKSegmentLib.language.catalogue import tr as _
+from MSKSegmentLib.language.forms import told
 
 from .segmentationRun import childEnvironment, pythonProgram
 from .widgets import repeating, singleShot
@@ -66,7 +66,7 @@ class DeviceLine:
             return
         self._timer.stop()
         warnings = self._engine.answer.get("warnings", [])
-        self._label.setText("\n".join([self._engine.message, *warnings]))
+        self._label.setText("\n".join(map(told, (self._engine.message, *warnings))))
         if self._engine.exit_code != 0:
             # What was missing may be there when the inputs change next.
             self._asked = None

@@ -3,10 +3,10 @@
 import os
 
 import slicer
-from slicer.i18n import tr as _
 
 from MSKSegmentLib.ct.dicom_source import SeriesIdentity
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.language.catalogue import tr as _
 
 _STUDY, _SERIES = "0020,000D", "0020,000E"
 

@@ -2,7 +2,8 @@
 
 import qt
 import slicer
-from slicer.i18n import tr as _
+
+from MSKSegmentLib.language.catalogue import tr as _
 
 _EDITOR = "SegmentEditor"
 

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import slicer
-from slicer.i18n import tr as _
+
+from MSKSegmentLib.language.catalogue import spoken
+from MSKSegmentLib.language.catalogue import tr as _
 
 from .caseLogic import seriesPlace
 from .dependencies import DICOM_REQUIREMENTS, PDF_REQUIREMENTS, REPORT_REQUIREMENTS, ensureExportRequirements
@@ -57,7 +59,7 @@ class ExportActions:
         with self._messages.reported():
             ofPdf = PDF_REQUIREMENTS if path.lower().endswith(".pdf") else ()
             ensureExportRequirements((*REPORT_REQUIREMENTS, *ofPdf))
-            self._start(_("Making the report"), self._logic.startReport, path, reportLanguage())
+            self._start(_("Making the report"), self._logic.startReport, path, spoken())
 
     def _exportDicom(self, *args):
         with self._messages.reported():
@@ -111,10 +113,3 @@ class ExportActions:
         with self._messages.reported():
             export(self._currentCase(), path)
             self._messages.showInfo(_("{name} was written.").format(name=os.path.basename(path)))
-
-
-def reportLanguage():
-    """Japanese where Slicer speaks it, else English."""
-    translated = slicer.util.settingsValue("Internationalization/Enabled", True, converter=slicer.util.toBool)
-    language = slicer.util.settingsValue("language", "") if translated else ""
-    return "ja" if str(language).lower().startswith("ja") else "en"

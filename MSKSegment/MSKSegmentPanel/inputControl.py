@@ -1,7 +1,8 @@
 """The inputs of a run: what the panel shows and what the scene's parameter node keeps are the same."""
 
-from slicer.i18n import tr as _
+import slicer
 
+from MSKSegmentLib.language.catalogue import tr as _
 from MSKSegmentLib.settings import DEVICES, RULES
 
 from .dicomHeight import heightOfVolume
@@ -107,9 +108,23 @@ class InputControl:
         self._onCt(self.ctNode)
         self._onChanged()
 
+    def showTexts(self):
+        """The panel speaks another language."""
+        self._model.showTexts()
+        self._showHeightSource()
+
     def chooseCt(self, node):
         """Choose a CT as the user would."""
         self._ui.ctSelector.setCurrentNode(node)
+
+    def chooseFirstCt(self, results):
+        """Choose the first volume that could be a CT, to save a click; label maps and what this module made are none."""
+        from MSKSegmentLib.scene.roles import ROLE_ATTRIBUTE
+
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+            if not (node.IsA("vtkMRMLLabelMapVolumeNode") or node.GetAttribute(ROLE_ATTRIBUTE) or node in results):
+                self.chooseCt(node)
+                return
 
     def showHeight(self, heightCm):
         """Show the height that a result was measured with."""

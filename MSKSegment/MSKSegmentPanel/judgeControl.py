@@ -1,6 +1,6 @@
 """The section that has a segmentation of another module judged: which one, and the button."""
 
-from slicer.i18n import tr as _
+from MSKSegmentLib.language.catalogue import tr as _
 
 from .widgets import signalsBlocked
 

@@ -5,9 +5,10 @@ import traceback
 from contextlib import contextmanager
 
 import slicer
-from slicer.i18n import tr as _
 
 from MSKSegmentLib.errors import MSKSegmentError
+from MSKSegmentLib.language.catalogue import tr as _
+from MSKSegmentLib.language.forms import told
 
 from .icons import icon, pixmap
 from .widgets import scrollTo
@@ -60,7 +61,7 @@ class MessageArea:
 
     def _show(self, name, sentence, log):
         self._ui.messageIconLabel.setPixmap(self._icons[name])
-        self._ui.messageLabel.setText(sentence)
+        self._ui.messageLabel.setText(told(sentence))
         self._ui.detailsText.setPlainText(log.strip())
         self._ui.detailsButton.setChecked(False)
         self._ui.detailsText.setVisible(False)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from slicer.i18n import tr as _
-
 from MSKSegmentLib.bundle import read_manifest
 from MSKSegmentLib.errors import BundleError
+from MSKSegmentLib.language.catalogue import tr as _
 from MSKSegmentLib.other_models.finding import ListedModel, is_trained_model, list_models
 from MSKSegmentLib.settings import OtherModel
 
@@ -26,6 +25,12 @@ class ModelSelector:
         widget.addItem(_("Other folder..."))
         self._chosen = 0
         widget.connect("activated(int)", self._activated)
+
+    def showTexts(self):
+        """The panel speaks another language."""
+        for place, model in enumerate(self._models):
+            self._widget.setItemText(place, _title(model))
+        self._widget.setItemText(len(self._models), _("Other folder..."))
 
     @property
     def settings(self):

@@ -7,6 +7,7 @@ import slicer
 
 from MSKSegmentLib.anatomy import Side
 from MSKSegmentLib.case_result import ReviewState
+from MSKSegmentLib.language.catalogue import tr as _
 from MSKSegmentLib.review.columns import ALL_COLUMNS, COLUMN_OF, NO_VALUE, without_range
 from MSKSegmentLib.review.rows import RowFilter, sorted_by
 
@@ -79,6 +80,7 @@ class ResultsTable:
     def setTask(self, task):
         """Show the columns of a task only; None: of the default one."""
         self._columns.setTask(task)
+        self._showHeadings()
         if self._sorting[0] not in self._columns.chosen:
             self._sorting = (_WORST_FIRST, False)
             self._showSorting()
@@ -109,16 +111,20 @@ class ResultsTable:
     def _setUpHeader(self):
         table = self._table
         table.setColumnCount(len(ALL_COLUMNS))
-        for place, column in enumerate(ALL_COLUMNS):
-            heading = qt.QTableWidgetItem("\n".join(_headingLines(column)))
-            heading.setToolTip(column.tooltip)
-            table.setHorizontalHeaderItem(place, heading)
+        for place in range(len(ALL_COLUMNS)):
+            table.setHorizontalHeaderItem(place, qt.QTableWidgetItem())
         header = table.horizontalHeader()
         header.setSortIndicatorShown(True)
         header.setSectionsClickable(True)
         header.setHighlightSections(False)
         header.connect("sectionClicked(int)", self._headerClicked)
         self._showSorting()
+
+    def _showHeadings(self):
+        for place, column in enumerate(ALL_COLUMNS):
+            heading = self._table.horizontalHeaderItem(place)
+            heading.setText("\n".join(_headingLines(column)))
+            heading.setToolTip(column.tooltip)
 
     def _headerClicked(self, place):
         name, descending = self._sorting
@@ -166,7 +172,7 @@ class ResultsTable:
     def _text(self, row, name):
         text = row.texts.get(name, NO_VALUE)
         if name == _NAME and row.state is not ReviewState.AUTOMATIC and "state" not in self._columns.chosen:
-            return f"{text}, {row.state.value}"
+            return _("{name}, {state}").format(name=text, state=_(row.state.value))
         if name == "side" and row.side is Side.MIDLINE:
             return NO_VALUE
         # The range has its place among the numbers of the selected structure, and in the tooltip.
@@ -210,7 +216,8 @@ class ResultsTable:
 
 
 def _headingLines(column):
+    """The heading in short lines; a language without spaces is broken anywhere."""
     return [
-        *textwrap.wrap(column.title, _HEADING_LETTERS, break_long_words=False),
+        *textwrap.wrap(column.title, _HEADING_LETTERS, break_long_words=not column.title.isascii()),
         *([column.unit] if column.unit else []),
     ]

@@ -1,9 +1,9 @@
 """The review of one case: table, selected structure, edits and acceptance, all kept in step."""
 
 import slicer
-from slicer.i18n import tr as _
 
 from MSKSegmentLib.case_result import ReviewState
+from MSKSegmentLib.language.catalogue import tr as _
 from MSKSegmentLib.review.rows import MARKS, RowFilter
 
 from .editHandover import EditHandover
@@ -71,6 +71,14 @@ class ReviewControl:
         self._filter()
         self._watch(case)
 
+    def showTexts(self):
+        """The panel speaks another language; the chosen structure stays."""
+        key = self._table.chosen
+        self.showCase(self._case)
+        if key is not None:
+            self._table.choose(key)
+            self._chosen(key)
+
     def enter(self):
         """The module is in front again, perhaps after editing."""
         self._handover.close()
@@ -117,7 +125,7 @@ class ReviewControl:
         """Open the chosen structure in Segment Editor."""
         key = self._table.chosen
         if key is not None:
-            name = self._case.session.report(key).segment.name
+            name = self._case.session.row(key).name
             self._logic.prepareEdit(self._case, key)
             self._handover.edit(self._case.nodes, key, name)
 
@@ -137,7 +145,7 @@ class ReviewControl:
         key = self._table.chosen
         if key is None:
             return
-        name = self._case.session.report(key).segment.name
+        name = self._case.session.row(key).name
         question = _("Throw away all edits of {name}?").format(name=name)
         if not slicer.util.confirmOkCancelDisplay(question, windowTitle=_("Revert to automatic")):
             return
@@ -215,7 +223,7 @@ class ReviewControl:
         self._groups = (None, *(group.key for group in groups))
         with signalsBlocked(selector):
             selector.clear()
-            for name in (_("All groups"), *(group.name for group in groups)):
+            for name in (_("All groups"), *(_(group.name) for group in groups)):
                 selector.addItem(name)
             selector.setCurrentIndex(self._groups.index(chosen) if chosen in self._groups else 0)
 
@@ -239,7 +247,8 @@ class ReviewControl:
             ui.shownLabel.setText("")
             return
         found = [row.mark for row in rows if row.found]
-        lights = ", ".join(f"{found.count(mark)} {word}" for mark, word in MARKS if mark in found)
+        counts = ((found.count(mark), _(word)) for mark, word in MARKS if mark in found)
+        lights = _(", ").join(_("{count} {light}").format(count=count, light=word) for count, word in counts)
         summary = _("{found} of {all} structures found: {lights}.").format(
             found=len(found), all=len(rows), lights=lights or _("none")
         )

@@ -1,8 +1,8 @@
 """Watches a run: progress bar, stage and time left, until it ends or is cancelled."""
 
-from slicer.i18n import tr as _
-
 from MSKSegmentLib.engine.progress import INFERENCE, JUDGING, OTHER_MODEL
+from MSKSegmentLib.language.catalogue import tr as _
+from MSKSegmentLib.language.forms import told
 
 from .widgets import repeating
 
@@ -73,7 +73,7 @@ class RunControl:
         for event in () if self._task else run.poll():
             begin, share = _STAGES.get(event.stage, (0.0, 0.0))
             self._ui.progressBar.setValue(round(_WHOLE * (begin + share * event.done / max(event.total, 1))))
-            self._ui.stageLabel.setText(event.message)
+            self._ui.stageLabel.setText(told(event.message))
             self._ui.etaLabel.setText(timeLeft(event.eta_s) if event.stage in (INFERENCE, JUDGING) else "")
         if run.ended:
             self._run = None

@@ -3,7 +3,7 @@
 import hashlib
 import os
 
-from slicer.i18n import tr as _
+from MSKSegmentLib.language.catalogue import tr as _
 
 CATEGORY = "MSKSegment"
 SAMPLE_NAME = "MSKSegmentSampleCT"

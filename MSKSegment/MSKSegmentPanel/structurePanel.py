@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from slicer.i18n import tr as _
-
+from MSKSegmentLib.language.catalogue import spoken_words
+from MSKSegmentLib.language.catalogue import tr as _
 from MSKSegmentLib.review.columns import columns_of
 from MSKSegmentLib.review.evidence import probability_text, uncertainty_word
+from MSKSegmentLib.wording.reasons import told_reason
 
 from .icons import markIcons, pixmap
 
@@ -38,12 +39,9 @@ class StructurePanel:
         ui, row, report = self._ui, session.row(key), session.report(key)
         ui.lightIconLabel.setVisible(True)
         ui.lightIconLabel.setPixmap(self._pixmaps[row.mark])
-        ui.titleLabel.setText(report.segment.name)
+        ui.titleLabel.setText(row.name)
         ui.stateLabel.setText(row.state_text)
-        reasons = "; ".join(row.reasons)
-        verdict = [row.verdict] if row.found or not reasons else []
-        text = ": ".join([*verdict, *([reasons] if reasons else [])])
-        ui.reasonsLabel.setText(f"{text[:1].upper()}{text[1:]}." if reasons else f"{text[:1].upper()}{text[1:]}")
+        ui.reasonsLabel.setText(_verdictText(row))
         ui.reasonsLabel.setToolTip(row.tooltip)
         uncertainty = _uncertaintyText(report)
         ui.uncertaintyLabel.setText(uncertainty)
@@ -71,14 +69,19 @@ class StructurePanel:
         ui.sliceLabel.setText(text.format(place=place + 1, count=len(slices)))
 
 
+def _verdictText(row):
+    """The light in words, and why; of what was not found the reasons alone."""
+    reasons = _("; ").join(told_reason(spoken_words(), reason) for reason in row.reasons)
+    if not reasons:
+        return f"{row.verdict[:1].upper()}{row.verdict[1:]}"
+    text = _("{name}: {text}").format(name=row.verdict, text=reasons) if row.found else reasons
+    return _("{sentence}.").format(sentence=f"{text[:1].upper()}{text[1:]}")
+
+
 def _uncertaintyText(report):
     """How the uncertainty compares with what is usual for the structure; empty where that is not known."""
-    words = {
-        "low": _("Uncertainty: low for this structure."),
-        "usual": _("Uncertainty: usual for this structure."),
-        "high": _("Uncertainty: high for this structure."),
-    }
-    return words.get(uncertainty_word(report), "")
+    word = uncertainty_word(report)
+    return _("Uncertainty: {word} for this structure.").format(word=word) if word else ""
 
 
 def _valuesHtml(row, report, columns):
@@ -107,7 +110,8 @@ def _range(interval):
     """An interval in brackets, as the table writes that of the predicted Dice; beside a minus a dash would be misread."""
     if interval is None:
         return ""
-    return (" ({:.0f} to {:.0f})" if interval[0] < 0 else " ({:.0f}–{:.0f})").format(*interval)
+    low, high = (f"{bound:.0f}" for bound in interval)
+    return " " + (_("({low} to {high})") if interval[0] < 0 else "({low}–{high})").format(low=low, high=high)
 
 
 def _eventText(event):

@@ -1,7 +1,8 @@
 """What the views show: uncertainty over the CT, density and surfaces in 3D, the histogram in the plot view."""
 
 import slicer
-from slicer.i18n import tr as _
+
+from MSKSegmentLib.language.catalogue import tr as _
 
 from .widgets import signalsBlocked, singleShot
 
@@ -26,14 +27,13 @@ class ViewControl:
         ui.uncertaintyCheckBox.connect("toggled(bool)", self._showUncertainty)
         ui.opacitySlider.connect("valueChanged(int)", self._showUncertainty)
         for percent in _BRIGHTEST:
-            ui.windowSelector.addItem(_("the most uncertain {percent} % of uncertain voxels").format(percent=percent))
+            ui.windowSelector.addItem(f"{percent} %")
         ui.windowSelector.connect("currentIndexChanged(int)", self._showUncertainty)
         ui.boneWindowCheckBox.setChecked(slicer.util.settingsValue(_BONE_SETTING, True, converter=slicer.util.toBool))
         ui.boneWindowCheckBox.connect("toggled(bool)", self._chooseBoneWindow)
         ui.densitySelector.connect("currentIndexChanged(int)", self._showDensity)
         ui.surfaceSelector.connect("currentIndexChanged(int)", self._showSurfaces)
         ui.histogramButton.connect("toggled(bool)", self._toggleHistogram)
-        ui.densityLegendLabel.setText(_densityLegend())
         register_preset(slicer.modules.volumerendering.logic())
         self.setCase(None)
 
@@ -64,7 +64,11 @@ class ViewControl:
             widget.setVisible(hasComposition)
         for widget in (ui.histogramButton, ui.boneWindowCheckBox):
             widget.setVisible(isDense)
-        scan = task.words.scan if task else "CT"
+        ui.densityLegendLabel.setText(_densityLegend())
+        for place, percent in enumerate(_BRIGHTEST):
+            text = _("the most uncertain {percent} % of uncertain voxels").format(percent=percent)
+            ui.windowSelector.setItemText(place, text)
+        scan = _(task.words.scan) if task else "CT"
         ui.ctLabel.setText(f"{scan}:")
         ui.uncertaintyCheckBox.setToolTip(_("Lay the voxel uncertainty over the {scan} in all slice views").format(scan=scan))
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..output.files import whole_file
-from ..report.findings import meaning_of
+from ..wording.findings import meaning_of
 from .pages import rendered_page
 from .records import CaseRecord, CaseState, states
 from .study import StudyFolder

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from ..errors import InputError, shown
-from ..report.language import languages
+from ..language.catalogue import languages
 from ..settings import DEVICES
 from ..tasks import task_names
 from .config import ChooseTable, Config, DiskTable, NodeTable, PollTable, ReceiveTable, SegmentTable, SendTable

@@ -11,11 +11,11 @@ from ..comparison.changes import Change, ChangeVerdict
 from ..comparison.examination import Examination, read_examination
 from ..comparison.follow_up import ExaminationPair, compare_examinations
 from ..comparison.intervals import FollowedQuantity
+from ..language.catalogue import Words
+from ..language.catalogue import noted as N_
+from ..wording.findings import ToldFinding, told_finding
+from ..wording.names import segment_name
 from .facts import moment
-from .findings import ToldFinding, told_finding
-from .language import Words
-from .language import noted as N_
-from .names import segment_name
 
 # Names of folders may be those of patients: the report knows both results by what they are to each other.
 _BEFORE, _AFTER = "the earlier result", "this result"

@@ -18,9 +18,9 @@ import numpy as np
 
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..ct.boxes import box_of_labels
+from ..language.catalogue import Words
 from ..packages import FOR_SCENE, is_installed
 from .case import ReportCase
-from .language import Words
 
 RENDERED_MUSCLES = ("GMAX", "GMED")
 _MARGIN_MM = 25.0

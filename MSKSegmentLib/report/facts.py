@@ -9,16 +9,16 @@ from typing import Any
 
 from ..anatomy import Side
 from ..case_result import HistoryEvent
+from ..language.catalogue import Words
+from ..language.catalogue import noted as N_
 from ..resources import resource_folder
 from ..review.reference import cohort
 from ..run_facts import RunFacts
 from ..settings import CALIBRATED
 from ..tasks import DEFAULT_TASK
+from ..wording.findings import ToldFinding, told_finding
+from ..wording.names import segment_name, side_letter, structure_name
 from .case import ReportCase
-from .findings import ToldFinding, told_finding
-from .language import Words
-from .language import noted as N_
-from .names import segment_name, side_letter, structure_name
 
 _DIGITS_OF_DIGEST = 16
 # So many of the last steps stand on the first page.

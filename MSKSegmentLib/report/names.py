@@ -1,14 +1,13 @@
-"""What structures, sides and lights are called in a report, and the shape and letter by which a light is known without colour."""
+"""What lights are called in a report, and the shape and letter by which a light is known without colour."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..anatomy import Segment, Side, Structure
 from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
+from ..language.catalogue import Words
+from ..language.catalogue import noted as N_
 from ..review.rows import MISSED_MARK, NOT_FOUND, SUSPECT_MARK, UNCONFIRMED_MARK, SegmentRow
-from .language import Words
-from .language import noted as N_
 
 # Not found on either side, or on a side that the scan does not show.
 ABSENT_MARK = "absent"
@@ -65,21 +64,3 @@ def mark(words: Words, name: str) -> Mark:
 def mark_of(row: SegmentRow) -> str:
     """The name of a row's mark."""
     return ABSENT_MARK if not row.found and not row.missed else row.mark
-
-
-def structure_name(words: Words, structure: Structure) -> str:
-    """The name of a structure; English where the catalogue lacks it."""
-    return words.gettext(structure.name)
-
-
-def segment_name(words: Words, segment: Segment) -> str:
-    """The name of a structure with its side."""
-    name = structure_name(words, segment.structure)
-    return name if segment.side is Side.MIDLINE else words.gettext("{structure}, {side}").format(
-        structure=name, side=words.gettext(segment.side.value)
-    )  # fmt: skip
-
-
-def side_letter(words: Words, side: Side) -> str:
-    """R or L as on a film; nothing for the midline."""
-    return {Side.RIGHT: words.gettext("R"), Side.LEFT: words.gettext("L")}.get(side, "")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
 from .. import __version__
+from ..language.catalogue import Words, catalogue_of
 from ..packages import FOR_REPORT, require
+from ..wording.names import structure_name
 from . import facts, histograms, structures, summary
 from .before_after import change_section
 from .case import ReportCase
 from .density import RENDERED_MUSCLES, DensityPictures, density_pictures
-from .language import Words, catalogue_of
-from .names import MARK_NAMES, mark, structure_name
+from .names import MARK_NAMES, mark
 from .pictures import data_address
 from .radiographs import radiographs
 from .slices import SlicePicture, overview

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DependencyError, InputError
+from ..language.catalogue import ENGLISH, catalogue_of, noted
 from ..packages import FOR_PDF, require
-from .language import ENGLISH, catalogue_of, noted
 
 _LOG = logging.getLogger(__name__)
 _NAMED = 5

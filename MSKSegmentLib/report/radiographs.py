@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..ct.radiograph import Radiograph, RayDirection, radiograph
+from ..language.catalogue import Words
 from .case import ReportCase
-from .language import Words
 from .pictures import Outline, Plane, draw_slice
 from .slices import OUTLINE
 

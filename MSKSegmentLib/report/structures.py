@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 from ..anatomy import Structure
 from ..case_result import SegmentReport
+from ..language.catalogue import Words
+from ..language.catalogue import noted as N_
 from ..review import SegmentRow
 from ..review.columns import COLUMN_OF, FURTHER_COLUMNS, NO_VALUE
 from ..review.evidence import probability_text
 from ..review.histogram import Histogram, histogram_of
 from ..review.reference import published_means
+from ..wording.names import segment_name, structure_name
+from ..wording.reasons import as_sentence
 from .case import ReportCase
 from .histograms import Plot, plot_of
-from .language import Words
-from .language import noted as N_
-from .names import Mark, mark, mark_of, segment_name, structure_name
+from .names import Mark, mark, mark_of
 from .pictures import data_address
 from .slices import segment_slice
-from .summary import as_sentence, hex_color, is_usable
+from .summary import hex_color, is_usable
 
 # Columns of the results table that a structure's own part shows.
 SHOWN = ("volume_cc", "volume_cc_per_m2", "mean_hu", "predicted_dice")
@@ -110,7 +112,9 @@ def _numbers(words: Words, row: SegmentRow, report: SegmentReport) -> tuple[tupl
             unit = COLUMN_OF[name].unit
             found.append((words.gettext(_TITLES[name]), f"{row.texts[name]} {unit}".strip()))
     found += [
-        (column.title, f"{row.texts[column.name]} {column.unit}".strip()) for column in FURTHER_COLUMNS if column.name in row.texts
+        (words.gettext(column.english_title), f"{row.texts[column.name]} {column.unit}".strip())
+        for column in FURTHER_COLUMNS
+        if column.name in row.texts
     ]
     intervals = {"volume_cc": report.volume_interval_cc, "mean_hu": report.mean_hu_interval}
     for name, interval in intervals.items():

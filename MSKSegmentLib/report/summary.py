@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from ..anatomy import Segment, Side
 from ..case_result import Light, ReviewState
+from ..language.catalogue import Words
 from ..review import SegmentRow
 from ..review.columns import COLUMN_OF, NO_VALUE
 from ..review.rows import MISSED_MARK, SUSPECT_MARK
+from ..wording.names import side_letter, structure_name
+from ..wording.reasons import SHORT, ReasonKind, as_sentence, reason_kind
 from .case import ReportCase
-from .language import Words
-from .names import ABSENT_MARK, MARK_NAMES, Mark, mark, mark_of, side_letter, structure_name
-from .reasons import SHORT, ReasonKind, reason_kind, told_reason
+from .names import ABSENT_MARK, MARK_NAMES, Mark, mark, mark_of
 
 # A difference of this many percent fills half of the bar.
 FULL_BAR_PERCENT = 50.0
@@ -116,12 +117,6 @@ def main_reason(row: SegmentRow) -> ReasonKind:
     if against:
         return against[0]
     return ReasonKind.SCAN if ReasonKind.SCAN in kinds else ReasonKind.OTHER
-
-
-def as_sentence(words: Words, reason: str) -> str:
-    """A reason in the reader's language with a capital and a full stop."""
-    text = told_reason(words, reason)
-    return words.gettext("{sentence}.").format(sentence=f"{text[:1].upper()}{text[1:]}")
 
 
 def hex_color(segment: Segment) -> str:

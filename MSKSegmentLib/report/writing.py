@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import InputError, shown
+from ..language.catalogue import ENGLISH, catalogue_of
 from ..output.files import whole_file
 from ..packages import FOR_REPORT, require
 from ..results.result_folder import REPORT_HTML, REPORT_PDF
 from .before_after import read_change_pair
 from .case import read_report_case
-from .language import ENGLISH, catalogue_of
 from .page import html_of
 from .pdf import check_pdf, write_page_pdf
 

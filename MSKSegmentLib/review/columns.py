@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..language.catalogue import noted as N_
+from ..language.catalogue import tr
 from ..quality.conformal import COVERAGE
 from ..tasks import Task
 from ..tasks.vocabulary import KNOWN_MEASUREMENTS
@@ -15,15 +17,25 @@ NO_VALUE = "–"
 class Column:
     """One column: its name in code, its title and unit for people, an explanation, and whether it holds numbers.
 
-    `form` writes a number, as `format` takes it.
+    `form` writes a number, as `format` takes it. `title`, `tooltip` and `heading` are in the front end's language.
     """
 
     name: str
-    title: str
+    english_title: str
     unit: str
-    tooltip: str
+    english_tooltip: str
     numeric: bool
     form: str = ""
+
+    @property
+    def title(self) -> str:
+        """What stands above the column."""
+        return tr(self.english_title)
+
+    @property
+    def tooltip(self) -> str:
+        """What the column holds, in sentences."""
+        return tr(self.english_tooltip).replace("{coverage}", f"{COVERAGE:.0%}")
 
     @property
     def heading(self) -> str:
@@ -49,34 +61,40 @@ def _number(name: str, title: str, unit: str, form: str, tooltip: str) -> Column
 
 COLUMNS: tuple[Column, ...] = (
     _text(
-        "light", "Light",
-        "Whether to trust the numbers: good, inaccurate, failed, or not rated (nothing is known). Likely wrong: not rated, but "
-        "more likely wrong than right.",
+        "light", N_("Light"),
+        N_("Whether to trust the numbers: good, inaccurate, failed, or not rated (nothing is known). Likely wrong: not rated, but "
+        "more likely wrong than right."),
     ),
-    _text("structure", "Structure", "Bone or muscle."),
-    _text("side", "Side", "The patient's side."),
-    _number("volume_cc", "Volume", "cc", ".1f", "Volume of the label; of the part inside the scan where it is truncated."),
+    _text("structure", N_("Structure"), N_("Bone or muscle.")),
+    _text("side", N_("Side"), N_("The patient's side.")),
+    _number("volume_cc", N_("Volume"), "cc", ".1f", N_("Volume of the label; of the part inside the scan where it is truncated.")),
     _number(
-        "predicted_dice", "Predicted Dice", "", ".2f",
-        "Overlap with an expert's label that the calibration predicts; in brackets the range that holds it with a probability of "
-        f"{COVERAGE:.0%}.",
+        "predicted_dice", N_("Predicted Dice"), "", ".2f",
+        N_("Overlap with an expert's label that the calibration predicts; in brackets the range that holds it with a probability "
+        "of {coverage}."),
     ),
     _number(
-        "dice_good_from", "Good from", "", ".2f",
-        "The predicted Dice from which on the structure counts as good, if nothing else speaks against it. Structures differ: it "
-        "follows from how well each of them is usually segmented, and is 0.95 at most.",
+        "dice_good_from", N_("Good from"), "", ".2f",
+        N_("The predicted Dice from which on the structure counts as good, if nothing else speaks against it. Structures differ: "
+        "it follows from how well each of them is usually segmented, and is 0.95 at most."),
     ),
-    _number("dice_failed_below", "Failed below", "", ".2f", "The predicted Dice below which the structure counts as failed."),
-    _number("volume_cc_per_m2", "Volume / height²", "cc/m²", ".1f", "Volume divided by the square of the patient's height."),
-    _number("mean_hu", "Mean density", "HU", ".1f", "Mean of the Hounsfield units inside the label."),
-    _number("fat_percent", "Fat", "%", ".1f", "Share of voxels below -30 HU; of muscles only."),
-    _number("composite_percent", "Composite", "%", ".1f", "Share of voxels from -30 to 30 HU; of muscles only."),
-    _number("lean_percent", "Lean", "%", ".1f", "Share of voxels above 30 HU; of muscles only."),
     _number(
-        "asymmetry_percent", "Asymmetry", "%", "+.1f",
-        "Difference of right and left volume in percent of their mean; positive where the right side is larger.",
+        "dice_failed_below", N_("Failed below"), "", ".2f",
+        N_("The predicted Dice below which the structure counts as failed."),
     ),
-    _text("state", "State", "Automatic, edited or accepted; truncated where the limits of the scan cut it."),
+    _number(
+        "volume_cc_per_m2", N_("Volume / height²"), "cc/m²", ".1f",
+        N_("Volume divided by the square of the patient's height."),
+    ),
+    _number("mean_hu", N_("Mean density"), "HU", ".1f", N_("Mean of the Hounsfield units inside the label.")),
+    _number("fat_percent", N_("Fat"), "%", ".1f", N_("Share of voxels below -30 HU; of muscles only.")),
+    _number("composite_percent", N_("Composite"), "%", ".1f", N_("Share of voxels from -30 to 30 HU; of muscles only.")),
+    _number("lean_percent", N_("Lean"), "%", ".1f", N_("Share of voxels above 30 HU; of muscles only.")),
+    _number(
+        "asymmetry_percent", N_("Asymmetry"), "%", "+.1f",
+        N_("Difference of right and left volume in percent of their mean; positive where the right side is larger."),
+    ),
+    _text("state", N_("State"), N_("Automatic, edited or accepted; truncated where the limits of the scan cut it.")),
 )  # fmt: skip
 
 

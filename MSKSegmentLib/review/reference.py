@@ -10,6 +10,8 @@ from typing import Any
 
 from ..anatomy import Structure
 from ..anatomy.built_in import HIP_AND_THIGH
+from ..language.catalogue import noted as N_
+from ..language.catalogue import tr
 from ..resources import resource_file
 
 FILE = "soufi_2025_table7.json"
@@ -26,13 +28,18 @@ class Reference:
     @property
     def sentence(self) -> str:
         """The means in a sentence that names their cohort."""
-        means = "; ".join(
-            f"{volume:.1f} cc/m² and {self.mean_hu[side]:.1f} HU {_WHERE[side]}" for side, volume in self.volume_cc_per_m2.items()
+        means = tr("; ").join(
+            tr(_MEANS[side]).format(volume=f"{volume:.1f}", density=f"{self.mean_hu[side]:.1f}")
+            for side, volume in self.volume_cc_per_m2.items()
         )
-        return f"For context, {self.cohort}: {means}."
+        return tr("For context, {cohort}: {means}.").format(cohort=tr(self.cohort), means=means)
 
 
-_WHERE = {"affected": "on the affected side", "unaffected": "on the unaffected side", "whole": "for both sides together"}
+_MEANS = {
+    "affected": N_("{volume} cc/m² and {density} HU on the affected side"),
+    "unaffected": N_("{volume} cc/m² and {density} HU on the unaffected side"),
+    "whole": N_("{volume} cc/m² and {density} HU for both sides together"),
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,11 @@ def cohort() -> Cohort:
     return Cohort(source["citation"], source["doi"])
 
 
+def cohort_name() -> str:
+    """What the means are of, as `Reference.sentence` names it in English."""
+    return str(_data()["cohort"])
+
+
 def published_means(structure: Structure) -> Reference | None:
     """The published means of a structure; None for one that is not of the paper's, whatever it is called."""
     published = next((one for one in HIP_AND_THIGH.structures if one.abbreviation == structure.abbreviation), None)
@@ -66,6 +78,6 @@ def references() -> Mapping[str, Reference]:
     """Abbreviation -> means of Soufi et al. 2025, Table 7."""
     data = _data()
     return {
-        abbreviation: Reference(means["volume_cc_per_m2"], means["mean_hu"], data["cohort"])
+        abbreviation: Reference(means["volume_cc_per_m2"], means["mean_hu"], cohort_name())
         for abbreviation, means in data["structures"].items()
     }

@@ -8,8 +8,12 @@ from math import inf
 
 from ..anatomy.table import RGB, Side
 from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light, ReviewState, SegmentReport
+from ..language.catalogue import noted as N_
+from ..language.catalogue import spoken_words, tr
 from ..quality.wording import dice_texts
 from ..results.tables import table_row
+from ..wording.names import segment_name, structure_name
+from ..wording.reasons import as_sentence, told_words
 from .columns import COLUMN_OF, COLUMNS, FURTHER_COLUMNS
 from .evidence import evidence_lines, expectation_lines
 from .queue import Candidate, Priority, place_in_queue, priorities
@@ -20,6 +24,11 @@ MISSED = "the other side was found: this one may have been missed"
 # Marks beside those of the lights (by their values): grey, but likely wrong; not found, but perhaps missed; yellow, but more likely
 # accurate than not.
 SUSPECT_MARK, MISSED_MARK, UNCONFIRMED_MARK = "suspect", "missed", "unconfirmed"
+_STATES = {
+    ReviewState.AUTOMATIC: N_("automatic"),
+    ReviewState.EDITED: N_("edited"),
+    ReviewState.ACCEPTED: N_("accepted"),
+}
 # Marks of what was found with their words, worst first.
 MARKS = (
     *((light.value, light.word) for light in (Light.RED, Light.YELLOW)),
@@ -37,8 +46,8 @@ class SegmentRow:
     or `UNCONFIRMED_MARK`, which looks like yellow.
     `verdict` is the light in words. `name` and `color` (0-255 RGB) are the segment's; `group` is the key of its group in the table
     of structures. `values` and `texts` hold an entry per column; values of text columns and unknown numbers are None. `reasons`
-    say why the light is what it is; `lines` are sentences with the reasons and what to expect, `evidence` the scores behind
-    them; `tooltip` holds all of that.
+    say why the light is what it is, in English as results hold them. All else is in the front end's language: `lines` are
+    sentences with the reasons and what to expect, `evidence` the scores behind them; `tooltip` holds all of that.
     """
 
     key: str
@@ -82,27 +91,30 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
     columns = (*COLUMNS, *further)
     values = {column.name: numbers[column.name] if column.numeric else None for column in columns}
     truncated = found is not None and bool(found.truncated_by)
-    state_text = report.state.value + (", truncated" if truncated else "")
+    state_text = tr(_STATES[report.state])
+    if truncated:
+        state_text = tr("{state}, truncated").format(state=state_text)
     texts = {column.name: column.text(values[column.name]) for column in columns if column.numeric}
     texts |= _dice_cells(report)
     if report.dice_interval is not None:
         texts["predicted_dice"] += " ({:.2f}–{:.2f})".format(*report.dice_interval)
     texts |= {
-        "light": NOT_FOUND if found is None else SUSPECT_WORD if report.suspect else report.light_word,
-        "structure": segment.structure.name,
-        "side": segment.side.value,
+        "light": tr(NOT_FOUND if found is None else SUSPECT_WORD if report.suspect else report.light_word),
+        "structure": structure_name(spoken_words(), segment.structure),
+        "side": tr(segment.side.value),
         "state": state_text,
     }
     missed = priority.missed and found is None
     reasons = (*report.reasons, MISSED) if missed else report.reasons
     lines, evidence = _lines(report, reasons), evidence_lines(report)
-    verdict = NOT_FOUND if found is None else report.verdict
+    verdict = told_words(spoken_words(), NOT_FOUND if found is None else report.verdict)
+    name = segment_name(spoken_words(), segment)
     return SegmentRow(
         key=segment.key,
         light=report.light,
         mark=_mark(report, missed),
         verdict=verdict,
-        name=segment.name,
+        name=name,
         color=segment.color,
         structure=segment.structure.name,
         side=segment.side,
@@ -120,7 +132,7 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
         reasons=reasons,
         lines=lines,
         evidence=evidence,
-        tooltip="\n".join([f"{segment.name}: {verdict}", *lines, *evidence]),
+        tooltip="\n".join([tr("{name}: {text}").format(name=name, text=verdict), *lines, *evidence]),
     )
 
 
@@ -190,7 +202,8 @@ class RowFilter:
     def matches(self, row: SegmentRow) -> bool:
         """Whether the row is shown."""
         words = self.text.casefold().split()
-        where = " ".join((row.key, row.structure, row.side.value, row.state_text, row.texts["light"], row.verdict)).casefold()
+        english = (row.key, row.structure, row.side.value)
+        where = " ".join((*english, row.name, row.state_text, row.texts["light"], row.verdict)).casefold()
         return (
             (row.needs_review or not self.flagged_only)
             and self.group in (None, row.group)
@@ -207,16 +220,14 @@ def _urgency(row: SegmentRow) -> tuple[int, float, float, float]:
 
 def _lines(report: SegmentReport, reasons: tuple[str, ...]) -> tuple[str, ...]:
     """Why the light, what the calibration expects, what was corrected, and published means as context."""
-    lines = [*(_sentence(reason) for reason in reasons), *expectation_lines(report)]
+    words = spoken_words()
+    lines = [*(as_sentence(words, reason) for reason in reasons), *expectation_lines(report)]
     if report.dice_to_automatic is not None:
-        lines.append(f"Dice between this and the automatic version {report.dice_to_automatic:.2f}.")
+        form = tr("Dice between this and the automatic version: {dice}.")
+        lines.append(form.format(dice=f"{report.dice_to_automatic:.2f}"))
     reference = published_means(report.segment.structure)
     found = report.measurements
     # The means are of CT: they say nothing beside a scan without densities.
     if found is not None and found.mean_hu is not None and reference:
         lines.append(reference.sentence)
     return tuple(lines)
-
-
-def _sentence(reason: str) -> str:
-    return f"{reason[:1].upper()}{reason[1:]}."

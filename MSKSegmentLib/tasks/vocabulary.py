@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..ct.modality import CT_MODALITY, MR_MODALITY
+from ..language.catalogue import noted as N_
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ KNOWN_MEASUREMENTS: Mapping[str, MeasurementKind] = {
         further=(
             FurtherColumn(
                 "dixon_fat_percent",
-                "Fat (Dixon)",
+                N_("Fat (Dixon)"),
                 "%",
                 ".1f",
-                "mean of fat / (fat + water) in the images given; not corrected for relaxation",
+                N_("mean of fat / (fat + water) in the images given; not corrected for relaxation"),
             ),
         ),
     ),

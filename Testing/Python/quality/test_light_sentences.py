@@ -6,8 +6,8 @@ import pytest
 from light_cases import all_reports
 
 from MSKSegmentLib.case_result import SUSPECT_WORD, Light
-from MSKSegmentLib.report.reasons import FORMS, ReasonKind, reason_kind, told_reason
 from MSKSegmentLib.review.rows import make_rows
+from MSKSegmentLib.wording.reasons import FORMS, ReasonKind, reason_kind, told_reason
 
 WRONG = {
     "a doubled word": r"\b([a-z]+) \1\b",

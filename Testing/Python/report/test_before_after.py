@@ -9,8 +9,8 @@ from comparison_cases import examination, phantom_case, with_report
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.comparison.follow_up import compare_examinations
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.language.catalogue import catalogue_of
 from MSKSegmentLib.report.before_after import change_section, read_change_pair
-from MSKSegmentLib.report.language import catalogue_of
 from MSKSegmentLib.results.result_folder import write_result
 
 

@@ -19,11 +19,11 @@ from MSKSegmentLib.report.case import case_of_session, read_report_case
 from MSKSegmentLib.report.page import html_of
 from MSKSegmentLib.report.pdf import write_page_pdf
 from MSKSegmentLib.report.pictures import Plane, draw_slice
-from MSKSegmentLib.report.reasons import FORMS, ReasonKind
 from MSKSegmentLib.report.slices import SlicePicture
 from MSKSegmentLib.results.result_folder import CT, SEGMENTATION, write_result
 from MSKSegmentLib.results.segmentation_file import write_ct, write_segmentation
 from MSKSegmentLib.review import ReviewSession
+from MSKSegmentLib.wording.reasons import FORMS, ReasonKind
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=timezone.utc)
 TINY = draw_slice(Plane(np.zeros((4, 4)), (0, 1), (1.0, 1.0)), [], 32)

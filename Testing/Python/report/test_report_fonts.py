@@ -10,7 +10,7 @@ pytest.importorskip("weasyprint", reason="WeasyPrint is not installed", exc_type
 
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.report.language import catalogue_of, languages
+from MSKSegmentLib.language.catalogue import catalogue_of, languages
 from MSKSegmentLib.report.pdf import check_pdf, write_page_pdf
 
 LATIN = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">

@@ -14,10 +14,10 @@ from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.comparison.examination import Examination
 from MSKSegmentLib.comparison.follow_up import compare_examinations
 from MSKSegmentLib.findings import warning
+from MSKSegmentLib.language.catalogue import Words
 from MSKSegmentLib.report.case import case_of_session
 from MSKSegmentLib.report.density import density_pictures
 from MSKSegmentLib.report.facts import run_lines
-from MSKSegmentLib.report.language import Words
 from MSKSegmentLib.report.page import html_of
 from MSKSegmentLib.report.slices import SlicePicture, segment_slice
 from MSKSegmentLib.report.summary import doubts, is_usable, table

@@ -22,6 +22,7 @@ HEAVY = {"torch", "SimpleITK", "monai", "scipy", "skimage", "cc3d", "pydicom", "
 # Every layer (package or module of the library) with the ground floor first: a layer may import those before it, and no other.
 ORDER = (
     "errors",
+    "language",
     "findings",
     "timing",
     "packages",
@@ -41,6 +42,7 @@ ORDER = (
     "measurement",
     "inference",
     "quality",
+    "wording",
     "provenance",
     "preview",
     "prepared_scan",

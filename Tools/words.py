@@ -1,9 +1,9 @@
-"""The catalogues of the report's words.
+"""The catalogues of all words that users see: panel, page, report, lights, findings, errors.
 
-    python Tools/report_words.py           bring every catalogue up to date with the program, and compile it
-    python Tools/report_words.py LANGUAGE  the same, after beginning the catalogue of a new language
+    python Tools/words.py           bring every catalogue up to date with the program, and compile it
+    python Tools/words.py LANGUAGE  the same, after beginning the catalogue of a new language
 
-A catalogue is ``MSKSegmentLib/report/locale/LANGUAGE/LC_MESSAGES/report.po``. What the program no longer says is dropped from it;
+A catalogue is ``MSKSegmentLib/language/locale/LANGUAGE/LC_MESSAGES/mskseg.po``. What the program no longer says is dropped from it;
 what is new has no translation yet and stays English. Needs Babel.
 """
 
@@ -18,20 +18,22 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from word_sources import form_words, page_words, python_words, sentences
 
+from MSKSegmentLib import RESEARCH_USE_ONLY
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
 from MSKSegmentLib.foreign.merged import merged_structures
+from MSKSegmentLib.language.catalogue import DOMAIN, FOLDER, SENTENCE
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
-from MSKSegmentLib.report.language import DOMAIN, FOLDER
+from MSKSegmentLib.review.reference import cohort_name
 from MSKSegmentLib.review.rows import NOT_FOUND
-from MSKSegmentLib.tasks import HIP_THIGH_CT
+from MSKSegmentLib.tasks import HIP_THIGH_CT, load_task, task_names
 
-PACKAGE = FOLDER.parent
-METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false"}}
-KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
-
+LIBRARY = FOLDER.parents[1]
+ROOT = LIBRARY.parent
+REPORT_PAGES = LIBRARY / "report" / "templates"
+JINJA = {"**.html": {"trimmed": "true", "silent": "false"}}
 
 _UNUSED_HEADERS = tuple(
     f'"{name}:'.encode()
@@ -43,17 +45,30 @@ _UNUSED_HEADERS = tuple(
 
 
 def template() -> Catalog:
-    """All that the report says, in the order of the files; structures, lights and cautions come from where they are defined."""
+    """All that users are told, by where it stands; structures, lights and cautions come from where they are defined."""
     catalog = Catalog(domain=DOMAIN, project="MSKSegment", copyright_holder="MSKSegment contributors", fuzzy=False)
-    for name, _line, message, comments, context in extract_from_dir(PACKAGE, METHODS, OPTIONS, KEYWORDS):
-        catalog.add(message, None, [(f"report/{name}", None)], auto_comments=comments, context=context)
-    for structure in (*HIP_AND_THIGH.structures, *(merged.structure for merged in merged_structures())):
-        catalog.add(structure.name, None, [("anatomy", None)])
+    for source, message in python_words(ROOT):
+        catalog.add(message, None, [(source, None)])
+    for name, _line, message, _comments, context in extract_from_dir(REPORT_PAGES, [("**.html", "jinja2")], JINJA):
+        catalog.add(message, None, [(f"report/{name}", None)], context=context)
+    for source, message in (*page_words(LIBRARY), *form_words(ROOT)):
+        catalog.add(message, None, [(source, None)])
+    for table in (HIP_AND_THIGH, *(task.table for task in map(load_task, task_names()))):
+        for one in (*table.structures, *table.groups):
+            catalog.add(one.name, None, [("anatomy", None)])
+    for merged in merged_structures():
+        catalog.add(merged.structure.name, None, [("anatomy", None)])
     for word in (*(light.word for light in Light), SUSPECT_WORD, UNCONFIRMED_WORD, NOT_FOUND):
         catalog.add(word, None, [("case_result.py", None)])
+    for task in map(load_task, task_names()):
+        catalog.add(task.words.scan, None, [("tasks", None)])
     catalog.add(HIP_THIGH_CT.words.report, None, [("tasks", None)])
+    catalog.add(RESEARCH_USE_ONLY, None, [("__init__.py", None)])
+    catalog.add(cohort_name(), None, [("review/reference.py", None)])
     for caution in SCAN_CAUTIONS.values():
         catalog.add(caution, None, [("quality/guards.py", None)])
+    for source, message in sentences(LIBRARY):
+        catalog.add(message, None, [(source, None)], context=SENTENCE)
     return catalog
 
 
@@ -76,7 +91,7 @@ def updated(language: str) -> Catalog:
     catalog = read(language)
     catalog.update(template(), no_fuzzy_matching=True)
     catalog.obsolete.clear()
-    catalog.header_comment = f"# {language}: the words of MSKSegment's reports, by MSKSegment contributors; Apache-2.0."
+    catalog.header_comment = f"# {language}: the words of MSKSegment, by MSKSegment contributors; Apache-2.0."
     return catalog
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..findings import Finding
+from ..language.catalogue import Words
+from ..language.catalogue import noted as N_
 from ..quality.guards import SCAN_CAUTIONS
-from .language import Words
-from .language import noted as N_
 
 # What the codes of warnings mean; those of `SCAN_CAUTIONS` are told as they are there.
 MEANINGS = {

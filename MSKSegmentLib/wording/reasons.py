@@ -6,14 +6,13 @@ translated in turn. A reason of no known form, as one of a later version, is tol
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 
+from ..language.catalogue import Words
+from ..language.catalogue import noted as N_
+from ..language.forms import SentenceForm
 from ..quality.guards import SCAN_CAUTIONS
-from .language import Words
-from .language import noted as N_
 
 
 class ReasonKind(str, Enum):
@@ -54,22 +53,14 @@ SHORT = {
 
 
 @dataclass(frozen=True)
-class Form:
-    """A sentence with placeholders in braces, and what kind of reason it is."""
+class Form(SentenceForm):
+    """The form of a reason, and what kind of reason it is."""
 
     kind: ReasonKind
-    text: str
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What the sentences of this form look like; of MR they say so where those of CT say CT."""
-        parts = re.split(r"{(\w+)}", self.text)
-        form = "".join(f"(?P<{part}>.+?)" if number % 2 else re.escape(part) for number, part in enumerate(parts))
-        return re.compile(re.sub(r"\bCT\b", "(?:CT|MR scan)", form))
 
 
 def _forms(kind: ReasonKind, *texts: str) -> tuple[Form, ...]:
-    return tuple(Form(kind, text) for text in texts)
+    return tuple(Form(text, kind) for text in texts)
 
 
 FORMS = (
@@ -233,8 +224,20 @@ _WORDS = frozenset(
         N_("good"), N_("inaccurate"), N_("failed"), N_("not rated"), N_("likely wrong"), N_("not confirmed"),
         N_("right"), N_("left"), N_("inferior"),
         N_("superior"), N_("anterior"), N_("posterior"), N_("field of view"), N_("beyond the CT"),
+        N_("not found"),
     )
 )  # fmt: skip
+
+
+def as_sentence(words: Words, reason: str) -> str:
+    """A reason in the language of the words with a capital and a full stop."""
+    text = told_reason(words, reason)
+    return words.gettext("{sentence}.").format(sentence=f"{text[:1].upper()}{text[1:]}")
+
+
+def told_words(words: Words, text: str) -> str:
+    """A light or several words with commas between them, such as "not rated, likely wrong"."""
+    return _value(words, text)
 
 
 def told_reason(words: Words, reason: str) -> str:
@@ -244,17 +247,16 @@ def told_reason(words: Words, reason: str) -> str:
 
 def reason_kind(reason: str) -> ReasonKind:
     """What a reason is about."""
-    return next((form.kind for form in FORMS if form.pattern.fullmatch(reason)), ReasonKind.OTHER)
+    return next((form.kind for form in FORMS if form.values(reason) is not None), ReasonKind.OTHER)
 
 
 def _told(words: Words, text: str, forms: tuple[Form, ...]) -> str:
     if text in _WORDS:
         return words.gettext(text)
     for form in forms:
-        found = form.pattern.fullmatch(text)
-        if found:
-            values = {name: _value(words, value) for name, value in found.groupdict().items()}
-            told = words.gettext(form.text).format(**values)
+        values = form.values(text)
+        if values is not None:
+            told = words.gettext(form.text).format(**{name: _value(words, value) for name, value in values.items()})
             return told.replace("CT", "MR") if "MR scan" in text and "CT" in form.text else told
     return text
 

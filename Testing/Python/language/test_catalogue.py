@@ -1,4 +1,4 @@
-"""The catalogues of the report's words: up to date with the program, whole, compiled, and with the same placeholders."""
+"""The catalogues of all words: up to date with the program, whole, compiled, and with the same placeholders."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 pytest.importorskip("babel")
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "Tools"))
 
-import report_words  # noqa: E402
+import words  # noqa: E402
 from babel.messages.mofile import read_mo  # noqa: E402
 from review_cases import make_case  # noqa: E402
 
 from MSKSegmentLib.findings import warning  # noqa: E402
+from MSKSegmentLib.language.catalogue import SENTENCE, catalogue_of, languages  # noqa: E402
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS  # noqa: E402
 from MSKSegmentLib.report.case import case_of_session  # noqa: E402
-from MSKSegmentLib.report.findings import MEANINGS, ToldFinding, told_finding  # noqa: E402
-from MSKSegmentLib.report.language import catalogue_of, languages  # noqa: E402
 from MSKSegmentLib.report.page import html_of  # noqa: E402
 from MSKSegmentLib.report.slices import SlicePicture  # noqa: E402
 from MSKSegmentLib.review import ReviewSession  # noqa: E402
+from MSKSegmentLib.wording.findings import MEANINGS, ToldFinding, told_finding  # noqa: E402
 
 LIBRARY = Path(__file__).resolve().parents[3] / "MSKSegmentLib"
 PLACEHOLDER = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%%")
@@ -39,20 +39,21 @@ def test_there_are_english_and_japanese():
 
 
 def test_the_catalogue_is_that_of_the_program(language):
-    """After a change of words: python Tools/report_words.py."""
-    now, stored = report_words.updated(language), report_words.read(language)
+    """After a change of words: python Tools/words.py."""
+    now, stored = words.updated(language), words.read(language)
     assert [(m.id, m.context) for m in now] == [(m.id, m.context) for m in stored]
-    assert report_words.text_of(now) == report_words.path_of(language).read_bytes()
-    mo = [read_mo(io.BytesIO(report_words.compiled(now))), read_mo(report_words.path_of(language).with_suffix(".mo").open("rb"))]
+    assert words.text_of(now) == words.path_of(language).read_bytes()
+    mo = [read_mo(io.BytesIO(words.compiled(now))), read_mo(words.path_of(language).with_suffix(".mo").open("rb"))]
     # Without the header, which names the version of Babel.
     assert [(m.id, m.string) for m in mo[0] if m.id] == [(m.id, m.string) for m in mo[1] if m.id]
 
 
 def test_translations_are_whole_and_keep_the_placeholders(language):
-    for message in report_words.read(language):
+    for message in words.read(language):
         texts = [message.string] if isinstance(message.string, str) else list(message.string)
         ids = [message.id] if isinstance(message.id, str) else list(message.id)
-        if not message.id or (language == "en" and not any(texts)):
+        # English is its own translation; a sentence without one is told in English.
+        if not message.id or ((language == "en" or message.context == SENTENCE) and not any(texts)):
             continue
         assert all(texts), f"{message.id} has no translation"
         for text in texts:
@@ -67,7 +68,7 @@ def test_what_a_catalogue_lacks_stays_english():
 def test_every_warning_about_a_scan_has_its_meaning():
     """In another language a finding would otherwise be told in English alone."""
     # What a comparison of two results or a measurement of femora warns of is told by its own sentence, in English.
-    others = ("report", "comparison", "proximal_femur")
+    others = ("wording", "comparison", "proximal_femur")
     sources = "".join(path.read_text(encoding="utf-8") for path in LIBRARY.rglob("*.py") if path.parent.name not in others)
     codes = set(re.findall(r"\bwarning\(\s*\"(\w+)\"", sources))
     assert len(codes) > 30 and codes - set(SCAN_CAUTIONS) == set(MEANINGS) & codes

@@ -1,0 +1,1 @@
+"""The words for users in their language: one gettext catalogue for panel, page, report, lights, reasons, findings and errors."""
