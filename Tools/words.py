@@ -28,7 +28,7 @@ from MSKSegmentLib.language.catalogue import DOMAIN, FOLDER, SENTENCE
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
 from MSKSegmentLib.review.reference import cohort_name
 from MSKSegmentLib.review.rows import NOT_FOUND
-from MSKSegmentLib.tasks import HIP_THIGH_CT, load_task, task_names
+from MSKSegmentLib.tasks import load_task, task_names
 
 LIBRARY = FOLDER.parents[1]
 ROOT = LIBRARY.parent
@@ -61,8 +61,8 @@ def template() -> Catalog:
     for word in (*(light.word for light in Light), SUSPECT_WORD, UNCONFIRMED_WORD, NOT_FOUND):
         catalog.add(word, None, [("case_result.py", None)])
     for task in map(load_task, task_names()):
-        catalog.add(task.words.scan, None, [("tasks", None)])
-    catalog.add(HIP_THIGH_CT.words.report, None, [("tasks", None)])
+        for words in (task.title, task.words.scan, task.words.report, *task.words.notes):
+            catalog.add(words, None, [("tasks", None)])
     catalog.add(RESEARCH_USE_ONLY, None, [("__init__.py", None)])
     catalog.add(cohort_name(), None, [("review/reference.py", None)])
     for caution in SCAN_CAUTIONS.values():

@@ -8,6 +8,7 @@ from .. import RESEARCH_USE_ONLY
 from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, CaseResult, Light, SegmentReport
 from ..quality.conformal import COVERAGE
 from ..quality.wording import dice_texts
+from ..review.columns import FURTHER_COLUMNS
 
 _FIRST = 5
 _SUSPECT_STYLE = "yellow"
@@ -40,9 +41,15 @@ def print_result(result: CaseResult, folder: Path | None) -> None:
     columns = [name for name in _COLUMNS if result.task.shows(name)]
     for name in columns:
         table.add_column(_COLUMNS[name], justify="right", no_wrap=True)
+    held = {name for report in result.reports if report.measurements for name in report.measurements.further}
+    further = [column for column in FURTHER_COLUMNS if column.name in held]
+    for column in further:
+        table.add_column(column.heading, justify="right", no_wrap=True)
     for report in result.reports:
         named, cells = _cells(report)
-        table.add_row(_light(report), *(escape(cell) for cell in (*named, *(cells.get(name, "") for name in columns))))
+        values = report.measurements.further if report.measurements else {}
+        own = (column.text(values.get(column.name)) for column in further)
+        table.add_row(_light(report), *(escape(cell) for cell in (*named, *(cells.get(name, "") for name in columns), *own)))
     console.print(table)
     console.print(
         f"* Dice coefficient that the calibration predicts, in brackets the range that holds it with {COVERAGE:.0%} probability.\n"

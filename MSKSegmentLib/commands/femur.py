@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,8 @@ import click
 
 from ..packages import FOR_MEASURING, require
 from .arguments import reading_options
-from .base import PLACE, CommandGroup, Invocation, options_together, pass_invocation
+from .base import PLACE, CommandGroup, Invocation, pass_invocation
+from .bone_density import density_choice, density_options
 
 if TYPE_CHECKING:
     from ..proximal_femur.measures import ProximalFemora
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
 _segmentation_argument = click.argument("segmentation", type=PLACE, metavar="RESULT|LABELS")
 _ct_option = click.option("--ct", type=PLACE, metavar="CT", help="the CT (default: that of the result folder)")
 _task_option = click.option("--task", metavar="TASK", help="whose labels LABELS has (default: hip-thigh-ct)")
-_density_options = options_together(
-    click.option("--phantom", type=PLACE, metavar="JSON", help="description of the calibration phantom in the field of view"),
-    click.option(
-        "--rods", type=PLACE, metavar="LABELS", help="the phantom's rods as a label map, 1 for the first (default: found)"
-    ),
-    click.option("--slope", type=float, metavar="MG", help="mg/cm³ per HU, where scanner or site state it"),
-    click.option("--intercept", type=float, metavar="MG", help="mg/cm³ at 0 HU"),
-)
 
 
 @click.group(cls=CommandGroup)
@@ -34,25 +25,14 @@ def command() -> None:
     """Measure the proximal femora in quantitative CT. Volumetric densities: no T-score of DXA, no risk of fracture."""
 
 
-def _with_density(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the calibration; the function gets them as one argument, `density`."""
-
-    @wraps(function)
-    def with_density(*arguments: Any, **parameters: Any) -> Any:
-        from ..proximal_femur.femur_input import DensityChoice
-
-        density = DensityChoice(*(parameters.pop(name) for name in ("phantom", "rods", "slope", "intercept")))
-        return function(*arguments, density=density, **parameters)
-
-    return _density_options(with_density)
-
-
 @command.command("measure")
 @_segmentation_argument
 @_ct_option
-@click.option("-o", "--output", type=PLACE, required=True, metavar="OUT", help="folder of tables, label maps and pictures")
+@click.option(
+    "-o", "--output", type=PLACE, metavar="OUT", help="folder of tables, label maps and pictures (default: femur in RESULT)"
+)
 @_task_option
-@_with_density
+@density_options
 @click.option(
     "--cortical-from", type=float, default=350.0, metavar="MG", help="cortical from this density on (default: 350 mg/cm³)"
 )
@@ -60,28 +40,33 @@ def _with_density(function: Callable[..., Any]) -> Callable[..., Any]:
 @reading_options
 @pass_invocation
 def measure_proximal_femora(
-    invocation: Invocation, /, segmentation: Path, ct: Path | None, output: Path, task: str | None, **options: Any
+    invocation: Invocation, /, segmentation: Path, ct: Path | None, output: Path | None, task: str | None, **options: Any
 ) -> None:
     """Cut the proximal femora from head to below the lesser trochanter; measure volume, density and mineral by region.
 
     RESULT is a result folder, LABELS a label map. HU become mg/cm³ by a phantom in the scan, or by --slope and
-    --intercept.
+    --intercept. The report of RESULT shows what lies in its folder femur.
     """
-    from ..proximal_femur.femur_folder import check_femur_output, write_femora
+    from ..errors import InputError
+    from ..proximal_femur.femur_folder import FEMUR_FOLDER, check_femur_output, write_femora
     from ..proximal_femur.femur_input import read_femur_input
     from ..proximal_femur.measures import measure_femora
     from ..proximal_femur.regions import checked_rule
 
-    options["density"].check()
+    density = density_choice(options)
     rule = checked_rule(options["cortical_from"], options["erosion"])
+    if output is None:
+        if not segmentation.is_dir():
+            raise InputError("A label map has no folder of its own; name the folder of tables and pictures with -o.")
+        output = segmentation / FEMUR_FOLDER
     check_femur_output(output)
     require(*FOR_MEASURING, "matplotlib", "rich")
     case = read_femur_input(segmentation, ct, task, options["series"], options["assume_orientation"])
     invocation.checkpoint()
-    calibration = options["density"].calibration(case.volume)
+    calibration = density.calibration(case.volume)
     invocation.checkpoint()
     found = measure_femora(case.labels, case.volume, case.table, calibration, rule)
-    write_femora(output, case.volume, found, case.name, case.lights)
+    write_femora(output, case.volume, found, case.name, case.lights, case.digest)
     for finding in (*case.volume.findings, *found.findings):
         invocation.warn(finding.sentence)
     for key, light in case.lights.items():
@@ -102,7 +87,7 @@ def measure_proximal_femora(
     help="fill the surface, with the density of each element: VTK, Abaqus, Gmsh or Nastran",
 )
 @_task_option
-@_with_density
+@density_options
 @reading_options
 @pass_invocation
 def mesh_proximal_femora(
@@ -113,19 +98,21 @@ def mesh_proximal_femora(
     from ..proximal_femur.measures import measure_femora
     from ..proximal_femur.meshes import check_mesh_output, checked_edge, write_meshes
 
-    options["density"].check()
+    density = density_choice(options)
     edge, ending = checked_edge(options["edge"]), options["tetrahedra"]
     check_mesh_output(output)
     require(*FOR_MEASURING, "meshio", *(() if ending is None else ("pyvista", "pytetwild")), purpose="A mesh", extra="mesh")
     case = read_femur_input(segmentation, ct, task, options["series"], options["assume_orientation"])
     invocation.checkpoint()
-    found = measure_femora(case.labels, case.volume, case.table, options["density"].calibration(case.volume))
+    found = measure_femora(case.labels, case.volume, case.table, density.calibration(case.volume))
     invocation.checkpoint()
     rows = write_meshes(output, case.volume, found, edge, None if ending is None else f".{ending}")
     for finding in (*case.volume.findings, *found.findings):
         invocation.warn(finding.sentence)
     for row in rows:
         error = f"{row['volume_error_percent']:+.2f} % of the voxels' {row['voxels_cc']:.1f} cc"
+        if row["closed"] == "no":
+            invocation.warn(f"{row['file']}: the surface is not closed; look at the segmentation before you use it.")
         invocation.say(f"{row['file']}: {row['points']} points, {row['elements']} {row['mesh']} elements, volume {error}")
 
 

@@ -11,6 +11,7 @@ import click
 from ..packages import FOR_MEASURING, require
 from .arguments import height_option, in_metres, reading_options, task_option
 from .base import PLACE, Command, Invocation, pass_invocation
+from .bone_density import density_of_task, density_options, with_density
 from .fat_water import check_fat_water, fat_water_options, with_fat_water
 
 
@@ -25,6 +26,7 @@ from .fat_water import check_fat_water, fat_water_options, with_fat_water
 )
 @task_option
 @fat_water_options
+@density_options
 @pass_invocation
 def command(invocation: Invocation, /, segmentation: Path, ct: Path, output: Path, **options: Any) -> None:
     """Measure SEGMENTATION, a .seg.nrrd file or a label map with this software's labels."""
@@ -38,12 +40,14 @@ def command(invocation: Invocation, /, segmentation: Path, ct: Path, output: Pat
     chosen, reference = bundle_knowledge(options["bundle"], options["task"])
     fat, water, assumed = (options[name] for name in ("fat", "water", "assume_orientation"))
     check_fat_water(fat, water, chosen.measures("fat_fraction"), chosen.name)
+    density = density_of_task(options, chosen)
     volume = read_ct(ct, options["series"], assumed, chosen.modality)
     found = read_label_map(segmentation, chosen.table, assumed)
     volume = replace(volume, findings=(*volume.findings, *found.findings))
+    line = None if density is None else density.calibration(volume)
     invocation.checkpoint()
     result = measure_case(found.labels, found.geometry, volume, in_metres(options["height_cm"]), reference, chosen)
-    result = with_fat_water(result, fat, water)
+    result = with_density(with_fat_water(result, fat, water), line)
     write_result(output, result)
     if not invocation.quiet:
         print_result(result, output)

@@ -14,6 +14,7 @@ from ..packages import FOR_MEASURING, FOR_SCENE, FOR_SEGMENTING, load, require
 from ..settings import Settings
 from .arguments import settings_options
 from .base import PLACE, Command, Invocation, pass_invocation
+from .bone_density import density_of_task, density_options, with_density
 from .fat_water import check_fat_water, fat_water_options, with_fat_water
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ..ct.volume import CTVolume
     from ..engine.progress import Reporter
     from ..foreign.kept import KeptLabels
+    from ..proximal_femur.calibration import DensityCalibration
+    from ..proximal_femur.femur_input import DensityChoice
     from ..settings import OtherModel
 
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--keep-ct", is_flag=True, help="also put a copy of the CT into the folder, as ct.nrrd")
 @click.option("--record-path", is_flag=True, help="note the CT's path in result.json")
 @fat_water_options
+@density_options
 @pass_invocation
 def command(invocation: Invocation, /, ct: Path, output: Path, settings: Settings, progress: str, **extras: Any) -> None:
     """Segment CT (or, with a task for it, an MR scan), measure it and say what can be trusted.
@@ -88,18 +92,27 @@ def _segment(
 
     scene, keep_ct, fat, water = (extras[name] for name in ("scene", "keep_ct", "fat", "water"))
 
+    density: DensityChoice | None = None
+    line: DensityCalibration | None = None
+
     def read(modality: str = CT_MODALITY) -> CTVolume:
-        return _read(ct, output, settings, reporter, keep_ct, scene, modality)
+        nonlocal line
+        volume = _read(ct, output, settings, reporter, keep_ct, scene, modality)
+        # Before the network runs: a phantom that is not found would have it run in vain.
+        line = None if density is None else density.calibration(volume)
+        return volume
 
     if settings.model is None:
         bundle = resolve_bundle(settings.bundle, None if settings.task is None else load_task(settings.task).name)
         check_fat_water(fat, water, bundle.task.measures("fat_fraction"), bundle.task.name)
+        density = density_of_task(extras, bundle.task)
         # Before torch is imported, which takes seconds.
         check_scan_file(ct, settings.series, bundle.task.modality)
         volume, result = _by_network(invocation, read, bundle, settings, reporter)
-        result, kept = with_fat_water(result, fat, water), None
+        result, kept = with_density(with_fat_water(result, fat, water), line), None
     else:
         check_fat_water(fat, water, False, f"of the model {settings.model.name}")
+        density_of_task(extras, load_task())
         volume, result, kept = _by_other_model(invocation, read, settings, settings.model, reporter, output)
     reporter.step("writing", 0, 1)
     source = str(ct.absolute()) if extras["record_path"] else None

@@ -92,6 +92,7 @@ class DensityCalibration:
             "equivalent": self.equivalent,
             "source": self.source,
             "r_squared": self.r_squared,
+            "highest_rod_mg_cm3": self.highest_rod_mg_cm3,
             "rods": rods,
         }
 

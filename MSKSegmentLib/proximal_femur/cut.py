@@ -25,6 +25,8 @@ from ..ct.volume import Geometry
 from ..measurement.femoral_landmarks import BoneInScan, ShaftAxis, femoral_head, lesser_trochanter, shaft_axis
 
 CUT_RADII = 1.5
+# Two millimetres of shaft are 1 % of a proximal femur's volume at most.
+_CUT_TOLERANCE_MM = 2.0
 _DIRECTION_RADII = (0.5, 1.5)
 # Less of the shaft below the trochanter does not show which way it goes.
 LEAST_BELOW_RADII = 0.9
@@ -64,8 +66,8 @@ class FemurFrame:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the label map reaches the plane of the cut (to a voxel or so)."""
-        return self.shown_mm >= 0.97 * self.cut_below_mm
+        """Whether the label map reaches the plane of the cut, to a slice or so: one that was cut there ends just above it."""
+        return self.shown_mm >= self.cut_below_mm - _CUT_TOLERANCE_MM
 
     @property
     def neck_shaft_degrees(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,22 +12,27 @@ from typing import Any
 import numpy as np
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..anatomy import StructureTable
+from ..anatomy.table import Landmark
 from ..ct.boxes import Box
 from ..ct.volume import CTVolume
 from ..findings import findings_json
 from ..output.filling import whole_folder
-from ..output.places import check_new_folder
+from ..output.places import check_new_folder, check_no_file, check_place, foreign_files, resolved
 from .measures import FemurMeasures, ProximalFemora
 from .pictures import CALIBRATION_PICTURE, write_pictures
 from .regions import COMPARTMENT_VALUES, CORTICAL_WITHIN_MM, REGION_VALUES
 
+# Where a result folder holds what was measured of it, unless another place was named.
+FEMUR_FOLDER = "femur"
 MEASURES_TABLE, AXES_TABLE, FACTS = "femur.csv", "axes.csv", "femur.json"
 REGIONS_MAP, COMPARTMENTS_MAP = "regions.nrrd", "compartments.nrrd"
 NOT_DXA = (
     "These densities are volumetric. They are no T-score and no areal density of DXA, and say nothing of the risk of a fracture."
 )
-_OWNED = (
+OWNED_FILES = (
     MEASURES_TABLE, AXES_TABLE, FACTS, REGIONS_MAP, COMPARTMENTS_MAP, CALIBRATION_PICTURE, "femur_right.png", "femur_left.png",
+    "planes_right.png", "planes_left.png",
 )  # fmt: skip
 _MEASURE_COLUMNS = ("case", "side", "region", "compartment", "volume_cc", "bmd_mg_cm3", "bmc_g", "complete", "light")
 _AXES_COLUMNS = (
@@ -37,12 +43,15 @@ _AXES_COLUMNS = (
 
 
 def check_femur_output(folder: Path) -> None:
-    """Refuse a folder that holds something, or cannot be written.
+    """Refuse a folder that holds anything but an earlier measurement, which is replaced, or cannot be written.
 
     Raises:
         InputError: it does, or cannot.
     """
-    check_new_folder(folder, _OWNED)
+    if foreign_files(folder, OWNED_FILES):
+        check_new_folder(folder, OWNED_FILES)
+    check_no_file(resolved(folder))
+    check_place(resolved(folder), OWNED_FILES)
 
 
 def measure_rows(femora: ProximalFemora, case: str, lights: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -62,18 +71,27 @@ def measure_rows(femora: ProximalFemora, case: str, lights: Mapping[str, str]) -
             }
 
 
-def write_femora(folder: Path, volume: CTVolume, femora: ProximalFemora, case: str, lights: Mapping[str, str]) -> None:
-    """Write everything that was measured in `volume`.
+def labels_digest(labels: np.ndarray, table: StructureTable) -> str:
+    """SHA-256 of the femora in a label map, uint8 ``[z, y, x]``: it tells whether a measurement is of a result as it stands."""
+    values = [segment.label for segment in table.segments if segment.structure.landmark is Landmark.FEMUR]
+    kept = np.where(np.isin(labels, values), labels, 0).astype(np.uint8)
+    return hashlib.sha256(repr(kept.shape).encode() + np.ascontiguousarray(kept).tobytes()).hexdigest()
+
+
+def write_femora(
+    folder: Path, volume: CTVolume, femora: ProximalFemora, case: str, lights: Mapping[str, str], digest: str | None = None
+) -> None:
+    """Write everything that was measured in `volume`; `digest` is the `labels_digest` of the result that it was measured of.
 
     Raises:
         InputError: the folder holds something, or cannot be written.
     """
-    with whole_folder(folder, "measurement", FACTS, _OWNED, check_femur_output) as partial:
+    with whole_folder(folder, "measurement", FACTS, OWNED_FILES, check_femur_output) as partial:
         _write_table(partial / MEASURES_TABLE, _MEASURE_COLUMNS, measure_rows(femora, case, lights))
         _write_table(partial / AXES_TABLE, _AXES_COLUMNS, (_axes_row(femur, case, lights) for femur in femora.femora))
         _write_maps(partial, volume, femora)
         write_pictures(partial, volume, femora)
-        (partial / FACTS).write_text(json.dumps(_facts(femora, case), indent=1, ensure_ascii=False), encoding="utf-8")
+        (partial / FACTS).write_text(json.dumps(_facts(femora, case, digest), indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _axes_row(femur: FemurMeasures, case: str, lights: Mapping[str, str]) -> dict[str, Any]:
@@ -114,13 +132,14 @@ def _put(ordered: np.ndarray, box: Box, values: np.ndarray) -> None:
     part[values > 0] = values[values > 0]
 
 
-def _facts(femora: ProximalFemora, case: str) -> dict[str, Any]:
+def _facts(femora: ProximalFemora, case: str, digest: str | None) -> dict[str, Any]:
     return {
         "format": "mskseg-proximal-femur",
         "format_version": 1,
         "notice": f"{RESEARCH_USE_ONLY} {NOT_DXA}",
         "version": __version__,
         "case": case,
+        "labels_sha256": digest,
         "calibration": femora.calibration.to_json(),
         "cortical_from_mg_cm3": femora.rule.cortical_from_mg,
         "cortical_within_mm": CORTICAL_WITHIN_MM,

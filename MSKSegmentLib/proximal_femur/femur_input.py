@@ -16,6 +16,7 @@ from ..results.result_reading import read_result
 from ..review.source_ct import read_own_ct
 from ..tasks import load_task
 from .calibration import DensityCalibration, fitted_calibration, stated_calibration
+from .femur_folder import labels_digest
 from .phantom import read_phantom
 from .rods import find_rods, given_rods
 
@@ -24,7 +25,7 @@ from .rods import find_rods, given_rods
 class FemurInput:
     """Labels uint8 ``[z, y, x]`` on the grid of `volume`, and what they stand for.
 
-    `lights` say how far the segments can be trusted, by key, where a result says so.
+    `lights` say how far the segments can be trusted, by key, and `digest` is the `labels_digest`, where it is a result.
     """
 
     name: str
@@ -32,6 +33,7 @@ class FemurInput:
     volume: CTVolume
     table: StructureTable
     lights: dict[str, str] = field(default_factory=dict)
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def read_femur_input(
         volume = read_own_ct(segmentation, ct, series, assume_orientation)
         labels = place_labels(result.labels, result.geometry, volume.geometry).labels
         lights = {report.segment.key: report.light.value for report in result.reports}
-        return FemurInput(segmentation.resolve().name, labels, volume, result.table, lights)
+        digest = labels_digest(result.labels, result.table)
+        return FemurInput(segmentation.resolve().name, labels, volume, result.table, lights, digest)
     if ct is None:
         raise InputError(f"{shown(segmentation)} is no result folder, so that nothing says which CT it is of; name it with --ct.")
     table = (load_task() if task is None else load_task(task)).table

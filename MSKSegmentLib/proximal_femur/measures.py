@@ -39,7 +39,7 @@ _PLAUSIBLE_INTEGRAL_MG = (50.0, 900.0)
 _THICK_SLICES_MM = 3.0
 # Codes of findings.
 NO_FEMUR, NO_PROXIMAL_FEMUR = "no_femur", "no_proximal_femur"
-SHORT_FEMUR, IMPLAUSIBLE_DENSITY = "short_femur", "implausible_density"
+SHORT_FEMUR, IMPLAUSIBLE_DENSITY, THICK_SLICES = "short_femur", "implausible_density", "thick_slices"
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _scan_findings(grid: Geometry) -> Iterable[Finding]:
     thickest = max(grid.spacing)
     if thickest > _THICK_SLICES_MM:
         yield warning(
-            "thick_slices",
+            THICK_SLICES,
             f"Voxels are {thickest:.1f} mm long: cortex is thinner than that almost everywhere, so that cortical and trabecular "
             "values are mixtures; only integral values can be used.",
         )

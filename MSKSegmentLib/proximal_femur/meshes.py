@@ -30,12 +30,21 @@ from .measures import FemurMeasures, ProximalFemora
 from .regions import Compartment, FemurRegion
 from .surfaces import TriangleMesh, femur_surface
 
-# Formats by ending: what they are for.
-TETRAHEDRA_FORMATS = (".vtu", ".inp", ".msh", ".bdf")
 MESHES_TABLE, MESHES_FACTS = "meshes.csv", "meshes.json"
 DENSITY_FIELD = "bmd_mg_cm3"
 _EDGES_MM = (0.5, 6.0)
-_COLUMNS = ("side", "mesh", "file", "points", "elements", "volume_cc", "voxels_cc", "volume_error_percent", "worst_quality")
+_COLUMNS = (
+    "side",
+    "mesh",
+    "file",
+    "points",
+    "elements",
+    "volume_cc",
+    "voxels_cc",
+    "volume_error_percent",
+    "closed",
+    "worst_quality",
+)
 
 
 @dataclass(frozen=True)
@@ -161,7 +170,8 @@ def _write_femur(
     surface = femur_surface(femur, femora.grid, edge_mm)
     name = f"femur_{side}.stl"
     meshio.Mesh(surface.points, [("triangle", surface.triangles)]).write(folder / name, binary=True)
-    yield _row(side, "surface", name, (len(surface.points), len(surface.triangles)), surface.volume_cc, voxels_cc)
+    row = _row(side, "surface", name, (len(surface.points), len(surface.triangles)), surface.volume_cc, voxels_cc)
+    yield {**row, "closed": "yes" if surface.is_closed else "no"}
     if ending is None:
         return
     solid = tetrahedra_of(surface, edge_mm, volume, femora)
@@ -177,7 +187,7 @@ def _write_femur(
 
 def _row(side: str, kind: str, name: str, counts: tuple[int, int], cc: float, voxels_cc: float) -> dict[str, Any]:
     error = round(100 * (cc / voxels_cc - 1), 3)
-    cells = (side, kind, name, *counts, round(cc, 3), round(voxels_cc, 3), error, "")
+    cells = (side, kind, name, *counts, round(cc, 3), round(voxels_cc, 3), error, "", "")
     return dict(zip(_COLUMNS, cells, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CALIBRATION_PICTURE = "calibration.png"
-_REGION_COLOURS = {
+REGION_COLOURS = {
     FemurRegion.HEAD: STYLES[4][0],
     FemurRegion.NECK: STYLES[5][0],
     FemurRegion.TROCHANTERIC: STYLES[1][0],
     FemurRegion.SHAFT: STYLES[3][0],
 }
-_COMPARTMENT_COLOURS = {Compartment.CORTICAL: STYLES[2][0], Compartment.TRABECULAR: STYLES[1][0]}
+COMPARTMENT_COLOURS = {Compartment.CORTICAL: STYLES[2][0], Compartment.TRABECULAR: STYLES[1][0]}
 _WINDOW_HU = (-150, 1400)
 
 
@@ -36,8 +37,13 @@ def femur_picture(femur: FemurMeasures) -> str:
     return f"femur_{femur.segment.side.value}.png"
 
 
-def draw_femur(volume: CTVolume, femora: ProximalFemora, femur: FemurMeasures) -> Figure:
-    """The plane of shaft and neck with regions, the same with the kinds of bone, and the narrowest section of the neck."""
+def planes_picture(side: str) -> str:
+    """The name of the picture of a femur without words, for readers of any language."""
+    return f"planes_{side}.png"
+
+
+def draw_planes(volume: CTVolume, femora: ProximalFemora, femur: FemurMeasures) -> tuple[Figure, Sequence[Axes]]:
+    """The plane of shaft and neck with regions, the same with the kinds of bone, the narrowest section of the neck; no words."""
     hu = femora.order.apply(volume.hu)
     coronal, neck = coronal_view(hu, femora, femur), neck_view(hu, femora, femur)
     figure, panels = new_figure(11.0, 4.4, 3)
@@ -46,14 +52,20 @@ def draw_femur(volume: CTVolume, femora: ProximalFemora, femur: FemurMeasures) -
         axes.set_xticks([])
         axes.set_yticks([])
         axes.grid(False)
-    _outline(panels[0], coronal, coronal.regions, {REGION_VALUES[one]: colour for one, colour in _REGION_COLOURS.items()})
+    _outline(panels[0], coronal, coronal.regions, {REGION_VALUES[one]: colour for one, colour in REGION_COLOURS.items()})
     _draw_axes(panels[0], coronal, femur.frame)
-    marks = {COMPARTMENT_VALUES[one]: colour for one, colour in _COMPARTMENT_COLOURS.items()}
+    marks = {COMPARTMENT_VALUES[one]: colour for one, colour in COMPARTMENT_COLOURS.items()}
     for axes, view in ((panels[1], coronal), (panels[2], neck)):
         _outline(axes, view, np.where(view.regions > 0, view.compartments, 0), marks)
+    return figure, panels
+
+
+def draw_femur(volume: CTVolume, femora: ProximalFemora, femur: FemurMeasures) -> Figure:
+    """The picture of `draw_planes` with its words and the femur's main numbers."""
+    figure, panels = draw_planes(volume, femora, femur)
     kinds: tuple[tuple[str, dict[str, str]], ...] = (
-        ("Regions", {one.value: colour for one, colour in _REGION_COLOURS.items()}),
-        ("Kinds of bone", {one.value: colour for one, colour in _COMPARTMENT_COLOURS.items()}),
+        ("Regions", {one.value: colour for one, colour in REGION_COLOURS.items()}),
+        ("Kinds of bone", {one.value: colour for one, colour in COMPARTMENT_COLOURS.items()}),
         ("Narrowest section of the neck", {}),
     )
     for axes, (title, colours) in zip(panels, kinds, strict=True):
@@ -61,6 +73,7 @@ def draw_femur(volume: CTVolume, femora: ProximalFemora, femur: FemurMeasures) -
         for place, (name, colour) in enumerate(colours.items()):
             axes.text(0.02, 0.98 - 0.05 * place, name, color=colour, fontsize=8, va="top", transform=axes.transAxes)
     panels[2].set_xlabel(f"{femur.frame.narrowest_cm2:.1f} cm²")
+    panels[0].text(0.98, 0.02, "white line: cut", color="white", fontsize=7, ha="right", transform=panels[0].transAxes)
     figure.suptitle(f"{femur.segment.name}: {_text(femur)}\n{RESEARCH_USE_ONLY}", fontsize=8.5)
     return figure
 
@@ -87,6 +100,8 @@ def draw_calibration(calibration: DensityCalibration) -> Figure:
 def write_pictures(folder: Path, volume: CTVolume, femora: ProximalFemora) -> None:
     """Write the pictures of each femur, and of the phantom where there is one, into a folder that exists."""
     for femur in femora.femora:
+        plain, _ = draw_planes(volume, femora, femur)
+        plain.savefig(folder / planes_picture(femur.segment.side.value), dpi=DOTS_PER_INCH)
         draw_femur(volume, femora, femur).savefig(folder / femur_picture(femur), dpi=DOTS_PER_INCH)
     if femora.calibration.rods:
         draw_calibration(femora.calibration).savefig(folder / CALIBRATION_PICTURE, dpi=DOTS_PER_INCH)
@@ -109,7 +124,6 @@ def _draw_axes(axes: Axes, view: PlaneView, frame: FemurFrame) -> None:
     axes.plot(*ends.T, **style)
     x, y = view.at(frame.trochanter_mm - frame.cut_below_mm * frame.shaft)
     axes.plot([x - 1.2 * frame.radius_mm, x + 1.2 * frame.radius_mm], [y, y], color="white", linewidth=1.1)
-    axes.text(x + 1.2 * frame.radius_mm, y, " cut", color="white", fontsize=7, va="center")
 
 
 def _text(femur: FemurMeasures) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..ct.cropping import coarse_stride, subsampled
 from ..ct.orientation import AxisOrder, axis_order
 from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError, shown
+from ..proximal_femur.stored_femora import StoredFemora, read_stored_femora
 from ..results.result_reading import StoredCase, read_case
 from ..review import ReviewSession, SegmentRow, make_rows
 from ..review.queue import Candidate, priorities
@@ -31,7 +32,8 @@ GREY_WINDOW_HU = (-160.0, 240.0)
 class ReportCase:
     """A case as a report shows it.
 
-    `title` is what the reader calls it, `volume` None where the CT is not at hand. `changes` holds it against an earlier result.
+    `title` is what the reader calls it, `volume` None where the CT is not at hand. `changes` holds it against an earlier result,
+    `femora` is what was measured of its proximal femora.
     """
 
     title: str
@@ -40,6 +42,7 @@ class ReportCase:
     history: tuple[HistoryEvent, ...]
     volume: CTVolume | None = None
     changes: ExaminationPair | None = None
+    femora: StoredFemora | None = None
 
     @cached_property
     def reports(self) -> Mapping[str, SegmentReport]:
@@ -127,7 +130,7 @@ def read_report_case(
     if locate_ct(folder, ct) is None:
         return _without_ct(stored, name, folder)
     volume = read_own_ct(folder, ct, series, assume_orientation)
-    return case_of_session(ReviewSession.of_stored(stored, volume), name)
+    return _with_femora(case_of_session(ReviewSession.of_stored(stored, volume), name), folder)
 
 
 def _without_ct(stored: StoredCase, name: str, folder: Path) -> ReportCase:
@@ -137,4 +140,8 @@ def _without_ct(stored: StoredCase, name: str, folder: Path) -> ReportCase:
             "with --ct, so that it is measured again."
         )
     urgency = priorities(map(Candidate.of_report, stored.automatic.reports))
-    return ReportCase(name, stored.result, make_rows(stored.result.reports, urgency), stored.history)
+    return _with_femora(ReportCase(name, stored.result, make_rows(stored.result.reports, urgency), stored.history), folder)
+
+
+def _with_femora(case: ReportCase, folder: Path) -> ReportCase:
+    return replace(case, femora=read_stored_femora(folder, case.result.labels, case.result.table))

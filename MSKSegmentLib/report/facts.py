@@ -53,7 +53,7 @@ def run_lines(case: ReportCase, words: Words) -> list[Line]:
     record = facts.record
     software, image = record.get("software") or {}, record.get("input") or {}
     lines = [
-        (_("Task"), "" if case.result.task.name == DEFAULT_TASK else f"{case.result.task.title} ({case.result.task.name})"),
+        (_("Task"), "" if case.result.task.name == DEFAULT_TASK else f"{_(case.result.task.title)} ({case.result.task.name})"),
         (_("Run"), moment(facts.date) if facts.date else ""),
         (_("Software"), " ".join(str(software[key]) for key in ("name", "version") if key in software)),
         (_("Model bundle"), _bundle(record.get("bundle"))),

@@ -15,6 +15,7 @@ from . import facts, histograms, structures, summary
 from .before_after import change_section
 from .case import ReportCase
 from .density import RENDERED_MUSCLES, DensityPictures, density_pictures
+from .femora import femur_section
 from .names import MARK_NAMES, mark
 from .pictures import data_address
 from .radiographs import radiographs
@@ -55,6 +56,7 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             run_date=facts.moment(case.result.facts.date or ""),
             counts=summary.counts(case, words),
             lines=summary.table(case, words),
+            further=[(words.gettext(column.english_title), column.unit) for column in summary.further_columns(case)],
             doubts=doubts,
             roomy=_is_roomy(doubts, steps),
             scan_doubts=summary.scan_doubts(case, words),
@@ -71,6 +73,7 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             parts=structures.parts(case, words),
             absent=structures.absent(case, words),
             changes=None if case.changes is None else change_section(case.changes, words),
+            femora=femur_section(case, words),
             run_lines=facts.run_lines(case, words),
             cohort_lines=facts.cohort_lines(words) if case.result.task.measures("mean_hu") else [],
             marks=[mark(words, name) for name in MARK_NAMES],

@@ -9,7 +9,7 @@ from ..anatomy import Segment, Side
 from ..case_result import Light, ReviewState
 from ..language.catalogue import Words
 from ..review import SegmentRow
-from ..review.columns import COLUMN_OF, NO_VALUE
+from ..review.columns import COLUMN_OF, FURTHER_COLUMNS, NO_VALUE, Column
 from ..review.rows import MISSED_MARK, SUSPECT_MARK
 from ..wording.names import side_letter, structure_name
 from ..wording.reasons import SHORT, ReasonKind, as_sentence, reason_kind
@@ -20,19 +20,25 @@ from .names import ABSENT_MARK, MARK_NAMES, Mark, mark, mark_of
 FULL_BAR_PERCENT = 50.0
 # The first page has room for so many lines.
 MOST_GROUPS, MOST_SCAN_DOUBTS = 10, 4
+# Marks of segments whose numbers must not be used.
+NOT_TO_USE = (Light.RED.value, SUSPECT_MARK, MISSED_MARK)
 
 _Group = tuple[tuple[str, ReasonKind], list[SegmentRow]]
 
 
 @dataclass(frozen=True)
 class SideCells:
-    """What the table shows of one side; texts are empty where there is nothing. `in_brackets`: the numbers are not to be used."""
+    """What the table shows of one side; texts are empty where there is nothing.
+
+    `further` are the cells of `further_columns`. `in_brackets`: the numbers are not to be used.
+    """
 
     mark: Mark
     volume: str
     normalised: str
     density: str
     composition: str
+    further: tuple[str, ...]
     in_brackets: bool
     state: str
 
@@ -74,7 +80,13 @@ def counts(case: ReportCase, words: Words) -> list[Count]:
 
 def table(case: ReportCase, words: Words) -> list[TableLine]:
     """The structures in table order."""
-    return [_line(case, words, rows) for rows in case.pairs]
+    further = further_columns(case)
+    return [_line(case, words, rows, further) for rows in case.pairs]
+
+
+def further_columns(case: ReportCase) -> list[Column]:
+    """The columns of measurements that only some tasks take, as far as something stands in them."""
+    return [column for column in FURTHER_COLUMNS if any(row.values.get(column.name) is not None for row in case.rows)]
 
 
 def doubts(case: ReportCase, words: Words) -> list[DoubtGroup]:
@@ -126,11 +138,11 @@ def hex_color(segment: Segment) -> str:
 
 def is_usable(row: SegmentRow) -> bool:
     """Whether the numbers of a row may be used at all: not failed, not likely wrong, not of a part only."""
-    return row.found and mark_of(row) not in (Light.RED.value, SUSPECT_MARK, MISSED_MARK) and not row.truncated
+    return row.found and mark_of(row) not in NOT_TO_USE and not row.truncated
 
 
-def _line(case: ReportCase, words: Words, rows: tuple[SegmentRow, ...]) -> TableLine:
-    cells = [_cells(words, row) for row in rows]
+def _line(case: ReportCase, words: Words, rows: tuple[SegmentRow, ...], further: list[Column]) -> TableLine:
+    cells = [_cells(words, row, further) for row in rows]
     value = rows[0].values["asymmetry_percent"] if len(rows) > 1 else None
     trusted = all(map(is_usable, rows))
     text = COLUMN_OF["asymmetry_percent"].text(value) if value is not None else ""
@@ -144,9 +156,9 @@ def _line(case: ReportCase, words: Words, rows: tuple[SegmentRow, ...]) -> Table
     )
 
 
-def _cells(words: Words, row: SegmentRow) -> SideCells:
+def _cells(words: Words, row: SegmentRow, further: list[Column]) -> SideCells:
     if not row.found:
-        return SideCells(mark(words, mark_of(row)), "", "", "", "", False, "")
+        return SideCells(mark(words, mark_of(row)), "", "", "", "", ("",) * len(further), False, "")
     shares = [row.values[f"{name}_percent"] for name in ("fat", "composite", "lean")]
     known = [f"{share:.0f}" for share in shares if share is not None]
     states = {ReviewState.EDITED: words.gettext("e"), ReviewState.ACCEPTED: words.gettext("a")}
@@ -156,6 +168,7 @@ def _cells(words: Words, row: SegmentRow) -> SideCells:
         normalised=_number(row, "volume_cc_per_m2"),
         density=_number(row, "mean_hu"),
         composition=" / ".join(known),
+        further=tuple(column.text(value) if (value := row.values.get(column.name)) is not None else "" for column in further),
         in_brackets=not is_usable(row),
         state=states.get(row.state, ""),
     )

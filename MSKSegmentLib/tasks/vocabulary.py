@@ -87,6 +87,20 @@ KNOWN_MEASUREMENTS: Mapping[str, MeasurementKind] = {
             ),
         ),
     ),
+    "bone_density": MeasurementKind(
+        "bone mineral density and content of bones by a phantom or a stated line, where one is given; not DXA",
+        modalities=(CT_MODALITY,),
+        further=(
+            FurtherColumn(
+                "bmd_mg_cm3",
+                N_("BMD"),
+                "mg/cm³",
+                ".0f",
+                N_("volumetric bone mineral density, mean over the whole label; not DXA, no T-score"),
+            ),
+            FurtherColumn("bmc_g", N_("BMC"), "g", ".1f", N_("bone mineral content: density times volume; not DXA")),
+        ),
+    ),
 }
 # Columns that some measurement fills; a task shows those of its measurements and all columns of no measurement.
 MEASURED_COLUMNS = frozenset(column for kind in KNOWN_MEASUREMENTS.values() for column in kind.columns)

@@ -16,6 +16,7 @@ from ..quality.guards import SCAN_CAUTIONS
 # What the codes of warnings mean; those of `SCAN_CAUTIONS` are told as they are there.
 MEANINGS = {
     "back_end": N_("another library than planned computed the network"),
+    "bone_density": N_("bone mineral density is volumetric, by the line in this sentence; it is not DXA"),
     "bytes_left_over": N_("the file holds more data than its header announces"),
     "completed_headers": N_("some slices lack orientation or pixel spacing; those of the others were taken"),
     "contradicting_position": N_("the file contradicts itself about its position"),

@@ -15,6 +15,7 @@ from ...ct.reading.images.file import is_image_file
 from ...dicom_results.source import recorded_series
 from ...engine import EngineRun
 from ...errors import Cancelled, InputError, MSKSegmentError
+from ...proximal_femur.femur_folder import FEMUR_FOLDER, OWNED_FILES
 from ...results.result_folder import AUTOMATIC, CT, REPORT_HTML, REPORT_PDF, RESULT, REVIEW, SEGMENTATION, UNCERTAINTY
 from ...review.source_ct import locate_ct
 from .opening import Opened
@@ -27,7 +28,7 @@ DICOM_RESULTS = "dicom.zip"
 # File name -> what the page calls the document.
 DOCUMENTS = {REPORT_PDF: "Report (PDF)", REPORT_HTML: "Report (HTML)", DICOM_RESULTS: "DICOM results (zip)"}
 # The review goes last: whatever is saved meanwhile, it fits the labels that were copied before it.
-_COPIED = (SEGMENTATION, AUTOMATIC, UNCERTAINTY, CT, RESULT, REVIEW)
+_COPIED = (*(f"{FEMUR_FOLDER}/{name}" for name in OWNED_FILES), SEGMENTATION, AUTOMATIC, UNCERTAINTY, CT, RESULT, REVIEW)
 _HOW = (
     "end the review and start it again as 'mskseg review OUT --ct SERIES', where SERIES is the original series' folder or zip, "
     "or write them with 'mskseg export OUT --dicom DIR --source SERIES'."
@@ -136,6 +137,7 @@ def _copy_result(folder: Path, target: Path) -> None:
         if not (folder / name).is_file():
             continue
         real = os.path.realpath(folder / name)
+        (target / name).parent.mkdir(exist_ok=True)
         try:
             os.link(real, target / name)
         except OSError:

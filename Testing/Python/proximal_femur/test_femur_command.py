@@ -40,6 +40,7 @@ def output(files, tmp_path_factory):
 def test_everything_is_written(output, hips):
     assert {path.name for path in output.iterdir()} == {
         MEASURES_TABLE, AXES_TABLE, FACTS, REGIONS_MAP, COMPARTMENTS_MAP, "calibration.png", "femur_right.png", "femur_left.png",
+        "planes_right.png", "planes_left.png",
     }  # fmt: skip
     rows = list(csv.DictReader((output / MEASURES_TABLE).open(encoding="utf-8")))
     assert len(rows) == 2 * 5 * 3 and {row["complete"] for row in rows} == {"yes"}
