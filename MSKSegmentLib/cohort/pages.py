@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import RESEARCH_USE_ONLY, __version__
+from ..output.templates import template_environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,8 +22,4 @@ def rendered_page(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return template_environment(_TEMPLATES)

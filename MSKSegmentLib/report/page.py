@@ -9,6 +9,7 @@ from unicodedata import east_asian_width
 
 from .. import __version__
 from ..language.catalogue import Words, catalogue_of
+from ..output.templates import template_environment
 from ..packages import FOR_REPORT, require
 from ..wording.names import structure_name
 from . import facts, histograms, structures, summary
@@ -91,16 +92,7 @@ def _is_roomy(doubts: list[summary.DoubtGroup], steps: list[facts.Event]) -> boo
 
 
 def _environment(words: Words) -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment(_TEMPLATES, extensions=["jinja2.ext.i18n"])
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
     return environment
 
