@@ -20,6 +20,7 @@ from MSKSegmentLib.engine.process import _Tail
 from MSKSegmentLib.engine.progress import OTHER_MODEL, STAGES, JsonLines
 from MSKSegmentLib.settings import Settings
 
+pytest_plugins = ("warm_children",)
 ROOT = Path(__file__).resolve().parents[3]
 # Of a run with a network of ours.
 OWN_STAGES = [stage for stage in STAGES if stage != OTHER_MODEL]
@@ -72,7 +73,9 @@ def test_bad_input_gives_code_2_and_one_sentence(tiny_bundle, tmp_path):
 
 
 @pytest.mark.parametrize("moment", ["start", "reading", "checks", "inference", "segmentation", "writing"])
-def test_cancel_at_any_moment_leaves_no_half_result(phantom_file, tiny_bundle, tmp_path, moment):
+def test_cancel_at_any_moment_leaves_no_half_result(phantom_file, tiny_bundle, tmp_path, moment, request):
+    if moment not in ("start", "inference"):
+        request.getfixturevalue("warm_children")
     run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", passes=40 if moment == "inference" else 3))
     end = time.monotonic() + 120
     while moment != "start" and not any(event.stage == moment for event in run.poll()):
@@ -91,6 +94,7 @@ def test_cancel_at_any_moment_leaves_no_half_result(phantom_file, tiny_bundle, t
     assert not psutil.pid_exists(run._process.pid) or run._process.poll() is not None
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_killed_child_is_a_readable_fault(phantom_file, tiny_bundle, tmp_path):
     run = EngineRun.segment(_request(phantom_file, tiny_bundle, tmp_path / "out", passes=200))
     while not any(event.stage == "inference" for event in run.poll()):
@@ -163,6 +167,7 @@ def test_the_child_ends_when_its_parent_dies(phantom_file, tiny_bundle, tmp_path
     _nothing_but(tmp_path, phantom_file.name)
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_asking_for_devices_gives_an_answer_and_a_sentence(tiny_bundle):
     run = EngineRun.devices(DevicesRequest((60, 50, 40), (4.0, 4.0, 6.0), str(tiny_bundle), passes=2, device="cpu"))
     assert run.answer == {} and run.message == ""

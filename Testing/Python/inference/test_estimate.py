@@ -124,7 +124,7 @@ def test_too_little_memory_is_said(tiny_bundle, capsys, monkeypatch):
         available = 2**28
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory)
-    grid = ["--size", "512", "512", "--slices", "2000", "--spacing", "8", "8", "1", "--samples", "1"]
+    grid = ["--size", "512", "512", "--slices", "2000", "--spacing", "1", "1", "1", "--samples", "1"]
     assert main(["devices", "--bundle", str(tiny_bundle), *grid]) == 0
     text = capsys.readouterr().out
     assert "Warning: A run needs about" in text and "0.2 GB are free" in text

@@ -16,6 +16,7 @@ from Host import host
 
 from MSKSegmentLib.errors import DependencyError
 
+pytest_plugins = ("warm_children",)
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -187,6 +188,7 @@ def in_slicer(tmp_path, monkeypatch):
         host.close()
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_the_examples_for_the_python_console_run(in_slicer, phantom_file, tmp_path, capsys, tiny_bundle):
     first, second, _ = _examples()
     names = {}
@@ -202,7 +204,7 @@ def test_the_examples_for_the_python_console_run(in_slicer, phantom_file, tmp_pa
     assert (tmp_path / "result" / "result.json").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("warm_children")
 def test_the_example_for_a_folder_goes_on_after_a_bad_scan(in_slicer, phantom_file, tmp_path, monkeypatch, capsys, tiny_bundle):
     import numpy as np
     import SimpleITK as sitk

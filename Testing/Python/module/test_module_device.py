@@ -14,7 +14,10 @@ from module_runs import start_run
 
 from MSKSegmentLib.processes import lives
 
+pytest_plugins = ("warm_children",)
 
+
+@pytest.mark.usefixtures("warm_children")
 def test_the_device_line_names_device_and_time(tiny_bundle, monkeypatch):
     monkeypatch.setenv("MSKSEG_BUNDLES", str(tiny_bundle))
     with open_module() as panel:

@@ -21,7 +21,7 @@ from module_runs import child_of
 
 from MSKSegmentLib.case_result import ReviewState
 
-pytest_plugins = ("module_fixtures",)
+pytest_plugins = ("module_fixtures", "warm_children")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def test_without_a_result_there_is_nothing_to_export(panel):
     assert not panel.ui.exportReportButton.enabled and not panel.ui.exportDicomButton.enabled
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_report_is_made_of_the_case_as_it_is_now_in_slicers_language(panel, tmp_path):
     case, ui = show_case(panel), panel.ui
     choose(panel, "GMAX_right")
@@ -109,6 +110,7 @@ def test_a_result_of_no_dicom_series_is_refused_before_a_folder_is_asked_for(pan
     assert text.startswith("DICOM results belong to a scanned study") and "segment it again" in text and not panel.run.running
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_dicom_results_go_into_a_new_folder_and_into_the_scanned_study(panel, from_dicom, dicom_case, tmp_path, monkeypatch):
     assert set(from_dicom.session.result.facts.series.instances) == set(dicom_case.result.facts.series.instances)
     # A PDF takes most of the time, and has tests of its own.

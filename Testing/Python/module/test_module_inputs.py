@@ -17,9 +17,10 @@ from run_settings import OTHERS
 from MSKSegmentLib.ct.region import Region
 from MSKSegmentLib.settings import Settings
 
-pytest_plugins = ("module_runs",)
+pytest_plugins = ("module_runs", "warm_children")
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_region_of_interest_limits_the_run(panel, ct, phantom):
     roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "ROI")
     low = phantom.geometry.to_physical((0, 0, 6))

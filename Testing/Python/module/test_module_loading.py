@@ -14,6 +14,8 @@ from conftest import ROOT
 from Host import host, packages
 from module_cases import add_phantom, open_module
 
+pytest_plugins = ("warm_children",)
+
 
 def test_reload_reads_panel_and_library_anew():
     code = (
@@ -40,6 +42,7 @@ def test_reload_reads_panel_and_library_anew():
     assert done.stdout.strip().splitlines()[-1:] == ["stale []"], done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_script_segments_without_panel_and_window(tiny_bundle, phantom, tmp_path):
     host.start()
     try:

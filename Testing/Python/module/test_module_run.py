@@ -14,7 +14,7 @@ from module_runs import child_of, start_run
 
 from MSKSegmentLib.ct.volume import CTVolume
 
-pytest_plugins = ("module_runs",)
+pytest_plugins = ("module_runs", "warm_children")
 
 
 def test_segment_shows_progress_then_the_table_and_the_nodes(panel, ct):
@@ -39,6 +39,7 @@ def test_segment_shows_progress_then_the_table_and_the_nodes(panel, ct):
     assert not folder.exists(), "temporary files stay behind"
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_cancel_ends_the_child_and_keeps_nothing(panel, ct):
     start_run(panel, samples=200)
     wait(lambda: panel.ui.progressBar.value > 100)
@@ -67,6 +68,7 @@ def test_what_takes_the_ct_away_cancels_the_run(panel, ct, how):
     assert not folder.exists()
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_volume_that_is_no_ct_is_refused_in_one_sentence(panel, phantom):
     flat = CTVolume(phantom.hu * 0 + 40, phantom.geometry)
     panel.inputs.chooseCt(add_phantom(flat, "flat"))

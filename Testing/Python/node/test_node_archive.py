@@ -22,6 +22,8 @@ from node_cases import (
 from orthanc import Orthanc
 from pydicom.uid import generate_uid
 
+pytest_plugins = ("warm_children",)
+
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
@@ -157,6 +159,7 @@ def test_an_archive_that_is_away_for_a_while(archive, python, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_children")
 def test_the_real_segmentation_of_a_phantom(archive, tiny_bundle, tmp_path):
     """Nothing stands in for anything, but the network is small: the archive gets objects that refer to the images it sent."""
     hu, spacing = phantom_hu(), (4.0, 4.0)

@@ -30,7 +30,7 @@ from MSKSegmentLib.scene.density import density_look  # noqa: E402
 
 SAMPLE = Path(__file__).resolve().parents[3] / "MSKSegmentLib" / "Resources" / "SampleCT"
 GRID = Geometry((60, 50, 40), (2.0, 2.0, 3.0), (-59.0, -49.0, -60.0))
-SIZE = (320, 320)
+SIZE = (224, 224)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_title_and_legend_stand_above_the_view(application, tmp_path):
     red, green = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
     plain = ThreeDView("anterior", (-59, 59, -49, 49, -60, 60), SIZE)
     assert draw(application, tmp_path, plain).max() < 45
-    view = ThreeDView("anterior", (-59, 59, -49, 49, -60, 60), SIZE, "Gluteus", (("lean", red), ("fat", green)))
+    view = ThreeDView("anterior", (-59, 59, -49, 49, -60, 60), (320, 320), "Gluteus", (("lean", red), ("fat", green)))
     picture = draw(application, tmp_path, view)
     for color in (red, green):
         rows, columns = np.nonzero((np.abs(picture - np.array(color) * 255) < 10).all(axis=-1))

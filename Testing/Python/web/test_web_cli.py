@@ -136,9 +136,8 @@ def test_a_result_without_ct_ends_before_a_server_starts(tmp_path, phantom):
     assert code == 2 and "holds no CT" in errors and "http://" not in output
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_starts_quickly_and_ends_on_a_signal(tmp_path, phantom, number):
+def test_it_starts_quickly_and_ends_on_a_signal(tmp_path, phantom):
+    """On the other signal in `test_web_compare`."""
     pytest.importorskip("trame_slicer")
     case = make_case(tmp_path / "case", phantom)
     began = time.monotonic()
@@ -149,7 +148,7 @@ def test_it_starts_quickly_and_ends_on_a_signal(tmp_path, phantom, number):
         assert "Research use only" in server.text
         assert took < 30, f"{took:.1f} s until the address"
         run(_until_case(server))
-        assert server.stop(number) == 0
+        assert server.stop(signal.SIGTERM) == 0
         assert "Traceback" not in server.text and "Error" not in server.text
     finally:
         server.close()

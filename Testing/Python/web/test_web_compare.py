@@ -1,5 +1,7 @@
 """Another result of the same CT beside the open one: offered, compared, shown over the slices, a structure taken from it."""
 
+import signal
+
 import pytest
 from review_cases import mask_of
 from web_cases import make_case
@@ -69,7 +71,8 @@ def test_a_single_result_is_compared_with_the_one_that_is_named(results):
 
 
 def test_the_page_shows_both_and_takes_a_structure(start, visit, results):
-    page = visit(start(results / "mine", "--other", results / "theirs").address)
+    server = start(results / "mine", "--other", results / "theirs")
+    page = visit(server.address)
     opened(page)
     page.locator("#show-compare").click()
     page.locator(".compare-other").click()
@@ -98,3 +101,6 @@ def test_the_page_shows_both_and_takes_a_structure(start, visit, results):
     page.locator("#show-history").click()
     page.wait_for_selector("#history tbody tr")
     assert "taken from" in page.locator("#history tbody tr").first.inner_text()
+    page.context.close()
+    assert server.stop(signal.SIGINT) == 0
+    assert "Traceback" not in server.text and "Error" not in server.text

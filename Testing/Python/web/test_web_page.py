@@ -143,21 +143,6 @@ def test_windows_overlay_and_3d_show_other_pictures(page):
     wait_for_other_picture(page, "threed", density)
 
 
-@pytest.mark.slow
-def test_the_second_server_shows_the_result_read_only(start, visit, case):
-    opened(visit(start(case).address))
-    second = opened(visit(start(case).address))
-    assert second.locator("#banner").inner_text().startswith("Read-only: ")
-    row(second, MUSCLE).click()
-    second.wait_for_selector(f"tr.selected[data-key={MUSCLE}]")
-    assert second.locator("#edit-toggle").is_disabled() and second.locator("#accept").is_disabled()
-    second.keyboard.press("a")
-    second.keyboard.press("e")
-    second.wait_for_timeout(1000)
-    assert second.locator(".edit-tools").count() == 0
-    assert state(second, MUSCLE) == "automatic"
-
-
 def test_the_page_can_be_used_with_the_keyboard_alone(page):
     page.locator("#filter-text").focus()
     page.keyboard.type("vastus")
@@ -238,8 +223,10 @@ def serious_findings(page):
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (3840, 2160)], ids=["laptop", "4K"])
-def test_everything_is_in_sight_in_both_colours(start, visit, case, size):
-    page = opened(visit(start(case).address, viewport={"width": size[0], "height": size[1]}))
+def test_everything_is_in_sight_in_both_colours(page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.reload()
+    opened(page)
     for theme, brightness in (("light", (200, 256)), ("dark", (0, 70))):
         if page.locator("#msk").get_attribute("data-theme") != theme:
             page.locator("#theme").click()

@@ -72,7 +72,7 @@ def test_the_scissors_cut_what_is_drawn_around(page):
 
 
 @pytest.mark.slow
-def test_what_was_done_is_there_after_a_reload_a_kill_and_in_the_export(start, visit, case, tmp_path):
+def test_what_was_done_is_there_after_a_reload_and_a_kill_that_is_noticed_and_in_the_export(start, visit, case, tmp_path):
     server = start(case)
     page = opened(visit(server.address, errors=False))
     row(page, MUSCLE).click()
@@ -102,5 +102,12 @@ def test_what_was_done_is_there_after_a_reload_a_kill_and_in_the_export(start, v
     assert (f"{float(line['volume_cc']):.1f}", line["state"]) == (painted, "accepted")
     assert len(lines) == 43
     server.stop(signal.SIGKILL)
-    again = opened(visit(start(case).address))
-    assert (cell(again, MUSCLE, "volume_cc"), state(again, MUSCLE)) == (painted, "accepted")
+    page.wait_for_selector("#interrupted[data-ended]")
+    assert "open the address that 'mskseg review' prints" in page.locator("#interrupted").inner_text()
+    again = start(case, "--port", server.port)
+    page.wait_for_timeout(4000)
+    assert page.locator("#interrupted[data-ended]").count() == 1, "the old page has no token for the new server"
+    page.goto(again.address)
+    opened(page)
+    assert (cell(page, MUSCLE, "volume_cc"), state(page, MUSCLE)) == (painted, "accepted")
+    assert page.locator("#banner").count() == 0
