@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_result_cases import DOCUMENT, TAGS, write_series
+from dicom_result_cases import DOCUMENT, TAGS, positions, write_series
 from dixon_files import write_image
+from enhanced_ct import write_enhanced
 from mr_phantoms import SPACING, mr_labels, mr_volume
 
 pytest.importorskip("highdicom", reason="highdicom is not installed")
 
 from MSKSegmentLib.commands.export import report_maker
 from MSKSegmentLib.commands.main import main
+from MSKSegmentLib.ct.storage_classes import image_classes
 from MSKSegmentLib.dicom_results.codes import CODED_NUMBERS, own_codes
 from MSKSegmentLib.dicom_results.export import FILES, PDF_OBJECT, REPORT_OBJECT, SEGMENTATION_OBJECT, UNCERTAINTY_OBJECT
 from MSKSegmentLib.dicom_results.source import open_source
@@ -26,8 +28,13 @@ from MSKSegmentLib.tasks import load_task, task_names
 
 ROOT = Path(__file__).resolve().parents[3]
 TASK = load_task("lower-limb-mr")
-MR_IMAGE, FAT = "1.2.840.10008.5.1.4.1.1.4", 0.23
-MR_TAGS = {"Modality": "MR", "SOPClassUID": MR_IMAGE, "ImageType": ["ORIGINAL", "PRIMARY", "M", "NONE"], "SliceThickness": None}
+FAT = 0.23
+MR_TAGS = {
+    "Modality": "MR",
+    "SOPClassUID": image_classes("MR")[0],
+    "ImageType": ["ORIGINAL", "PRIMARY", "M", "NONE"],
+    "SliceThickness": None,
+}
 
 
 def without_rescale(_, data):
@@ -35,13 +42,34 @@ def without_rescale(_, data):
     del data.RescaleSlope, data.RescaleIntercept
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def single_frames(folder, volume):
+    return write_series(folder / "series", volume, without_rescale, tags=MR_TAGS, rescale=lambda _: (1.0, 0.0))
+
+
+def one_multi_frame(folder, volume):
+    """Enhanced MR, whose frames lie in the file in another order."""
+
+    def edit(data):
+        data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = image_classes("MR")[1]
+        for keyword, value in {**TAGS, "Modality": "MR"}.items():
+            setattr(data, keyword, value)
+        for frame in data.PerFrameFunctionalGroupsSequence:
+            frame.PixelMeasuresSequence[0].PixelSpacing = list(SPACING[:2])
+            del frame.CTImageFrameTypeSequence, frame.PixelValueTransformationSequence
+
+    order = np.random.default_rng(2).permutation(len(volume.hu)).tolist()
+    return write_enhanced(
+        folder / "series.dcm", volume.hu, order=order, positions=positions(volume), rescale=lambda _: (1.0, 0.0), edit=edit
+    )
+
+
+@pytest.fixture(scope="module", params=[single_frames, one_multi_frame])
+def exported(request, tmp_path_factory):
     """The result of `mskseg measure` with images of fat and water, given an uncertainty as of a network, and its objects."""
     folder = tmp_path_factory.mktemp("mr")
     volume, labels = mr_volume(), mr_labels(TASK.table)
     origin, files = volume.geometry.origin, {}
-    series = write_series(folder / "series", volume, without_rescale, tags=MR_TAGS, rescale=lambda _: (1.0, 0.0))
+    series = request.param(folder, volume)
     signal = volume.hu.astype(np.float32)
     for name, array in (("labels", labels), ("fat", FAT * signal), ("water", (1 - FAT) * signal)):
         files[name] = str(write_image(folder / f"{name}.nii.gz", array, SPACING, origin))
@@ -82,7 +110,8 @@ def test_every_object_refers_to_the_images_of_mr(exported, objects, name):
         for item in item.value
         if "ReferencedSOPInstanceUID" in item and "ReferencedSOPClassUID" in item
     }
-    assert {uid: kinds[uid] for uid in result.facts.series.instances} == dict.fromkeys(result.facts.series.instances, MR_IMAGE)
+    own = set(result.facts.series.instances)
+    assert own <= set(kinds) and {kinds[uid] for uid in own} <= set(image_classes("MR"))
     assert str(data.PatientName) == TAGS["PatientName"] and data.StudyID == TAGS["StudyID"]
 
 
