@@ -31,7 +31,7 @@ def not_drawn_of(pair: ResultPair) -> tuple[NotDrawn, ...]:
     """The segments that the results do not share, those of the first one first."""
     compared = {pair.table.segment(key).structure.abbreviation for key in pair.shared}
     compared.update(part for whole in pair.merged for part in whole.parts)
-    found = []
+    found: list[NotDrawn] = []
     for case, other in ((pair.first, pair.second), (pair.second, pair.first)):
         program = source_of(other.result.facts)
         found += [
