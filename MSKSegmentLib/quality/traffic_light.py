@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores
+from ..case_result import FAT_SPREAD, UNCONFIRMED_WORD, DiceLimits, Light, Scores, is_unconfirmed
 from ..measurement.extent import EDGE_OF_LABELS
 from .calibration import Calibration
 from .evidence_features import BY_NAME, SCAN_WARNING
@@ -87,7 +87,8 @@ def rate(
         reasons.append("the network itself is unsure here, so neither agreement nor disagreement with it says much")
     if not limits.own:
         reasons.append(f"judged by the limits of all structures, because {_few_inaccurate(limits.inaccurate)}")
-    return _guarded(Rating(light, tuple(reasons), estimate.dice, estimate, limits.held_against), truncated_by, cautions)
+    rating = Rating(light, tuple(reasons), estimate.dice, estimate, limits.held_against)
+    return _guarded(rating, truncated_by, cautions, scores.agreement)
 
 
 def failing_scan(segments: Iterable[tuple[str, Scores]], calibration: Calibration | None, warned: bool = False) -> tuple[str, ...]:
@@ -152,15 +153,17 @@ def cut_reason(truncated_by: tuple[str, ...]) -> str:
     return "cut by " + " and by ".join(causes)
 
 
-def _guarded(rating: Rating, truncated_by: tuple[str, ...], cautions: Sequence[str]) -> Rating:
-    """The rating with what speaks against green from outside the network."""
+def _guarded(rating: Rating, truncated_by: tuple[str, ...], cautions: Sequence[str], agreement: float | None = None) -> Rating:
+    """The rating with what speaks against green from outside the network; `agreement` is that of a mask which is judged."""
     light, reasons = rating.light, (*rating.reasons, *dict.fromkeys(cautions))
     if cautions and light is Light.GREEN:
         light = Light.YELLOW
     if not truncated_by:
         return replace(rating, light=light, reasons=reasons)
     # The volume of a cut segment is not that of the muscle, so green would mislead; red and yellow are still worth knowing.
-    reasons = (cut_reason(truncated_by), f"its part inside the scan is rated {light.word}", *reasons)
+    probability = rating.estimate.failure_probability if rating.estimate else None
+    word = UNCONFIRMED_WORD if is_unconfirmed(light, probability, agreement) else light.word
+    reasons = (cut_reason(truncated_by), f"its part inside the scan is rated {word}", *reasons)
     return replace(rating, light=Light.GREY, reasons=reasons, part_light=light)
 
 

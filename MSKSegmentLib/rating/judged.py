@@ -62,7 +62,7 @@ def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
     where = _where(label, judgement, is_known)
     light = _looked_at(base.light, label, judgement) if is_known else base.light
     light, against = _with_doubts(light, label, judgement.verdict)
-    odds = _odds(base) if light is Light.YELLOW else ()
+    odds = _odds(base) if Light.YELLOW in (light, base.part_light) else ()
     return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *odds, *where))))
 
 

@@ -114,6 +114,22 @@ def test_lights_follow_the_calibration_and_the_mask(seen, bundle, calibrated):
     assert told(again.result, "not_rated") and not told(again.result, "rated")
 
 
+def test_the_part_of_a_cut_mask_is_called_by_its_odds(seen, bundle, calibrated):
+    labels, volume, _ = seen
+    result = measure_case(labels, volume.geometry, volume)
+    cut = tuple(
+        replace(one, measurements=one.measurements and replace(one.measurements, truncated_by=("inferior",)))
+        for one in result.reports
+    )
+    rated = rate_case(replace(result, reports=cut), volume, replace(bundle, rating=calibrated)).result
+    parts = [report for report in rated.reports if report.part_light is Light.YELLOW]
+    assert parts and all(report.light is Light.GREY for report in parts)
+    for report in parts:
+        word = "not confirmed" if report.failure_probability < 0.5 else "inaccurate"
+        assert f"its part inside the scan is rated {word}" in report.reasons
+        assert any(reason.startswith("the calibration expects ") for reason in report.reasons)
+
+
 def test_exchanged_sides_are_red_even_without_calibration(seen, bundle):
     labels, volume, _ = seen
     mask = np.where(labels == AD, AD + 100, np.where(labels == AD + 100, AD, labels))
