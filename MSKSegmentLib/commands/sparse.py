@@ -120,6 +120,14 @@ def take_drawn(invocation: Invocation, cases: Path, all_drawn: bool, reviews: Pa
 @click.option("--passes-agree", type=float, default=0.9, metavar="S", help="share of passes that confirm a voxel (default: 0.9)")
 @click.option("--reach-mm", type=float, default=3.0, metavar="MM", help="how near neighbouring slices confirm it (default: 3)")
 @click.option("--least-kept", type=float, default=0.5, metavar="S", help="least confirmed share of a slice (default: 0.5)")
+@click.option(
+    "--least-right", type=float, default=0.95, metavar="S",
+    help="pseudo-labels are learned if at least this share of them is right in drawn slices (default: 0.95; 0: in any case)",
+)  # fmt: skip
+@click.option(
+    "--most-missed", type=float, default=0.05, metavar="S",
+    help="and if they call at most this share of what was drawn background (default: 0.05; 1: in any case)",
+)  # fmt: skip
 @click.option("--samples", "passes", type=int, default=10, metavar="T", help="dropout passes (default: 10)")
 @click.option("--seed", type=int, default=0, metavar="N", help="of pseudo-labels and evaluation (default: 0)")
 @click.option("--device", type=click.Choice(DEVICES), help="default: the recipe's")
@@ -131,6 +139,7 @@ def train_sparsely(invocation: Invocation, /, cases: Path, output: Path, recipe:
     from dataclasses import replace
 
     from ..inference.devices import wait_without_spinning
+    from ..sparse.confirmation import ConfirmationGate
     from ..sparse.pseudo_cases import PseudoRun
     from ..sparse.pseudo_labels import PseudoRule
     from ..sparse.rounds import SparseCalls, SparsePlan, train_rounds
@@ -140,8 +149,9 @@ def train_sparsely(invocation: Invocation, /, cases: Path, output: Path, recipe:
     chosen = read_recipe(find_recipe(recipe))
     chosen = replace(chosen, device=options["device"] or chosen.device)
     rule = PseudoRule(options["passes_agree"], options["reach_mm"], options["least_kept"])
+    gate = ConfirmationGate(options["least_right"], options["most_missed"])
     run = PseudoRun(options["passes"], options["seed"], chosen.device, rule)
-    plan = SparsePlan(cases, output, options["test"], options["rounds"], options["share"], run)
+    plan = SparsePlan(cases, output, options["test"], options["rounds"], options["share"], run, gate)
     say, report = status_calls(invocation, progress)
     bundle = train_rounds(chosen, plan, SparseCalls(say, report, invocation.checkpoint))
-    invocation.say(f"The last bundle is {bundle.folder}; rounds.md compares the rounds. Calibrate it to get lights.")
+    invocation.say(f"The bundle to take is {bundle.folder}; rounds.md compares the rounds. Calibrate it to get lights.")

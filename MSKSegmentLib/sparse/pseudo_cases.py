@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from ..bundle import ModelBundle
-from ..ct import CTVolume, read_ct
+from ..ct import CTVolume
 from ..ct.volume import Geometry
-from ..evaluation.cases import PSEUDO_FILE, CaseFiles, read_labelled
+from ..evaluation.cases import PSEUDO_FILE, CaseFiles, read_labelled_case
 from ..inference.slices import plan_slices
 from ..output.filling import whole_folder
 from ..prepared_scan import PreparedScan, prepare_scan
 from ..results.segmentation_file import write_ct
+from .confirmation import confirmed_on_drawn
 from .pseudo_labels import PseudoRule, kept_slices
 
 _CT_FILE, _LABELS_FILE, _KNOWN_FILE = "ct.nrrd", "labels.nrrd", "known.nrrd"
@@ -95,10 +96,10 @@ def write_pseudo_case(
     """
     import SimpleITK as sitk
 
-    volume = read_ct(files.ct)
+    case = read_labelled_case(files, bundle.table)
+    volume = case.volume
     found = pseudo_labels(volume, bundle, run, checkpoint)
-    drawn, _, _ = read_labelled(files.labelled, volume.geometry.size[2], bundle.table)
-    known = found.known & ~drawn[:, None, None]
+    known = found.known & ~case.slices[:, None, None]
     facts = {
         "what": _MEANT,
         "bundle": bundle.digest,
@@ -107,6 +108,7 @@ def write_pseudo_case(
         "rule": asdict(run.rule),
         "slices": found.slices,
         "share": round(found.share, 4),
+        "on_drawn": asdict(confirmed_on_drawn(case, found.labels, found.known)),
     }
     with whole_folder(target, "case", PSEUDO_FILE, (_CT_FILE, _LABELS_FILE, _KNOWN_FILE, PSEUDO_FILE)) as partial:
         write_ct(partial / _CT_FILE, volume)

@@ -64,8 +64,17 @@ def rounds_csv(rounds: Sequence[RoundScores]) -> str:
     return text.getvalue()
 
 
-def rounds_markdown(survey: Survey, rounds: Sequence[RoundScores], rule: PseudoRule) -> str:
-    """The same for people, with the rule of the pseudo-labels and which round is the better one."""
+def best_round(rounds: Sequence[RoundScores]) -> RoundScores:
+    """The best round by the test, of equals the first; the last one where nothing was tested."""
+    tested = [one for one in rounds if one.mean_dice is not None]
+    return max(tested, key=lambda one: one.mean_dice or 0.0) if tested else rounds[-1]
+
+
+def rounds_markdown(survey: Survey, rounds: Sequence[RoundScores], rule: PseudoRule, held_back: str = "") -> str:
+    """The same for people, with the rule of the pseudo-labels and which round is the better one.
+
+    `held_back` says why pseudo-labels were not learned; nothing where they were.
+    """
     lines = [
         "# Training from sparse labels",
         "",
@@ -80,6 +89,7 @@ def rounds_markdown(survey: Survey, rounds: Sequence[RoundScores], rule: PseudoR
         "|---|---|---|---|",
         *(_round_line(one) for one in rounds),
         "",
+        *((held_back, "") if held_back else ()),
         *_verdict(rounds),
     ]
     if rounds[-1].scores:
@@ -105,13 +115,13 @@ def _round_line(one: RoundScores) -> str:
 
 
 def _verdict(rounds: Sequence[RoundScores]) -> list[str]:
-    judged = [(one.mean_dice, one.number) for one in rounds if one.mean_dice is not None]
-    if len(judged) < 2:
+    if len(rounds) < 2 or rounds[0].mean_dice is None:
         return []
-    first, (best, number) = judged[0], max(judged, key=lambda one: one[0])
-    if number == first[1]:
+    best = best_round(rounds)
+    if best is rounds[0]:
         return ["On these volumes no later round is better than the first: take the bundle of round 1.", ""]
-    return [f"On these volumes round {number} is the best, by {best - (first[0] or 0):+.3f} against round 1: take its bundle.", ""]
+    gain = (best.mean_dice or 0.0) - rounds[0].mean_dice
+    return [f"On these volumes round {best.number} is the best, by {gain:+.3f} against round 1: take its bundle.", ""]
 
 
 def _number(value: float | None) -> str:

@@ -25,8 +25,9 @@ from ..training.checkpoints import CHECKPOINT
 from ..training.finishing import BUNDLE
 from ..training.recipes import PairsData, Recipe
 from ..training.run import Choices, run_recipe
+from .confirmation import ConfirmationGate, Confirmed, joined
 from .pseudo_cases import PseudoRun, write_pseudo_case
-from .report import RoundScores, Survey, rounds_csv, rounds_markdown
+from .report import RoundScores, Survey, best_round, rounds_csv, rounds_markdown
 
 if TYPE_CHECKING:
     from ..training.loop import Status
@@ -42,7 +43,8 @@ class SparsePlan:
 
     `cases` is a folder of cases with a ``labelled.json`` each, `test` one of other patients who are labelled in full (None: no
     evaluation). Later rounds go on from the weights of the round before, with the recipe's iterations once more; `share` of their
-    slices show pseudo-labels, which `pseudo` says how to make.
+    slices show pseudo-labels, which `pseudo` says how to make. Pseudo-labels that the `gate` holds back are not learned: the rounds
+    end before.
     """
 
     cases: Path
@@ -51,6 +53,7 @@ class SparsePlan:
     rounds: int = 2
     share: float = 0.5
     pseudo: PseudoRun = PseudoRun(10, 0, "auto")
+    gate: ConfirmationGate = ConfirmationGate()
 
     def __post_init__(self) -> None:
         """Refuse a plan that means nothing."""
@@ -68,9 +71,10 @@ class SparseCalls:
 
 
 def train_rounds(recipe: Recipe, plan: SparsePlan, calls: SparseCalls) -> ModelBundle:
-    """Train in rounds and write ``<output>/round-<n>/bundle`` for each, ``rounds.csv`` and ``rounds.md``; returns the last bundle.
+    """Train in rounds and write ``<output>/round-<n>/bundle`` for each, ``rounds.csv``, ``rounds.md``.
 
-    A run that was stopped or killed goes on when it is asked the same again.
+    Returns the bundle that is best on the test's volumes, without a test the last one. A run that was stopped or killed goes on
+    when it is asked the same again.
 
     Raises:
         InputError: cases are missing, of patients of the test, without labels, or fully labelled; the folder holds other work.
@@ -83,20 +87,39 @@ def train_rounds(recipe: Recipe, plan: SparsePlan, calls: SparseCalls) -> ModelB
     for name in survey.never_drawn:
         calls.say(f"Nobody drew {name} in any slice: the network cannot find it.")
     scores: list[RoundScores] = []
-    bundle = None
+    bundles: list[ModelBundle] = []
+    held_back = ""
     for number in range(1, plan.rounds + 1):
         noted = {} if number == 1 else _pseudo_stage(folder, number, cases, plan, calls)
+        held_back = "" if number == 1 else _held_back(noted, plan.gate)
+        if held_back:
+            calls.say(held_back)
+            break
         place = folder.place(f"{_ROUND}-{number}")
         this = _recipe_of(recipe, folder, plan, number)
         folder.run(place.name, f"Round {number}: training", partial(_train, this, place, calls))
         bundle = load_bundle(place / BUNDLE)
+        bundles.append(bundle)
         found = () if plan.test is None else _test(folder, number, bundle, plan, calls)
         scores.append(RoundScores(number, noted.get("slices"), noted.get("share"), found))
-    assert bundle is not None, "there is a first round"
-    for name, text in ((_TABLE, rounds_csv(scores)), (_CARD, rounds_markdown(survey, scores, plan.pseudo.rule))):
+    for name, text in ((_TABLE, rounds_csv(scores)), (_CARD, rounds_markdown(survey, scores, plan.pseudo.rule, held_back))):
         with whole_file(folder.place(name), Path(name).suffix) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
-    return bundle
+    return bundles[best_round(scores).number - 1]
+
+
+def _held_back(noted: dict[str, Any], gate: ConfirmationGate) -> str:
+    """Why pseudo-labels are not learned, in a sentence; nothing where they are."""
+    if not noted["slices"]:
+        return "Pseudo-labels are not learned: passes and neighbouring slices confirm none; train for longer or annotate more."
+    found = Confirmed(**noted["on_drawn"])
+    if gate.lets_through(found):
+        return ""
+    return (
+        f"Pseudo-labels are not learned: in the drawn slices {found.right_share:.0%} of what was confirmed is right "
+        f"(of {gate.least_right:.0%} asked for), and {found.missed_share:.0%} of what was drawn is confirmed as background (of "
+        f"{gate.most_missed:.0%} allowed); train for longer or annotate more."
+    )
 
 
 def _sparse_cases(plan: SparsePlan) -> list[CaseFiles]:
@@ -172,13 +195,9 @@ def _pseudo_stage(folder: StageFolder, number: int, cases: list[CaseFiles], plan
             calls.say(f"{case.name}: pseudo-labels in {found.slices} slices, {found.share:.0%} of what the network finds is kept")
         facts = [json.loads((place / case.name / PSEUDO_FILE).read_text(encoding="utf-8")) for case in cases]
         kept = sum(int(one["slices"]) for one in facts)
-        if not kept:
-            raise InputError(
-                "The network's passes and neighbouring slices confirm no slice of any case; annotate more, train for longer, "
-                "or lower --passes-agree."
-            )
         _leave_out_empty(place, cases, facts)
-        return {"slices": kept, "share": float(np.mean([one["share"] for one in facts]))}
+        on_drawn = joined(Confirmed(**one["on_drawn"]) for one in facts)
+        return {"slices": kept, "share": float(np.mean([one["share"] for one in facts])), "on_drawn": asdict(on_drawn)}
 
     return folder.run(place.name, f"Round {number}: pseudo-labels", make)
 
@@ -206,5 +225,6 @@ def _test(folder: StageFolder, number: int, bundle: ModelBundle, plan: SparsePla
 def _digest(recipe: Recipe, plan: SparsePlan, cases: list[CaseFiles]) -> str:
     """Changes with everything that the outcome rests on."""
     stats = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for case in cases for path in case.truth_files]
-    content = [recipe.to_json(), str(plan.test and plan.test.resolve()), plan.rounds, plan.share, asdict(plan.pseudo), stats]
+    choices = [plan.rounds, plan.share, asdict(plan.pseudo), asdict(plan.gate)]
+    content = [recipe.to_json(), str(plan.test and plan.test.resolve()), *choices, stats]
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()

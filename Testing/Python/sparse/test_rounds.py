@@ -14,6 +14,7 @@ from MSKSegmentLib.errors import Cancelled, InputError
 from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case
 from MSKSegmentLib.evaluation.run import Segmenter
 from MSKSegmentLib.sparse import pseudo_cases, rounds
+from MSKSegmentLib.sparse.confirmation import ConfirmationGate
 from MSKSegmentLib.sparse.pseudo_cases import PseudoLabels, PseudoRun
 from MSKSegmentLib.sparse.pseudo_labels import PseudoRule
 from MSKSegmentLib.sparse.rounds import SparseCalls, SparsePlan, survey_cases, train_rounds
@@ -88,7 +89,8 @@ def test_rounds_go_on_where_they_stopped(trained):
     assert "Round 1: training: done before." in said and "Round 2: training ..." in said
     again = Stopped()
     bundle = train_rounds(RECIPE, plan, again.calls)
-    assert bundle.folder == plan.output / "round-2" / "bundle"
+    assert (plan.output / "round-2" / "bundle").is_dir()
+    assert bundle.folder == plan.output / "round-1" / "bundle", "of rounds that are equally good the first"
     assert all(line.endswith("done before.") for line in again.said if line.startswith("Round"))
 
 
@@ -138,3 +140,21 @@ def test_cases_that_cannot_be_meant_are_refused(site, trained, tmp_path):
         survey_cases(find_labelled_cases(tmp_path / "cases"), HIP_AND_THIGH)
     with pytest.raises(InputError, match="1 to 9 rounds"):
         replace(plan, rounds=0)
+
+
+def test_pseudo_labels_that_are_wrong_where_somebody_drew_are_not_learned(site, tmp_path, monkeypatch):
+    """A network that calls a muscle background, and all of its passes agree: the first round is the last one."""
+
+    def blind(volume, bundle, run, checkpoint=None):
+        found = confirmed(volume, bundle, run)
+        return replace(found, labels=np.where(found.labels % 100 == 13, 0, found.labels))
+
+    monkeypatch.setattr(pseudo_cases, "pseudo_labels", blind)
+    plan = SparsePlan(site / "cases", tmp_path / "run", pseudo=RUN)
+    stopped = Stopped()
+    bundle = train_rounds(RECIPE, plan, stopped.calls)
+    assert bundle.folder == plan.output / "round-1" / "bundle" and not (plan.output / "round-2").exists()
+    assert "Pseudo-labels are not learned" in stopped.said[-1]
+    assert "confirmed as background" in (plan.output / "rounds.md").read_text()
+    with pytest.raises(InputError, match="shares from 0 to 1"):
+        ConfirmationGate(least_right=2)
