@@ -11,7 +11,7 @@ import click
 from ..errors import InputError
 from ..memory import free_bytes
 from ..packages import require
-from .arguments import bundle_option, device_option, reading_options
+from .arguments import bundle_option, device_option, reading_options, task_option
 from .base import PLACE, Command, Invocation, pass_invocation
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _USUAL_SIZE, _USUAL_SPACING = (460, 320, 500), (0.8, 0.8, 1.0)
 
 @click.command(cls=Command)
 @bundle_option
+@task_option
 @device_option
 @click.option("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's)")
 @click.option("--ct", type=PLACE, metavar="CT", help="estimate for this scan")
@@ -32,19 +33,22 @@ _USUAL_SIZE, _USUAL_SPACING = (460, 320, 500), (0.8, 0.8, 1.0)
 @click.option("--spacing", type=float, nargs=3, default=_USUAL_SPACING, metavar="SX SY SZ", help="mm")
 @click.option("--json", "as_json", is_flag=True, help="answer by one JSON object")
 @pass_invocation
-def command(invocation: Invocation, /, bundle: str | None, device: str, samples: int | None, as_json: bool, **options: Any) -> None:
+def command(
+    invocation: Invocation, /, bundle: str | None, task: str | None, device: str, samples: int | None, as_json: bool, **options: Any
+) -> None:
     """Say which device a run would use, how long it would take and how much memory it needs."""
     from ..bundle import resolve_bundle
     from ..inference.devices import available_devices, choose_device, gpu_count, wait_without_spinning
     from ..inference.estimate import estimate_run, in_words
     from ..pipeline import checked_passes
+    from ..tasks import load_task
 
     wait_without_spinning()
     require("torch")
-    found = resolve_bundle(bundle)
+    found = resolve_bundle(bundle, None if task is None else load_task(task).name)
     passes = checked_passes(found.manifest.passes if samples is None else samples)
     chosen = choose_device(device)
-    scan, body = _grids(**options)
+    scan, body = _grids(modality=found.task.modality, **options)
     invocation.checkpoint()
     estimate = estimate_run(found, scan, chosen, passes, body)
     duration = in_words(estimate.seconds)
@@ -70,6 +74,7 @@ def command(invocation: Invocation, /, bundle: str | None, device: str, samples:
 
 def _grids(
     *,
+    modality: str,
     ct: Path | None,
     series: str | None,
     assume_orientation: str | None,
@@ -87,7 +92,7 @@ def _grids(
             raise InputError("Sizes are at least 1 voxel and spacings 0.1 to 20 mm; correct --size, --slices or --spacing.")
         grid = Geometry((*size, slices), spacing)
         return grid, grid
-    working = to_working_grid(read_ct(ct, series, assume_orientation)).volume
+    working = to_working_grid(read_ct(ct, series, assume_orientation, modality)).volume
     box = body_box(working)
     if box is None:
         raise InputError("No body was found in the image; choose another scan.")

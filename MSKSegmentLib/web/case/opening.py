@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...ct import read_ct
+from ...ct.modality import CT_MODALITY
 from ...errors import InputError, MSKSegmentError, shown
 from ...provenance import input_digest
 from ...results.result_folder import REVIEW, SEGMENTATION
@@ -149,7 +150,9 @@ def open_result(
     return Opened(folder, folder.resolve().name, session, lock.reason, lock)
 
 
-def earlier_result(root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None) -> Path | None:
+def earlier_result(
+    root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None, modality: str = CT_MODALITY
+) -> Path | None:
     """A full result below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
 
     Raises:
@@ -162,7 +165,7 @@ def earlier_result(root: Path, name: str, ct: Path, series: str | None, assume_o
     ]
     if not named:
         return None
-    digest = input_digest(read_ct(ct, series, assume_orientation))
+    digest = input_digest(read_ct(ct, series, assume_orientation, modality))
     return {input_of(folder): folder for folder in named}.get(digest)
 
 

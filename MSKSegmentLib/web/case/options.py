@@ -8,11 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ...bundle import resolve_bundle
 from ...ct.reading.dicom.headers import image_paths, read_slice_headers
 from ...errors import InputError, shown
 from ...learning.choice_list import read_choice_list
 from ...review.source_ct import find_ct, input_of
 from ...settings import Settings
+from ...tasks import HIP_THIGH_CT, Task, load_task
 from .result_list import is_result, list_results
 
 LOOPBACK = "127.0.0.1"
@@ -36,6 +38,7 @@ class ReviewOptions:
     `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of
     that result when it holds none; new results are made with `settings`, which also say how a CT is read. `order` names the only
     results that are listed, in that order; empty for all of them, worst first. `other` is a result to be held beside a single one.
+    `task` is what new scans are segmented for: that of the settings' bundle.
     """
 
     folder: Path
@@ -50,6 +53,7 @@ class ReviewOptions:
     author: str = ""
     other: Path | None = None
     order: tuple[str, ...] = ()
+    task: Task = HIP_THIGH_CT
 
     @property
     def single(self) -> bool:
@@ -66,7 +70,7 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
     """The options for a path given on the command line; `options` are further fields of `ReviewOptions`.
 
     Raises:
-        InputError: the path is nothing that can be reviewed, or a result's CT is missing.
+        InputError: the path is nothing that can be reviewed, a result's CT is missing, or no bundle does the task.
     """
     order: tuple[str, ...] = ()
     if target is not None and target.is_file() and target.suffix.lower() == ".csv":
@@ -83,7 +87,16 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
     folder = target if kind in (Target.RESULT, Target.LIST) and target is not None else results
     if folder.exists() and not folder.is_dir():
         raise InputError(f"The results cannot go to the file {shown(folder)!r}; name a folder with --results.")
-    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, order=order, **options)
+    settings: Settings = options.get("settings", Settings())
+    task = HIP_THIGH_CT if kind is Target.RESULT else _task_of(settings)
+    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, order=order, task=task, **options)
+
+
+def _task_of(settings: Settings) -> Task:
+    """What new scans are segmented for; said before anything is uploaded in vain."""
+    if settings.model is not None or (settings.bundle is None and settings.task is None):
+        return HIP_THIGH_CT
+    return resolve_bundle(settings.bundle, None if settings.task is None else load_task(settings.task).name).task
 
 
 def _check_other(kind: Target, target: Path | None, other: Path | None) -> None:

@@ -53,7 +53,7 @@ class ScanRun:
         """
         options = self._options
         if options.reuses_results:
-            how = options.folder, ct.name, ct.path, ct.series, options.settings.assume_orientation
+            how = options.folder, ct.name, ct.path, ct.series, options.settings.assume_orientation, options.task.modality
             finished = await asyncio.get_running_loop().run_in_executor(None, earlier_result, *how)
             if finished is not None:
                 return ScanEnding(finished, _KNOWN)

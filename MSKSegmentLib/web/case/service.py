@@ -17,6 +17,7 @@ from ...ct import SeriesInfo
 from ...errors import InstallationError, MSKSegmentError
 from ...output.names import safe_name
 from ...resources import resource_file
+from ...tasks import HIP_THIGH_CT
 from .documents import DocumentMaker
 from .opening import Opened, open_result
 from .options import ReviewOptions, Target
@@ -72,8 +73,8 @@ class ReviewService:
 
     @property
     def sample_available(self) -> bool:
-        """Whether the sample CT came with the installation."""
-        return self.can_upload and _sample_ct() is not None
+        """Whether the sample CT came with the installation, and is what new scans are segmented for."""
+        return self.can_upload and self.options.task == HIP_THIGH_CT and _sample_ct() is not None
 
     def results(self) -> tuple[ListedResult, ...]:
         """The results in the chosen folder, worst first, or in the order of a given list."""
@@ -149,7 +150,7 @@ class ReviewService:
         if not self.can_upload or self.upload is not None or self._is_busy():
             raise MSKSegmentError(_BUSY)
         self.problem, self.notice = None, ""
-        upload = Upload(self.options.folder, name, total, self.max_upload_bytes)
+        upload = Upload(self.options.folder, name, total, self.max_upload_bytes, self.options.task.modality)
         self.show_upload(upload.progress)
         return upload
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...ct import SeriesInfo, list_series
+from ...ct.modality import CT_MODALITY
 from ...ct.reading.dicom.archives import unpack_dicom
 from ...errors import InputError
 from ...output.names import safe_name
@@ -49,7 +50,7 @@ class UploadProgress:
 
 @dataclass(frozen=True)
 class ArrivedCT:
-    """A CT to be segmented: what to read, what to call it, and for an upload the folder to remove afterwards.
+    """A scan to be segmented: what to read, what to call it, and for an upload the folder to remove afterwards.
 
     `choices` are the usable series where a zip holds several: one of them has to become `series` first.
     """
@@ -72,8 +73,8 @@ class ArrivedCT:
 class Upload:
     """One file being received into a folder of its own; `discard` removes it whatever has happened."""
 
-    def __init__(self, root: Path, name: str, total: int, most_bytes: int) -> None:
-        """Begin; `total` is the announced size in bytes or 0.
+    def __init__(self, root: Path, name: str, total: int, most_bytes: int, modality: str = CT_MODALITY) -> None:
+        """Begin; `total` is the announced size in bytes or 0, `modality` that of the series of a zip that can be used.
 
         Raises:
             InputError: it is too large, or the drive is too full for it.
@@ -81,7 +82,7 @@ class Upload:
         self.name = shown_name(name)
         self.total = total
         self.received = 0
-        self._most_bytes = most_bytes
+        self._most_bytes, self._modality = most_bytes, modality
         self._head = b""
         self._check_size(total)
         parent = writable_folder(root / FOLDER)
@@ -115,7 +116,7 @@ class Upload:
         """Check the whole file and make it ready to be read; takes as long as unpacking does.
 
         Raises:
-            InputError: it is empty, cut short, or not a CT of a known kind.
+            InputError: it is empty, cut short, or not a scan of a known kind.
         """
         self._file.close()
         if not self.received:
@@ -131,7 +132,7 @@ class Upload:
             images = self.folder / "dicom"
             unpack_dicom(received, images, self.name, max(4 * self._most_bytes, _LEAST_UNPACKED_BYTES))
             received.unlink()
-            usable = tuple(info for info in list_series(images) if info.usable)
+            usable = tuple(info for info in list_series(images, self._modality) if info.usable)
             choices = usable if len(usable) > 1 else ()
             return ArrivedCT(images, safe_name(self.name), self.folder, in_use=self._in_use, choices=choices)
         path = received.rename(self.folder / f"{safe_name(self.name)}{kind}")
@@ -188,7 +189,7 @@ def kind_of(head: bytes, name: str) -> str:
         return ".mha"
     if head[128:132] == b"DICM":
         raise InputError(f"The file {name} is a single DICOM file; zip the folder of the whole series and upload the zip.")
-    raise InputError(f"The file {name} is no CT that can be read; upload {ACCEPTED}.")
+    raise InputError(f"The file {name} is no scan that can be read; upload {ACCEPTED}.")
 
 
 def _check_pixels_inside(head: bytes, kind: str, name: str) -> None:
@@ -225,4 +226,4 @@ def _check_voxels(path: Path, name: str) -> None:
     header = read_image_header(path)
     voxels = math.prod(header.facts.size) * header.values_per_voxel
     if voxels > MOST_VOXELS:
-        raise InputError(f"The scan {name} has {voxels / 1e9:.1f} billion voxels, which is too much; crop it to the hip and thigh.")
+        raise InputError(f"The scan {name} has {voxels / 1e9:.1f} billion voxels, which is too much; crop it first.")

@@ -26,7 +26,7 @@ class ReviewApp:
         self._server = server
         self._service = service
         self._state = server.state
-        self._state.update(initial_state())
+        self._state.update(initial_state(task=service.options.task))
         self._case = CasePage(server, service.options)
         self._opening: asyncio.Task[None] | None = None
         self._shown: Any = None

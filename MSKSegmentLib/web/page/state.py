@@ -61,11 +61,15 @@ MOUSE = {
 }
 
 
-def initial_state(dark: bool = False) -> dict[str, Any]:
-    """The state of a page that nothing was opened in yet."""
+def initial_state(dark: bool = False, task: Task = HIP_THIGH_CT) -> dict[str, Any]:
+    """The state of a page that nothing was opened in yet; `task` is what new scans are segmented for."""
+    scan = task.words.scan
     return {
         "theme": "dark" if dark else "light",
         "watching": "",
+        "open_title": "Open a CT" if scan == "CT" else f"Open a scan: {scan}",
+        "open_text": f"{'A CT of hip and thigh' if task == HIP_THIGH_CT else task.title}.",
+        "open_scan": task.modality,
         **_start(),
         **_case(),
         **_views(),

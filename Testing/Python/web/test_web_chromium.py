@@ -58,7 +58,7 @@ def test_wrong_and_too_large_files_are_refused_in_words_and_a_right_one_is_segme
     chooser.set_input_files({"name": "<img src=x onerror=alert(1)>.nii", "mimeType": "image/nii", "buffer": b"no CT" * 5000})
     page.wait_for_selector("#problem")
     text = page.locator("#problem").inner_text()
-    assert "The file <img src=x onerror=alert(1)>.nii is no CT that can be read; upload NIfTI" in text
+    assert "The file <img src=x onerror=alert(1)>.nii is no scan that can be read; upload NIfTI" in text
     assert page.locator("#problem img").count() == 0
     big = tmp_path / "big.nrrd"
     big.write_bytes(b"NRRD0004\n" + bytes(3 << 20))

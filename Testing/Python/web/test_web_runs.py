@@ -62,7 +62,7 @@ def test_an_upload_is_segmented_and_opened(serve, tmp_path, phantom, tiny_bundle
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
-    [("photo.jpg", b"\xff\xd8" * 9000, "is no CT that can be read"), ("empty.nii", b"", "is empty")],
+    [("photo.jpg", b"\xff\xd8" * 9000, "is no scan that can be read"), ("empty.nii", b"", "is empty")],
 )
 def test_wrong_files_are_refused_in_words(serve, tmp_path, name, content, words):
     server = serve(tmp_path / "results")

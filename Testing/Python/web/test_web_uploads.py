@@ -116,9 +116,9 @@ def test_an_unusual_compression_is_refused_in_words(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("photo.nii.gz", b"\xff\xd8\xff\xe0" + b"jpeg" * 4000, "is no CT that can be read"),
-        ("table.csv", b"a,b,c\n1,2,3\n", "is no CT that can be read"),
-        ("page.nii", b"<html><script>alert(1)</script></html>" * 300, "is no CT that can be read"),
+        ("photo.nii.gz", b"\xff\xd8\xff\xe0" + b"jpeg" * 4000, "is no scan that can be read"),
+        ("table.csv", b"a,b,c\n1,2,3\n", "is no scan that can be read"),
+        ("page.nii", b"<html><script>alert(1)</script></html>" * 300, "is no scan that can be read"),
         ("log.nii.gz", gzip.compress(b"only text, no image\n" * 2000), "is not a NIfTI image"),
         ("slice.dcm", dicom_slice(1), "single DICOM file"),
         ("empty.nii", b"", "is empty"),
@@ -132,7 +132,7 @@ def test_wrong_files_are_refused_by_their_content(tmp_path, name, content, words
 
 def test_a_wrong_file_is_refused_before_all_of_it_has_come(tmp_path):
     upload = Upload(tmp_path, "film.mp4", 1 << 30, 2 << 30)
-    with pytest.raises(InputError, match="is no CT"):
+    with pytest.raises(InputError, match="is no scan"):
         for _ in range(10):
             upload.write(b"\0\0\0\x18ftypmp42" * 1000)
     assert upload.received < 1 << 17
