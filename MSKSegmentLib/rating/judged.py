@@ -62,17 +62,7 @@ def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
     where = _where(label, judgement, is_known)
     light = _looked_at(base.light, label, judgement) if is_known else base.light
     light, against = _with_doubts(light, label, judgement.verdict)
-    odds = _odds(base) if Light.YELLOW in (light, base.part_light) else ()
-    return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *odds, *where))))
-
-
-def _odds(report: SegmentReport) -> tuple[str, ...]:
-    """How often such a mask is inaccurate: most of what is yellow is not."""
-    probability = report.failure_probability
-    if probability is None:
-        return ()
-    share = "less than 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
-    return (f"the calibration expects {share} of masks like this to be inaccurate",)
+    return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *where))))
 
 
 def _unpredicted(report: SegmentReport) -> SegmentReport:

@@ -101,7 +101,6 @@ FORMS = (
         N_("the network's passes agree with it unequally ({value})"),
         N_("it is larger or smaller than the network's ({value})"),
         N_("its border lies inside the network's all around (volume ratio {value})"),
-        N_("the calibration expects {share} of masks like this to be inaccurate"),
         N_("the network itself is unsure here, so neither agreement nor disagreement with it says much"),
     ),
     *_forms(
