@@ -1,7 +1,7 @@
-"""Draw the panel and the browser page with a result of the task lower-limb-mr: a phantom of two legs, its labels measured.
+"""Draw the panel and the browser page with a result of the task lower-limb-mr: that of a folder, or a phantom of two legs.
 
-python Docs/make_task_pictures.py panel OUT.png
-python Docs/make_task_pictures.py page OUT.png       (needs Chromium)
+python Docs/make_task_pictures.py panel OUT.png [RESULT]     RESULT: a folder of 'mskseg segment --keep-ct'
+python Docs/make_task_pictures.py page OUT.png [RESULT]      (needs Chromium)
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from mr_phantoms import mr_labels, mr_volume  # noqa: E402
 
 from MSKSegmentLib.pipeline import measure_case  # noqa: E402
 from MSKSegmentLib.results.result_folder import CT, write_result  # noqa: E402
+from MSKSegmentLib.results.result_reading import read_result  # noqa: E402
 from MSKSegmentLib.results.segmentation_file import write_ct  # noqa: E402
+from MSKSegmentLib.review.source_ct import read_own_ct  # noqa: E402
 from MSKSegmentLib.tasks import load_task  # noqa: E402
 
 TASK, KEY, HEIGHT_M = "lower-limb-mr", "VL_right", 1.65
 
 
-def panel(out: Path) -> None:
+def panel(out: Path, result_folder: Path | None) -> None:
     """The panel with a structure chosen, beside it a slice and the surfaces of its thigh."""
     from Host import host
     from make_panel_pictures import HEIGHT, VIEW, WIDTH
     from PIL import Image
 
-    result, volume = _made()
+    result, volume = _made(result_folder)
     host.start(views=True)
     module = host.loadModule("MSKSegment")
     import slicer
@@ -46,7 +48,7 @@ def panel(out: Path) -> None:
         show_only_3d,
     )
 
-    node = add_ct(slicer.mrmlScene, volume, "T1 of both legs (phantom)")
+    node = add_ct(slicer.mrmlScene, volume, f"T1 of both legs ({'phantom' if result_folder is None else 'virtual'})")
     module.inputs.chooseCt(node)
     nodes = add_case(slicer.mrmlScene, result, node)
     module._showCase(module.logic._keep(nodes, ReviewSession(result, volume, "A. Reviewer")))
@@ -74,12 +76,12 @@ def panel(out: Path) -> None:
     host.close()
 
 
-def page(out: Path) -> None:
+def page(out: Path, result_folder: Path | None) -> None:
     """The page with a structure chosen."""
     from make_web_pictures import LAPTOP, SETTLE_MS, server
     from make_web_pictures import page as chromium
 
-    result, volume = _made()
+    result, volume = _made(result_folder)
     with tempfile.TemporaryDirectory() as folder:
         write_result(Path(folder) / "legs", result, extra=lambda part: write_ct(part / CT, volume))
         with server(Path(folder) / "legs") as address, chromium(LAPTOP, address) as opened:
@@ -88,12 +90,15 @@ def page(out: Path) -> None:
             opened.screenshot(path=out)
 
 
-def _made():  # type: ignore[no-untyped-def]
+def _made(result_folder: Path | None):  # type: ignore[no-untyped-def]
+    if result_folder is not None:
+        result, _ = read_result(result_folder)
+        return result, read_own_ct(result_folder, None, None, None)
     task, volume = load_task(TASK), mr_volume()
     return measure_case(mr_labels(task.table), volume.geometry, volume, HEIGHT_M, task=task), volume
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("panel", "page"):
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("panel", "page"):
         sys.exit(__doc__)
-    (panel if sys.argv[1] == "panel" else page)(Path(sys.argv[2]))
+    (panel if sys.argv[1] == "panel" else page)(Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) == 4 else None)

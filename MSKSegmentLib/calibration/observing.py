@@ -23,6 +23,7 @@ from ..evaluation.metrics import (
     with_centroids,
     with_reports,
     within,
+    without_densities,
 )
 from ..evaluation.tables import CaseScores
 from ..pipeline import segment_case
@@ -105,6 +106,9 @@ def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, ch
     result = segment_case(case.volume, bundle, Settings(device=device, seed=seed), checkpoint=checkpoint)
     scope = Scope.of(case)
     rows = overlap_rows(case.truth, result.labels, case.volume.geometry, case.volume.hu, scope)
+    if not bundle.task.in_hounsfield:
+        # Means of MR have no unit: a range of densities that was learned from them would mean nothing.
+        rows = without_densities(rows)
     rows = with_reports(rows, whole_reports({report.segment.key: report for report in result.reports}, result.labels, scope))
     rows = with_centroids(rows, within(case.truth, scope), within(result.labels, scope), case.volume.geometry)
     false_cc = false_muscle_cc(case.truth, result.labels, case.volume.geometry, scope)
