@@ -18,7 +18,7 @@ from .ct.volume import CTVolume, Geometry
 from .errors import BundleError, InputError
 from .findings import Finding, warning
 from .measurement.volume import checked_height
-from .prepared_scan import prepare_scan
+from .prepared_scan import behind_first_stage, cut_finding, prepare_scan
 from .provenance import Stopwatch, run_facts
 from .quality.calibration import Calibration
 from .settings import Settings
@@ -55,9 +55,10 @@ def segment_case(
     Raises:
         InputError: the scan or a setting cannot be used, or the scan is of another modality than the task.
         DeviceError: the device is missing or too small.
-        BundleError: the bundle's weights or calibration cannot be read.
+        BundleError: the bundle's weights or calibration cannot be read, or the first network of its cascade is not at hand.
     """
     from .inference.devices import choose_device
+    from .inference.first_stage import FirstStageRun
     from .inference.predict import predict
     from .inference.sampler import Sampling
     from .measurement import measure
@@ -84,6 +85,10 @@ def segment_case(
         calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
         progress("checks", 1, 1)
     checkpoint()
+    if bundle.manifest.preprocessing.first_stage is not None:
+        with watch.stage("first_stage"):
+            run = FirstStageRun(device.name, seed, lambda done, total: progress("first_stage", done, total), checkpoint)
+            scan = behind_first_stage(scan, bundle, run)
     with watch.stage("inference"):
         prediction = predict(
             scan.body,
@@ -109,7 +114,8 @@ def segment_case(
         thighs = KneeCut(sides.labels)
         if task.runs("below_knee"):
             thighs = cut_below_knee(sides.labels, scan.seen_geometry, task.table)
-        findings += (*sides.findings, *thighs.findings)
+        cut = scan.cut_by_mask(thighs.labels)
+        findings += (*sides.findings, *thighs.findings, *cut_finding([s.name for s in task.table.segments if s.label in cut]))
         progress("segmentation", 1, 2)
         labels, uncertainty = scan.labels_to_input(thighs.labels), scan.scalars_to_input(prediction.uncertainty)
         progress("segmentation", 2, 2)

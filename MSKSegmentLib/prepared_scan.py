@@ -5,22 +5,31 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import preview
+from .bundle import ModelBundle
+from .bundle.cascade import opened_first_stage
 from .ct.boxes import Box
 from .ct.checks.volume import check_volume, refuse
-from .ct.cropping import CoarseBody, box_around
+from .ct.cropping import CoarseBody, body_threshold, box_around
 from .ct.intensity import HOUNSFIELD, on_scale
 from .ct.orientation import WorkingGrid, to_working_grid
 from .ct.region import Region, covering_box, region_box
+from .ct.scan_mask import labels_cut_by, seen_through
 from .ct.volume import CTVolume, Geometry
 from .errors import InputError
 from .findings import Finding, warning
 from .tasks import HIP_THIGH_CT, Task
 
+if TYPE_CHECKING:
+    from .inference.first_stage import FirstStageRun
+
 _LOG = logging.getLogger(__name__)
+# A structure of which so many voxels lie at tissue that the first stage hides was cut by it.
+_CUT_SHARE = 0.005
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,8 @@ class PreparedScan:
 
     `working` is the CT on its working grid, `box` the part of that grid to be looked at, `inside` the same part on the CT's
     own grid: the region of interest, or all of it. Every `step`-th slice is looked at. `findings` are those of the reader and of
-    the checks. `intensity` is the scale that the network sees (`ct.intensity`).
+    the checks. `intensity` is the scale that the network sees (`ct.intensity`). Of a cascade `mask`, bool ``[z, y, x]`` on the
+    working grid, is what the network may see; elsewhere it sees `fill`, on that scale.
     """
 
     working: WorkingGrid
@@ -39,6 +49,8 @@ class PreparedScan:
     step: int
     findings: tuple[Finding, ...]
     intensity: str = HOUNSFIELD
+    mask: np.ndarray | None = None
+    fill: float = 0.0
 
     @cached_property
     def body(self) -> CTVolume:
@@ -46,7 +58,8 @@ class PreparedScan:
         assert self.working.body is not None, "a scan without a body has been refused by the checks"
         volume = on_scale(self.working.volume, self.working.body, self.intensity)
         hu = np.ascontiguousarray(volume.hu[self.box.slices])
-        return replace(volume, hu=hu, geometry=volume.geometry.cropped(self.box.start_xyz, self.box.size_xyz))
+        part = replace(volume, hu=hu, geometry=volume.geometry.cropped(self.box.start_xyz, self.box.size_xyz))
+        return part if self.mask is None else seen_through(part, self.mask[self.box.slices], self.fill)
 
     @property
     def coarse_body(self) -> CoarseBody:
@@ -65,6 +78,14 @@ class PreparedScan:
     def seen_geometry(self) -> Geometry:
         """The grid of the slices that are looked at."""
         return preview.coarse_geometry(self.body.geometry, self.step)
+
+    def cut_by_mask(self, labels: np.ndarray) -> list[int]:
+        """The labels of a map uint8 ``[z, y, x]`` on `seen_geometry` that end where the first stage hides tissue."""
+        if self.mask is None:
+            return []
+        volume = self.working.volume
+        tissue = volume.intensities[self.box.slices][:: self.step] > body_threshold(volume)
+        return labels_cut_by(labels, self.mask[self.box.slices][:: self.step], tissue, _CUT_SHARE)
 
     def labels_to_input(self, labels: np.ndarray) -> np.ndarray:
         """A label map uint8 ``[z, y, x]`` on `seen_geometry` as one on the CT's own grid, 0 outside the box."""
@@ -127,6 +148,36 @@ def prepare_scan(
     step = preview.slice_step(geometry) if as_preview else 1
     _LOG.info("Of %s voxels the network looks at %s, in every %d. slice", _times(geometry.size), _times(box.size_xyz), step)
     return PreparedScan(working, box, inside, region is None, step, findings, intensity)
+
+
+def behind_first_stage(scan: PreparedScan, bundle: ModelBundle, run: FirstStageRun) -> PreparedScan:
+    """The scan as a bundle's network is to see it: behind the mask of its first stage, where it has one.
+
+    A mask that cannot be right is not used; then a finding says so, and nothing is green.
+
+    Raises:
+        BundleError: the first network is missing, is another one, or cannot be read.
+        DeviceError: the device has too little memory for it.
+    """
+    stage = bundle.manifest.preprocessing.first_stage
+    if stage is None:
+        return scan
+    from .inference.first_stage import stage_mask
+
+    with opened_first_stage(bundle.manifest.preprocessing, bundle.task.modality, bundle.folder) as first:
+        mask, problem = stage_mask(stage, scan.working, first, run)
+    if problem is None:
+        return replace(scan, mask=mask, fill=stage.fill)
+    sentence = f"The first stage of the model failed ({problem}), so its second network saw the whole scan; check every structure."
+    return replace(scan, findings=(*scan.findings, warning("first_stage_failed", sentence)))
+
+
+def cut_finding(names: list[str]) -> tuple[Finding, ...]:
+    """That the first stage's mask cuts structures of these names; empty without any."""
+    if not names:
+        return ()
+    sentence = f"The mask of the model's first stage ends at {', '.join(names)}: what lies beyond was hidden; check it there."
+    return (warning("first_stage_cuts", sentence),)
 
 
 def _times(size: tuple[int, ...]) -> str:

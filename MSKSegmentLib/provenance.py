@@ -52,7 +52,7 @@ def run_facts(
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in _PACKAGES},
-        "bundle": bundle and {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest},
+        "bundle": bundle and _identity(bundle),
         "device": device and device.description,
         "seconds": watch.seconds,
         "input": {
@@ -63,6 +63,13 @@ def run_facts(
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     series = volume.source.identity if volume.source else None
     return RunFacts(date=date, input_digest=input_digest(volume), series=series, record=record, **facts)
+
+
+def _identity(bundle: ModelBundle) -> dict[str, Any]:
+    manifest = bundle.manifest
+    stage = manifest.preprocessing.first_stage
+    first = {} if stage is None else {"first_stage": stage.to_json()}
+    return {"name": manifest.name, "version": manifest.version, "digest": bundle.digest, **first}
 
 
 def input_digest(volume: CTVolume) -> str:

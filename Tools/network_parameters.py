@@ -35,6 +35,9 @@ def rows():
             millions(number),
             f"the U-Net in it {millions(plain)}, {what} {number - plain:,}",
         )
+    for family, theirs in zip(("bayesian-unet", "attention-unet", "spatial-channel-unet"), henson(), strict=True):
+        number = counted(build_network(NetworkSpec(levels=5, base_filters=64, classes=38, family=family)))
+        yield f"`{family}`, 5 levels x 64, 38 classes", millions(number), f"code of Henson et al. 2024: {millions(theirs)}"
     ours = NetworkSpec(levels=5, base_filters=16, classes=2, family="vnet", dimensions=3, patch=(32, 32, 32))
     yield "`vnet`, 5 levels x 16, 2 classes", millions(counted(build_network(ours))), monais("VNet", VNet(3, 1, 2, "prelu"))
     for axes, filters in ((3, (32, 64, 128, 256, 320, 320)), (2, (32, 64, 128, 256, 512, 512))):
@@ -44,6 +47,25 @@ def rows():
         norm = ("instance", {"affine": True})
         theirs = DynUNet(axes, 1, 23, [3] * 6, strides, strides[1:], filters=filters, norm_name=norm)
         yield f"`dynunet` in {axes}D, 6 levels x 32, 23 classes", millions(counted(build_network(spec))), monais("DynUNet", theirs)
+
+
+def henson(filters=(64, 128, 256, 512, 1024), classes=38, positions=100):
+    """U-Net, Attention U-Net and Spatial-Channel U-Net of the layers that the code of Henson et al. 2024 builds.
+
+    Two 3x3 convolutions without bias and batch norm at each level, 2x2 transposed convolutions that halve the channels, a 1x1 head;
+    gates on all skips, with batch norm; a linear layer from the positions to the classes.
+    """
+    halves = filters[:-1]
+    encoder = sum(_double(before, after) for before, after in zip((1, *halves), filters, strict=True))
+    decoder = sum(8 * one * one + one + _double(2 * one, one) for one in halves)
+    unet = encoder + decoder + filters[0] * classes + classes
+    gates = sum(3 * one * one + 7 * one + 8 for one in halves)
+    return unet, unet + gates, unet + positions * classes + classes
+
+
+def _double(before, after):
+    """Two convolutions of 3x3 without bias, each with batch norm."""
+    return 9 * after * (before + after) + 4 * after
 
 
 def counted(network):

@@ -1,11 +1,13 @@
-"""Context in the third dimension: one network in 2D, 2.5D and 3D, trained for the same processor time on the same virtual patients.
+"""Context in the third dimension: networks of 2.5 and 3 dimensions trained on the same virtual patients, judged on others.
 
-    python benchmarks/network_context.py train BANK -o OUT [--seconds 100] [--held-out 2]
+    python benchmarks/network_context.py train BANK -o OUT [--seconds 400] [--held-out 4]
     python benchmarks/network_context.py judge OUT
 
 BANK is a folder of specimens that ``mskseg train`` made (``RUN/patients/...``, 3 x 2.5 x 2.5 mm); every second voxel is used. Each
-arm sees as many voxels in an iteration as the others: 16 slices, or one patch of 16 slices. ``train`` writes ``OUT/<arm>.pt``,
-``judge`` prints the Dice coefficients on patients held out, and what a scan costs.
+arm sees as many voxels in an iteration as the others: 16 slices, or one patch of 16 slices. ``train`` gives every arm the same
+processor time, in turns, and then trains those of 2.5 dimensions anew for as many iterations as the one of 3 dimensions had. It
+goes on where it stopped. ``judge`` prints the Dice coefficients on patients held out, what a scan costs, and how well the
+uncertainty of a voxel tells that its label is wrong.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from MSKSegmentLib.inference.sampler import Sampling
 from MSKSegmentLib.inference.slices import as_hu
 from MSKSegmentLib.network.families import build_network, logits_of
 from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTATION
+from MSKSegmentLib.training.checkpoints import memory_format
 from MSKSegmentLib.training.losses import segmentation_loss
 from MSKSegmentLib.training.pairs import PairSlices
 from MSKSegmentLib.training.schedules import apply_step, scheduled
@@ -35,13 +38,18 @@ from MSKSegmentLib.virtual.specimen import load_specimen, save_specimen
 SPACING = (6.0, 5.0, 5.0)
 GRID = Preprocessing(in_plane_spacing_mm=5.0, slice_interval_mm=6.0)
 PATCH = (16, 64, 96)
-SMALL = NetworkSpec(levels=4, base_filters=12, dropout=0.125, family="dynunet")
+SMALL = NetworkSpec(levels=4, base_filters=16, dropout=0.125, in_channels=3)
+SOLID = "DynUNet, 3D"
 ARMS = {
-    "2D": SMALL,
-    "2.5D": replace(SMALL, in_channels=3),
-    "3D": replace(SMALL, dimensions=3, patch=PATCH),
+    "Bayesian U-Net, 3 slices": SMALL,
+    "DynUNet, 3 slices": replace(SMALL, family="dynunet"),
+    SOLID: replace(SMALL, family="dynunet", in_channels=1, dimensions=3, patch=PATCH),
 }
+# What is added to an arm's name where it is trained for the iterations of the one of 3 dimensions.
+SAME_ITERATIONS = ", same iterations"
 PEAK = 3e-3
+# Arms take turns of so many processor seconds, so that whatever else the machine does meets all of them.
+TURN_S = 40.0
 
 
 def main():
@@ -58,9 +66,12 @@ def main():
     options = parser.parse_args()
     if options.what == "train":
         scans = make_scans(options.bank, options.output / "scans")
-        for name, spec in ARMS.items():
-            train_arm(name, spec, scans[: -options.held_out], options.output, options.seconds)
-        (options.output / "held_out.json").write_text(json.dumps([path.name for path in scans[-options.held_out :]]))
+        learned, kept = scans[: -options.held_out], scans[-options.held_out :]
+        (options.output / "held_out.json").write_text(json.dumps([path.name for path in kept]))
+        in_turns([Arm(name, spec, learned, options.output, seconds=options.seconds) for name, spec in ARMS.items()])
+        solid = Arm(SOLID, ARMS[SOLID], learned, options.output, seconds=options.seconds).iterations
+        plane = {name: spec for name, spec in ARMS.items() if spec.dimensions == 2}
+        in_turns([Arm(name + SAME_ITERATIONS, spec, learned, options.output, limit=solid) for name, spec in plane.items()])
     else:
         judge(options.output, options.samples)
 
@@ -110,30 +121,60 @@ def as_cases(scans, channels, folder):
     return [folder / path.name for path in scans]
 
 
-def train_arm(name, spec, scans, folder, seconds):
-    if (folder / f"{name}.pt").exists():
-        return
-    files = as_cases(scans, spec.in_channels, folder / f"cases{spec.in_channels}")
-    crop, size = (PATCH, 1) if spec.dimensions == 3 else (PATCH[1:], PATCH[0])
-    source = PairSlices(files, GRID, crop, 1, USUAL_AUGMENTATION)
-    torch.manual_seed(1)
-    network = build_network(spec).train()
-    optimizer = torch.optim.Adam(network.parameters())
-    began, iterations, losses = time.process_time(), 0, []
-    while (done := (time.process_time() - began) / seconds) < 1:
-        apply_step(optimizer, scheduled("one-cycle", PEAK, done))
-        batch = source.batch(size)
-        loss = segmentation_loss(logits_of(network, batch.images, batch.positions), batch.classes, 0.5)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        iterations += 1
-        losses.append(float(loss.detach()))
-    spent = time.process_time() - began
-    facts = {"iterations": iterations, "seconds": spent, "loss": float(np.mean(losses[-max(1, iterations // 10) :]))}
-    torch.save({"state": network.state_dict(), "facts": facts}, folder / f"{name}.pt")
-    print(name, facts, flush=True)
+class Arm:
+    """A network in training, for so many processor seconds or, with a `limit`, iterations; it begins where its file says."""
+
+    def __init__(self, name, spec, scans, folder, seconds=None, limit=None):
+        self.name, self.seconds, self.limit = name, seconds, limit
+        self.path = folder / f"{name}.pt"
+        files = as_cases(scans, spec.in_channels, folder / f"cases{spec.in_channels}")
+        crop, self.size = (PATCH, 1) if spec.dimensions == 3 else (PATCH[1:], PATCH[0])
+        torch.manual_seed(1)
+        self.layout = memory_format("cpu", "bf16", spec.dimensions)
+        self.network = build_network(spec).to(memory_format=self.layout).train()
+        self.optimizer = torch.optim.Adam(self.network.parameters())
+        self.spent, self.losses = 0.0, []
+        if self.path.exists():
+            stored = torch.load(self.path, weights_only=True)
+            self.network.load_state_dict(stored["state"])
+            self.optimizer.load_state_dict(stored["optimizer"])
+            self.spent, self.losses = stored["spent"], stored["losses"]
+        self.source = PairSlices(files, GRID, crop, 1 + len(self.losses), USUAL_AUGMENTATION)
+
+    @property
+    def iterations(self):
+        return len(self.losses)
+
+    @property
+    def progress(self):
+        return self.iterations / self.limit if self.limit else self.spent / self.seconds
+
+    def turn(self):
+        until = self.spent + TURN_S
+        while self.spent < until and self.progress < 1:
+            began = time.process_time()
+            apply_step(self.optimizer, scheduled("one-cycle", PEAK, self.progress))
+            batch = self.source.batch(self.size)
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = logits_of(self.network, batch.images.contiguous(memory_format=self.layout), batch.positions)
+            loss = segmentation_loss(logits, batch.classes, 0.5)
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+            self.optimizer.step()
+            self.losses.append(float(loss.detach()))
+            self.spent += time.process_time() - began
+        state = {"state": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        partial = self.path.with_suffix(".partial")
+        torch.save({**state, "spent": self.spent, "losses": self.losses}, partial)
+        partial.replace(self.path)
+        print(f"{self.name}: {self.iterations} iterations, {self.spent:.0f} s, loss {np.mean(self.losses[-20:]):.3f}", flush=True)
+
+
+def in_turns(arms):
+    while left := [arm for arm in arms if arm.progress < 1]:
+        for arm in left:
+            arm.turn()
 
 
 def judge(folder, samples):

@@ -1,6 +1,6 @@
 """Watches a run: progress bar, stage and time left, until it ends or is cancelled."""
 
-from MSKSegmentLib.engine.progress import INFERENCE, JUDGING, OTHER_MODEL
+from MSKSegmentLib.engine.progress import FIRST_STAGE, INFERENCE, JUDGING, OTHER_MODEL
 from MSKSegmentLib.language.catalogue import tr as _
 from MSKSegmentLib.language.forms import told
 
@@ -16,6 +16,8 @@ _LONG = (0.06, 0.84)
 _STAGES = {
     "reading": (0.00, 0.03),
     "checks": (0.03, 0.03),
+    # Few runs have a first stage: its words move, and not the bar.
+    FIRST_STAGE: (0.06, 0.00),
     INFERENCE: _LONG,
     JUDGING: _LONG,
     OTHER_MODEL: _LONG,
@@ -74,7 +76,8 @@ class RunControl:
             begin, share = _STAGES.get(event.stage, (0.0, 0.0))
             self._ui.progressBar.setValue(round(_WHOLE * (begin + share * event.done / max(event.total, 1))))
             self._ui.stageLabel.setText(told(event.message))
-            self._ui.etaLabel.setText(timeLeft(event.eta_s) if event.stage in (INFERENCE, JUDGING) else "")
+            timed = event.stage in (INFERENCE, JUDGING, FIRST_STAGE)
+            self._ui.etaLabel.setText(timeLeft(event.eta_s) if timed else "")
         if run.ended:
             self._run = None
             self._timer.stop()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 from ..ct.intensity import HOUNSFIELD
 from ..errors import BundleError
 from ..network.families import FAMILIES
+from .cascade import first_stage_problems
 from .finding import SEARCH_VARIABLE, bundle_folder, find_bundles, resolve_bundle
 from .manifest import Manifest, Preprocessing
+from .said import calibration_words
 from .store import CALIBRATION_FILE, ModelBundle, read_manifest, verify_bundle
 from .weights import weights_files
 
@@ -53,6 +54,7 @@ def describe_bundle(name_or_path: str | Path | None = None) -> str:
         ("Parameters", f"{parameters / 1e6:.3f} million{_each(manifest)}, stored as {dtype}, {_size(bundle.folder)} on disk"),
         ("Input", f"{_scale(preprocessing)} {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
         ("Grid", _grid(manifest)),
+        *((("First stage", preprocessing.first_stage.words),) if preprocessing.first_stage else ()),
         ("Passes", str(manifest.passes)),
         ("Calibration", calibration_words(bundle.calibration)),
         ("Digest", bundle.digest),
@@ -68,7 +70,7 @@ def describe_verification(name_or_path: str | Path | None = None) -> tuple[bool,
         BundleError: there is no such bundle.
     """
     folder = bundle_folder(name_or_path)
-    problems = verify_bundle(folder)
+    problems = verify_bundle(folder) or first_stage_problems(folder)
     if problems:
         return False, "\n".join([f"{folder.name} must not be used:", *(f"- {problem}" for problem in problems)])
     return True, f"{folder.name} is whole: every file has its SHA-256 and the weights fit the network."
@@ -113,32 +115,6 @@ def _grid(manifest: Manifest) -> str:
     preprocessing = manifest.preprocessing
     in_plane, interval = preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm
     return f"in plane {millimetres(in_plane)}, slice interval {millimetres(interval)}"
-
-
-def calibration_words(calibration: dict[str, Any] | None) -> str:
-    """On what a bundle's calibration rests; `calibration` is the content of its file."""
-    if calibration is None:
-        return "none: results are not rated (grey lights)"
-    try:
-        paper = calibration["paper"] if "format" in calibration else calibration
-        patients = [int(entry["patients"]) for entry in paper["structures"].values()]
-        rests = f"{len(patients)} structures, up to {max(patients, default=0)} patients each"
-        model = calibration.get("model")
-        if model:
-            segments, bad = int(model["segments"]), int(model["inaccurate"])
-            rests = f"{len(model['limits'])} structures, {int(model['patients'])} patients, {segments} segments, {bad} inaccurate"
-        return f"{rests}, {calibration['date']}" + ("" if model else "; lights by uncertainty alone")
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return "not readable; calibrate the bundle again"
-
-
-def card_section(card: str, title: str) -> str:
-    """The first paragraph of a card's section of that title, on one line; empty where it has none."""
-    for section in card.split("\n## ")[1:]:
-        heading, _, text = section.partition("\n")
-        if heading.strip().casefold() == title.casefold():
-            return " ".join(text.strip().split("\n\n")[0].split())
-    return ""
 
 
 def _card_summary(card: str) -> str:

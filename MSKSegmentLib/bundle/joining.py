@@ -30,7 +30,7 @@ def join_bundles(bundles: Sequence[ModelBundle], folder: str | Path, name: str, 
     first = bundles[0]
     for other in bundles:
         _check(first, other)
-    weights = [bundle.read_weights(weights_files(1)[0]) for bundle in bundles]
+    weights = [bundle.read_file(weights_files(1)[0]) for bundle in bundles]
     if len(set(weights)) < len(weights):
         raise BundleError("Two of these bundles have the same weights, which would disagree by dropout alone; name different ones.")
     manifest = replace(

@@ -13,11 +13,12 @@ from ..errors import BundleError
 from ..network.families import network_problem
 from ..network.spec import FIRST_FAMILY, NetworkSpec
 from ..tasks import DEFAULT_TASK
+from .first_stage import FIRST_STAGE_FILE, OTHER_BUNDLE, FirstStage, first_stage_from_json
 
 FORMAT = "mskseg-bundle"
 # The second version names a table of structures, which software of the first would take for the usual one; the third a task, which
 # software of the others would take for hip and thigh in CT, or a family of networks, of which they know one; the fourth several
-# networks, of which the others would run the first alone.
+# networks, of which the others would run the first alone, or a first stage, without which a network would see what it was never shown.
 FORMAT_VERSIONS = (1, 2, 3, 4)
 STRUCTURES_FILE = "structures.json"
 # Each has to draw at least one of the four passes that `--samples auto` never goes below.
@@ -31,7 +32,8 @@ class Preprocessing:
     `intensity` is the scale that the network sees it on (`ct.intensity.INTENSITY_SCALES`): "hounsfield" for CT as it is. Values on
     that scale are clipped to `hu_window` and mapped linearly to `value_range`. `in_plane_spacing_mm` and `slice_interval_mm` are
     the grid that the network was trained on; None means the scan's own. With `in_channels` > 1 the channels are
-    neighbouring slices at `slice_interval_mm`, inferior to superior, the middle one being labelled.
+    neighbouring slices at `slice_interval_mm`, inferior to superior, the middle one being labelled. A `first_stage` decides what
+    of the scan the network sees; None: all of it.
     """
 
     hu_window: tuple[float, float] = (-150.0, 350.0)
@@ -39,6 +41,18 @@ class Preprocessing:
     in_plane_spacing_mm: float | None = None
     slice_interval_mm: float | None = None
     intensity: str = HOUNSFIELD
+    first_stage: FirstStage | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What a manifest says: nothing of what is as it was before there was a choice."""
+        content = asdict(self)
+        if self.intensity == HOUNSFIELD:
+            del content["intensity"]
+        if self.first_stage is None:
+            del content["first_stage"]
+        else:
+            content["first_stage"] = self.first_stage.to_json()
+        return content
 
 
 @dataclass(frozen=True)
@@ -66,14 +80,12 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
-        content = {**asdict(self), "network": self.network.to_json()}
+        content = {**asdict(self), "network": self.network.to_json(), "preprocessing": self.preprocessing.to_json()}
         version = FORMAT_VERSIONS[0]
         if content["structures"] == HIP_AND_THIGH.name:
             del content["structures"]
         else:
             version = FORMAT_VERSIONS[1]
-        if content["preprocessing"]["intensity"] == HOUNSFIELD:
-            del content["preprocessing"]["intensity"]
         if self.network.family != FIRST_FAMILY:
             version = FORMAT_VERSIONS[2]
         if content["task"] == DEFAULT_TASK:
@@ -83,6 +95,8 @@ class Manifest:
         if self.members == 1:
             del content["members"]
         else:
+            version = FORMAT_VERSIONS[3]
+        if self.preprocessing.first_stage is not None:
             version = FORMAT_VERSIONS[3]
         return {"format": FORMAT, "format_version": version, **content}
 
@@ -108,7 +122,7 @@ class Manifest:
                 date=str(data["date"]),
                 license=str(data["license"]),
                 network=_build(NetworkSpec, data["network"]),
-                preprocessing=_build(Preprocessing, data["preprocessing"]),
+                preprocessing=_build(Preprocessing, with_first_stage(data["preprocessing"])),
                 passes=data["passes"],
                 structures=data.get("structures", HIP_AND_THIGH.name),
                 task=data.get("task", DEFAULT_TASK),
@@ -120,6 +134,15 @@ class Manifest:
             raise BundleError(f"bundle.json lacks or garbles an entry ({error}); get a fresh copy of the bundle.") from error
         _check(manifest)
         return manifest
+
+
+def with_first_stage(preprocessing: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a preprocessing with its first stage, if it has one, as a `FirstStage`.
+
+    Raises:
+        TypeError, ValueError: there is no such first stage.
+    """
+    return {**preprocessing, "first_stage": first_stage_from_json(preprocessing.get("first_stage"))}
 
 
 def _build(kind: Any, data: dict[str, Any]) -> Any:
@@ -163,6 +186,15 @@ def wrong_classes(classes: int, table: StructureTable) -> str:
     return f"{classes} classes instead of background and {table.classes - 1} structures"
 
 
+def _first_stage_problem(manifest: Manifest) -> str | None:
+    stage = manifest.preprocessing.first_stage
+    if (stage is not None and stage.inside) != (FIRST_STAGE_FILE in manifest.files):
+        return "a first network that is not in the bundle, or one that nothing names"
+    if stage is not None and stage.kind == OTHER_BUNDLE and not stage.digest:
+        return "a first network without the digest that it must have"
+    return None
+
+
 def _check(manifest: Manifest) -> None:
     network, preprocessing = manifest.network, manifest.preprocessing
     problem = network_problem(network)
@@ -184,6 +216,8 @@ def _check(manifest: Manifest) -> None:
         for value in (preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm)
     ):
         problem = "a voxel spacing outside 0.1 to 20 mm"
+    elif _first_stage_problem(manifest):
+        problem = _first_stage_problem(manifest)
     elif not 1 <= manifest.passes <= 1000:
         problem = f"{manifest.passes} dropout passes"
     elif not 1 <= manifest.members <= min(MOST_MEMBERS, manifest.passes):

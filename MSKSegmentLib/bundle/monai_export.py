@@ -33,7 +33,8 @@ def export_monai(bundle: ModelBundle, folder: Path) -> None:
     """Write a new folder with the MONAI bundle, which appears whole or not at all.
 
     Raises:
-        BundleError: the network does not take slices alone, there are several, or a file of the bundle was altered.
+        BundleError: the network does not take slices alone, there are several, it stands behind a first stage, or a file of the
+            bundle was altered.
         InputError: the folder holds something, or cannot be written.
     """
     from ..network.scripted_passes import scripted
@@ -45,6 +46,11 @@ def export_monai(bundle: ModelBundle, folder: Path) -> None:
     if getattr(spec, "dimensions", 2) != 2 or getattr(network, "needs_position", False):
         raise BundleError(
             f"The network of {bundle.manifest.name} reads volumes or positions; only networks of slices can be written for MONAI."
+        )
+    if preprocessing.first_stage is not None:
+        raise BundleError(
+            f"The network of {bundle.manifest.name} sees scans behind a first stage, which is not written for MONAI; export the "
+            "network before it, or another bundle."
         )
     _check(folder)
     script = scripted(network, spec.in_channels, 2 ** (spec.levels - 1), preprocessing.value_range[0], bundle.manifest.passes)

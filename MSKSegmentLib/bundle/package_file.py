@@ -6,7 +6,6 @@ calibration rests. A signature is one of this list, and so of every file that it
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -17,9 +16,11 @@ from typing import Any
 from ..errors import BundleError, InputError
 from ..output.files import whole_file
 from ..output.filling import whole_folder
-from .describe import calibration_words, card_section
+from .contents import json_bytes, sha256_of
+from .first_stage import WHOLE_BODY, FirstStage
+from .said import calibration_words, card_section
 from .signing import check_signature, fingerprint_of_file, sign
-from .store import BUNDLE_FILES, MANIFEST_FILE, ModelBundle, check_new_bundle, json_bytes, load_bundle
+from .store import BUNDLE_FILES, MANIFEST_FILE, ModelBundle, check_new_bundle, load_bundle
 
 SUFFIX = ".mskseg"
 FORMAT, FORMAT_VERSION = "mskseg-bundle-file", 1
@@ -47,6 +48,7 @@ class PackageFacts:
             ("Description", str(about.get("description", ""))),
             ("Training data", str(about.get("training_data") or "not stated in its card")),
             ("Calibration", str(about.get("calibration", ""))),
+            *((("First stage", str(about["first_stage"])),) if about.get("first_stage") else ()),
             ("Licence", str(about.get("license", ""))),
             ("Signature", f"by the key {self.signed_by}" if self.signed_by else "none"),
             ("SHA-256", self.sha256),
@@ -61,7 +63,7 @@ def export_package(bundle: ModelBundle, path: Path, private_key: Path | None = N
         BundleError: a file of the bundle changed since it was loaded.
     """
     files = {name: (bundle.folder / name).read_bytes() for name in (MANIFEST_FILE, *bundle.manifest.files)}
-    digests = {name: _sha256(content) for name, content in files.items()}
+    digests = {name: sha256_of(content) for name, content in files.items()}
     if digests != {MANIFEST_FILE: bundle.digest, **bundle.manifest.files}:
         raise BundleError(f"The model bundle {bundle.folder.name} changed while it was read; get a fresh copy of it.")
     about = _about(bundle)
@@ -146,15 +148,17 @@ def _read(path: Path) -> tuple[PackageFacts, dict[str, bytes]]:
     for name in sorted({*digests, *files}):
         if name not in files:
             raise _changed(path, f"{name} is missing")
-        if digests.get(name) != _sha256(files[name]):
+        if digests.get(name) != sha256_of(files[name]):
             raise _changed(path, f"{name} is not the one that was packed")
     signed_by = None if signature is None else check_signature(listed, _json(path, signature, _SIGNATURE), path.name)
-    return PackageFacts(about, _sha256(whole), signed_by), files
+    return PackageFacts(about, sha256_of(whole), signed_by), files
 
 
 def _about(bundle: ModelBundle) -> dict[str, Any]:
     manifest = bundle.manifest
+    stage = manifest.preprocessing.first_stage
     return {
+        **({} if stage is None else {"first_stage": _words_of_stage(stage)}),
         "name": manifest.name,
         "version": manifest.version,
         "date": manifest.date,
@@ -163,6 +167,11 @@ def _about(bundle: ModelBundle) -> dict[str, Any]:
         "training_data": card_section(bundle.card, _TRAINING),
         "calibration": calibration_words(bundle.calibration),
     }
+
+
+def _words_of_stage(stage: FirstStage) -> str:
+    missing = "" if stage.kind == WHOLE_BODY or stage.inside else ". That network is not in this file: send it, too"
+    return stage.words + missing
 
 
 def _json(path: Path, content: bytes, name: str) -> dict[str, Any]:
@@ -177,7 +186,3 @@ def _json(path: Path, content: bytes, name: str) -> dict[str, Any]:
 
 def _changed(path: Path, problem: str) -> BundleError:
     return BundleError(f"{path.name} was changed or damaged on the way ({problem}); ask the sender for a fresh file.")
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -2,13 +2,12 @@
 
 A bundle is a folder with exactly ``bundle.json``, ``weights.safetensors``, ``MODEL_CARD.md`` and, once calibrated,
 ``calibration.json``, and ``rating.json`` once it can judge masks that others made; one of other structures than a built-in table's
-also has ``structures.json``, one of several networks ``weights_2.safetensors`` and so on. The manifest holds the SHA-256 of the
-others. Nothing in it can run code when read.
+also has ``structures.json``, one of several networks ``weights_2.safetensors`` and so on, one behind a first network that network as
+``first_stage.mskseg``. The manifest holds the SHA-256 of the others. Nothing in it can run code when read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +19,8 @@ from ..errors import BundleError, InputError
 from ..output.filling import recover, whole_folder
 from ..output.places import check_new_folder, foreign_files, resolved
 from ..tasks import Task
+from .contents import json_bytes, sha256_of, sha256_of_file
+from .first_stage import FIRST_STAGE_FILE
 from .manifest import MOST_MEMBERS, STRUCTURES_FILE, Manifest
 from .structures import check_classes, structures_file, structures_of, task_of, usual_table
 from .weights import decode_weights, encode_weights, weights_files
@@ -32,7 +33,14 @@ CALIBRATION_FILE = "calibration.json"
 RATING_FILE = "rating.json"
 MODEL_CARD_FILE = "MODEL_CARD.md"
 
-_ALLOWED = (*weights_files(MOST_MEMBERS), MODEL_CARD_FILE, CALIBRATION_FILE, RATING_FILE, STRUCTURES_FILE)
+_ALLOWED = (
+    *weights_files(MOST_MEMBERS),
+    MODEL_CARD_FILE,
+    CALIBRATION_FILE,
+    RATING_FILE,
+    STRUCTURES_FILE,
+    FIRST_STAGE_FILE,
+)
 BUNDLE_FILES = (*_ALLOWED, MANIFEST_FILE)
 
 
@@ -67,15 +75,15 @@ class ModelBundle:
         Raises:
             BundleError: the weights changed since the bundle was loaded, or do not fit the manifest's network.
         """
-        networks = [decode_weights(self.read_weights(name), self.manifest.network) for name in weights_files(self.manifest.members)]
+        networks = [decode_weights(self.read_file(name), self.manifest.network) for name in weights_files(self.manifest.members)]
         if len(networks) == 1:
             return networks[0]
         from ..network.ensemble import Ensemble
 
         return Ensemble(networks)
 
-    def read_weights(self, name: str) -> bytes:
-        """The bytes of a file of weights, verified anew because it may have changed since loading.
+    def read_file(self, name: str) -> bytes:
+        """The bytes of a file of the manifest, verified anew because it may have changed since loading.
 
         Raises:
             BundleError: the file is gone or was altered.
@@ -84,7 +92,7 @@ class ModelBundle:
             data = (self.folder / name).read_bytes()
         except OSError as error:
             raise _damaged(self.folder, f"{name} cannot be read") from error
-        if _sha256(data) != self.manifest.files[name]:
+        if sha256_of(data) != self.manifest.files[name]:
             raise _damaged(self.folder, f"{name} was altered")
         return data
 
@@ -153,16 +161,27 @@ def save_bundle(
         BundleError: `folder` holds something or cannot be written, or manifest, weights and calibration do not fit or hold
             numbers that are not finite.
     """
+    manifest, files = new_files(Path(folder), manifest, encode_weights(network_state, manifest.network, dtype), card, table)
+    return write_files(Path(folder), manifest, files, calibration, replace_old)
+
+
+def new_files(
+    folder: Path, manifest: Manifest, weights: bytes, card: str, table: StructureTable | None = None
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest of a new bundle, and its files by name without its calibration; `table` as for `save_bundle`.
+
+    Raises:
+        BundleError: the network's classes are not those of the table.
+    """
     table = usual_table(manifest) if table is None else table
     if table is not None:
-        check_classes(Path(folder), manifest, table)
+        check_classes(folder, manifest, table)
         manifest = replace(manifest, structures=STRUCTURES_FILE)
-    files = {
-        **dict(zip(weights_files(1), [encode_weights(network_state, manifest.network, dtype)], strict=True)),
+    return manifest, {
+        **dict(zip(weights_files(1), [weights], strict=True)),
         MODEL_CARD_FILE: card.encode("utf-8"),
         **structures_file(table),
     }
-    return write_files(Path(folder), manifest, files, calibration, replace_old)
 
 
 def check_new_bundle(folder: str | Path) -> Path:
@@ -196,7 +215,7 @@ def _read_manifest(folder: Path) -> tuple[Manifest, str]:
         content = json.loads(data.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(folder, f"{MANIFEST_FILE} is not readable JSON") from error
-    return Manifest.from_json(content), _sha256(data)
+    return Manifest.from_json(content), sha256_of(data)
 
 
 def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
@@ -218,7 +237,7 @@ def _file_problems(folder: Path, manifest: Manifest) -> list[str]:
             problems.append(f"{name} is missing")
             continue
         try:
-            altered = _sha256_of_file(folder / name) != manifest.files[name]
+            altered = sha256_of_file(folder / name) != manifest.files[name]
         except OSError:
             problems.append(f"{name} cannot be read")
             continue
@@ -241,7 +260,7 @@ def write_files(
     """
     if calibration is not None:
         files = {**files, CALIBRATION_FILE: json_bytes(calibration)}
-    manifest = replace(manifest, files={name: _sha256(data) for name, data in files.items()})
+    manifest = replace(manifest, files={name: sha256_of(data) for name, data in files.items()})
     content = json_bytes(manifest.to_json())
     Manifest.from_json(json.loads(content))
     real = resolved(folder) if replace_old else check_new_bundle(folder)
@@ -252,20 +271,6 @@ def write_files(
     except InputError as error:
         raise BundleError(str(error)) from error
     return load_bundle(real)
-
-
-def json_bytes(content: dict[str, Any]) -> bytes:
-    """A JSON file of a bundle.
-
-    Raises:
-        BundleError: it holds something other than text and finite numbers.
-    """
-    try:
-        return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
-    except (TypeError, ValueError) as error:
-        raise BundleError(
-            "The manifest or calibration holds something other than text and finite numbers; make it again."
-        ) from error
 
 
 def _read_values(folder: Path, manifest: Manifest, name: str) -> dict[str, Any] | None:
@@ -283,15 +288,3 @@ def _read_values(folder: Path, manifest: Manifest, name: str) -> dict[str, Any] 
 
 def _damaged(folder: Path, problem: str) -> BundleError:
     return BundleError(f"The model bundle {folder.name} cannot be used: {problem}; get a fresh copy of it.")
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _sha256_of_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
+from .contents import json_bytes
+from .first_stage import FIRST_STAGE_FILE
 from .manifest import STRUCTURES_FILE
-from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, json_bytes, write_files
+from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, write_files
 from .structures import structures_file
 from .weights import weights_files
 
@@ -54,5 +56,6 @@ def _kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:
     """The files of a bundle that is written anew with this card, all but its calibration."""
     own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
     rating = {} if bundle.rating is None else {RATING_FILE: json_bytes(bundle.rating)}
-    weights = {name: bundle.read_weights(name) for name in weights_files(bundle.manifest.members)}
-    return {**weights, MODEL_CARD_FILE: card.encode("utf-8"), **structures_file(own), **rating}
+    names = [*weights_files(bundle.manifest.members), *(name for name in bundle.manifest.files if name == FIRST_STAGE_FILE)]
+    unchanged = {name: bundle.read_file(name) for name in names}
+    return {**unchanged, MODEL_CARD_FILE: card.encode("utf-8"), **structures_file(own), **rating}

@@ -74,12 +74,12 @@ def body_threshold(volume: CTVolume) -> float:
     return float(low + BODY_SHARE_MR * (high - low))
 
 
-def coarse_body(volume: CTVolume) -> CoarseBody | None:
+def coarse_body(volume: CTVolume, smallest_mm3: float = SMALLEST_BODY_MM3) -> CoarseBody | None:
     """The body (or both legs) without table and blankets on a coarse grid, or None when there is none.
 
-    Voxels above `body_threshold` of the subsampled scan are opened within each slice, the largest component and every other of at
-    least a tenth of its size are kept, and holes such as bowel gas are filled. The array's third axis must be the
-    slices' one.
+    Voxels above `body_threshold` of the subsampled scan are opened within each slice, the largest component (of `smallest_mm3` or
+    more) and every other of at least a tenth of its size are kept, and holes such as bowel gas are filled. The array's third axis
+    must be the slices' one.
     """
     from scipy import ndimage
 
@@ -91,7 +91,7 @@ def coarse_body(volume: CTVolume) -> CoarseBody | None:
     components, _ = ndimage.label(opened)
     sizes = np.bincount(components.ravel())
     sizes[0] = 0
-    if sizes.max() * sx * sy * sz < SMALLEST_BODY_MM3:
+    if sizes.max() * sx * sy * sz < smallest_mm3:
         return None
     kept = (sizes >= KEPT_SHARE * sizes.max())[components]
     return CoarseBody(ndimage.binary_fill_holes(kept, _disk(1, 1)), stride, (sx, sy, sz))
@@ -124,15 +124,17 @@ def box_around(body: CoarseBody, geometry: Geometry, margin_mm: float = 10.0) ->
     return Box.between(start, stop)
 
 
-def body_mask(volume: CTVolume) -> np.ndarray | None:
+def body_mask(volume: CTVolume, body: CoarseBody | None = None) -> np.ndarray | None:
     """The body inside its skin, bool ``[z, y, x]`` on the CT's grid, without the table; None without a body.
+
+    `body` is where it is, found already (`coarse_body`).
 
     The skin is the -300 HU surface of the full grid near the coarse body; what the coarse body encloses counts as body
     whatever its HU, so that bowel gas does not make holes.
     """
     from scipy import ndimage
 
-    body = coarse_body(volume)
+    body = body or coarse_body(volume)
     if body is None:
         return None
     inner = ndimage.binary_erosion(body.mask, _disk(1, 1), border_value=1)

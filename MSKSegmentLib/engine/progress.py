@@ -11,9 +11,12 @@ from typing import Any, Protocol, TextIO
 OTHER_MODEL = "other_model"
 # The stages in which our network looks at slices: to label them, or to judge the labels that others gave.
 INFERENCE, JUDGING = "inference", "judging"
+# The stage of a cascade before its second network.
+FIRST_STAGE = "first_stage"
 STAGES = {
     "reading": "Reading the scan",
     "checks": "Checking the CT",
+    FIRST_STAGE: "Looking for what the network is to see",
     INFERENCE: "Segmenting",
     JUDGING: "Comparing the segmentation with the network",
     OTHER_MODEL: "Waiting for the other model",
@@ -58,7 +61,7 @@ class JsonLines:
         elapsed = time.monotonic() - self._began
         eta = round(elapsed / done * (total - done), 1) if done else None
         message = STAGES.get(stage, stage)
-        if stage in (INFERENCE, JUDGING) and done:
+        if stage in (INFERENCE, JUDGING, FIRST_STAGE) and done:
             message = f"{message}: slice {done} of {total}"
         elif stage == OTHER_MODEL and done:
             message = f"{message}: {done} % of its present step"

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..bundle import ModelBundle
+from ..bundle.cascade import opened_first_stage
 from ..ct.volume import CTVolume, Geometry
 from ..memory import peak_bytes
 from .devices import Device
@@ -26,6 +27,8 @@ _SOFT_TISSUE_HU = 40
 # million voxels (benchmarks/RESULTS.md), another machine 22 s for 131. The rule lies between them.
 _START_S = 3.5
 _OTHER_S_PER_MILLION_VOXELS = 0.1
+# Finding, widening and applying the mask of a first stage, and looking where it cuts; without a first network.
+_MASK_S_PER_MILLION_VOXELS = 0.1
 # What these steps hold in memory: measured by benchmarks/estimate.py on scans of 38 and 105 million voxels.
 _BYTES_PER_VOXEL, _BYTES_OF_CT = 13, 2
 # What Python, torch and the bundled model hold, where the process cannot be asked.
@@ -36,7 +39,7 @@ _USUAL_BYTES = 700 << 20
 class RunEstimate:
     """What a run will take: wall time of the whole run, the process's memory, and the GPU's (None on a CPU).
 
-    `slices` is how often the network is run, times `passes`.
+    `slices` is how often the network, of a cascade the second one, is run, times `passes`.
     """
 
     seconds: float
@@ -59,18 +62,34 @@ def estimate_run(
         body: the part of the scan that the network sees, None for all of it.
 
     Raises:
-        BundleError: the weights cannot be read.
+        BundleError: the weights cannot be read, or the first network of a cascade is not at hand.
         DeviceError: the device has too little memory for one slice.
     """
     body = body or scan
     passes = passes or bundle.manifest.passes
+    with opened_first_stage(bundle.manifest.preprocessing, bundle.task.modality, bundle.folder) as first:
+        before = 0.0 if first is None else _network_seconds(first, body, device, first.manifest.passes)
+    seconds = before + _network_seconds(bundle, body, device, passes)
+    voxels = math.prod(scan.size)
+    if bundle.manifest.preprocessing.first_stage is not None:
+        seconds += _MASK_S_PER_MILLION_VOXELS * voxels / 1e6
+    return RunEstimate(
+        seconds=_START_S + seconds + _OTHER_S_PER_MILLION_VOXELS * voxels / 1e6,
+        memory_bytes=_peak_memory() + _BYTES_PER_VOXEL * voxels,
+        device_memory_bytes=torch.cuda.max_memory_reserved() if device.name == "cuda" else None,
+        slices=_looks(body, bundle),
+        passes=passes,
+    )
+
+
+def _network_seconds(bundle: ModelBundle, body: Geometry, device: Device, passes: int) -> float:
+    """What a bundle's network alone takes on a scan of `body`, from a few slices of it."""
     manifest, network = bundle.manifest, bundle.load_network()
     plan = plan_slices(_soft_tissue(body, 1), manifest.preprocessing, manifest.network)
-    slices = _looks(body, bundle)
     # Three slices of the network: enough for the interpolation between them to take part; of one in 3D, its patch.
     wanted = 3 if manifest.network.dimensions == 2 else manifest.network.patch[0]
     slab = _soft_tissue(body, min(body.size[2], math.ceil((wanted - 1) * max(1.0, plan.interval)) + 1))
-    share = slices / _looks(slab.geometry, bundle)
+    share = _looks(body, bundle) / _looks(slab.geometry, bundle)
 
     _timed(network, bundle, slab, device, 1)  # the first call prepares the device
     if device.name == "cuda":
@@ -81,14 +100,7 @@ def estimate_run(
         tried = min(passes, max(2, int(_BUDGET_S / first)))
         more = _timed(network, bundle, slab, device, tried)
         seconds += max(0.0, more - first) / (tried - 1) * (passes - 1)
-    voxels = math.prod(scan.size)
-    return RunEstimate(
-        seconds=_START_S + seconds * share + _OTHER_S_PER_MILLION_VOXELS * voxels / 1e6,
-        memory_bytes=_peak_memory() + _BYTES_PER_VOXEL * voxels,
-        device_memory_bytes=torch.cuda.max_memory_reserved() if device.name == "cuda" else None,
-        slices=slices,
-        passes=passes,
-    )
+    return seconds * share
 
 
 def memory_of_run(voxels: int) -> int:

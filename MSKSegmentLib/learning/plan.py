@@ -12,6 +12,7 @@ import numpy as np
 
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle import ModelBundle
+from ..bundle.cascade import located
 from ..bundle.manifest import Preprocessing
 from ..errors import InputError
 from ..training.recipes import PairsData, Recipe
@@ -104,7 +105,7 @@ def fine_tuning(
         raise InputError(f"The bundle {manifest.name!r} is of other structures than hip and thigh, which cannot be trained yet.")
     return Recipe(
         network=manifest.network,
-        preprocessing=manifest.preprocessing,
+        preprocessing=located(bundle),
         name=manifest.name,
         version=version,
         description=f"{manifest.name} {manifest.version}, fine-tuned on corrections of {patients} patients",

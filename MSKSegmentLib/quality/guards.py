@@ -46,6 +46,8 @@ SCAN_CAUTIONS = {
     "below_knee": "the scan reaches below the knee, where the network knows nothing",
     "side_guessed": "the scan does not show which side it is of",
     "sides_from_muscles": "right and left were told from the muscles alone",
+    "first_stage_failed": "the first stage of the model failed",
+    "first_stage_cuts": "the first stage of the model hides a part of what lies beside a structure",
 }
 
 

@@ -12,7 +12,7 @@ from ..ct.orientation import resample_labels
 from ..ct.volume import CTVolume
 from ..errors import InputError
 from ..findings import Finding
-from ..prepared_scan import PreparedScan, prepare_scan
+from ..prepared_scan import PreparedScan, behind_first_stage, prepare_scan
 from ..preview import slice_step
 from .network_view import JUDGING_INTERVAL_MM, NetworkView, network_view, on_pixels
 
@@ -63,12 +63,14 @@ def view_scan(
         InputError: the CT cannot be used, or the network finds nothing in it.
         DeviceError: the device has too little memory.
     """
+    from ..inference.first_stage import FirstStageRun
     from ..inference.predict import predict
     from ..inference.sampler import Sampling
     from ..segmentation import clean_components, split_sides
 
     preprocessing = bundle.manifest.preprocessing
     scan = prepare_scan(volume, task=bundle.task, intensity=preprocessing.intensity)
+    scan = behind_first_stage(scan, bundle, FirstStageRun(run.device, run.seed, checkpoint=checkpoint))
     scan = replace(scan, step=slice_step(scan.body.geometry, JUDGING_INTERVAL_MM))
     sampling = Sampling(run.passes, run.seed, run.device, every=scan.step, keep_maps=True, limb=scan.limb)
     spec = bundle.manifest.network

@@ -15,7 +15,7 @@ from ..ct.volume import Geometry
 from ..evaluation.cases import PSEUDO_FILE, CaseFiles, read_labelled_case
 from ..inference.slices import plan_slices
 from ..output.filling import whole_folder
-from ..prepared_scan import PreparedScan, prepare_scan
+from ..prepared_scan import PreparedScan, behind_first_stage, prepare_scan
 from ..results.segmentation_file import write_ct
 from .confirmation import confirmed_on_drawn
 from .pseudo_labels import PseudoRule, kept_slices
@@ -57,11 +57,12 @@ def pseudo_labels(
         InputError: the CT cannot be used.
         DeviceError: the device has too little memory.
     """
+    from ..inference.first_stage import FirstStageRun
     from ..inference.predict import predict
     from ..inference.sampler import Sampling
     from ..segmentation import clean_components, split_sides
 
-    scan = prepare_scan(volume)
+    scan = behind_first_stage(prepare_scan(volume), bundle, FirstStageRun(run.device, run.seed, checkpoint=checkpoint))
     manifest, table = bundle.manifest, bundle.table
     sampling = Sampling(run.passes, run.seed, run.device, keep_maps=True)
     network = bundle.load_network()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..bundle import resolve_bundle
-from ..bundle.manifest import NetworkSpec
+from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..errors import BundleError, InputError
 from ..network.families import build_network
 from .recipes import Recipe
@@ -26,7 +26,7 @@ class TrainingState:
 
     def __init__(self, recipe: Recipe, device: str) -> None:
         self.recipe, self.device = recipe, device
-        self._made_of = {"network": recipe.network.to_json(), "preprocessing": asdict(recipe.preprocessing)}
+        self._made_of = {"network": recipe.network.to_json(), "preprocessing": _as_before(recipe.preprocessing)}
         network = build_network(recipe.network).to(device)
         self.memory_format = memory_format(device, recipe.precision, recipe.network.dimensions)
         self.network: nn.Module = network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
@@ -145,4 +145,12 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(f"The checkpoint {path.name!r} cannot be read; delete it or name another one.") from error
     if not isinstance(content, dict):
         raise InputError(f"The file {path.name!r} is not a checkpoint of a training; name another one.")
+    return content
+
+
+def _as_before(preprocessing: Preprocessing) -> dict[str, Any]:
+    """All entries; without a first stage those that checkpoints of before there was one hold, so that these can be resumed."""
+    content = asdict(preprocessing)
+    if preprocessing.first_stage is None:
+        del content["first_stage"]
     return content

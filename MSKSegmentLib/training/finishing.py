@@ -7,9 +7,12 @@ from datetime import date
 from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
-from ..bundle import Manifest, ModelBundle, save_bundle
+from ..bundle import Manifest, ModelBundle
+from ..bundle.cascade import put_inside, save_cascade
+from ..bundle.manifest import Preprocessing
 from ..errors import InputError, shown
 from ..network.families import FAMILIES
+from ..tasks import load_task
 from .checkpoints import CHECKPOINT, averaged_state
 from .curves import VALIDATION, read_points
 from .folds import Split
@@ -28,6 +31,8 @@ def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
     checkpoint = folder / CHECKPOINT
     if not checkpoint.is_file():
         raise InputError(f"The folder {shown(folder)!r} holds no training that could be finished; train there first.")
+    # Whoever gets the bundle gets the network before it, too.
+    preprocessing, first_network = put_inside(recipe.preprocessing, load_task(recipe.task).modality)
     manifest = Manifest(
         name=recipe.name,
         version=recipe.version,
@@ -35,14 +40,15 @@ def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
         date=date.today().isoformat(),
         license=recipe.license,
         network=recipe.network,
-        preprocessing=recipe.preprocessing,
+        preprocessing=preprocessing,
         task=recipe.task,
     )
-    return save_bundle(folder / BUNDLE, manifest, averaged_state(checkpoint), None, _card(recipe, split, folder), replace_old=True)
+    card, weights = _card(recipe, split, folder, preprocessing), averaged_state(checkpoint)
+    return save_cascade(folder / BUNDLE, manifest, weights, card, first_network)
 
 
-def _card(recipe: Recipe, split: Split, folder: Path) -> str:
-    network, preprocessing = recipe.network, recipe.preprocessing
+def _card(recipe: Recipe, split: Split, folder: Path, preprocessing: Preprocessing) -> str:
+    network = recipe.network
     low, high = preprocessing.hu_window
     points = read_points(folder)
     iterations = points[-1].iteration if points else 0
@@ -64,6 +70,7 @@ def _card(recipe: Recipe, split: Split, folder: Path) -> str:
         "float16 weights.",
         f"- Input: HU from {low:g} to {high:g}, {_millimetres(preprocessing.in_plane_spacing_mm)} in plane, "
         f"slices {_millimetres(preprocessing.slice_interval_mm)} apart.",
+        *([] if preprocessing.first_stage is None else [f"- First stage: {preprocessing.first_stage.words}."]),
         "",
         "## Training",
         "",

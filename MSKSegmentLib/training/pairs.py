@@ -16,11 +16,12 @@ from ..anatomy import LEFT_OFFSET, StructureTable, table_json
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle.manifest import NetworkSpec, Preprocessing
 from ..ct import WorkingGrid, body_box, resample_labels, to_working_grid
-from ..ct.intensity import HOUNSFIELD, on_scale
+from ..ct.intensity import HOUNSFIELD
 from ..errors import InputError
 from ..evaluation.cases import CaseFiles, LabelledCase, read_labelled_case
 from ..inference.slices import SliceReader, limb_positions, normalise, plan_slices
 from .augmentation import Augmentation, augment, cut_slice
+from .pair_scan import scan_as_seen
 from .sources import HIP_SHARE, UNLABELLED, Batch, batch_of, classes_of_labels, favoured_classes
 
 # The HU that int16 slices keep: all that CT scanners give.
@@ -156,8 +157,8 @@ def _write_slices(
     if box is None or working.body is None:
         raise InputError(f"The CT of the case {case.name!r} shows no body; take the case out of the folder.")
     geometry = working.volume.geometry.cropped(box.start_xyz, box.size_xyz)
-    seen = on_scale(working.volume, working.body, preprocessing.intensity).intensities
-    body = replace(working.volume, hu=np.ascontiguousarray(seen[box.slices]), geometry=geometry)
+    seen = scan_as_seen(case.name, working, working.body, preprocessing)
+    body = replace(working.volume, hu=np.ascontiguousarray(seen.intensities[box.slices]), geometry=geometry)
     truth = truth[box.slices]
     plan = plan_slices(body, preprocessing, network)
     kept = _KEPT_HU if preprocessing.intensity == HOUNSFIELD else _KEPT_OF_SCALES
@@ -280,7 +281,9 @@ def _middles(truth: np.ndarray) -> list[int | None]:
 def _fingerprint(files: CaseFiles, network: NetworkSpec, preprocessing: Preprocessing, table: StructureTable) -> str:
     """Changes with the files, the grid, the neighbouring slices and the structures; HU windows are applied later."""
     spacing = preprocessing.in_plane_spacing_mm, preprocessing.slice_interval_mm, preprocessing.intensity
-    parts = [str(spacing), str(network.in_channels), str(network.levels), str(network.dimensions), json.dumps(table_json(table))]
+    stage = preprocessing.first_stage
+    parts = [] if stage is None else [json.dumps(stage.to_json())]
+    parts += [str(spacing), str(network.in_channels), str(network.levels), str(network.dimensions), json.dumps(table_json(table))]
     for path in files.truth_files:
         entries = sorted(path.iterdir()) if path.is_dir() else [path]
         parts += [f"{entry.name} {entry.stat().st_size} {entry.stat().st_mtime_ns}" for entry in entries]

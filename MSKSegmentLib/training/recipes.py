@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..anatomy import StructureTable
-from ..bundle.manifest import NetworkSpec, Preprocessing
+from ..anatomy.built_in import HIP_AND_THIGH
+from ..bundle.first_stage import FirstStage
+from ..bundle.manifest import NetworkSpec, Preprocessing, with_first_stage
 from ..ct.intensity import INTENSITY_SCALES
 from ..errors import InputError
 from ..inference.devices import CHOICES
@@ -167,7 +169,7 @@ def read_recipe(path: Path) -> Recipe:
             data.setdefault("crop", list(network.patch))
         nested = {
             "network": network,
-            "preprocessing": _build(Preprocessing, {**task.preprocessing, **data.pop("preprocessing")}),
+            "preprocessing": _preprocessing({**task.preprocessing, **data.pop("preprocessing")}, path.parent),
             "augmentation": _build(Augmentation, data.pop("augmentation", {})),
             "validation": _build(Validation, data.pop("validation", {})),
             "sources": tuple(_source(entry, path.parent) for entry in entries),
@@ -188,6 +190,15 @@ def read_recipe(path: Path) -> Recipe:
 def with_pairs(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe trained on a folder of cases in place of its sources."""
     return replace(recipe, sources=(PairsData(folder.absolute()),))
+
+
+def _preprocessing(data: dict[str, Any], base: Path) -> Preprocessing:
+    """The entries as an object; the place of a first network, if there is one, starts at the recipe's folder."""
+    built: Preprocessing = _build(Preprocessing, with_first_stage(data))
+    stage = built.first_stage
+    if stage is None or not stage.bundle or not (base / stage.bundle).exists():
+        return built
+    return replace(built, first_stage=replace(stage, bundle=str((base / stage.bundle).absolute())))
 
 
 def _source(entry: dict[str, Any], base: Path) -> VirtualData | PairsData:
@@ -246,6 +257,8 @@ def _problem(recipe: Recipe) -> str | None:
         "dice_weight and cross_entropy_weight must not both be 0": not recipe.dice_weight + recipe.cross_entropy_weight,
         f"intensity must be one of {', '.join(INTENSITY_SCALES)}": recipe.preprocessing.intensity not in INTENSITY_SCALES,
         "there are virtual patients of hip and thigh in CT alone": bool(recipe.virtual) and recipe.task != DEFAULT_TASK,
+        "virtual patients need a first stage of structures that they have": bool(recipe.virtual)
+        and not _known_structures(recipe.preprocessing.first_stage),
         "validation needs slices and patients": recipe.validation.every < 0
         or (recipe.validation.every > 0 and min(recipe.validation.slices, recipe.validation.patients) < 1),
         "there is no source": not recipe.sources,
@@ -257,3 +270,8 @@ def _problem(recipe: Recipe) -> str | None:
         and None in (recipe.preprocessing.in_plane_spacing_mm, recipe.preprocessing.slice_interval_mm),
     }
     return network_problem(recipe.network) or next((problem for problem, holds in checks.items() if holds), None)
+
+
+def _known_structures(stage: FirstStage | None) -> bool:
+    """Whether virtual patients have the structures that a first network would find in them."""
+    return stage is None or set(stage.structures) <= {structure.abbreviation for structure in HIP_AND_THIGH.structures}

@@ -25,6 +25,7 @@ from ..virtual.specimen import Specimen, load_specimen, make_specimen, save_spec
 from ..virtual.tissue import OUTSIDE
 from .augmentation import USUAL_AUGMENTATION, Augmentation, cut_window, vary_intensity, warp
 from .sources import HIP_CLASSES, HIP_SHARE, Batch, batch_of
+from .virtual_first_stage import hide_outside
 
 # Neighbours beyond the channels that the slice profile mixes in.
 _REACH = 1
@@ -122,6 +123,8 @@ class VirtualSlices:
         for hu, label, (_, _, settings, metal, _) in zip(tissue_hu, classes, drawn, strict=True):
             self._scan(hu.numpy(), label.numpy(), settings, metal)
         hu = vary_intensity(tissue_hu, self._rng, _INTENSITY * self._augmentation.intensity)
+        if self._preprocessing.first_stage is not None:
+            hide_outside(hu, classes, self._preprocessing)
         known = torch.ones((size, int(self._classes.max()) + 1), dtype=torch.bool)
         return batch_of(normalise(hu, self._preprocessing), classes, known, [one[4] for one in drawn])
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...engine import EngineEvent, EngineRun, SegmentRequest
-from ...engine.progress import INFERENCE, OTHER_MODEL
+from ...engine.progress import FIRST_STAGE, INFERENCE, OTHER_MODEL
 
 POLL_S = 0.2
-# Where each stage begins on a bar of 100, by what it takes on a CPU: nearly all of a run is inference.
-_BEGINS = {"reading": 0.0, "checks": 2.0, INFERENCE: 4.0, "segmentation": 90.0, "measurement": 95.0, "writing": 97.0}
+# Where each stage begins on a bar of 100, by what it takes on a CPU: nearly all of a run is inference. Few runs have a first stage;
+# its words move, and not the bar.
+_BEGINS = {"reading": 0.0, "checks": 2.0, FIRST_STAGE: 4.0, INFERENCE: 4.0}
+_BEGINS |= {"segmentation": 90.0, "measurement": 95.0, "writing": 97.0}
 _ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 100.0], strict=True))
 # A program in place of our network takes its place on the bar, too.
 _IN_PLACE_OF = {OTHER_MODEL: INFERENCE}
@@ -77,7 +79,7 @@ def progress_of(event: EngineEvent) -> RunProgress:
     stage = _IN_PLACE_OF.get(event.stage, event.stage)
     begin, end = _BEGINS.get(stage, 0.0), _ENDS.get(stage, 100.0)
     share = event.done / event.total if event.total else 0.0
-    eta = time_left(event.eta_s) if event.stage == INFERENCE else ""
+    eta = time_left(event.eta_s) if event.stage in (INFERENCE, FIRST_STAGE) else ""
     return RunProgress(event.message, begin + share * (end - begin), eta, stage)
 
 

@@ -8,6 +8,7 @@ import traceback
 from typing import Any
 
 from ...ct import SeriesInfo
+from ...engine.progress import FIRST_STAGE
 from ...review.redaction import redacted
 from ..case.opening import Opened
 from ..case.service import ReviewService
@@ -94,7 +95,9 @@ class ReviewApp:
             return
         state.run_message, state.run_percent, state.run_eta = progress.message, progress.percent, progress.eta
         names = list(STAGE_TITLES)
-        now = names.index(progress.stage) if progress.stage in names else -1
+        # The few runs that have a first stage show it as the network's.
+        stage = "inference" if progress.stage == FIRST_STAGE else progress.stage
+        now = names.index(stage) if stage in names else -1
         state.run_stages = [
             {"name": name, "title": STAGE_TITLES[name], "state": "done" if number < now else "now" if number == now else ""}
             for number, name in enumerate(names)

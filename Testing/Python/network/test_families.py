@@ -1,15 +1,20 @@
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from MSKSegmentLib.errors import DependencyError
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "Tools"))
+import network_parameters  # noqa: E402 - a script beside the library
+
+from MSKSegmentLib.errors import DependencyError  # noqa: E402
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
 from MSKSegmentLib.network.families import FAMILIES, build_network, logits_of, needs_position, network_problem
 from MSKSegmentLib.network.mc_dropout import MCDropout, dropout_sampling
 from MSKSegmentLib.network.spatial_channel_unet import POSITIONS
 from MSKSegmentLib.network.spec import NetworkSpec
 
+FAMILIES_2D = ("bayesian-unet", "attention-unet", "spatial-channel-unet")
 SMALL = {"levels": 3, "base_filters": 4, "classes": 5, "dropout": 0.25}
 PATCH = (8, 16, 8)
 KINDS = [(family.name, axes) for family in FAMILIES.values() for axes in family.dimensions]
@@ -107,6 +112,24 @@ def test_impossible_networks_are_named(changes, phrase):
     assert phrase in (network_problem(spec) or "")
     with pytest.raises(ValueError, match="."):
         build_network(spec)
+
+
+def test_henson_networks_differ_in_the_way_up_alone():
+    """With the settings of Henson et al.'s code: its encoder without biases, its layer of positions; wider on the way up."""
+    unet, attention, spatial = network_parameters.henson()
+    assert (unet, attention, spatial) == (31_038_886, 32_090_118, 31_042_724)
+    with torch.device("meta"):
+        ours = {name: build_network(NetworkSpec(levels=5, base_filters=64, classes=38, family=name)) for name in FAMILIES_2D}
+    plain, gated, placed = (ours[name] for name in FAMILIES_2D)
+    shapes = [tuple(kernel.shape) for kernel in plain.encoder.parameters() if kernel.dim() == 4]
+    pairs = [(1, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 1024), (1024, 1024)]
+    assert shapes == [(after, before, 3, 3) for before, after in pairs]
+    count = network_parameters.counted
+    assert count(placed) - count(plain) == spatial - unet == 101 * 38
+    # They gate the finest skip, too, and pass gates through batch norm.
+    assert len(gated.gates) == 3 and 0 < (attention - unet) - (count(gated) - count(plain)) < 20_000
+    # Soufi et al. keep the channels on the way up where Henson et al. halve them.
+    assert [up.transposed.out_channels for up in plain.up] == [1024, 512, 256, 128] and count(plain) == 43_950_950
 
 
 def test_missing_monai_is_said(monkeypatch):
