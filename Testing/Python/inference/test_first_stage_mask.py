@@ -85,7 +85,7 @@ def test_a_cascade_is_trained_on_what_it_sees_in_use(tmp_path):
 def test_a_first_network_that_learned_limits_the_second(tmp_path):
     for number in range(2):
         write_case(tmp_path / "pairs", f"case{number}", seed=number)
-    recipe = small_recipe(iterations=60, name="first", sources=(PairsData(tmp_path / "pairs"),))
+    recipe = small_recipe(iterations=40, name="first", sources=(PairsData(tmp_path / "pairs"),))
     split = Split(train_cases=("case0", "case1"))
     for name in ("first", "second"):
         data, _ = prepare_data(recipe, tmp_path / name, split, None, None, lambda: None)
