@@ -168,16 +168,23 @@ def behind_first_stage(scan: PreparedScan, bundle: ModelBundle, run: FirstStageR
         mask, problem = stage_mask(stage, scan.working, first, run)
     if problem is None:
         return replace(scan, mask=mask, fill=stage.fill)
-    sentence = f"The first stage of the model failed ({problem}), so its second network saw the whole scan; check every structure."
-    return replace(scan, findings=(*scan.findings, warning("first_stage_failed", sentence)))
+    failed = warning(
+        "first_stage_failed",
+        f"The first stage of the model failed ({problem}), so its second network saw the whole scan; check every structure.",
+    )
+    return replace(scan, findings=(*scan.findings, failed))
 
 
 def cut_finding(names: list[str]) -> tuple[Finding, ...]:
     """That the first stage's mask cuts structures of these names; empty without any."""
     if not names:
         return ()
-    sentence = f"The mask of the model's first stage ends at {', '.join(names)}: what lies beyond was hidden; check it there."
-    return (warning("first_stage_cuts", sentence),)
+    cut = ", ".join(names)
+    return (
+        warning(
+            "first_stage_cuts", f"The mask of the model's first stage ends at {cut}: what lies beyond was hidden; check it there."
+        ),
+    )
 
 
 def _times(size: tuple[int, ...]) -> str:

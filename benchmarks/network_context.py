@@ -143,13 +143,16 @@ class Arm:
 
     @property
     def iterations(self):
+        """How many it has done."""
         return len(self.losses)
 
     @property
     def progress(self):
+        """From 0 to 1, by time or iterations."""
         return self.iterations / self.limit if self.limit else self.spent / self.seconds
 
     def turn(self):
+        """Train for a turn, and write the state."""
         until = self.spent + TURN_S
         while self.spent < until and self.progress < 1:
             began = time.process_time()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import RESEARCH_USE_ONLY
 from ..errors import BundleError, InputError
+from .first_stage import FIRST_STAGE_FILE
 from .manifest import MOST_MEMBERS, STRUCTURES_FILE
 from .store import MODEL_CARD_FILE, ModelBundle, write_files
 from .structures import structures_file
@@ -44,6 +45,8 @@ def join_bundles(bundles: Sequence[ModelBundle], folder: str | Path, name: str, 
     files = {
         **dict(zip(weights_files(len(bundles)), weights, strict=True)),
         MODEL_CARD_FILE: _card(bundles, name, version).encode("utf-8"),
+        # The preprocessing of all is the same, and with it their first stage.
+        **{name: first.read_file(name) for name in first.manifest.files if name == FIRST_STAGE_FILE},
         **structures_file(first.table if first.manifest.structures == STRUCTURES_FILE else None),
     }
     return write_files(Path(folder), manifest, files, None)

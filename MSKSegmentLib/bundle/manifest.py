@@ -18,7 +18,8 @@ from .first_stage import FIRST_STAGE_FILE, OTHER_BUNDLE, FirstStage, first_stage
 FORMAT = "mskseg-bundle"
 # The second version names a table of structures, which software of the first would take for the usual one; the third a task, which
 # software of the others would take for hip and thigh in CT, or a family of networks, of which they know one; the fourth several
-# networks, of which the others would run the first alone, or a first stage, without which a network would see what it was never shown.
+# networks, of which the others would run the first alone, or a first stage, without which a network would see what it was never
+# shown.
 FORMAT_VERSIONS = (1, 2, 3, 4)
 STRUCTURES_FILE = "structures.json"
 # Each has to draw at least one of the four passes that `--samples auto` never goes below.

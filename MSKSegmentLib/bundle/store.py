@@ -2,7 +2,7 @@
 
 A bundle is a folder with exactly ``bundle.json``, ``weights.safetensors``, ``MODEL_CARD.md`` and, once calibrated,
 ``calibration.json``, and ``rating.json`` once it can judge masks that others made; one of other structures than a built-in table's
-also has ``structures.json``, one of several networks ``weights_2.safetensors`` and so on, one behind a first network that network as
+also has ``structures.json``, one of several networks ``weights_2.safetensors`` and so on, one behind a first network that one as
 ``first_stage.mskseg``. The manifest holds the SHA-256 of the others. Nothing in it can run code when read.
 """
 
