@@ -17,13 +17,13 @@ import pytest
 from MSKSegmentLib.ct.region import Region
 from MSKSegmentLib.engine import DevicesRequest, EngineRun, SegmentRequest, process
 from MSKSegmentLib.engine.process import _Tail
-from MSKSegmentLib.engine.progress import FIRST_STAGE, OTHER_MODEL, STAGES, JsonLines
+from MSKSegmentLib.engine.progress import FIRST_STAGE, JUDGING, OTHER_MODEL, STAGES, JsonLines
 from MSKSegmentLib.settings import Settings
 
 pytest_plugins = ("warm_children",)
 ROOT = Path(__file__).resolve().parents[3]
 # Of a run with one network of ours.
-OWN_STAGES = [stage for stage in STAGES if stage not in (OTHER_MODEL, FIRST_STAGE)]
+OWN_STAGES = [stage for stage in STAGES if stage not in (OTHER_MODEL, JUDGING, FIRST_STAGE)]
 
 
 def _request(phantom_file, tiny_bundle, output, **options):
