@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "sparse": "train on single annotated slices: propose, take, train",
     "choose": "what to review next, so that a network learns most from it",
     "learn": "fine-tune a bundle on corrections, and publish it if better",
+    "adapt": "bring a bundle to the scanners of a site, without labels",
     "calibrate": "learn a bundle's lights from cases with true labels",
     "evaluate": "compare segmentations with true labels: tables and plots",
     "study": "the statistics of the paper on evaluations",
