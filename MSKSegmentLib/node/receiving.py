@@ -37,6 +37,7 @@ class Receiver:
         self._keeper = keeper
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
+        self._last_refusal = ""
         self._sent_by: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
         # Its own handlers print headers.
         _config.LOG_HANDLER_LEVEL = "none"
@@ -120,7 +121,9 @@ class Receiver:
 
     def _refused(self, reason: str) -> None:
         self._count(reason)
-        _LOG.warning("%s", reason)
+        # One who tries every second is told of once.
+        _LOG.log(logging.DEBUG if reason == self._last_refusal else logging.WARNING, "%s", reason)
+        self._last_refusal = reason
 
     def _count(self, what: str) -> None:
         with self._lock:

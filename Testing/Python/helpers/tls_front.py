@@ -7,9 +7,13 @@ import threading
 
 
 class TlsFront:
-    """Listens on a free port of this computer and passes on to `target` what comes; `certificate` may be replaced meanwhile."""
+    """Listens on a free port of this computer and passes on to `target` what comes; `certificate` may be replaced meanwhile.
 
-    def __init__(self, certificate, target):
+    With an `authority` clients must show a certificate of its.
+    """
+
+    def __init__(self, certificate, target, authority=None):
+        self._authority = authority
         self.certificate, self._target, self._open = certificate, ("127.0.0.1", target), set()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -32,6 +36,9 @@ class TlsFront:
     def _serve(self, client):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate.certificate, self.certificate.key)
+        if self._authority:
+            context.load_verify_locations(self._authority.file)
+            context.verify_mode = ssl.CERT_REQUIRED
         try:
             with context.wrap_socket(client, server_side=True) as secure, socket.create_connection(self._target, 60) as plain:
                 self._open.add(plain)

@@ -138,6 +138,19 @@ def test_studies_are_asked_for_over_https(archive, front, hospital, stranger, py
             echo_poll(PollTable(web["url"], authorities=authorities))
 
 
+def test_a_web_server_wants_a_certificate_that_it_knows(archive, hospital, stranger, own):
+    front = TlsFront(hospital.signs("strict"), archive.http, hospital)
+    try:
+        table = PollTable(_by_web(front, hospital)["url"], authorities=hospital.file)
+        echo_poll(replace(table, certificate=own.certificate, key=own.key))
+        foreign = stranger.signs("poll")
+        for faulty in (table, replace(table, certificate=foreign.certificate, key=foreign.key)):
+            with pytest.raises(ArchiveError, match="refuses the node's certificate, or wants one"):
+                echo_poll(faulty)
+    finally:
+        front.close()
+
+
 def test_an_archive_wants_a_certificate_that_it_knows(archive, hospital, stranger, own):
     table = SendTable(ae_title=archive.title, host="127.0.0.1", port=archive.dicom, tls=True, authorities=hospital.file)
     mine = replace(table, certificate=own.certificate, key=own.key)

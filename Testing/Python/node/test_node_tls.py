@@ -4,10 +4,11 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from dataclasses import replace
 
 import pytest
-from node_cases import launcher, running, store, write_config, write_study
+from node_cases import launcher, running, store, wait_for, write_config, write_study
 
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.node.archive import ArchiveError, echo
@@ -49,6 +50,27 @@ def test_only_who_shows_a_certificate_is_served(served, keys, tmp_path):
         without = client_context(None, None, keys[0])
         assert store(served.receive.port, files, tls=without) == [None] * 3
         assert store(served.receive.port, files, tls=client_context(*keys, keys[0])) == [0] * 3
+
+
+def test_connections_that_never_agree_on_tls_are_bounded(served, keys, tmp_path):
+    write_study(tmp_path, slices=3)
+    silent, seen = [], []
+    try:
+        for _ in range(20):
+            silent.append(socket.create_connection(("127.0.0.1", served.receive.port), 30))
+            seen.append(_connection_threads())
+        # Each that is let in has one thread; twice as many as may send at once.
+        assert 1 < max(seen) <= 2 * served.receive.connections, seen
+        # They are waited for as long as any silent peer, and then others have their places.
+        secure = client_context(*keys, keys[0])
+        wait_for(lambda: store(served.receive.port, sorted(tmp_path.iterdir()), tls=secure) == [0] * 3, "nobody is served")
+    finally:
+        for raw in silent:
+            raw.close()
+
+
+def _connection_threads():
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
 
 
 def test_an_echo_checks_the_certificate_of_the_archive(served, keys):

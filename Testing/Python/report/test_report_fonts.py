@@ -1,10 +1,9 @@
 """A report in a language whose signs no font of the computer has: told in a sentence before anything is made."""
 
 import logging
-import shutil
-from pathlib import Path
 
 import pytest
+from latin_fonts import hide_fonts
 
 pytest.importorskip("weasyprint", reason="WeasyPrint is not installed", exc_type=ImportError)
 
@@ -13,19 +12,10 @@ from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.language.catalogue import catalogue_of, languages
 from MSKSegmentLib.report.pdf import check_pdf, write_page_pdf
 
-LATIN = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
-<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir></fontconfig>"""
-
 
 @pytest.fixture
 def latin_fonts(tmp_path, monkeypatch):
-    """A computer that has one font, which came with matplotlib."""
-    fonts = tmp_path / "fonts"
-    fonts.mkdir()
-    shutil.copy(Path(pytest.importorskip("matplotlib").get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), fonts)
-    path = tmp_path / "fonts.conf"
-    path.write_text(LATIN.format(fonts=fonts, cache=tmp_path / "cache"))
-    monkeypatch.setenv("FONTCONFIG_FILE", str(path))
+    hide_fonts(tmp_path, monkeypatch)
 
 
 def test_without_a_font_a_report_in_japanese_is_refused(latin_fonts, tmp_path):
