@@ -50,10 +50,10 @@ def oblique(volume: CTVolume) -> CTVolume:
     turn.SetRotation(np.deg2rad(TILT_DEGREES), 0.0, 0.0)
     direction = np.reshape(turn.GetMatrix(), (3, 3)) @ np.asarray(volume.geometry.direction)
     origin = turn.TransformPoint(image.GetOrigin())
-    made = sitk.Resample(
+    resampled = sitk.Resample(
         image, image.GetSize(), sitk.Transform(), sitk.sitkLinear, origin, image.GetSpacing(), direction.ravel().tolist(), -1000
     )
-    return CTVolume(sitk.GetArrayFromImage(made), Geometry.of_image(made), volume.height_m)
+    return CTVolume(sitk.GetArrayFromImage(resampled), Geometry.of_image(resampled), volume.height_m)
 
 
 def middle(volume: CTVolume) -> Region:
@@ -100,9 +100,9 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--ct", type=Path, default=ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"))
-    asked = parser.parse_args()
-    if asked.compare:
-        sys.exit(compare(*asked.compare))
-    if asked.out is None:
+    options = parser.parse_args()
+    if options.compare:
+        sys.exit(compare(*options.compare))
+    if options.out is None:
         parser.error("name the file to write, or --compare two files")
-    store(asked.out, asked.ct)
+    store(options.out, options.ct)

@@ -39,18 +39,18 @@ class Invocation:
             click.echo(f"Warning: {text}", err=True)
 
     def write_with_progress(self, progress: str, write: Callable[[], str]) -> None:
-        """Do the one step of a command that writes files, shown as ``--progress`` says; `write` returns what to tell at the end."""
+        """Do the one step of a command that writes files, shown as ``--progress`` says; `write` returns the last sentence."""
         reporter = make_reporter(progress)
         try:
             reporter.step("writing", 0, 1)
-            told = write()
+            closing_sentence = write()
             reporter.step("writing", 1, 1)
         finally:
             reporter.close()
         if isinstance(reporter, JsonLines):
-            reporter.end(told)
+            reporter.end(closing_sentence)
         else:
-            self.say(told)
+            self.say(closing_sentence)
 
 
 progress_option = click.option("--progress", type=click.Choice(("bar", "json", "none")), default="none", help="default: none")

@@ -21,13 +21,13 @@ def command(invocation: Invocation, ct: Path, task: str | None, series: str | No
     from ..ct import check_volume, read_ct, refuse, to_working_grid
     from ..tasks import DEFAULT_TASK, load_task
 
-    asked = load_task(task or DEFAULT_TASK)
-    volume = read_ct(ct, series, assume_orientation, asked.modality)
+    chosen_task = load_task(task or DEFAULT_TASK)
+    volume = read_ct(ct, series, assume_orientation, chosen_task.modality)
     invocation.checkpoint()
     working = to_working_grid(volume)
-    warnings = sentences((*working.volume.findings, *refuse(check_volume(working.volume, checks=asked.checks))))
+    warnings = sentences((*working.volume.findings, *refuse(check_volume(working.volume, checks=chosen_task.checks))))
     size, spacing = volume.geometry.size, volume.geometry.spacing
     print(f"{size[0]} x {size[1]} x {size[2]} voxels of {spacing[0]:.3f} x {spacing[1]:.3f} x {spacing[2]:.3f} mm")
     for warning in warnings:
         print(f"Warning: {warning}")
-    print(f"The {asked.words.scan} can be segmented" + (", with the warnings above." if warnings else "."))
+    print(f"The {chosen_task.words.scan} can be segmented" + (", with the warnings above." if warnings else "."))

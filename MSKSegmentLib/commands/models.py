@@ -42,12 +42,12 @@ def _json(found: Iterable[ListedModel]) -> str:
 
 def _text(found: Iterable[ListedModel]) -> str:
     rows = [("NAME", "OPTION", "WHAT", "VERSION")]
-    told = []
+    problems = []
     for model in found:
         option = "--bundle" if model.is_bundle else "--model"
         rows.append((model.name, option, model.title, model.version if model.is_ready else "cannot be used"))
         if model.reason:
-            told.append(f"{model.name}: {model.reason}")
+            problems.append(f"{model.name}: {model.reason}")
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *told])
+    return "\n".join([*lines, *problems])

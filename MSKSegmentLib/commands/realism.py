@@ -36,8 +36,8 @@ def command(invocation: Invocation, /, scans: tuple[Path, ...], output: Path, **
         patients = stored_patients(options["virtual"])
     else:
         patients = made_patients(options["atlas"], options["number"], options["seed"])
-    for one in compare_scans(list(scans), output, patients, spacing, invocation.checkpoint, invocation.say):
-        off = [f"{row.quantity.name} ({row.verdict})" for row in one.rows if row.verdict in ("below", "above")]
-        told = f"{len(off)} of {len(one.rows)} quantities lie off the virtual patients: {', '.join(off) or 'none'}"
-        invocation.say(f"{one.name}: {told}")
+    for comparison in compare_scans(list(scans), output, patients, spacing, invocation.checkpoint, invocation.say):
+        off = [f"{row.quantity.name} ({row.verdict})" for row in comparison.rows if row.verdict in ("below", "above")]
+        summary = f"{len(off)} of {len(comparison.rows)} quantities lie off the virtual patients: {', '.join(off) or 'none'}"
+        invocation.say(f"{comparison.name}: {summary}")
     invocation.say(f"Tables and pictures are in {output}")

@@ -36,9 +36,9 @@ def make(invocation: Invocation, cohort: Path, output: Path, source: str, bundle
     write_site_reference(output, found)
     invocation.say(f"{len(found.curves)} curves are in {output}.")
     if found.too_few:
-        told = ", ".join(f"{name} ({number})" for name, number in list(found.too_few.items())[:5])
+        names = ", ".join(f"{name} ({number})" for name, number in list(found.too_few.items())[:5])
         more = f" and {len(found.too_few) - 5} more" if len(found.too_few) > 5 else ""
-        invocation.warn(f"Fewer than {FEWEST_PERSONS} persons, so no curve: {told}{more}.")
+        invocation.warn(f"Fewer than {FEWEST_PERSONS} persons, so no curve: {names}{more}.")
 
 
 @command.command("apply")
@@ -63,6 +63,6 @@ def apply(invocation: Invocation, reference: Path, result: Path, age: float, sex
     if output is not None:
         write_placed_values(output, values)
     invocation.say(f"Percentiles among {site.source} (the site's own cohort, no norm)")
-    for one in values:
-        told = one.standing.text if one.standing else f"- {one.reason}"
-        print(f"{one.segment.name:36} {one.quantity:17} {one.value:9.1f}  {told}")
+    for value in values:
+        standing = value.standing.text if value.standing else f"- {value.reason}"
+        print(f"{value.segment.name:36} {value.quantity:17} {value.value:9.1f}  {standing}")

@@ -62,14 +62,14 @@ class PatientSeries:
 
 
 @dataclass(frozen=True)
-class _Made:
+class _PatientFiles:
     """A patient to be written: `images` by the names of their files, `labelled` structures (None: all), and what was drawn."""
 
     geometry: Geometry
     images: Mapping[str, np.ndarray]
     facts: Mapping[str, object]
     labelled: Sequence[str] | None = None
-    told: str = ""
+    stress_note: str = ""
 
 
 def write_patients(folder: Path, patients: PatientSeries, atlas: Path | None = None, donor: Path | None = None) -> Iterator[str]:
@@ -98,17 +98,17 @@ def write_patients(folder: Path, patients: PatientSeries, atlas: Path | None = N
             continue
         spacing = patients.spacing_mm or (clinical_mr_spacing if patients.mr_table else clinical_spacing)(seed)
         with time_logged(_LOG, f"Making {target.name}"):
-            made = _made(atlases, seed, spacing, patients)
-        known = labelled.get(str(made.facts["body"]), made.labelled)
+            files = _files_of_patient(atlases, seed, spacing, patients)
+        known = labelled.get(str(files.facts["body"]), files.labelled)
         with whole_folder(target, "patient", FACTS_FILE, _FILES) as partial:
-            for file, array in made.images.items():
-                _write(made.geometry.image_of(array), partial / file)
+            for file, array in files.images.items():
+                _write(files.geometry.image_of(array), partial / file)
             if known is not None:
                 (partial / LABELLED_FILE).write_text(json.dumps({"structures": known}), encoding="utf-8")
-            (partial / FACTS_FILE).write_text(json.dumps(made.facts), encoding="utf-8")
-        size = " x ".join(map(str, made.geometry.size))
-        steps = " x ".join(f"{value:.2f}" for value in made.geometry.spacing)
-        yield f"{target.name}: {size} voxels of {steps} mm, {made.facts['body']}, {made.facts['coverage']}{made.told}"
+            (partial / FACTS_FILE).write_text(json.dumps(files.facts), encoding="utf-8")
+        size = " x ".join(map(str, files.geometry.size))
+        steps = " x ".join(f"{value:.2f}" for value in files.geometry.spacing)
+        yield f"{target.name}: {size} voxels of {steps} mm, {files.facts['body']}, {files.facts['coverage']}{files.stress_note}"
 
 
 def _check(patients: PatientSeries, donor: Path | None) -> None:
@@ -128,7 +128,9 @@ def _check(patients: PatientSeries, donor: Path | None) -> None:
         )
 
 
-def _made(atlases: tuple[Atlas, ...], seed: int, spacing: tuple[float, float, float], patients: PatientSeries) -> _Made:
+def _files_of_patient(
+    atlases: tuple[Atlas, ...], seed: int, spacing: tuple[float, float, float], patients: PatientSeries
+) -> _PatientFiles:
     """The patient of one seed."""
     if patients.mr_table is not None:
         mr = make_mr_patient(atlases, seed, spacing, patients.mr_table, patients.dixon)
@@ -136,14 +138,16 @@ def _made(atlases: tuple[Atlas, ...], seed: int, spacing: tuple[float, float, fl
         if mr.fat is not None and mr.water is not None:
             images |= {FAT_FILE: mr.fat, WATER_FILE: mr.water}
         everything = len(mr.known) == len(patients.mr_table.structures)
-        return _Made(mr.volume.geometry, images, mr.facts, None if everything else mr.known)
+        return _PatientFiles(mr.volume.geometry, images, mr.facts, None if everything else mr.known)
     if patients.stress:
         kind, strength = draw_stress(seed, patients.stress, patients.strengths)
         patient = make_stressed_patient(atlases, seed, kind, strength, spacing, patients.ingredients)
-        told = f", {kind} {strength:.2f}"
+        stress_note = f", {kind} {strength:.2f}"
     else:
-        patient, told = make_patient(atlases, seed, spacing, whole=patients.whole, ingredients=patients.ingredients), ""
-    return _Made(patient.volume.geometry, {CT_FILE: patient.volume.hu, LABELS_FILE: patient.labels}, patient.facts, told=told)
+        patient, stress_note = make_patient(atlases, seed, spacing, whole=patients.whole, ingredients=patients.ingredients), ""
+    return _PatientFiles(
+        patient.volume.geometry, {CT_FILE: patient.volume.hu, LABELS_FILE: patient.labels}, patient.facts, stress_note=stress_note
+    )
 
 
 def clinical_mr_spacing(seed: int) -> tuple[float, float, float]:
