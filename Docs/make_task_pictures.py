@@ -1,7 +1,10 @@
-"""Draw the panel and the browser page with a result of the task lower-limb-mr: that of a folder, or a phantom of two legs.
+"""Draw the panel and the browser page with a result of the task lower-limb-mr.
 
-python Docs/make_task_pictures.py panel OUT.png [RESULT]     RESULT: a folder of 'mskseg segment --keep-ct'
-python Docs/make_task_pictures.py page OUT.png [RESULT]      (needs Chromium)
+python Docs/make_task_pictures.py panel OUT.png [FROM]
+python Docs/make_task_pictures.py page OUT.png [FROM]        (needs Chromium)
+
+FROM is a result folder that holds its scan, or an atlas: then a virtual patient is made from it, and its true labels are measured.
+Without it a phantom of two legs stands in.
 """
 
 from __future__ import annotations
@@ -15,23 +18,28 @@ sys.path[:0] = [str(ROOT / part) for part in ("Testing", "Testing/Python", "Test
 
 from mr_phantoms import mr_labels, mr_volume  # noqa: E402
 
+from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case  # noqa: E402
 from MSKSegmentLib.pipeline import measure_case  # noqa: E402
-from MSKSegmentLib.results.result_folder import CT, write_result  # noqa: E402
+from MSKSegmentLib.results.result_folder import CT, RESULT, write_result  # noqa: E402
 from MSKSegmentLib.results.result_reading import read_result  # noqa: E402
 from MSKSegmentLib.results.segmentation_file import write_ct  # noqa: E402
 from MSKSegmentLib.review.source_ct import read_own_ct  # noqa: E402
 from MSKSegmentLib.tasks import load_task  # noqa: E402
+from MSKSegmentLib.virtual.cases import PatientSeries, write_patients  # noqa: E402
 
-TASK, KEY, HEIGHT_M = "lower-limb-mr", "VL_right", 1.65
+TASK, HEIGHT_M = "lower-limb-mr", 1.65
+# The structure that is chosen: the first of these that was found.
+KEYS = ("VL_right", "RF_right")
+SEED, GRID_MM = 540, (5.0, 2.0, 2.0)
 
 
-def panel(out: Path, result_folder: Path | None) -> None:
+def panel(out: Path, source: Path | None) -> None:
     """The panel with a structure chosen, beside it a slice and the surfaces of its thigh."""
     from Host import host
     from make_panel_pictures import HEIGHT, VIEW, WIDTH
     from PIL import Image
 
-    result, volume = _made(result_folder)
+    result, volume = _made(source)
     host.start(views=True)
     module = host.loadModule("MSKSegment")
     import slicer
@@ -48,15 +56,15 @@ def panel(out: Path, result_folder: Path | None) -> None:
         show_only_3d,
     )
 
-    node = add_ct(slicer.mrmlScene, volume, f"T1 of both legs ({'phantom' if result_folder is None else 'virtual'})")
+    node = add_ct(slicer.mrmlScene, volume, f"T1 of both legs ({'phantom' if source is None else 'virtual patient'})")
     module.inputs.chooseCt(node)
     nodes = add_case(slicer.mrmlScene, result, node)
     module._showCase(module.logic._keep(nodes, ReviewSession(result, volume, "A. Reviewer")))
-    table = module.review._table
+    table, key = module.review._table, _key(result)
     with tempfile.TemporaryDirectory() as folder:
         # Laid out once, so that the columns know their room.
         host.grab(slicer.util.mainWindow(), Path(folder) / "first.png", WIDTH, HEIGHT)
-    module.ui.resultsTable.selectRow(table.shown.index(KEY))
+    module.ui.resultsTable.selectRow(table.shown.index(key))
     module.ui.viewsSection.setCollapsed(False)
     module.ui.numbersSection.setCollapsed(False)
     host.processEvents(1)
@@ -64,7 +72,7 @@ def panel(out: Path, result_folder: Path | None) -> None:
         parts = [Path(folder) / name for name in ("panel.png", "slice.png", "surface.png")]
         host.grab(slicer.util.mainWindow(), parts[0], WIDTH, HEIGHT)
         logic, case = slicer.app.applicationLogic(), module.review.case
-        level = case.session.worst_slices(KEY)[0].point_lps[2]
+        level = case.session.worst_slices(key)[0].point_lps[2]
         render_slice_png(parts[1], logic, node, SliceView("Axial", level, VIEW), nodes.segmentation)
         keys = [row.key for row in case.session.rows() if row.found]
         show_only_3d(nodes.segmentation, keys)
@@ -76,26 +84,37 @@ def panel(out: Path, result_folder: Path | None) -> None:
     host.close()
 
 
-def page(out: Path, result_folder: Path | None) -> None:
+def page(out: Path, source: Path | None) -> None:
     """The page with a structure chosen."""
     from make_web_pictures import LAPTOP, SETTLE_MS, server
     from make_web_pictures import page as chromium
 
-    result, volume = _made(result_folder)
+    result, volume = _made(source)
     with tempfile.TemporaryDirectory() as folder:
         write_result(Path(folder) / "legs", result, extra=lambda part: write_ct(part / CT, volume))
         with server(Path(folder) / "legs") as address, chromium(LAPTOP, address) as opened:
-            opened.locator(f"tr[data-key='{KEY}']").click()
+            opened.locator(f"tr[data-key='{_key(result)}']").click()
             opened.wait_for_timeout(SETTLE_MS)
             opened.screenshot(path=out)
 
 
-def _made(result_folder: Path | None):  # type: ignore[no-untyped-def]
-    if result_folder is not None:
-        result, _ = read_result(result_folder)
-        return result, read_own_ct(result_folder, None, None, None)
-    task, volume = load_task(TASK), mr_volume()
-    return measure_case(mr_labels(task.table), volume.geometry, volume, HEIGHT_M, task=task), volume
+def _key(result):  # type: ignore[no-untyped-def]
+    found = {report.segment.key for report in result.reports if report.measurements is not None}
+    return next(key for key in KEYS if key in found)
+
+
+def _made(source: Path | None):  # type: ignore[no-untyped-def]
+    """Result and scan: of a result folder, of a virtual patient made from an atlas, or of the phantom."""
+    task = load_task(TASK)
+    if source is None:
+        volume = mr_volume()
+        return measure_case(mr_labels(task.table), volume.geometry, volume, HEIGHT_M, task=task), volume
+    if (source / RESULT).is_file():
+        return read_result(source)[0], read_own_ct(source, None, None, None)
+    with tempfile.TemporaryDirectory() as folder:
+        list(write_patients(Path(folder), PatientSeries(1, SEED, GRID_MM, mr_table=task.table), source))
+        case = read_labelled_case(find_labelled_cases(Path(folder))[0], task.table)
+    return measure_case(case.truth, case.volume.geometry, case.volume, HEIGHT_M, task=task), case.volume
 
 
 if __name__ == "__main__":
