@@ -1,6 +1,7 @@
 """The layering rule of the design, held by reading every import."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -230,6 +231,13 @@ def test_functions_take_few_parameters():
                 if len([name for name in names if name not in ("self", "cls")]) > MOST_PARAMETERS:
                     long.append(f"{_name(path)}.{node.name} takes {', '.join(names)}")
     assert not long, "\n".join(long)
+
+
+def test_the_document_lists_the_layers_in_this_order():
+    text = (ROOT / "Docs" / "developer" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| Layer |")[2].partition("\n\n")[0]
+    layers = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert (*layers, "__main__") == ORDER
 
 
 def test_modules_can_be_read_in_one_go():
