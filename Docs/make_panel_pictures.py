@@ -5,8 +5,8 @@
 Beside the panel of a selected structure stand a slice and the 3D view. The host draws no views: they are rendered offscreen
 from the same scene with Slicer's own displayable managers, and put beside the panel.
 
-The scan is the bundled sample CT with the noise of a low dose, so that not nearly all is green. RESULT is a folder for the
-result: a later call takes it from there instead of segmenting again, which takes minutes.
+RESULT is a folder for the result, such as picture_result.py makes it: a later call takes it from there instead of segmenting again,
+which takes minutes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Testing"))
 
 from Host import host  # noqa: E402
+from picture_result import HEIGHT_CM, NAME, noisy_sample  # noqa: E402
 from PIL import Image  # noqa: E402
 
 WIDTH, HEIGHT = 500, 1000
 SHORT = 420
 VIEW = (560, HEIGHT // 2)
 COLORS = 256
-HEIGHT_CM = 165
-NOISE_HU = 40
 PATIENCE_S = 1800
 
 
@@ -34,7 +33,7 @@ def draw(out: Path, result_folder: Path | None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     host.start(views=True)
     panel = host.loadModule("MSKSegment")
-    ct = _noisy_sample()
+    ct = _scan()
     panel.inputs.chooseCt(ct)
     panel.ui.heightSpinBox.setValue(HEIGHT_CM)
     host.processEvents(60, lambda: "CPU" in panel.ui.deviceLabel.text or "NVIDIA" in panel.ui.deviceLabel.text)
@@ -114,21 +113,12 @@ def _take(panel, ct, folder: Path) -> None:  # type: ignore[no-untyped-def]
     panel._showCase(panel.logic._keep(nodes, ReviewSession(result, volume_of_node(ct), "A. Reviewer")))
 
 
-def _noisy_sample():  # type: ignore[no-untyped-def]
-    import numpy as np
+def _scan():  # type: ignore[no-untyped-def]
     import slicer
-    from scipy import ndimage
 
-    from MSKSegmentLib.ct import read_ct
-    from MSKSegmentLib.ct.volume import CTVolume
     from MSKSegmentLib.scene import add_ct
 
-    sample = read_ct(ROOT / "MSKSegmentLib" / "Resources" / "SampleCT" / "sample_ct.nii.gz")
-    noise = np.random.default_rng(1).normal(0, 1, sample.hu.shape).astype(np.float32)
-    # Neighbouring pixels share noise, as after reconstruction.
-    noise = ndimage.gaussian_filter(noise, (0, 0.7, 0.7))
-    noisy = np.clip(np.rint(sample.hu + NOISE_HU / noise.std() * noise), -1024, 3071).astype(np.int16)
-    return add_ct(slicer.mrmlScene, CTVolume(noisy, sample.geometry), "Sample CT, low dose (simulated)")
+    return add_ct(slicer.mrmlScene, noisy_sample(), NAME)
 
 
 def _picture(out: Path, state: str, height: int) -> Path:

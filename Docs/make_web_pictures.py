@@ -1,7 +1,8 @@
 """Make the pictures of the browser page in Docs/images: web_*.png.
 
-Run it from the repository's root, after ``make run``: ``.venv/bin/python Docs/make_web_pictures.py out/sample_ct``. It works
-on a copy of that result with the real server and a real Chromium; the run that it shows is cancelled. With ``--all -o FOLDER``
+Run it from the repository's root on the result that picture_result.py makes: ``.venv/bin/python Docs/make_web_pictures.py OUT``. It
+works on a copy of that result with the real server and a real Chromium; the run that it shows is cancelled. With ``--all`` and
+``-o FOLDER``
 every picture is made in light and dark colours, and one for a large screen: to look at, too large to keep.
 """
 

@@ -17,6 +17,8 @@ SENTENCE_LAYERS = (
     "resources", "results", "review", "scene", "segmentation", "tasks", "two_results", "web",
 )  # fmt: skip
 FINDINGS = {"refusal", "warning"}
+# Errors of the page, and sentences that are marked one by one.
+STATED = {"Problem", "stated"}
 _PAGE_WORDS = re.compile(r"\b_\('((?:[^'\\]|\\.)*)'\)")
 
 Word = tuple[str, str]
@@ -54,8 +56,9 @@ def sentences(library: Path) -> Iterator[Word]:
             continue
         for node in _calls(path):
             name = _called(node)
-            number = 1 if name in FINDINGS else 0 if name.endswith("Error") else -1
-            if 0 <= number < len(node.args) and (form := _form(node.args[number])) and " " in form and form[-1] in ".?":
+            number = 1 if name in FINDINGS else 0 if name.endswith("Error") or name in STATED else -1
+            form = _form(node.args[number]) if 0 <= number < len(node.args) else ""
+            if " " in form and (form[-1] in ".?" or name in STATED):
                 yield _name(path, library.parent), form
 
 

@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po, write_po
 from word_sources import form_words, page_words, python_words, sentences
 
 from MSKSegmentLib import RESEARCH_USE_ONLY
+from MSKSegmentLib.anatomy import Side
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
 from MSKSegmentLib.foreign.merged import merged_structures
@@ -60,6 +61,8 @@ def template() -> Catalog:
         catalog.add(merged.structure.name, None, [("anatomy", None)])
     for word in (*(light.word for light in Light), SUSPECT_WORD, UNCONFIRMED_WORD, NOT_FOUND):
         catalog.add(word, None, [("case_result.py", None)])
+    for side in Side:
+        catalog.add(side.value, None, [("anatomy", None)])
     for task in map(load_task, task_names()):
         for words in (task.title, task.words.scan, task.words.report, *task.words.notes):
             catalog.add(words, None, [("tasks", None)])

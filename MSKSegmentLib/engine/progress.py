@@ -7,6 +7,9 @@ import sys
 import time
 from typing import Any, Protocol, TextIO
 
+from ..language.catalogue import noted as N_
+from ..language.catalogue import stated
+
 # The stage in which another program segments; it is counted in per cent of that program's present progress bar.
 OTHER_MODEL = "other_model"
 # The stages in which our network looks at slices: to label them, or to judge the labels that others gave.
@@ -14,15 +17,15 @@ INFERENCE, JUDGING = "inference", "judging"
 # The stage of a cascade before its second network.
 FIRST_STAGE = "first_stage"
 STAGES = {
-    "reading": "Reading the scan",
-    "checks": "Checking the CT",
-    FIRST_STAGE: "Looking for what the network is to see",
-    INFERENCE: "Segmenting",
-    JUDGING: "Comparing the segmentation with the network",
-    OTHER_MODEL: "Waiting for the other model",
-    "segmentation": "Cleaning up and telling right from left",
-    "measurement": "Measuring",
-    "writing": "Writing the result",
+    "reading": N_("Reading the scan"),
+    "checks": N_("Checking the CT"),
+    FIRST_STAGE: N_("Looking for what the network is to see"),
+    INFERENCE: N_("Segmenting"),
+    JUDGING: N_("Comparing the segmentation with the network"),
+    OTHER_MODEL: N_("Waiting for the other model"),
+    "segmentation": N_("Cleaning up and telling right from left"),
+    "measurement": N_("Measuring"),
+    "writing": N_("Writing the result"),
 }
 
 
@@ -62,7 +65,7 @@ class JsonLines:
         eta = round(elapsed / done * (total - done), 1) if done else None
         message = STAGES.get(stage, stage)
         if stage in (INFERENCE, JUDGING, FIRST_STAGE) and done:
-            message = f"{message}: slice {done} of {total}"
+            message = stated(f"{message}: slice {done} of {total}")
         elif stage == OTHER_MODEL and done:
             message = f"{message}: {done} % of its present step"
         self.write({"stage": stage, "done": done, "total": total, "eta_s": eta, "message": message})

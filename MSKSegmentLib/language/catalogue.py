@@ -79,6 +79,11 @@ def noted(text: str) -> str:
     return text
 
 
+def stated(sentence: str) -> str:
+    """The sentence itself; marks one whose form belongs to the catalogue although no error is raised with it on the spot."""
+    return sentence
+
+
 @cache
 def sentences_of(language: str) -> tuple[tuple[str, str], ...]:
     """The whole sentences of a catalogue, with placeholders, and their translations."""

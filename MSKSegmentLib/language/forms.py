@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from .catalogue import ENGLISH, sentences_of, spoken
+from .catalogue import ENGLISH, catalogue_of, sentences_of, spoken
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
@@ -48,6 +48,9 @@ def told(sentence: str, language: str | None = None) -> str:
     language = language or spoken()
     if language == ENGLISH or not sentence:
         return sentence
+    plain = catalogue_of(language).gettext(sentence)
+    if plain != sentence:
+        return plain
     whole = _told(sentence, language)
     return whole if whole is not None else "\n".join(_told(line, language) or line for line in sentence.split("\n"))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..anatomy import Side
 from ..case_result import SegmentReport
+from ..language.catalogue import spoken_words, tr
 from ..measurement.density import (
     FAT_BELOW_HU,
     HISTOGRAM_BIN_HU,
@@ -12,6 +14,7 @@ from ..measurement.density import (
     HISTOGRAM_LAST_HU,
     LEAN_ABOVE_HU,
 )
+from ..wording.names import segment_name
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Histogram:
     """Voxel counts per bin of 10 HU. The first and the last bin hold everything beyond.
 
     `edges_hu` has one entry more than `counts`; `bands` are fat, composite and lean, from left to right, or nothing for bones,
-    which have no composition.
+    which have no composition. `title` and `side` are words for people; `side` is empty for a structure without sides.
     """
 
     key: str
@@ -37,6 +40,7 @@ class Histogram:
     edges_hu: tuple[int, ...]
     counts: tuple[int, ...]
     bands: tuple[Band, ...]
+    side: str = ""
 
     def band_of(self, number: int) -> Band | None:
         """The band that colours a bin, by the bin's number, None where there are no bands; limits of bands are limits of bins."""
@@ -56,4 +60,6 @@ def histogram_of(report: SegmentReport) -> Histogram | None:
         for name, low, high, share in zip(("fat", "composite", "lean"), limits[:-1], limits[1:], shares, strict=True)
         if share is not None
     )
-    return Histogram(report.segment.key, report.segment.name, edges, found.histogram, bands)
+    words, segment = spoken_words(), report.segment
+    side = "" if segment.side is Side.MIDLINE else tr(segment.side.value)
+    return Histogram(segment.key, segment_name(words, segment), edges, found.histogram, bands, side)

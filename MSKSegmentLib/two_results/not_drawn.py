@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from ..anatomy import Segment
+from ..language.catalogue import stated
 from .agreement_table import StructureAgreement
 from .known import source_of
 from .pair import ResultPair
@@ -24,7 +25,7 @@ class NotDrawn:
     @property
     def words(self) -> str:
         """What stands in place of numbers."""
-        return f"not drawn by {self.program}"
+        return stated(f"not drawn by {self.program}")
 
 
 def not_drawn_of(pair: ResultPair) -> tuple[NotDrawn, ...]:
@@ -46,18 +47,20 @@ def agreement_summary(pair: ResultPair, rows: Sequence[StructureAgreement]) -> t
     """Sentences on the whole: the mean over what both draw, what only one draws, and what is compared as one."""
     sentences = []
     if rows:
-        sentences.append(
-            f"Mean Dice coefficient of the {len(rows)} segments that both draw: {fmean(row.dice for row in rows):.3f}."
-        )
+        mean = f"{fmean(row.dice for row in rows):.3f}"
+        sentences.append(stated(f"Mean Dice coefficient of the {len(rows)} segments that both draw: {mean}."))
     absent: dict[str, list[str]] = {}
     for one in not_drawn_of(pair):
         names = absent.setdefault(one.program, [])
         if one.segment.structure.name not in names:
             names.append(one.segment.structure.name)
-    sentences += [f"Not drawn by {program}, and not counted: {', '.join(names)}." for program, names in absent.items()]
+    for program, names in absent.items():
+        listed = ", ".join(names)
+        sentences.append(stated(f"Not drawn by {program}, and not counted: {listed}."))
     for whole in pair.merged:
+        name = whole.structure.name
         parts = " and ".join(pair.table.structure(part).name.lower() for part in whole.parts)
         sentences.append(
-            f"{whole.structure.name} is one structure in one of the results; {parts} of the other are compared with it together."
+            stated(f"{name} is one structure in one of the results; {parts} of the other are compared with it together.")
         )
     return tuple(sentences)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..findings import Finding
-from ..language.catalogue import Words
+from ..language.catalogue import ENGLISH, Words, catalogue_of
 from ..language.catalogue import noted as N_
+from ..language.forms import told
 from ..quality.guards import SCAN_CAUTIONS
 
 # What the codes of warnings mean; those of `SCAN_CAUTIONS` are told as they are there.
@@ -76,6 +77,16 @@ class ToldFinding:
 def meaning_of(code: str) -> str | None:
     """What the code of a warning about a scan means, in English; None for a code of another version."""
     return SCAN_CAUTIONS.get(code) or MEANINGS.get(code)
+
+
+def finding_text(finding: Finding, language: str) -> str:
+    """A finding in one sentence, or in what its code means with the English sentence behind it where that has no translation."""
+    text = told(finding.sentence, language)
+    meaning = meaning_of(finding.code)
+    if text != finding.sentence or not meaning or language == ENGLISH:
+        return text
+    words = catalogue_of(language)
+    return words.gettext("{sentence}.").format(sentence=words.gettext(meaning)) + f" ({text})"
 
 
 def told_finding(words: Words, finding: Finding) -> ToldFinding:

@@ -33,9 +33,9 @@ class HeldBeside:
     not_drawn: tuple[NotDrawn, ...]
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> tuple[str, ...]:
         """Sentences on the whole."""
-        return " ".join(agreement_summary(self.pair, self.rows))
+        return agreement_summary(self.pair, self.rows)
 
     @property
     def source(self) -> str:

@@ -15,6 +15,8 @@ from ...ct.reading.images.file import is_image_file
 from ...dicom_results.source import recorded_series
 from ...engine import EngineRun
 from ...errors import Cancelled, InputError, MSKSegmentError
+from ...language.catalogue import noted as N_
+from ...language.catalogue import stated
 from ...proximal_femur.femur_folder import FEMUR_FOLDER, OWNED_FILES
 from ...results.result_folder import AUTOMATIC, CT, REPORT_HTML, REPORT_PDF, RESULT, REVIEW, SEGMENTATION, UNCERTAINTY
 from ...review.source_ct import locate_ct
@@ -23,22 +25,22 @@ from .options import ReviewOptions, Target
 from .run import POLL_S
 
 _LOG = logging.getLogger(__name__)
-NOTHING_OPEN = "No result is open; open one first."
+NOTHING_OPEN = stated("No result is open; open one first.")
 DICOM_RESULTS = "dicom.zip"
 # File name -> what the page calls the document.
-DOCUMENTS = {REPORT_PDF: "Report (PDF)", REPORT_HTML: "Report (HTML)", DICOM_RESULTS: "DICOM results (zip)"}
+DOCUMENTS = {REPORT_PDF: N_("Report (PDF)"), REPORT_HTML: N_("Report (HTML)"), DICOM_RESULTS: N_("DICOM results (zip)")}
 # The review goes last: whatever is saved meanwhile, it fits the labels that were copied before it.
 _COPIED = (*(f"{FEMUR_FOLDER}/{name}" for name in OWNED_FILES), SEGMENTATION, AUTOMATIC, UNCERTAINTY, CT, RESULT, REVIEW)
-_HOW = (
+_HOW = stated(
     "end the review and start it again as 'mskseg review OUT --ct SERIES', where SERIES is the original series' folder or zip, "
     "or write them with 'mskseg export OUT --dicom DIR --source SERIES'."
 )
-_CT_GONE = (
+_CT_GONE = stated(
     "The CT of this result is no longer where it was when the result was opened; put it back, or end the review and start it again "
     "as 'mskseg review OUT --ct CT'."
 )
-_NO_SERIES = f"DICOM results need the scanned DICOM series, and this page does not know where it lies; {_HOW}"
-_SERIES_GONE = f"The scanned DICOM series is no longer where this result was made from it; put it back, or {_HOW}"
+_NO_SERIES = stated(f"DICOM results need the scanned DICOM series, and this page does not know where it lies; {_HOW}")
+_SERIES_GONE = stated(f"The scanned DICOM series is no longer where this result was made from it; put it back, or {_HOW}")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from ...language.catalogue import stated
 from ...results.result_folder import LOCK
 
 # Windows locks bytes against reading too, so the text stands before the byte that is locked.
@@ -31,7 +32,7 @@ class ReviewLock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         except OSError:
-            self.reason = (
+            self.reason = stated(
                 f"Read-only: nothing can be written to the folder {folder.name!r}; copy it to where you may write, to make changes."
             )
             return
@@ -40,7 +41,7 @@ class ReviewLock:
             taken = _lock(file)
         except OSError:
             file.close()
-            self.reason = (
+            self.reason = stated(
                 f"Read-only: the drive of the folder {folder.name!r} cannot keep two reviewers apart; copy the folder to a local "
                 "drive to make changes."
             )
@@ -114,11 +115,18 @@ def _sentence(file: IO[str]) -> str:
     try:
         holder = json.loads(file.read())
         name, since = str(holder["who"])[:60], str(holder["since"])[:5]
-        place = "this computer" if holder["host"] == socket.gethostname() else str(holder["host"])[:60]
-        whom = f"{name} has had this result open on {place} since {since}"
+        here, host = holder["host"] == socket.gethostname(), str(holder["host"])[:60]
     except (OSError, ValueError, KeyError, TypeError):
-        whom = "somebody else has this result open"
-    return f"Read-only: {whom}; open it again when they have closed it to make changes."
+        return stated("Read-only: somebody else has this result open; open it again when they have closed it to make changes.")
+    if here:
+        return stated(
+            f"Read-only: {name} has had this result open on this computer since {since}; open it again when they have closed it to "
+            "make changes."
+        )
+    return stated(
+        f"Read-only: {name} has had this result open on {host} since {since}; open it again when they have closed it to make "
+        "changes."
+    )
 
 
 def user_name() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...ct import read_ct
 from ...ct.modality import CT_MODALITY
 from ...errors import InputError, MSKSegmentError, shown
+from ...language.catalogue import stated
 from ...provenance import input_digest
 from ...results.result_folder import REVIEW, SEGMENTATION
 from ...results.result_reading import read_content, stored_facts
@@ -25,7 +26,7 @@ from .result_list import list_results
 QUIET_S = 20.0
 # How soon a save that failed is tried again.
 RETRY_S = 5.0
-_REPLACED = (
+_REPLACED = stated(
     "Read-only: another run has replaced this result while it was open, so that changes can no longer be saved; close it and open "
     "it again."
 )
@@ -70,9 +71,11 @@ class Opened:
         try:
             save(self.session, self.folder)
         except (MSKSegmentError, OSError) as error:
-            reason = str(error) if isinstance(error, MSKSegmentError) else f"The change could not be saved ({error.strerror})."
+            reason = str(error)
+            if not isinstance(error, MSKSegmentError):
+                reason = stated(f"The change could not be saved ({error.strerror}).")
             self._later(RETRY_S, self.save_now)
-            self._on_problem(f"{reason} Until then it is kept on this page only, and saving is tried again.")
+            self._on_problem(stated(f"{reason} Until then it is kept on this page only, and saving is tried again."))
             return False
         self._unsaved = False
         self._later(QUIET_S, self._write_quietly)

@@ -6,9 +6,10 @@ import traceback
 from dataclasses import dataclass
 
 from ...errors import MSKSegmentError
+from ...language.catalogue import stated
 from ...review.redaction import redacted
 
-_NO_MEMORY = "The computer's memory is exhausted; close other programs or crop the CT and try again."
+_NO_MEMORY = stated("The computer's memory is exhausted; close other programs or crop the CT and try again.")
 
 
 @dataclass(frozen=True)
@@ -25,5 +26,5 @@ def problem_of(error: Exception) -> Problem:
         return Problem(str(error))
     if isinstance(error, MemoryError):
         return Problem(_NO_MEMORY)
-    sentence = f"The program failed unexpectedly ({type(error).__name__}); please report it with the details."
+    sentence = stated(f"The program failed unexpectedly ({type(error).__name__}); please report it with the details.")
     return Problem(sentence, redacted("".join(traceback.format_exception(error))))

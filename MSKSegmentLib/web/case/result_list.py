@@ -14,6 +14,9 @@ from typing import Any
 
 from ...case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light, ReviewState, is_suspect, is_unconfirmed
 from ...errors import InputError, shown
+from ...language.catalogue import noted as N_
+from ...language.catalogue import stated, tr
+from ...language.forms import told
 from ...output.filling import recover
 from ...output.names import safe_name
 from ...results.result_folder import RESULT, RESULT_FORMAT
@@ -24,7 +27,7 @@ from ...run_facts import facts_from_json
 MOST_RESULTS = 2000
 # A result.json holds 43 segments with histograms and a history of edits; nothing of this size is one.
 _MOST_BYTES = 64 << 20
-_UNREADABLE = "The file result.json of this folder cannot be read; segment the CT again or restore the file."
+_UNREADABLE = stated("The file result.json of this folder cannot be read; segment the CT again or restore the file.")
 
 
 @dataclass(frozen=True)
@@ -64,18 +67,19 @@ class ListedResult:
     def text(self) -> str:
         """The counts in words, for example ``3 failed, 5 inaccurate, 20 accepted``."""
         if self.problem:
-            return self.problem
+            return told(self.problem)
         counts = [
             (self.red, Light.RED.word),
             (self.yellow, Light.YELLOW.word),
             (self.suspect, SUSPECT_WORD),
             (self.unconfirmed, UNCONFIRMED_WORD),
-            (self.edited, "edited"),
+            (self.edited, N_("edited")),
             (self.green, Light.GREEN.word),
             (self.grey, Light.GREY.word),
-            (self.accepted, "accepted"),
+            (self.accepted, N_("accepted")),
         ]
-        return ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing found"
+        told_counts = (tr("{count} {light}").format(count=count, light=tr(word)) for count, word in counts if count)
+        return tr(", ").join(told_counts) or tr("nothing found")
 
 
 def is_result(folder: Path) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from ...engine import EngineEvent, EngineRun, SegmentRequest
 from ...engine.progress import FIRST_STAGE, INFERENCE, OTHER_MODEL
+from ...language.catalogue import noted as N_
+from ...language.catalogue import tr
 
 POLL_S = 0.2
 # Where each stage begins on a bar of 100, by what it takes on a CPU: nearly all of a run is inference. Few runs have a first stage;
@@ -50,12 +52,12 @@ class Segmentation:
     async def run(self) -> Ending:
         """Start the engine and follow it to its end. When this task is cancelled the engine is stopped, too."""
         loop = asyncio.get_running_loop()
-        self._on_progress(RunProgress("Starting", 0.0))
+        self._on_progress(RunProgress(N_("Starting"), 0.0))
         self._engine = engine = EngineRun.segment(self._request)
         try:
             while engine.exit_code is None:
                 if self._cancel_asked:
-                    self._on_progress(RunProgress("Cancelling", 100.0, stage="cancelling"))
+                    self._on_progress(RunProgress(N_("Cancelling"), 100.0, stage="cancelling"))
                     # Waits for the children to end.
                     await loop.run_in_executor(None, engine.cancel)
                     break
@@ -88,7 +90,7 @@ def time_left(seconds: float | None) -> str:
     if seconds is None or seconds < 0:
         return ""
     if seconds < 10:
-        return "a few seconds left"
+        return tr("a few seconds left")
     if seconds < 90:
-        return f"about {round(seconds / 10) * 10} s left"
-    return f"about {round(seconds / 60)} min left"
+        return tr("about {count} s left").format(count=round(seconds / 10) * 10)
+    return tr("about {count} min left").format(count=round(seconds / 60))

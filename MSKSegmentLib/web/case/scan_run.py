@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...engine import SegmentRequest
 from ...errors import Cancelled
+from ...language.catalogue import stated
 from ...review.redaction import redacted
 from .opening import earlier_result
 from .options import ReviewOptions
@@ -18,8 +19,8 @@ from .result_list import claim_folder, is_result
 from .run import RunProgress, Segmentation
 from .uploads import ArrivedCT
 
-_CANCELLED = "The run was cancelled; nothing was written."
-_KNOWN = "This scan was segmented before; its result has been opened."
+_CANCELLED = stated("The run was cancelled; nothing was written.")
+_KNOWN = stated("This scan was segmented before; its result has been opened.")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from typing import Any
 
 from ...ct import SeriesInfo
 from ...errors import InstallationError, MSKSegmentError
+from ...language.catalogue import noted as N_
+from ...language.catalogue import stated
 from ...output.names import safe_name
 from ...resources import resource_file
 from ...tasks import HIP_THIGH_CT
@@ -30,8 +32,8 @@ from .uploads import ArrivedCT, Upload, UploadProgress, remove_stale_uploads
 _LOG = logging.getLogger(__name__)
 Callback = Callable[[], None]
 _SAMPLE = "SampleCT", "sample_ct.nii.gz"
-_FIRST_WORDS = {"running": "Starting", "opening": "Opening the result", "closing": "Saving the result"}
-_BUSY = "Another scan or result is open or under way; finish or close it before you upload a file."
+_FIRST_WORDS = {"running": N_("Starting"), "opening": N_("Opening the result"), "closing": N_("Saving the result")}
+_BUSY = stated("Another scan or result is open or under way; finish or close it before you upload a file.")
 _CLOSING_S = 20.0
 
 
@@ -130,7 +132,7 @@ class ReviewService:
             self._scan.cancel()
         if self._waiting is not None:
             self._forget_waiting()
-            self._go_home(None, "No series was chosen; the uploaded file has been removed.")
+            self._go_home(None, stated("No series was chosen; the uploaded file has been removed."))
 
     def to_list(self) -> None:
         """Close the open result and show the others."""

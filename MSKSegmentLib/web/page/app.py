@@ -9,12 +9,14 @@ from typing import Any
 
 from ...ct import SeriesInfo
 from ...engine.progress import FIRST_STAGE
+from ...language.catalogue import languages, nearest_language, speak, spoken, stated, tr
+from ...language.forms import told
 from ...review.redaction import redacted
 from ..case.opening import Opened
 from ..case.service import ReviewService
 from .case_page import CasePage
 from .markup import build_page
-from .state import STAGE_TITLES, initial_state
+from .state import STAGE_TITLES, initial_state, opening_words, page_words
 
 _LOG = logging.getLogger(__name__)
 PRELOAD_AFTER_S = 1.0
@@ -31,12 +33,15 @@ class ReviewApp:
         self._case = CasePage(server, service.options)
         self._opening: asyncio.Task[None] | None = None
         self._shown: Any = None
+        self._language_known = False
         triggers = {
             "open_sample": service.open_sample,
             "open_result": service.open,
             "cancel": service.cancel,
             "choose_series": service.choose_series,
             "dismiss": service.dismiss,
+            "speak": self._speak,
+            "first_language": self._speak_first,
             "close_case": service.to_list,
         }
         for name, action in triggers.items():
@@ -53,6 +58,22 @@ class ReviewApp:
         self._unsubscribe()
         self._case.close()
 
+    def _speak_first(self, wanted: str) -> None:
+        """The language that a browser asks for when it opens the page: taken from the first one, unless one was chosen."""
+        if not self._language_known:
+            self._speak(nearest_language(str(wanted)))
+
+    def _speak(self, code: str) -> None:
+        """Another language for the page; all browsers see the same."""
+        self._language_known = True
+        if code not in languages() or code == spoken():
+            return
+        speak(code)
+        with self._state as state:
+            state.update(page_words() | opening_words(self._service.options.task))
+            self._case.speak()
+        self._show()
+
     def _show(self) -> None:
         service = self._service
         if service.opened is not self._shown:
@@ -65,9 +86,9 @@ class ReviewApp:
         ready = service.opened is None or self._case.opened is service.opened
         with self._state as state:
             state.view_page = service.page if ready else "opening"
-            state.problem = service.problem.sentence if service.problem else ""
+            state.problem = told(service.problem.sentence) if service.problem else ""
             state.problem_details = service.problem.details if service.problem else ""
-            state.notice, state.making = service.notice, service.documents.making
+            state.notice, state.making = told(service.notice), service.documents.making
             state.can_upload, state.can_list = service.can_upload, service.can_list
             state.sample_available = service.sample_available
             state.series = [_series(info) for info in service.series]
@@ -83,7 +104,9 @@ class ReviewApp:
             await self._case.open(opened)
         except Exception as error:
             _LOG.exception("The result cannot be shown")
-            sentence = f"The result cannot be shown ({type(error).__name__}); close other programs and try again, or report it."
+            sentence = told(
+                stated(f"The result cannot be shown ({type(error).__name__}); close other programs and try again, or report it.")
+            )
             with self._state as state:
                 state.view_page, state.problem, state.problem_details = "failed", sentence, redacted(traceback.format_exc())
         else:
@@ -93,13 +116,13 @@ class ReviewApp:
         progress = self._service.progress
         if progress is None:
             return
-        state.run_message, state.run_percent, state.run_eta = progress.message, progress.percent, progress.eta
+        state.run_message, state.run_percent, state.run_eta = told(progress.message), progress.percent, progress.eta
         names = list(STAGE_TITLES)
         # The few runs that have a first stage show it as the network's.
         stage = "inference" if progress.stage == FIRST_STAGE else progress.stage
         now = names.index(stage) if stage in names else -1
         state.run_stages = [
-            {"name": name, "title": STAGE_TITLES[name], "state": "done" if number < now else "now" if number == now else ""}
+            {"name": name, "title": tr(STAGE_TITLES[name]), "state": "done" if number < now else "now" if number == now else ""}
             for number, name in enumerate(names)
         ]
 
@@ -125,7 +148,7 @@ def _size(count: int) -> str:
 def _series(info: SeriesInfo) -> dict[str, str]:
     spacing = "" if info.spacing is None else " × ".join(f"{mm:.2f}" for mm in info.spacing) + " mm"
     thickness = "" if info.thickness is None else f"{info.thickness:.2f} mm"
-    title = info.description or "without description"
+    title = info.description or tr("without description")
     return {
         "uid": info.uid,
         "number": info.number,

@@ -7,7 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import MSKSegmentError
-from ...review import ReviewSession, RowFilter
+from ...language.catalogue import spoken, tr
+from ...language.forms import told
+from ...review import ReviewSession, RowFilter, WorstSlice
+from ...wording.findings import finding_text
 from ..case.opening import Opened
 from ..case.options import ReviewOptions
 from . import table
@@ -49,18 +52,31 @@ class CasePage:
         self.opened = opened
         self._unsubscribe = session.subscribe(self._changed)
         with self._state as state:
-            state.update(task_state(session.task))
             state.case_name = opened.name
-            state.read_only = opened.read_only
-            state.warnings = list(session.result.warnings)
-            state.groups = [{"key": group.key, "name": group.name} for group in session.table.groups]
             state.update({"sort_column": "", "filter_text": "", "filter_flagged": False, "filter_group": "", "filter_side": ""})
             state.selected, state.dialog, state.saved_text = "", "", ""
+            self._show_words()
             self._show_rows()
             first = session.next_flagged() or next((row["key"] for row in state.rows), None)
             self.comparison.open(opened)
             if first:
                 self.select(first)
+
+    def speak(self) -> None:
+        """The page has another language."""
+        if self.session is None or self.opened is None:
+            return
+        with self._state as state:
+            self._show_words()
+            self._show_rows()
+            self.pictures.speak()
+            self.comparison.speak()
+            if state.selected:
+                self._show_selected()
+            if state.dialog == "history":
+                self._show_history()
+            elif state.dialog == "sides":
+                self._show_sides()
 
     def leave(self) -> None:
         """Close the result that is shown, if there is one."""
@@ -143,7 +159,7 @@ class CasePage:
 
     def _report(self, sentence: str) -> None:
         with self._state as state:
-            state.problem, state.problem_details = sentence, ""
+            state.problem, state.problem_details = told(sentence), ""
 
     def _changed(self, keys: tuple[str, ...]) -> None:
         """Rows have changed: by a correction, an acceptance, or the height."""
@@ -160,7 +176,7 @@ class CasePage:
                 self._show_history()
             elif state.dialog == "sides":
                 self._show_sides()
-            state.saved_text = f"Saved {datetime.now():%H:%M:%S}"
+            state.saved_text = tr("Saved {time}").format(time=f"{datetime.now():%H:%M:%S}")
         self.pictures.changed()
         self.comparison.changed()
 
@@ -183,6 +199,15 @@ class CasePage:
         state.rows = table.shown_rows(rows, wanted, state.sort_column, state.sort_descending)
         self._show_counts(self.session)
 
+    def _show_words(self) -> None:
+        """What of the open result is words alone."""
+        session, state = self.session, self._state
+        assert session is not None and self.opened is not None
+        state.update(task_state(session.task))
+        state.read_only = told(self.opened.read_only)
+        state.warnings = [finding_text(finding, spoken()) for finding in session.result.findings]
+        state.groups = [{"key": group.key, "name": tr(group.name)} for group in session.table.groups]
+
     def _show_counts(self, session: ReviewSession) -> None:
         state, rows = self._state, session.rows()
         state.row_total = len(rows)
@@ -199,9 +224,8 @@ class CasePage:
             {
                 "number": number,
                 "src": thumbnail(session, key, worst),
-                "text": f"Slice {worst.index + 1}",
-                "title": f"Slice {worst.index + 1}, {worst.area_cm2:.1f} cm²"
-                + ("" if worst.uncertainty is None else f", uncertainty {worst.uncertainty:.2g}"),
+                "text": tr("Slice {number}").format(number=worst.index + 1),
+                "title": _slice_title(worst),
             }
             for number, worst in enumerate(session.worst_slices(key, _THUMBNAILS))
         ]
@@ -244,3 +268,10 @@ class CasePage:
         if key in actions:
             with self._state:
                 actions[key]()
+
+
+def _slice_title(worst: WorstSlice) -> str:
+    values = {"number": worst.index + 1, "area": f"{worst.area_cm2:.1f}"}
+    if worst.uncertainty is None:
+        return tr("Slice {number}, {area} cm²").format(**values)
+    return tr("Slice {number}, {area} cm², uncertainty {value}").format(**values, value=f"{worst.uncertainty:.2g}")

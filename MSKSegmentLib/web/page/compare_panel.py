@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MSKSegmentError
+from ...language.catalogue import spoken_words, stated, tr
+from ...language.forms import told
 from ...two_results.agreement_table import StructureAgreement, point_of_difference
 from ...two_results.not_drawn import NotDrawn
+from ...wording.names import segment_name
 from ..case.comparing import HeldBeside, compare_again, compare_with, others_of, snapshot_of
 from ..case.opening import Opened
 from ..case.options import ReviewOptions
@@ -17,8 +20,8 @@ from .picture_panel import PicturePanel
 from .pictures import section_pictures
 from .tool_panel import ToolPanel
 
-_NOTHING_TO_TAKE = "The other result has nothing of this structure; erase it with the tools if that is right."
-_IN_PARTS = "This result has the structure in parts, and the other result has it as one; correct the parts with the tools."
+_NOTHING_TO_TAKE = stated("The other result has nothing of this structure; erase it with the tools if that is right.")
+_IN_PARTS = stated("This result has the structure in parts, and the other result has it as one; correct the parts with the tools.")
 
 
 class ComparePanel:
@@ -90,7 +93,7 @@ class ComparePanel:
                 index = row.slices[number].index
                 both = section_pictures(session, pair.table.segment(key), index, [pair.labels, pair.other_labels])
                 state.compare_pictures = [
-                    {"title": title, "src": src, "text": f"Slice {index + 1}"}
+                    {"title": title, "src": src, "text": tr("Slice {number}").format(number=index + 1)}
                     for title, src in zip((state.case_name, self._comparison.name), both, strict=True)
                 ]
                 self._pictures.jump(point_of_difference(pair, key, index))
@@ -124,6 +127,11 @@ class ComparePanel:
             state.disagreement_on = False
         if self._opened is not None and self._state.dialog == "compare":
             self._begin(self._list())
+
+    def speak(self) -> None:
+        """The page has another language."""
+        if self._comparison is not None:
+            self._show(self._comparison)
 
     def changed(self) -> None:
         """The open result was corrected."""
@@ -174,7 +182,7 @@ class ComparePanel:
         self._comparison = comparison
         with self._state as state:
             state.compare_name, state.compare_source = comparison.name, comparison.source
-            state.compare_outdated, state.compare_summary = False, comparison.summary
+            state.compare_outdated, state.compare_summary = False, " ".join(map(told, comparison.summary))
             state.compare_rows = [_shown(row, row.segment.key in comparison.pair.takeable) for row in comparison.rows]
             state.compare_not_drawn = [_shown_absent(one) for one in comparison.not_drawn]
         key = self._state.compare_key or (comparison.rows[0].segment.key if comparison.rows else "")
@@ -195,13 +203,14 @@ class ComparePanel:
 def _shown_absent(one: NotDrawn) -> dict[str, Any]:
     volume = f"{one.volume_cc:.1f}"
     first, second = (volume, "") if one.in_first else ("", volume)
-    return {"key": one.segment.key, "name": one.segment.name, "first": first, "second": second, "words": one.words}
+    name = segment_name(spoken_words(), one.segment)
+    return {"key": one.segment.key, "name": name, "first": first, "second": second, "words": told(one.words)}
 
 
 def _shown(row: StructureAgreement, takeable: bool) -> dict[str, Any]:
     return {
         "key": row.segment.key,
-        "name": row.segment.name,
+        "name": segment_name(spoken_words(), row.segment),
         "dice": f"{row.dice:.3f}",
         "first": f"{row.volume_first_cc:.1f}",
         "second": f"{row.volume_second_cc:.1f}",
@@ -217,7 +226,7 @@ def _difference(row: StructureAgreement) -> str:
     """That of the volumes; of what only one result has, a number would say nothing."""
     if row.volume_first_cc and row.volume_second_cc:
         return f"{row.volume_difference_percent:+.0f} %"
-    return "only in the first" if row.volume_first_cc else "only in the second"
+    return tr("only in the first") if row.volume_first_cc else tr("only in the second")
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

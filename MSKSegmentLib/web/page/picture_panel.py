@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...ct.volume import Vector
+from ...language.catalogue import noted as N_
+from ...language.catalogue import tr
 from ...review import ReviewSession
 from ..views.four_views import SLICES, WINDOWS
 
@@ -24,8 +26,8 @@ _THREE_D_PAUSE_S = 0.7
 _THREE_D_OPENING_S = 1.2
 # When a page that has been opened may have its views in place, to draw them for it.
 _NEWCOMER_S = (0.5, 2.0)
-_NO_DENSITY = "No density to show: choose a muscle that was found."
-_NOT_FOUND = "This segment was not found."
+_NO_DENSITY = N_("No density to show: choose a muscle that was found.")
+_NOT_FOUND = N_("This segment was not found.")
 
 
 class PicturePanel:
@@ -71,6 +73,11 @@ class PicturePanel:
             state.overlay_possible = session.result.uncertainty is not None
         self._choose_window("soft")
         self._show_crosshair()
+
+    def speak(self) -> None:
+        """The page has another language."""
+        self._show_window(self._state.window_preset)
+        self._show_three_d()
 
     def preload(self) -> asyncio.Future[None]:
         """Load what draws the views in a thread; seconds of imports, while the page stays alive."""
@@ -145,7 +152,7 @@ class PicturePanel:
         if self.scene:
             window, level = self.scene.window
             with self._state as state:
-                state.window_preset, state.window_text = preset, f"{window:.0f}, level {level:.0f}{self._unit}"
+                state.window_preset, state.window_text = preset, _window_text(window, level, self._unit)
 
     def _follow_mouse(self, views: Views) -> None:
         from ..views.mouse import MouseActions, Window, follow_mouse
@@ -233,12 +240,12 @@ class PicturePanel:
         for number, missing in enumerate(waiting):
             if len(waiting) > 1:
                 with state:
-                    state.threed_note = f"Drawing {number + 1} of {len(waiting)}"
+                    state.threed_note = tr("Drawing {number} of {all}").format(number=number + 1, all=len(waiting))
             # The page stays usable between two surfaces.
             await asyncio.sleep(0.05)
             scene.make_surface(missing)
         found = scene.show_three_d(mode, key)
-        note = "" if found or not key else _NO_DENSITY if mode == "density" else _NOT_FOUND
+        note = "" if found or not key else tr(_NO_DENSITY if mode == "density" else _NOT_FOUND)
         self._aim(scene, views, (mode, key) if mode == "density" and found else ("", ""))
         views.three_d.schedule_render()
         with state:
@@ -257,6 +264,10 @@ class PicturePanel:
         self._close_up = close_up
 
 
+def _window_text(window: float, level: float, unit: str) -> str:
+    return tr("{window} / {level}").format(window=f"{window:.0f}", level=f"{level:.0f}") + unit
+
+
 def density_bands() -> list[dict[str, str]]:
     """The colours of the density rendering for its key."""
     from ...measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
@@ -264,9 +275,9 @@ def density_bands() -> list[dict[str, str]]:
 
     look = density_look()
     texts = {
-        "fat": f"fat, below {FAT_BELOW_HU} HU",
-        "composite": f"composite, {FAT_BELOW_HU} to {LEAN_ABOVE_HU} HU",
-        "lean": f"lean, above {LEAN_ABOVE_HU} HU",
+        "fat": tr("fat, below {limit} HU").format(limit=FAT_BELOW_HU),
+        "composite": tr("composite, {low} to {high} HU").format(low=FAT_BELOW_HU, high=LEAN_ABOVE_HU),
+        "lean": tr("lean, above {limit} HU").format(limit=LEAN_ABOVE_HU),
     }
     bands = []
     for name, text in texts.items():

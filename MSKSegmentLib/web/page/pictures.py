@@ -12,6 +12,7 @@ import numpy as np
 from ...anatomy import Segment
 from ...ct.orientation import axis_order
 from ...ct.volume import Vector
+from ...language.catalogue import tr
 from ...measurement.measure import MM2_PER_CM2
 from ...review import Histogram, ReviewSession, WorstSlice
 from ...review.worst_slices import input_index
@@ -138,11 +139,11 @@ def histogram_chart(histogram: Histogram | None, other: Histogram | None = None)
             "x": at(band.low_hu),
             "width": at(band.high_hu) - at(band.low_hu),
             "center": at((band.low_hu + band.high_hu) / 2),
-            "text": f"{band.name} {band.percent:.0f} %",
+            "text": f"{tr(band.name)} {band.percent:.0f} %",
         }
         for band in histogram.bands
     ]
-    shares = ", ".join(f"{band.name} {band.percent:.1f} %" for band in histogram.bands)
+    shares = tr(", ").join(f"{tr(band.name)} {band.percent:.1f} %" for band in histogram.bands)
     return {
         "width": _CHART_WIDTH,
         "height": _CHART_HEIGHT,
@@ -150,7 +151,7 @@ def histogram_chart(histogram: Histogram | None, other: Histogram | None = None)
         "bars": bars,
         "bands": bands,
         "ticks": [{"x": min(max(at(hu), 14.0), _CHART_WIDTH - 12), "text": str(hu)} for hu in _TICKS_HU],
-        "label": f"Hounsfield units of {histogram.title}" + (f": {shares}" if shares else ""),
+        "label": _chart_label(histogram.title, shares),
         "name": _side_name(histogram),
         "other": other
         and {
@@ -160,9 +161,14 @@ def histogram_chart(histogram: Histogram | None, other: Histogram | None = None)
     }
 
 
+def _chart_label(title: str, shares: str) -> str:
+    label = tr("Hounsfield units of {name}").format(name=title)
+    return tr("{name}: {text}").format(name=label, text=shares) if shares else label
+
+
 def _side_name(histogram: Histogram) -> str:
-    """ "right" of "Gluteus maximus, right"; the whole title of a structure without sides."""
-    return histogram.title.rpartition(", ")[2]
+    """The side of a structure that has two; the whole title of one without sides."""
+    return histogram.side or histogram.title
 
 
 def _steps(edges: list[float], heights: list[float]) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...anatomy import Segment, Side
+from ...language.catalogue import spoken_words, tr
 from ...review import ReviewSession
 from ...review.columns import FURTHER_COLUMNS, NO_VALUE, Column, columns_of
 from ...review.rows import SegmentRow
+from ...wording.names import structure_name
 from .pictures import SegmentSection, section_picture, widest_section
 
 # In the order of the table. A difference of Dice coefficients or of their limits says nothing of the patient.
@@ -31,9 +33,9 @@ def other_side(session: ReviewSession, key: str) -> str | None:
 def side_comparison(session: ReviewSession, key: str) -> dict[str, Any]:
     """What the page shows of both sides of a segment's structure; only a sentence where it has no sides."""
     pair = pair_of(session, key)
-    name = session.table.segment(key).structure.name
+    name = structure_name(spoken_words(), session.table.segment(key).structure)
     if pair is None:
-        return {"name": name, "sentence": "This structure lies in the midline and has no sides."}
+        return {"name": name, "sentence": tr("This structure lies in the midline and has no sides.")}
     sections = [widest_section(session, segment.key) for segment in pair]
     half_mm = max((section.half_mm for section in sections if section), default=0.0)
     rows = [session.row(segment.key) for segment in pair]
@@ -48,12 +50,16 @@ def _side(session: ReviewSession, row: SegmentRow, section: SegmentSection | Non
     return {
         "key": row.key,
         "side": row.side.value,
-        "title": row.side.value.capitalize(),
+        "title": row.texts["side"].capitalize(),
         "light": row.mark,
         "verdict": row.verdict,
         "src": section_picture(session, row.key, section, half_mm) if section else "",
-        "text": f"Slice {section.index + 1}, {section.area_cm2:.1f} cm²" if section else "",
+        "text": _section_text(section) if section else "",
     }
+
+
+def _section_text(section: SegmentSection) -> str:
+    return tr("Slice {number}, {area} cm²").format(number=section.index + 1, area=f"{section.area_cm2:.1f}")
 
 
 def _has_value(column: Column, rows: list[SegmentRow]) -> bool:

@@ -4,78 +4,126 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...language.catalogue import OWN_NAMES, languages, spoken, tr
+from ...language.catalogue import noted as N_
 from ...review.columns import columns_of
 from ...tasks import HIP_THIGH_CT, Task
 from ..case.documents import DOCUMENTS
 from ..views.four_views import LETTERS, SLICES, VIEW_NAMES, WINDOWS
+from .markup import page_texts
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
 _NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "dice_good_from", "state"}
 # Desktop and browser share the columns; here the headings have to be short.
 _SHORT = {
-    "volume_cc_per_m2": "Vol./height²",
-    "mean_hu": "Density",
-    "composite_percent": "Comp.",
-    "asymmetry_percent": "Asym.",
-    "predicted_dice": "Pred. Dice",
+    "volume_cc_per_m2": N_("Vol./height²"),
+    "mean_hu": N_("Density"),
+    "composite_percent": N_("Comp."),
+    "asymmetry_percent": N_("Asym."),
+    "predicted_dice": N_("Pred. Dice"),
 }
 
 STAGE_TITLES = {
-    "checks": "Checks",
-    "inference": "Network",
-    "segmentation": "Sides",
-    "measurement": "Measuring",
-    "writing": "Writing",
+    "checks": N_("Checks"),
+    "inference": N_("Network"),
+    "segmentation": N_("Sides"),
+    "measurement": N_("Measuring"),
+    "writing": N_("Writing"),
 }
 
 KEYS = {
-    "N": "Next flagged segment",
-    "A": "Accept the selected segment",
-    "E": "Correct the selected segment, or end the correction",
-    "P / X": "Paint or erase",
-    "Ctrl+Z / Ctrl+Y": "Undo or redo a correction",
-    "O": "Another result of this CT beside this one",
-    "B": "Both sides: right and left beside each other",
-    "J / K": "Next or previous row; in the table also ↓ / ↑",
-    "[ / ]": "Worse or better of the slices to look at first",
-    "↑ / ↓, Page ↑ / ↓": "One or ten slices, in the view under the mouse",
-    "1 / 2": "Soft tissue or bone window",
-    "S": "Segments in the slices, or the bare scan",
-    "C": "Cross-hair",
-    "U": "Uncertainty overlay",
-    "D": "Density of the selected muscle in 3D",
-    "R": "Fit the whole scan into the views",
-    "H": "History",
-    "?": "This list",
+    "N": N_("Next flagged segment"),
+    "A": N_("Accept the selected segment"),
+    "E": N_("Correct the selected segment, or end the correction"),
+    "P / X": N_("Paint or erase"),
+    "Ctrl+Z / Ctrl+Y": N_("Undo or redo a correction"),
+    "O": N_("Another result of this CT beside this one"),
+    "B": N_("Both sides: right and left beside each other"),
+    "J / K": N_("Next or previous row; in the table also ↓ / ↑"),
+    "[ / ]": N_("Worse or better of the slices to look at first"),
+    "↑ / ↓, Page ↑ / ↓": N_("One or ten slices, in the view under the mouse"),
+    "1 / 2": N_("Soft tissue or bone window"),
+    "S": N_("Segments in the slices, or the bare scan"),
+    "C": N_("Cross-hair"),
+    "U": N_("Uncertainty overlay"),
+    "D": N_("Density of the selected muscle in 3D"),
+    "R": N_("Fit the whole scan into the views"),
+    "H": N_("History"),
+    "?": N_("This list"),
 }
 
 # Paint, erase and scissors need the left button; what it does otherwise is then done with other keys and buttons.
 MOUSE = {
-    "Wheel": "Through the slices",
-    "Ctrl + wheel, right drag": "Zoom",
-    "Middle drag, Shift + drag": "Move the picture; while a tool draws, with the middle button",
-    "Drag": "Window: to the right wider, upwards brighter. While a tool draws, the left button draws, and 1 or 2 choose the window",
-    "Click": "The other views come to this point, and the cross-hair marks it",
-    "Shift + move": "The other views follow the mouse, also while a tool draws",
-    "In 3D": "Drag turns, wheel or right drag zooms, middle drag moves",
+    N_("Wheel"): N_("Through the slices"),
+    N_("Ctrl + wheel, right drag"): N_("Zoom"),
+    N_("Middle drag, Shift + drag"): N_("Move the picture; while a tool draws, with the middle button"),
+    N_("Drag"): N_(
+        "Window: to the right wider, upwards brighter. While a tool draws, the left button draws, and 1 or 2 choose the window"
+    ),
+    N_("Click"): N_("The other views come to this point, and the cross-hair marks it"),
+    N_("Shift + move"): N_("The other views follow the mouse, also while a tool draws"),
+    N_("In 3D"): N_("Drag turns, wheel or right drag zooms, middle drag moves"),
 }
 
 
 def initial_state(dark: bool = False, task: Task = HIP_THIGH_CT) -> dict[str, Any]:
     """The state of a page that nothing was opened in yet; `task` is what new scans are segmented for."""
-    scan = task.words.scan
     return {
         "theme": "dark" if dark else "light",
         "watching": "",
-        "open_title": "Open a CT" if scan == "CT" else f"Open a scan: {scan}",
-        "open_text": f"{'A CT of hip and thigh' if task == HIP_THIGH_CT else task.title}.",
         "open_scan": task.modality,
+        **opening_words(task),
+        **page_words(),
         **_start(),
         **_case(),
         **_views(),
         **_editing(),
         **_comparison(),
     }
+
+
+def opening_words(task: Task) -> dict[str, str]:
+    """What the start page says of the scans that are taken."""
+    scan = task.words.scan
+    return {
+        "open_title": tr("Open a CT") if scan == "CT" else tr("Open a scan: {scan}").format(scan=tr(scan)),
+        "open_text": tr("A CT of hip and thigh.") if task == HIP_THIGH_CT else tr("{sentence}.").format(sentence=tr(task.title)),
+    }
+
+
+def page_words() -> dict[str, Any]:
+    """What of the page is words alone, in its language."""
+    tools = [
+        ("paint", tr("Paint"), tr("Add to the segment (P)")),
+        ("erase", tr("Erase"), tr("Take away from the segment (X)")),
+        ("scissors", tr("Scissors"), tr("Draw around a region to cut it away or to fill it")),
+        ("threshold", tr("Threshold"), tr("Keep the part of the segment within a range of values")),
+        ("smooth", tr("Smooth"), tr("Make the segment's surface smoother")),
+        ("islands", tr("Islands"), tr("Remove loose pieces")),
+    ]
+    layouts = [
+        ("axial", tr("Axial"), tr("Large axial slice")),
+        ("four", tr("Four"), tr("Four views of one size")),
+        ("threed", tr("3D"), tr("Large 3D view")),
+    ]
+    helps = (
+        (tr("Keyboard"), KEYS.items()),
+        (tr("Mouse, in the slices"), ((tr(key), text) for key, text in MOUSE.items())),
+    )
+    return {
+        "language": spoken(),
+        "languages": [{"code": code, "name": OWN_NAMES.get(code, code)} for code in languages()],
+        "words": [tr(text) for text in page_texts()],
+        "tools": _titled(tools),
+        "layouts": _titled(layouts),
+        "slice_names": {name: tr(text) for name, text in VIEW_NAMES.items()},
+        "documents": [{"name": name, "title": tr(title)} for name, title in DOCUMENTS.items()],
+        "helps": [{"title": title, "keys": [{"key": key, "text": tr(text)} for key, text in keys]} for title, keys in helps],
+    }
+
+
+def _titled(entries: list[tuple[str, str, str]]) -> list[dict[str, str]]:
+    return [{"name": name, "title": title, "tooltip": tooltip} for name, title, tooltip in entries]
 
 
 def _comparison() -> dict[str, Any]:
@@ -114,10 +162,6 @@ def _start() -> dict[str, Any]:
         "run_eta": "",
         "run_stages": [],
         "dialog": "",
-        "helps": [
-            {"title": title, "keys": [{"key": key, "text": text} for key, text in keys.items()]}
-            for title, keys in (("Keyboard", KEYS), ("Mouse, in the slices", MOUSE))
-        ],
     }
 
 
@@ -126,30 +170,34 @@ def task_state(task: Task) -> dict[str, Any]:
     columns = [
         {
             "name": column.name,
-            "title": _SHORT.get(column.name, column.title),
+            "title": tr(_SHORT.get(column.name, column.english_title)),
             "unit": column.unit,
-            "tooltip": f"{column.heading}. {column.tooltip}",
+            "tooltip": tr("{sentence}.").format(sentence=column.heading) + f" {column.tooltip}",
             "numeric": column.numeric,
             "narrow": column.name in _NARROW,
         }
         for column in columns_of(task)
     ]
     windows = [
-        {"name": name, "title": title, "tooltip": f"Window {window:g} HU, level {level:g} HU"}
+        {
+            "name": name,
+            "title": tr(title),
+            "tooltip": tr("Window {window} HU, level {level} HU").format(window=f"{window:g}", level=f"{level:g}"),
+        }
         for name, (title, window, level) in WINDOWS.items()
     ]
     if not task.in_hounsfield:
-        windows = [{"name": "soft", "title": "Usual", "tooltip": "All but the darkest and the brightest voxels"}]
+        windows = [{"name": "soft", "title": tr("Usual"), "tooltip": tr("All but the darkest and the brightest voxels")}]
     modes = [
-        {"name": "segment", "title": "Segment", "tooltip": "The selected segment among the bones"},
-        {"name": "density", "title": "Density", "tooltip": "Fat, composite and lean tissue inside the selected segment (D)"},
-        {"name": "all", "title": "All", "tooltip": "All segments"},
+        ("segment", tr("Selected"), tr("The selected segment among the bones")),
+        ("density", tr("Density"), tr("Fat, composite and lean tissue inside the selected segment (D)")),
+        ("all", tr("All"), tr("All segments")),
     ]
     return {
         "columns": columns,
         "windows": windows,
-        "threed_modes": [mode for mode in modes if mode["name"] != "density" or task.measures("composition")],
-        "scan_word": task.words.scan,
+        "threed_modes": _titled([mode for mode in modes if mode[0] != "density" or task.measures("composition")]),
+        "scan_word": tr(task.words.scan),
         "has_hu": task.in_hounsfield,
     }
 
@@ -158,7 +206,6 @@ def _case() -> dict[str, Any]:
     return {
         **task_state(HIP_THIGH_CT),
         "case_name": "",
-        "documents": [{"name": name, "title": title} for name, title in DOCUMENTS.items()],
         "making": "",
         "read_only": "",
         "warnings": [],
@@ -186,14 +233,8 @@ def _case() -> dict[str, Any]:
 
 
 def _views() -> dict[str, Any]:
-    layouts = [
-        {"name": "axial", "title": "Axial", "tooltip": "Large axial slice"},
-        {"name": "four", "title": "Four", "tooltip": "Four views of one size"},
-        {"name": "threed", "title": "3D", "tooltip": "Large 3D view"},
-    ]
     places = ("left", "right", "top", "bottom")
     return {
-        "slice_names": VIEW_NAMES,
         "slice_letters": {name: dict(zip(places, letters, strict=True)) for name, letters in LETTERS.items()},
         # Where each slice lies and may lie; the views fill this in.
         **{f"slice_{name}": None for name in SLICES},
@@ -210,23 +251,13 @@ def _views() -> dict[str, Any]:
         "threed_mode": "segment",
         "threed_note": "",
         "density_bands": [],
-        "layouts": layouts,
         "layout": "axial",
     }
 
 
 def _editing() -> dict[str, Any]:
-    tools = [
-        ("paint", "Paint", "Add to the segment (P)"),
-        ("erase", "Erase", "Take away from the segment (X)"),
-        ("scissors", "Scissors", "Draw around a region to cut it away or to fill it"),
-        ("threshold", "Threshold", "Keep the part of the segment within a range of values"),
-        ("smooth", "Smooth", "Make the segment's surface smoother"),
-        ("islands", "Islands", "Remove loose pieces"),
-    ]
     return {
         "editing": False,
-        "tools": [{"name": name, "title": title, "tooltip": tooltip} for name, title, tooltip in tools],
         "active_tool": "",
         "brush_mm": 14,
         "brush_sphere": False,

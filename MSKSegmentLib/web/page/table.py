@@ -7,17 +7,19 @@ from math import isfinite
 from typing import Any
 
 from ...case_result import ReviewState, SegmentReport
+from ...language.catalogue import noted as N_
+from ...language.catalogue import tr
 from ...review.evidence import uncertainty_word
 from ...review.history import HistoryEvent
 from ...review.rows import MARKS, RowFilter, SegmentRow, sorted_by, worst_first
 
 _WHAT = {
-    "edited": "corrected",
-    "accepted": "accepted",
-    "reopened": "acceptance taken back",
-    "reverted": "back to the automatic version",
-    "height": "height changed",
-    "rated": "judged",
+    "edited": N_("corrected"),
+    "accepted": N_("accepted"),
+    "reopened": N_("acceptance taken back"),
+    "reverted": N_("back to the automatic version"),
+    "height": N_("height changed"),
+    "rated": N_("judged"),
 }
 
 
@@ -40,7 +42,7 @@ def selected_row(row: SegmentRow, report: SegmentReport, paired: bool) -> dict[s
         "name": row.name,
         "lines": row.lines,
         "evidence": row.evidence,
-        "edited": row.state is ReviewState.EDITED or "by hand" in row.tooltip,
+        "edited": row.state is ReviewState.EDITED or any("by hand" in reason for reason in row.reasons),
         "acceptable": row.state is not ReviewState.ACCEPTED,
         "paired": paired,
         "uncertainty": _gauge(report),
@@ -52,13 +54,14 @@ def _gauge(report: SegmentReport) -> dict[str, Any] | None:
     value, usual = report.uncertainty, report.usual_uncertainty
     if value is None:
         return None
-    shown = {"value": f"{value:.2e}", "word": uncertainty_word(report), "tooltip": "Mean over the segment's voxels"}
+    shown = {"value": f"{value:.2e}", "word": uncertainty_word(report), "tooltip": tr("Mean over the segment's voxels")}
     if usual is None:
         return shown
     low, high = usual
     span = 3 * (high - low)
     at = 100 * (value - low + span / 3) / span if span > 0 and isfinite(value) else 100.0
-    shown["tooltip"] += f"; for this structure {low:.2e} to {high:.2e} is usual"
+    form = tr("Mean over the segment's voxels; for this structure {low} to {high} is usual")
+    shown["tooltip"] = form.format(low=f"{low:.2e}", high=f"{high:.2e}")
     return {**shown, "at": round(min(max(at, 0.0), 100.0), 1)}
 
 
@@ -71,13 +74,17 @@ def light_counts(rows: Iterable[SegmentRow]) -> list[dict[str, str]]:
     edited = sum(row.state is ReviewState.EDITED for row in rows)
     accepted = sum(row.state is ReviewState.ACCEPTED for row in rows)
     return [
-        {"light": light, "text": f"{count} {word}", "title": f"{count} of {len(rows)} are {word}"}
+        {
+            "light": light,
+            "text": tr("{count} {light}").format(count=count, light=tr(word)),
+            "title": tr("{count} of {all}: {light}").format(count=count, all=len(rows), light=tr(word)),
+        }
         for light, word, count in [
             *counts[:3],
-            ("missed", "perhaps missed", missed),
-            ("edited", "edited", edited),
+            ("missed", N_("perhaps missed"), missed),
+            ("edited", N_("edited"), edited),
             *counts[3:],
-            ("green", "accepted", accepted),
+            ("green", N_("accepted"), accepted),
         ]
         if count
     ]
@@ -116,16 +123,17 @@ def _row(row: SegmentRow) -> dict[str, Any]:
 
 def _what(event: HistoryEvent) -> str:
     details = event.details
-    text = _WHAT.get(event.what, event.what)
+    parts = [tr(_WHAT.get(event.what, event.what))]
     before, after = details.get("volume_before_cc"), details.get("volume_after_cc")
     if before is not None or after is not None:
-        text += f", {before or 0:.1f} to {after or 0:.1f} cc"
+        parts.append(tr("{before} to {after} cc").format(before=f"{before or 0:.1f}", after=f"{after or 0:.1f}"))
     if details.get("network"):
-        text += f" by the network of {details['network']}: {details.get('lights', '')}"
+        form = tr("by the network of {network}: {lights}")
+        parts.append(form.format(network=details["network"], lights=details.get("lights", "")))
     if details.get("taken_from"):
-        text += f", taken from {details['taken_from']}"
+        parts.append(tr("taken from {source}").format(source=details["taken_from"]))
     if details.get("strokes", 1) > 1:
-        text += f", {details['strokes']} strokes"
+        parts.append(tr("{count} strokes").format(count=details["strokes"]))
     if details.get("dice_to_automatic") is not None:
-        text += f", Dice to the automatic version {details['dice_to_automatic']:.2f}"
-    return text
+        parts.append(tr("Dice to the automatic version {dice}").format(dice=f"{details['dice_to_automatic']:.2f}"))
+    return tr(", ").join(parts)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import MSKSegmentError
+from ...language.catalogue import stated
+from ...language.forms import told
 from ...review import ReviewSession
 from ...review.masks import SegmentMask
 from .picture_panel import PicturePanel
@@ -28,7 +30,7 @@ _SETTINGS = (
 )
 _DRAWN_WITH = ("paint", "erase", "scissors")
 _TOOLS = (*_DRAWN_WITH, "threshold", "smooth", "islands")
-_NO_CHANGE = "The tool changed nothing; choose other settings."
+_NO_CHANGE = stated("The tool changed nothing; choose other settings.")
 
 
 class ToolPanel:
@@ -138,7 +140,7 @@ class ToolPanel:
             self._report(str(error))
         with self._state as state:
             state.busy_tool = False
-            state.notice = "" if changed else _NO_CHANGE
+            state.notice = "" if changed else told(_NO_CHANGE)
 
     def _start(self, tool: str) -> None:
         if not self._state.editing:

@@ -12,6 +12,9 @@ from typing import Any
 
 from aiohttp import web
 
+from ...language.catalogue import stated
+from ...language.forms import told
+
 # What a watching page needs to show the same pictures and numbers; these calls change nothing.
 WATCHING_CALLS = frozenset(
     {
@@ -26,7 +29,7 @@ WATCHING_CALLS = frozenset(
 # Nobody ends the server from the page.
 _NO_CALLS = frozenset({"application.exit", "application.exit.later"})
 WATCHING = "watching"
-SENTENCE = (
+SENTENCE = stated(
     "Read-only: another browser has this page open and works in it; you see what they see, and can make changes when they have "
     "closed it."
 )
@@ -64,7 +67,7 @@ class Browsers:
 
     def watching(self, client: str) -> str:
         """The sentence for this window; empty for one that may work."""
-        return "" if self.may_work(client) else SENTENCE
+        return "" if self.may_work(client) else told(SENTENCE)
 
 
 def follow_browsers(server: Any, browser_of: Callable[[web.Request], str]) -> Browsers:

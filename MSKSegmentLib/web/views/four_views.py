@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ct.bounds import Bounds
 from ...ct.volume import Vector
+from ...language.catalogue import noted as N_
 from ...scene.ct_window import BONE, SOFT_TISSUE
 
 if TYPE_CHECKING:
@@ -22,15 +23,15 @@ SLICES = (AXIAL, CORONAL, SAGITTAL)
 
 # Title, window and level (HU) of the presets.
 WINDOWS: dict[str, tuple[str, float, float]] = {
-    "soft": ("Soft tissue", *SOFT_TISSUE),
-    "bone": ("Bone", *BONE),
+    "soft": (N_("Soft tissue"), *SOFT_TISSUE),
+    "bone": (N_("Bone"), *BONE),
 }
 
 Size = tuple[float, float]
 
 # What lies at the left, right, top and bottom of each view.
 LETTERS = {AXIAL: "RLAP", CORONAL: "RLSI", SAGITTAL: "APSI"}
-VIEW_NAMES = {AXIAL: "Axial", CORONAL: "Coronal", SAGITTAL: "Sagittal"}
+VIEW_NAMES = {AXIAL: N_("Axial"), CORONAL: N_("Coronal"), SAGITTAL: N_("Sagittal")}
 # The RAS axis along which each view moves, and the letters of its two directions.
 _AXES = {AXIAL: (2, "SI"), CORONAL: (1, "AP"), SAGITTAL: (0, "RL")}
 # The RAS axes across and up.
@@ -151,6 +152,10 @@ class Views:
         """Show or hide the lines through the point that all slice views were brought to."""
         node = self.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         node.SetCrosshairMode(node.ShowBasic if visible else node.NoCrosshair)
+        for prop in self.three_d.renderer().GetViewProps():
+            if prop.IsA("vtkPointHandleRepresentation3D"):
+                # As thin as in the slices, where it is one pixel.
+                prop.GetProperty().SetLineWidth(1)
         self.render()
 
     def render(self) -> None:
