@@ -56,6 +56,10 @@ def test_translations_are_whole_and_keep_the_placeholders(language):
         if not message.id or ((language == "en" or message.context == SENTENCE) and not any(texts)):
             continue
         assert all(texts), f"{message.id} has no translation"
+        if message.context == SENTENCE:
+            # A placeholder may hold an ending of the English plural, which has no place in another language.
+            assert set(PLACEHOLDER.findall(texts[0])) <= set(PLACEHOLDER.findall(ids[0])), f"{message.id}: {texts[0]}"
+            continue
         for text in texts:
             wanted = {tuple(sorted(PLACEHOLDER.findall(one))) for one in ids}
             assert tuple(sorted(PLACEHOLDER.findall(text))) in wanted, f"{message.id}: {text}"
