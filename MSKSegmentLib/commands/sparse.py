@@ -62,7 +62,7 @@ def propose_slices(
     known = ", ".join(one.abbreviation for one in table.structures)
     if unknown:
         raise InputError(f"The task has no structure {unknown[0]!r}; choose among {known}.")
-    volume = read_ct(ct, series, assume_orientation)
+    volume = read_ct(ct, series, assume_orientation, chosen.modality)
     found = propose_levels(volume, LevelChoice(**levels), table)
     write_annotation_case(output, volume, Proposal(found.levels, tuple(names), chosen))
     for note in found.notes:

@@ -1,7 +1,8 @@
 """The folder of a scan that somebody annotates: CT, a segmentation to draw in, the slices that are asked for, and what was drawn.
 
-``ct.nrrd``, ``labels.seg.nrrd`` (all segments of the task, empty), ``proposed.json`` and ``labelled.json``, which calls no slice
-labelled until `take_annotations` found labels there. So a slice that nobody drew is never learned as background.
+``ct.nrrd`` or ``mr.nrrd``, ``labels.seg.nrrd`` (all segments of the task, empty), ``proposed.json`` and ``labelled.json``,
+which calls no slice labelled until `take_annotations` found labels there. So a slice that nobody drew is never learned as
+background.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..tasks import Task, load_task
 from ..virtual.cases import LABELLED_FILE
 from .levels import SliceLevel
 
-_CT_FILE, DRAWN_FILE, PROPOSED_FILE = "ct.nrrd", "labels.seg.nrrd", "proposed.json"
+DRAWN_FILE, PROPOSED_FILE = "labels.seg.nrrd", "proposed.json"
 _FORMAT = "mskseg-proposed-slices"
 
 
@@ -60,7 +61,9 @@ def write_annotation_case(folder: Path, volume: CTVolume, proposal: Proposal) ->
     Raises:
         InputError: the folder holds other files, or cannot be written.
     """
-    files = (_CT_FILE, DRAWN_FILE, LABELLED_FILE, PROPOSED_FILE)
+    # By its name a case is known to be one of CT or of MR.
+    scan_file = f"{volume.modality.lower()}.nrrd"
+    files = (scan_file, DRAWN_FILE, LABELLED_FILE, PROPOSED_FILE)
     check_new_folder(folder)
     content = {
         "format": _FORMAT,
@@ -69,7 +72,7 @@ def write_annotation_case(folder: Path, volume: CTVolume, proposal: Proposal) ->
         "slices": [asdict(level) for level in proposal.levels],
     }
     with whole_folder(folder, "case", PROPOSED_FILE, files) as partial:
-        write_ct(partial / _CT_FILE, volume)
+        write_ct(partial / scan_file, volume)
         nothing = np.zeros(volume.geometry.shape, np.uint8)
         write_segments_to_draw(partial / DRAWN_FILE, nothing, volume.geometry, proposal.task.table)
         (partial / LABELLED_FILE).write_text(json.dumps({"slices": []}), encoding="utf-8")

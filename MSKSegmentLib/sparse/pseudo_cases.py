@@ -20,7 +20,7 @@ from ..results.segmentation_file import write_ct
 from .confirmation import confirmed_on_drawn
 from .pseudo_labels import PseudoRule, kept_slices
 
-_CT_FILE, _LABELS_FILE, _KNOWN_FILE = "ct.nrrd", "labels.nrrd", "known.nrrd"
+_LABELS_FILE, _KNOWN_FILE = "labels.nrrd", "known.nrrd"
 _MEANT = "Labels that a network gave itself. They are no truth: never evaluate or calibrate on them."
 
 
@@ -62,7 +62,8 @@ def pseudo_labels(
     from ..inference.sampler import Sampling
     from ..segmentation import clean_components, split_sides
 
-    scan = behind_first_stage(prepare_scan(volume), bundle, FirstStageRun(run.device, run.seed, checkpoint=checkpoint))
+    scan = prepare_scan(volume, task=bundle.task, intensity=bundle.manifest.preprocessing.intensity)
+    scan = behind_first_stage(scan, bundle, FirstStageRun(run.device, run.seed, checkpoint=checkpoint))
     manifest, table = bundle.manifest, bundle.table
     sampling = Sampling(run.passes, run.seed, run.device, keep_maps=True)
     network = bundle.load_network()
@@ -111,8 +112,10 @@ def write_pseudo_case(
         "share": round(found.share, 4),
         "on_drawn": asdict(confirmed_on_drawn(case, found.labels, found.known)),
     }
-    with whole_folder(target, "case", PSEUDO_FILE, (_CT_FILE, _LABELS_FILE, _KNOWN_FILE, PSEUDO_FILE)) as partial:
-        write_ct(partial / _CT_FILE, volume)
+    # By its name a case is known to be one of CT or of MR.
+    scan_file = f"{volume.modality.lower()}.nrrd"
+    with whole_folder(target, "case", PSEUDO_FILE, (scan_file, _LABELS_FILE, _KNOWN_FILE, PSEUDO_FILE)) as partial:
+        write_ct(partial / scan_file, volume)
         for name, array in ((_LABELS_FILE, np.where(known, found.labels, 0)), (_KNOWN_FILE, known)):
             image = volume.geometry.image_of(array.astype(np.uint8))
             sitk.WriteImage(image, str(partial / name), useCompression=True, compressionLevel=1)

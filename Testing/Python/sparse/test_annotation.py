@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import phantom_volume
+from mr_phantoms import mr_volume
 from training_cases import labels_of
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
@@ -19,7 +20,7 @@ from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.sparse.annotation import Proposal, take_annotations, write_annotation_case
 from MSKSegmentLib.sparse.levels import levels_at
 from MSKSegmentLib.sparse.reviewed import fill_from_review
-from MSKSegmentLib.tasks import HIP_THIGH_CT
+from MSKSegmentLib.tasks import HIP_THIGH_CT, load_task
 
 ALL = tuple(structure.abbreviation for structure in HIP_AND_THIGH.structures)
 
@@ -158,3 +159,12 @@ def test_the_commands_propose_and_take(tmp_path, phantom_file, capsys):
         assert main(["sparse", "propose", str(phantom_file), "-o", str(cases / "t2"), *words]) == 2
         assert sentence in capsys.readouterr().err
     assert not (cases / "t2").exists()
+
+
+def test_a_folder_of_mr_is_read_as_mr(tmp_path):
+    """By the name of its scan; half a slice of labels would be learned on intensities taken for Hounsfield units."""
+    volume, task = mr_volume(), load_task("lower-limb-mr")
+    write_annotation_case(tmp_path / "p1", volume, Proposal(levels_at(volume.geometry, [("middle", 80.0)]), ("VL",), task))
+    assert (tmp_path / "p1" / "mr.nrrd").is_file() and not (tmp_path / "p1" / "ct.nrrd").exists()
+    (files,) = find_labelled_cases(tmp_path)
+    assert files.modality == "MR"

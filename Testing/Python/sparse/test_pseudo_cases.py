@@ -18,6 +18,7 @@ from MSKSegmentLib.inference.evidence import SliceEvidence
 from MSKSegmentLib.inference.predict import Prediction
 from MSKSegmentLib.sparse.pseudo_cases import PseudoRun, pseudo_labels
 from MSKSegmentLib.sparse.pseudo_labels import PseudoRule
+from MSKSegmentLib.tasks import HIP_THIGH_CT
 
 RUN = PseudoRun(10, 0, "cpu", PseudoRule(0.9, 4.0, 0.3))
 NOTHING = np.zeros(0)
@@ -27,7 +28,7 @@ def bundle(interval=6.0):
     """A bundle as far as it is looked at; its network is never called."""
     preprocessing = type(PREPROCESSING)(in_plane_spacing_mm=8.0, slice_interval_mm=interval)
     manifest = SimpleNamespace(network=SPEC, preprocessing=preprocessing)
-    return SimpleNamespace(manifest=manifest, table=HIP_AND_THIGH, load_network=lambda: None)
+    return SimpleNamespace(manifest=manifest, table=HIP_AND_THIGH, task=HIP_THIGH_CT, load_network=lambda: None)
 
 
 @pytest.fixture
