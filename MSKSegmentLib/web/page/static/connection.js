@@ -28,5 +28,11 @@
     setTimeout(look, EVERY_MS);
   }
 
+  // Calls that were under way when the connection closed, as while the page is loaded again: nothing that a page must complain of.
+  const NOT_OPEN = -32099;
+  window.addEventListener("unhandledrejection", (event) => {
+    if (event.reason && event.reason.code === NOT_OPEN) event.preventDefault();
+  });
+
   setTimeout(look, EVERY_MS);
 })();
