@@ -47,8 +47,8 @@ def test_a_patient_looks_like_ct(atlas):
 
 
 def test_metal_is_seen_when_asked_for(atlas):
-    with_metal = make_patient((atlas,), 6, SPACING, metal=True)
-    without = make_patient((atlas,), 6, SPACING, metal=False)
+    with_metal = make_patient((atlas,), 6, COARSE, metal=True)
+    without = make_patient((atlas,), 6, COARSE, metal=False)
     assert np.sum(with_metal.volume.hu > 2000) > 20 > np.sum(without.volume.hu > 2500)
     # A replaced joint counts as the bones it replaces; nothing else changes its name.
     differs = with_metal.labels != without.labels
