@@ -20,6 +20,8 @@ _FEWEST_FOR_INTERVAL = 3
 # The most that the mean Dice coefficient may fall: on rehearsed patients, and where the old bundle's own drawing was accepted,
 # which favours the old one by its nature.
 FORGETTING_ALLOWED, DRAWN_ALLOWED = 0.01, 0.02
+# One structure at the scan's edge that had been accepted as absent makes the mean of one segment fall from 1 to 0.
+FEWEST_DRAWN = 5
 # A single structure may not fall by more than this where the interval says that it fell.
 STRUCTURE_ALLOWED = 0.05
 
@@ -136,7 +138,7 @@ def _reasons(means: Mapping[JudgedGroup, PairedMean], structures: Mapping[tuple[
         reasons.append(f"on corrections held out the mean Dice coefficient went {_went(corrected)}, and did not rise")
     if rehearsed is not None and rehearsed.difference < -FORGETTING_ALLOWED:
         reasons.append(f"on rehearsed patients it fell {_went(rehearsed)}, by more than {FORGETTING_ALLOWED:g}")
-    if drawn is not None and drawn.difference < -DRAWN_ALLOWED:
+    if drawn is not None and drawn.segments >= FEWEST_DRAWN and drawn.difference < -DRAWN_ALLOWED:
         reasons.append(f"where the old drawing had been accepted it fell {_went(drawn)}, by more than {DRAWN_ALLOWED:g}")
     for (group, name), mean in structures.items():
         certain = mean.interval is not None and mean.interval[1] < 0

@@ -13,7 +13,7 @@ from MSKSegmentLib.bundle import load_bundle, verify_bundle
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import Cancelled, InputError
 from MSKSegmentLib.evaluation.run import Segmenter
-from MSKSegmentLib.learning.comparison import DicePair, JudgedGroup, judge_learning, paired_mean
+from MSKSegmentLib.learning.comparison import FEWEST_DRAWN, DicePair, JudgedGroup, judge_learning, paired_mean
 from MSKSegmentLib.learning.gathering import gather
 from MSKSegmentLib.learning.plan import LearningPlan
 from MSKSegmentLib.learning.run import LearningCalls, learn
@@ -187,8 +187,9 @@ def test_what_is_worse():
     forgot = pairs(JudgedGroup.REHEARSED, [-0.02, -0.02])
     assert "on rehearsed patients it fell from 0.800 to 0.780, by more than 0.01" in judge_learning(better + forgot).reasons
     assert judge_learning(better + pairs(JudgedGroup.REHEARSED, [-0.005, 0.0])).reasons == ()
-    drawn = pairs(JudgedGroup.AS_DRAWN, [-0.03, -0.03])
+    drawn = pairs(JudgedGroup.AS_DRAWN, [-0.03] * FEWEST_DRAWN)
     assert len(judge_learning(better + drawn).reasons) == 1
+    assert judge_learning(better + pairs(JudgedGroup.AS_DRAWN, [-0.8] * (FEWEST_DRAWN - 1))).reasons == (), "too few to decide"
     one = [replace(pair, abbreviation="TFL", after=pair.before - 0.06) for pair in better]
     lifted = [replace(pair, patient=f"{pair.patient}", after=pair.before + 0.2) for pair in better]
     assert judge_learning(lifted + one).reasons == ("TFL (corrected, held out) fell from 0.800 to 0.740",)
