@@ -57,6 +57,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Make the panel; called when the module is opened for the first time."""
         ScriptedLoadableModuleWidget.setup(self)
         from MSKSegmentPanel.deviceLine import DeviceLine
+        from MSKSegmentPanel.earlierControl import EarlierControl
         from MSKSegmentPanel.exportActions import ExportActions
         from MSKSegmentPanel.inputControl import InputControl
         from MSKSegmentPanel.judgeControl import JudgeControl
@@ -66,6 +67,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MSKSegmentPanel.runControl import RunControl
         from MSKSegmentPanel.sections import keepFolding
         from MSKSegmentPanel.shortcuts import Shortcuts
+        from MSKSegmentPanel.siteControl import SiteControl
         from MSKSegmentPanel.widgets import singleShot
 
         panel = slicer.util.loadUI(self.resourcePath("UI/MSKSegment.ui"))
@@ -76,6 +78,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.messages = MessageArea(ui)
         self.run = RunControl(ui)
         self.review = ReviewControl(ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver)
+        self.earlier = EarlierControl(ui, self.messages, self.review.choose)
+        self.site = SiteControl(ui, self.messages, self.review.place)
         self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case, self.run, self._inputsChanged)
         self.judging = JudgeControl(ui, self._judge, self._inputsChanged)
         self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
@@ -96,7 +100,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.segmentButton.connect("clicked(bool)", self._segment)
         ui.cancelButton.connect("clicked(bool)", self._cancel)
         ui.aboutButton.connect("clicked(bool)", self._about)
-        ui.resultSelector.connect("activated(int)", self._resultChosen)
+        ui.resultSelector.connect("activated(int)", lambda index: self._showCase(self.logic.cases[index]))
         self._loaded = singleShot(0, self._sceneLoaded)
         self._observeScene()
         self._fillResultSelector()
@@ -111,6 +115,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self.removeObservers,
                 self.keys.remove,
                 self.review.close,
+                self.earlier.close,
                 lambda: self.review.showCase(None),
                 self.device.stop,
                 self.run.cancel,
@@ -213,11 +218,9 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             with self.messages.reported():
                 case.session.set_height(heightCm / 100 if heightCm else None)
 
-    def _resultChosen(self, index):
-        self._showCase(self.logic.cases[index])
-
     def _showCase(self, case):
-        self.review.showCase(case)
+        for part in (self.review, self.earlier, self.site):
+            part.showCase(case)
         if case is not None:
             self.inputs.chooseCt(case.nodes.ct)
             self.inputs.showHeight(100 * case.session.height_m if case.session.height_m else None)
@@ -253,7 +256,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _sceneCloses(self, caller, event):
         self.run.cancel()
-        self.review.showCase(None)
+        for part in (self.review, self.earlier, self.site):
+            part.showCase(None)
         self.logic.forgetAll()
         self.exports.refresh()
         self.judging.setParameterNode(None)
@@ -283,10 +287,6 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.messages.showWarning(_("The run was cancelled because its CT was removed."))
             self._inputsChanged()
         for case in self.logic.cases:
-            if not _inScene(case):
+            if case.nodes.segmentation is None or case.nodes.ct is None:
                 self.logic.forget(case)
                 self._showCase(None if case is self.review.case else self.review.case)
-
-
-def _inScene(case):
-    return case.nodes.segmentation is not None and case.nodes.ct is not None

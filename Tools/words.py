@@ -24,6 +24,7 @@ from MSKSegmentLib import RESEARCH_USE_ONLY
 from MSKSegmentLib.anatomy import Side
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
+from MSKSegmentLib.comparison.doubt_sentences import DOUBT_FORMS
 from MSKSegmentLib.foreign.merged import merged_structures
 from MSKSegmentLib.language.catalogue import DOMAIN, FOLDER, SENTENCE
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
@@ -68,6 +69,8 @@ def template() -> Catalog:
             catalog.add(words, None, [("tasks", None)])
     catalog.add(RESEARCH_USE_ONLY, None, [("__init__.py", None)])
     catalog.add(cohort_name(), None, [("review/reference.py", None)])
+    for form in DOUBT_FORMS.values():
+        catalog.add(form, None, [("comparison/doubt_sentences.py", None)])
     for caution in SCAN_CAUTIONS.values():
         catalog.add(caution, None, [("quality/guards.py", None)])
     for source, message in sentences(LIBRARY):

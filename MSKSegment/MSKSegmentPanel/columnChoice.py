@@ -3,13 +3,15 @@
 import qt
 import slicer
 
-from MSKSegmentLib.review.columns import ALL_COLUMNS, COLUMN_OF, columns_of
+from MSKSegmentLib.review.columns import ALL_COLUMNS, COLUMN_OF, SITE_COLUMNS, columns_of
 from MSKSegmentLib.tasks import HIP_THIGH_CT
 
 # What fits into a panel of ordinary width.
 _AT_FIRST = ("light", "structure", "side", "volume_cc", "predicted_dice", "mean_hu", "fat_percent")
 # Without these a row does not say what it is about.
 _ALWAYS = ("light", "structure", "side")
+# ... and who has numbers placed among a reference wants to see where they lie.
+_ALWAYS = (*_ALWAYS, *(column.name for column in SITE_COLUMNS.values()))
 _SETTING = "MSKSegment/Columns"
 
 
@@ -34,9 +36,12 @@ class ColumnChoice:
         button.setMenu(self._menu)
         self.setTask(None)
 
-    def setTask(self, task):
-        """Offer the columns of a task only, None: of the default one; what was chosen for other tasks is kept."""
-        self._ofTask = {column.name for column in columns_of(task or HIP_THIGH_CT)}
+    def setTask(self, task, placed=()):
+        """Offer the columns of a task only, None: of the default one; what was chosen for other tasks is kept.
+
+        `placed` are the quantities that are placed among the curves of a site.
+        """
+        self._ofTask = {column.name for column in columns_of(task or HIP_THIGH_CT, placed)}
         for name, action in self._actions.items():
             action.setText(COLUMN_OF[name].heading)
             action.setToolTip(COLUMN_OF[name].tooltip)

@@ -3,20 +3,17 @@
 import textwrap
 
 import qt
-import slicer
 
 from MSKSegmentLib.anatomy import Side
 from MSKSegmentLib.case_result import ReviewState
 from MSKSegmentLib.language.catalogue import tr as _
-from MSKSegmentLib.review.columns import ALL_COLUMNS, COLUMN_OF, NO_VALUE, without_range
+from MSKSegmentLib.review.columns import ALL_COLUMNS, COLUMN_OF, NO_VALUE, SITE_COLUMNS, without_range
 from MSKSegmentLib.review.rows import RowFilter, sorted_by
 
 from .columnChoice import ColumnChoice
 from .icons import markIcons
-from .widgets import signalsBlocked, singleShot
+from .widgets import RIGHT_CENTRED, fitHeight, signalsBlocked, singleShot
 
-# Qt.AlignRight and Qt.AlignVCenter together: bindings disagree on how to combine them.
-_RIGHT_CENTRED = 0x0082
 _WORST_FIRST = "light"
 # The name has the room that the numbers leave, but not less; what is longer is broken into lines.
 _NAME = "structure"
@@ -43,7 +40,7 @@ class ResultsTable:
         self._sorting = (_WORST_FIRST, False)
         self._setUpHeader()
         self._columns = ColumnChoice(columnsButton, self._columnsChosen)
-        self._fit = singleShot(0, self._fitHeight)
+        self._fit = singleShot(0, lambda: fitHeight(table))
         table.horizontalHeader().connect("sectionResized(int,int,int)", self._resized)
         table.connect("itemSelectionChanged()", self._selectionChanged)
         self._columnsChosen()
@@ -77,9 +74,9 @@ class ResultsTable:
                     self._fill(places[row.key], row)
         self._fit.start()
 
-    def setTask(self, task):
-        """Show the columns of a task only; None: of the default one."""
-        self._columns.setTask(task)
+    def setTask(self, task, placed=()):
+        """Show the columns of a task only; None: of the default one. `placed` as for `ColumnChoice.setTask`."""
+        self._columns.setTask(task, placed)
         self._showHeadings()
         if self._sorting[0] not in self._columns.chosen:
             self._sorting = (_WORST_FIRST, False)
@@ -162,7 +159,7 @@ class ResultsTable:
             if item is None:
                 item = qt.QTableWidgetItem()
                 if column.numeric:
-                    item.setTextAlignment(_RIGHT_CENTRED)
+                    item.setTextAlignment(RIGHT_CENTRED)
                 self._table.setItem(place, index, item)
             item.setText(self._text(row, column.name))
             item.setToolTip(row.tooltip)
@@ -176,7 +173,7 @@ class ResultsTable:
         if name == "side" and row.side is Side.MIDLINE:
             return NO_VALUE
         # The range has its place among the numbers of the selected structure, and in the tooltip.
-        return without_range(text) if COLUMN_OF[name].numeric else text
+        return without_range(text) if COLUMN_OF[name].numeric and COLUMN_OF[name] not in SITE_COLUMNS.values() else text
 
     def _columnsChosen(self):
         for index, column in enumerate(ALL_COLUMNS):
@@ -200,14 +197,6 @@ class ResultsTable:
         if left < _LEAST_NAME:
             self._table.setColumnWidth(place, _LEAST_NAME)
         self._fit.start()
-
-    def _fitHeight(self):
-        table = self._table
-        table.resizeRowsToContents()
-        height = table.horizontalHeader().height + table.verticalHeader().length() + 2 * table.frameWidth
-        if table.horizontalHeader().length() > table.viewport().width:
-            height += slicer.app.style().pixelMetric(qt.QStyle.PM_ScrollBarExtent)
-        table.setFixedHeight(height)
 
     def _selectionChanged(self):
         # The panel may have another width by now.

@@ -99,6 +99,17 @@ class ReviewControl:
         with self._messages.reported():
             self._logic.remeasure(self._case)
 
+    def place(self, placing):
+        """Show where the numbers of the case lie among the curves of a site; None shows it no longer."""
+        if self._case is None:
+            return
+        session = self._case.session
+        session.place(placing)
+        self._table.setTask(session.task, placing.quantities if placing is not None else ())
+        self._table.setRows(session.rows())
+        if self._table.chosen is not None:
+            self._structure.show(session, self._table.chosen)
+
     def chooseNextFlagged(self, *args):
         """Go to the next structure that needs a look."""
         if self._case is None:
@@ -107,11 +118,15 @@ class ReviewControl:
         if key is None:
             self._messages.showInfo(_("Nothing is left to look at: every flagged structure was accepted."))
             return
+        self.choose(key)
+        scrollTo(self._ui.selectedSection)
+
+    def choose(self, key):
+        """Go to a structure of the case."""
         if key not in self._table.shown:
             self._showAllRows()
         self._table.choose(key)
         self._chosen(key)
-        scrollTo(self._ui.selectedSection)
 
     def previousSlice(self, *args):
         """Go to the slice that is more uncertain."""

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from MSKSegmentLib.language.catalogue import spoken_words
 from MSKSegmentLib.language.catalogue import tr as _
-from MSKSegmentLib.review.columns import columns_of
 from MSKSegmentLib.review.evidence import probability_text, uncertainty_word
 from MSKSegmentLib.wording.reasons import told_reason
 
@@ -46,7 +45,7 @@ class StructurePanel:
         uncertainty = _uncertaintyText(report)
         ui.uncertaintyLabel.setText(uncertainty)
         ui.uncertaintyLabel.setVisible(bool(uncertainty))
-        ui.valuesLabel.setText(_valuesHtml(row, report, columns_of(session.task)))
+        ui.valuesLabel.setText(_valuesHtml(row, report, session.columns))
         ui.valuesLabel.setToolTip("\n".join(row.evidence))
         events = [_eventText(event) for event in session.history if event.key == key][-_HISTORY_LINES:]
         ui.historyLabel.setText("\n".join(events))

@@ -3,6 +3,10 @@
 from contextlib import contextmanager
 
 import qt
+import slicer
+
+# Qt.AlignRight and Qt.AlignVCenter together: bindings disagree on how to combine them.
+RIGHT_CENTRED = 0x0082
 
 
 @contextmanager
@@ -33,10 +37,25 @@ def repeating(milliseconds, function):
     return timer
 
 
+def fitHeight(table):
+    """Make a table as high as its rows: the panel scrolls, and nothing inside of it."""
+    table.resizeRowsToContents()
+    height = table.horizontalHeader().height + table.verticalHeader().length() + 2 * table.frameWidth
+    if table.horizontalHeader().length() > table.viewport().width:
+        height += slicer.app.style().pixelMetric(qt.QStyle.PM_ScrollBarExtent)
+    table.setFixedHeight(height)
+
+
 def askFileToSave(parent, title, proposal, kinds):
     """The path that the user chose for a new file; empty when the dialog was cancelled."""
     chosen = qt.QFileDialog.getSaveFileName(parent, title, proposal, kinds)
     # One binding answers with the path, the other with path and kind.
+    return chosen if isinstance(chosen, str) else chosen[0]
+
+
+def askFileToOpen(parent, title, kinds):
+    """The path of a file that the user chose; empty when the dialog was cancelled."""
+    chosen = qt.QFileDialog.getOpenFileName(parent, title, "", kinds)
     return chosen if isinstance(chosen, str) else chosen[0]
 
 

@@ -46,6 +46,8 @@ class Distribution:
 class StudySummary:
     """Counts and values over the cases that were taken."""
 
+    # Structures in the order of the table of the first case, which lists what it lacks as well.
+    order: dict[str, None] = field(default_factory=dict)
     marks: dict[str, Counter[str]] = field(default_factory=dict)
     values: dict[str, dict[str, list[np.ndarray]]] = field(default_factory=dict)
     scanners: Counter[str] = field(default_factory=Counter)
@@ -68,6 +70,7 @@ class StudySummary:
         def stated(name: str) -> Any:
             return compute.not_equal(compute.fill_null(table[name], ""), "")
 
+        self.order |= dict.fromkeys(table["structure"].unique().to_pylist())
         marks = compute.if_else(stated("not_confirmed"), UNCONFIRMED_MARK, table["light"])
         marks = compute.if_else(stated("likely_wrong"), SUSPECT_MARK, marks)
         found = table.append_column("mark", marks).filter(compute.is_valid(table["volume_cc"]))
@@ -96,13 +99,15 @@ class StudySummary:
         """Per structure: how many segments were found, and (mark, its word, number) worst first."""
         return [
             (structure, sum(counts.values()), [(mark, word, counts[mark]) for mark, word in MARKS if counts[mark]])
-            for structure, counts in self.marks.items()
+            for structure in self.order
+            if (counts := self.marks.get(structure))
         ]
 
     def distributions(self, column: str) -> list[tuple[str, Distribution]]:
         """Per structure the spread of a quantity over segments that are whole and not failed."""
         found = []
-        for structure, kept in self.values.items():
+        for structure in self.order:
+            kept = self.values.get(structure, {})
             if column in kept:
                 values = np.concatenate(kept[column])
                 bounds = tuple(float(bound) for bound in np.percentile(values, _PERCENTILES))

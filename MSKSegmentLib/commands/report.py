@@ -9,6 +9,7 @@ import click
 
 from .arguments import reading_options
 from .base import PLACE, Command, Invocation, pass_invocation, progress_option
+from .site_options import placing_of, site_options
 
 
 @click.command(cls=Command)
@@ -18,6 +19,7 @@ from .base import PLACE, Command, Invocation, pass_invocation, progress_option
 @click.option("--title", metavar="TEXT", help="what the report calls the case, for example a patient number (default: OUT's name)")
 @click.option("--ct", type=PLACE, metavar="CT", help="the CT of a result folder that does not hold it")
 @click.option("--previous", type=PLACE, metavar="BEFORE", help="an earlier result of the patient: also say what changed since")
+@site_options
 @click.option("--no-3d", is_flag=True, help="without the density in three dimensions, which takes most of the time")
 @reading_options
 @progress_option
@@ -30,9 +32,10 @@ def command(invocation: Invocation, /, folder: Path, output: Path | None, no_3d:
     from ..report import ReportRequest, write_report_files
 
     invocation.checkpoint()
+    placing = placing_of(*(options.pop(name) for name in ("reference", "age", "sex")))
 
     def write() -> str:
-        files = write_report_files(ReportRequest(folder, with_3d=not no_3d, **options), output)
+        files = write_report_files(ReportRequest(folder, with_3d=not no_3d, placing=placing, **options), output)
         return f"Written: {', '.join(str(path) for path in files)}"
 
     invocation.write_with_progress(progress, write)

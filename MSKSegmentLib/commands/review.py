@@ -12,6 +12,7 @@ from ..packages import FOR_REVIEW, require
 from ..settings import Settings
 from .arguments import settings_options
 from .base import PLACE, Command
+from .site_options import site_options, site_reference_of
 
 _MOST_PORT = 65535
 _RESULTS = Path("mskseg-results")
@@ -21,11 +22,13 @@ _RESULTS = Path("mskseg-results")
 @click.argument("target", type=PLACE, required=False, metavar="[OUT|CT|FOLDER|LIST]")
 @click.option("--ct", type=PLACE, metavar="CT", help="the CT of a result folder that does not hold it")
 @click.option("--other", type=PLACE, metavar="OTHER", help="another result of the same CT, to be held beside OUT")
+@click.option("--previous", type=PLACE, metavar="BEFORE", help="result of an earlier scan of the patient: shows what changed")
 @click.option("-o", "--results", type=PLACE, default=_RESULTS, metavar="DIR", help=f"where new results go (default: {_RESULTS})")
 @click.option("--port", type=int, default=0, metavar="N", help="default: any free port")
 @click.option("--host", default="127.0.0.1", metavar="H", help="another interface than this computer's own; not encrypted")
 @click.option("--no-browser", is_flag=True, help="only print the address")
 @click.option("--max-upload-mb", type=int, default=2048, metavar="N", help="the largest file to accept (default: 2048)")
+@site_options
 @settings_options
 @click.option("--author", default="", metavar="NAME", help="who reviews, for the history (default: the user's name)")
 def command(
@@ -44,4 +47,5 @@ def command(
         raise InputError(f"There is no port {port}; choose one from 1 to {_MOST_PORT}, or leave it out.")
     if options["max_upload_mb"] < 1:
         raise InputError("Uploads of less than 1 MB hold no scan; choose a larger --max-upload-mb.")
+    options |= {"reference": site_reference_of(options["reference"]), "sex": options["sex"] or ""}
     serve(choose(target, ct, results, port=port, open_browser=not no_browser, settings=settings, **options))

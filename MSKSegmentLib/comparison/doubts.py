@@ -7,8 +7,9 @@ from typing import Any
 
 from ..anatomy import Side
 from ..case_result import CaseResult
-from ..findings import Finding, warning
+from ..findings import Finding
 from .changes import Change, ChangeVerdict
+from .doubt_sentences import CONTRAST, KVP, NOISE, OTHER_PATIENT, ComparisonDoubt, doubt
 from .examination import Examination
 from .intervals import FollowedQuantity
 from .pose import angle_degrees, femur_axes
@@ -22,7 +23,6 @@ POSE_DIFFERS_DEGREES = 10.0
 # The scatter of HU inside of muscles, in parts of one, and in how many of them it differs the same way.
 SCATTER_DIFFERS, SCATTER_IN = 0.15, 0.8
 FEWEST_MUSCLES = 5
-OTHER_PATIENT, CONTRAST, KVP, NOISE = "other_patient", "contrast", "kvp", "noise"
 # Findings after which nothing is said of a quantity's change, and why.
 _BLOCKS: Mapping[str, tuple[tuple[FollowedQuantity, ...], str]] = {
     OTHER_PATIENT: (tuple(FollowedQuantity), "the headers name different patients"),
@@ -32,7 +32,7 @@ _BLOCKS: Mapping[str, tuple[tuple[FollowedQuantity, ...], str]] = {
 }
 
 
-def differing_conditions(before: Examination, after: Examination) -> tuple[Finding, ...]:
+def differing_conditions(before: Examination, after: Examination) -> tuple[ComparisonDoubt, ...]:
     """What differs between two examinations beside the patient's muscles, as warnings."""
     return (
         *_patient(before, after),
@@ -55,69 +55,60 @@ def blocked(found: Iterable[Finding]) -> dict[FollowedQuantity, str]:
     return reasons
 
 
-def bone_doubts(found: Iterable[Change]) -> tuple[Finding, ...]:
+def bone_doubts(found: Iterable[Change]) -> tuple[ComparisonDoubt, ...]:
     """A warning where the volume of bones changed by more than the error: those of adults keep theirs."""
-    names = [
-        change.segment.name
+    bones = tuple(
+        change.segment
         for change in found
         if change.quantity is FollowedQuantity.VOLUME and change.segment.structure.is_bone and change.verdict is ChangeVerdict.REAL
-    ]
-    if not names:
-        return ()
-    sentence = (
-        f"The volume of bones changed by more than the error ({', '.join(names)}), which those of adults hardly do: check that "
-        "both are scans of the same patient, and the lights of these bones."
     )
-    return (warning("bones_changed", sentence),)
+    return (doubt("bones_changed", bones=bones),) if bones else ()
 
 
-def _patient(before: Examination, after: Examination) -> list[Finding]:
+def same_patient(before: Examination, after: Examination) -> bool | None:
+    """Whether the headers name the same patient: None where they do not tell, so that people have to see to it.
+
+    One entry that both state and that differs (identifier, date of birth, sex) says no; the same identifier says yes.
+    """
     one, two = before.protocol, after.protocol
-    found = []
-    pairs = zip((*one.patient, one.sex), (*two.patient, two.sex), strict=True)
+    pairs = list(zip((*one.patient, one.sex), (*two.patient, two.sex), strict=True))
     if any(first and second and first != second for first, second in pairs):
-        sentence = "The headers of the scans differ in the patient's identifier, date of birth or sex: nothing is called a change."
-        found.append(warning(OTHER_PATIENT, sentence))
+        return False
+    return True if pairs[0][0] and pairs[0][1] else None
+
+
+def _patient(before: Examination, after: Examination) -> list[ComparisonDoubt]:
+    found = []
+    if same_patient(before, after) is False:
+        found.append(doubt(OTHER_PATIENT))
     if before.when and after.when and after.when < before.when:
-        sentence = f"{after.name} was scanned before {before.name}; give the earlier result first."
-        found.append(warning("order", sentence))
+        found.append(doubt("order"))
     return found
 
 
-def _scanner(before: Examination, after: Examination) -> list[Finding]:
+def _scanner(before: Examination, after: Examination) -> list[ComparisonDoubt]:
     one, two = before.protocol, after.protocol
     found = []
     if one.kernel and two.kernel and one.kernel != two.kernel:
-        sentence = f"The scans were reconstructed with different kernels ({one.kernel}, {two.kernel}); shares of fat depend on it."
-        found.append(warning("kernel", sentence))
+        found.append(doubt("kernel", one=one.kernel, two=two.kernel))
     if one.kvp and two.kvp and abs(one.kvp - two.kvp) > KVP_DIFFERS:
-        sentence = (
-            f"The tube voltages differ ({one.kvp:g} and {two.kvp:g} kV), and HU with them: changes of HU and fat are not rated."
-        )
-        found.append(warning(KVP, sentence))
+        found.append(doubt(KVP, one=f"{one.kvp:g}", two=f"{two.kvp:g}"))
     if one.contrast is not None and two.contrast is not None and one.contrast != two.contrast:
-        which = before.name if one.contrast else after.name
-        sentence = (
-            f"Only {which} was scanned with a contrast medium, which raises the HU of muscle: changes of HU and fat are not rated."
-        )
-        found.append(warning(CONTRAST, sentence))
+        found.append(doubt(f"{CONTRAST}:{'first' if one.contrast else 'second'}"))
     if one.thickness_mm and two.thickness_mm and _ratio(one.thickness_mm, two.thickness_mm) > 1 + SPACING_DIFFERS:
-        sentence = f"The slices differ in thickness ({one.thickness_mm:g} and {two.thickness_mm:g} mm)."
-        found.append(warning("thickness", sentence))
+        found.append(doubt("thickness", one=f"{one.thickness_mm:g}", two=f"{two.thickness_mm:g}"))
     return found
 
 
-def _grid(before: CaseResult, after: CaseResult) -> list[Finding]:
+def _grid(before: CaseResult, after: CaseResult) -> list[ComparisonDoubt]:
     one, two = sorted(before.geometry.spacing), sorted(after.geometry.spacing)
     if all(_ratio(a, b) <= 1 + SPACING_DIFFERS for a, b in zip(one, two, strict=True)):
         return []
     texts = (" x ".join(f"{value:.2g}" for value in case.geometry.spacing) for case in (before, after))
-    return [
-        warning("voxel_size", f"The voxels differ in size ({' and '.join(texts)} mm); borders are drawn otherwise on coarser ones.")
-    ]
+    return [doubt("voxel_size", **dict(zip(("one", "two"), texts, strict=True)))]
 
 
-def _noise(before: CaseResult, after: CaseResult) -> list[Finding]:
+def _noise(before: CaseResult, after: CaseResult) -> list[ComparisonDoubt]:
     """Noise pushes voxels of muscle below -30 HU; it shows in all muscles at once, unlike a disease of some."""
     later = {report.segment.key: report.measurements for report in after.reports}
     ratios = [
@@ -130,62 +121,49 @@ def _noise(before: CaseResult, after: CaseResult) -> list[Finding]:
     less = sum(ratio < 1 / (1 + SCATTER_DIFFERS) for ratio in ratios)
     if len(ratios) < FEWEST_MUSCLES or max(more, less) < SCATTER_IN * len(ratios):
         return []
-    told = f"{'more' if more > less else 'less'} in {max(more, less)} of {len(ratios)} muscles"
-    sentence = (
-        f"HU scatter {told} of the later scan, as with another dose or kernel; shares of fat follow the noise, and their changes "
-        "are not rated."
-    )
-    return [warning(NOISE, sentence)]
+    return [doubt(f"{NOISE}:{'more' if more > less else 'less'}", count=str(max(more, less)), all=str(len(ratios)))]
 
 
-def _run(before: CaseResult, after: CaseResult) -> list[Finding]:
+def _run(before: CaseResult, after: CaseResult) -> list[ComparisonDoubt]:
     one, two = before.facts, after.facts
     found = []
     if one.height_m and two.height_m and abs(one.height_m - two.height_m) > HEIGHT_DIFFERS_M:
-        sentence = (
-            f"The heights differ ({100 * one.height_m:.0f} and {100 * two.height_m:.0f} cm): volumes per height² cannot be "
-            "compared unless the patient grew."
-        )
-        found.append(warning("height", sentence))
+        found.append(doubt("height", one=f"{100 * one.height_m:.0f}", two=f"{100 * two.height_m:.0f}"))
     if (one.region_lps_mm is None) != (two.region_lps_mm is None):
-        found.append(warning("region", "Only one of the scans was segmented within a region of interest."))
+        found.append(doubt("region"))
     pairs = {
-        "model bundle": (_bundle(one.record), _bundle(two.record)),
-        "number of dropout passes": (one.passes, two.passes),
-        "rule of the lights": (one.lights, two.lights),
-        "version of the software": (_version(one.record), _version(two.record)),
+        "run:bundle": (_bundle(one.record), _bundle(two.record)),
+        "run:passes": (one.passes, two.passes),
+        "run:lights": (one.lights, two.lights),
+        "run:version": (_version(one.record), _version(two.record)),
     }
-    others = [f"{name} ({first} and {second})" for name, (first, second) in pairs.items() if first and second and first != second]
-    if others:
-        told = ", ".join(others)
-        sentence = f"The runs differ in {told}: segment both scans with the same, or a change of model looks like one of muscle."
-        found.append(warning("run", sentence))
+    for name, (first, second) in pairs.items():
+        if first and second and first != second:
+            found.append(doubt(name, one=str(first), two=str(second)))
     return found
 
 
-def _sides(before: CaseResult, after: CaseResult) -> list[Finding]:
+def _sides(before: CaseResult, after: CaseResult) -> list[ComparisonDoubt]:
     one, two = _found_sides(before), _found_sides(after)
     found = []
     if one and two and one != two:
-        only = " and ".join(sorted(side.value for side in one ^ two))
-        found.append(warning("side", f"Only one of the scans shows the {only} side."))
+        only = one ^ two
+        found.append(doubt("side:both" if len(only) > 1 else f"side:{only.pop().value}"))
     if any(
         finding.code in ("side_guessed", "sides_from_muscles", "assumed_orientation")
         for finding in (*before.findings, *after.findings)
     ):
-        sentence = "Right and left are in doubt in one of the scans: check that a muscle is compared with itself."
-        found.append(warning("side_doubt", sentence))
+        found.append(doubt("side_doubt"))
     return found
 
 
-def _pose(before: CaseResult, after: CaseResult) -> list[Finding]:
+def _pose(before: CaseResult, after: CaseResult) -> list[ComparisonDoubt]:
     one, two = femur_axes(before), femur_axes(after)
-    turned = {side: angle_degrees(one[side], two[side]) for side in one if side in two}
-    told = [f"{side.value} by {angle:.0f}°" for side, angle in turned.items() if angle > POSE_DIFFERS_DEGREES]
+    turned = {side.value: angle_degrees(one[side], two[side]) for side in one if side in two}
+    told = {side: f"{angle:.0f}" for side, angle in turned.items() if angle > POSE_DIFFERS_DEGREES}
     if not told:
         return []
-    sentence = f"The femora lie differently ({', '.join(told)}): the pose moves muscles and may change how they are segmented."
-    return [warning("pose", sentence)]
+    return [doubt("pose:both" if len(told) > 1 else f"pose:{next(iter(told))}", **told)]
 
 
 def _found_sides(case: CaseResult) -> set[Side]:

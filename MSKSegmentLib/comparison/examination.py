@@ -47,15 +47,26 @@ def read_examination(folder: Path, ct: Path | None = None, when: date | None = N
                 f"The segmentation in {shown(folder.resolve())!r} was changed by another program since it was measured; open it "
                 "with mskseg review, so that it is measured again."
             )
-    protocol = _protocol(result, ct)
-    return Examination(folder.resolve().name, result, when or protocol.when, protocol)
+    return examination_of(folder.resolve().name, result, ct, when=when)
 
 
-def _protocol(result: CaseResult, ct: Path | None) -> Protocol:
+def examination_of(
+    name: str, result: CaseResult, ct: Path | None = None, series: str | None = None, when: date | None = None
+) -> Examination:
+    """An examination of a result that is at hand; `ct` and `when` as for `read_examination`, `series` the one that is meant there.
+
+    Raises:
+        InputError: there is no such scan, or its series cannot be used.
+    """
+    protocol = _protocol(result, ct, series)
+    return Examination(name, result, when or protocol.when, protocol)
+
+
+def _protocol(result: CaseResult, ct: Path | None, series: str | None) -> Protocol:
     if ct is not None:
         if not ct.exists():
             raise InputError(f"There is no file or folder {shown(ct)}; check the path after --ct.")
-        return read_protocol(ct) or Protocol()
+        return read_protocol(ct, series) or Protocol()
     recorded = Path(result.facts.source) if result.facts.source else None
     if recorded is None or not recorded.is_dir():
         return Protocol()

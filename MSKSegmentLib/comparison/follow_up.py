@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 
 from ..errors import InputError, shown
-from ..findings import Finding
 from .changes import Change, ChangeVerdict, changes
+from .doubt_sentences import ComparisonDoubt
 from .doubts import blocked, bone_doubts, differing_conditions
 from .examination import Examination, read_examination
 
@@ -20,7 +20,7 @@ class ExaminationPair:
 
     before: Examination
     after: Examination
-    findings: tuple[Finding, ...]
+    findings: tuple[ComparisonDoubt, ...]
     changes: tuple[Change, ...]
 
     def count(self, verdict: ChangeVerdict) -> int:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from ..anatomy import Segment
 from ..comparison.changes import Change, ChangeVerdict
 from ..comparison.examination import Examination, read_examination
 from ..comparison.follow_up import ExaminationPair, compare_examinations
 from ..comparison.intervals import FollowedQuantity
 from ..language.catalogue import Words
 from ..language.catalogue import noted as N_
-from ..wording.findings import ToldFinding, told_finding
 from ..wording.names import segment_name
 from .facts import moment
 
@@ -62,7 +62,7 @@ class ChangeSection:
     dates: tuple[str, str]
     lines: tuple[ChangeLine, ...]
     counts: tuple[int, int]
-    warnings: tuple[ToldFinding, ...]
+    warnings: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...]
 
 
@@ -79,6 +79,13 @@ def read_change_pair(before: Path, after: Path, ct: Path | None = None) -> Exami
 def change_section(pair: ExaminationPair, words: Words) -> ChangeSection:
     """What the report says of both."""
     comma = words.gettext(", ")
+
+    def joined(names: Sequence[str]) -> str:
+        return (words.gettext("; ") if comma in "".join(names) else comma).join(names)
+
+    def named(segments: tuple[Segment, ...]) -> str:
+        return joined([segment_name(words, segment) for segment in segments])
+
     lines: list[ChangeLine] = []
     reasons: dict[str, list[str]] = {}
     for _, group in groupby(pair.changes, key=lambda change: change.segment):
@@ -91,8 +98,8 @@ def change_section(pair: ExaminationPair, words: Words) -> ChangeSection:
         (_date(pair.before, words), _date(pair.after, words)),
         tuple(lines),
         (pair.count(ChangeVerdict.REAL), pair.count(ChangeVerdict.WITHIN_ERROR)),
-        tuple(told_finding(words, finding) for finding in pair.findings),
-        tuple((text, (words.gettext("; ") if comma in "".join(names) else comma).join(names)) for text, names in reasons.items()),
+        tuple(finding.said(words.gettext, named) for finding in pair.findings),
+        tuple((text, joined(names)) for text, names in reasons.items()),
     )
 
 

@@ -23,6 +23,7 @@ from ..review import ReviewSession, SegmentRow, make_rows
 from ..review.queue import Candidate, priorities
 from ..review.source_ct import locate_ct, read_own_ct
 from ..review.stored import changed_elsewhere
+from ..site_reference.applying import Placing
 
 # What is black and what is white in a CT: fat, muscle and the inside of bone are told apart.
 GREY_WINDOW_HU = (-160.0, 240.0)
@@ -33,7 +34,7 @@ class ReportCase:
     """A case as a report shows it.
 
     `title` is what the reader calls it, `volume` None where the CT is not at hand. `changes` holds it against an earlier result,
-    `femora` is what was measured of its proximal femora.
+    `femora` is what was measured of its proximal femora. `placing` says among whose curves its rows are placed.
     """
 
     title: str
@@ -43,6 +44,7 @@ class ReportCase:
     volume: CTVolume | None = None
     changes: ExaminationPair | None = None
     femora: StoredFemora | None = None
+    placing: Placing | None = None
 
     @cached_property
     def reports(self) -> Mapping[str, SegmentReport]:
@@ -116,6 +118,7 @@ def read_report_case(
     ct: Path | None = None,
     series: str | None = None,
     assume_orientation: str | None = None,
+    placing: Placing | None = None,
 ) -> ReportCase:
     """The case in a result folder as it stands, corrections included; without a `title` it is called as its folder is.
 
@@ -128,19 +131,20 @@ def read_report_case(
     name = folder.resolve().name if title is None else title
     stored = read_case(folder)
     if locate_ct(folder, ct) is None:
-        return _without_ct(stored, name, folder)
-    volume = read_own_ct(folder, ct, series, assume_orientation)
-    return _with_femora(case_of_session(ReviewSession.of_stored(stored, volume), name), folder)
+        return replace(_without_ct(stored, name, folder, placing), placing=placing)
+    session = ReviewSession.of_stored(stored, read_own_ct(folder, ct, series, assume_orientation))
+    session.place(placing)
+    return _with_femora(replace(case_of_session(session, name), placing=placing), folder)
 
 
-def _without_ct(stored: StoredCase, name: str, folder: Path) -> ReportCase:
+def _without_ct(stored: StoredCase, name: str, folder: Path, placing: Placing | None) -> ReportCase:
     if changed_elsewhere(stored.result):
         raise InputError(
             f"The segmentation in {shown(folder.resolve())!r} was changed by another program since it was measured; name the CT "
             "with --ct, so that it is measured again."
         )
     urgency = priorities(map(Candidate.of_report, stored.automatic.reports))
-    return _with_femora(ReportCase(name, stored.result, make_rows(stored.result.reports, urgency), stored.history), folder)
+    return _with_femora(ReportCase(name, stored.result, make_rows(stored.result.reports, urgency, placing), stored.history), folder)
 
 
 def _with_femora(case: ReportCase, folder: Path) -> ReportCase:

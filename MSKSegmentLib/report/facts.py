@@ -105,6 +105,21 @@ def cohort_lines(words: Words) -> list[str]:
     ]
 
 
+def site_lines(case: ReportCase, words: Words) -> list[str]:
+    """Among whose curves the numbers are placed."""
+    _ = words.gettext
+    if case.placing is None:
+        return []
+    sex = _("women") if case.placing.sex == "F" else _("men")
+    return [
+        _(
+            "Percentiles are among the cohort of this site ({source}): {sex} around the age of {age} years. z is the score of the "
+            "normal distribution with the same percentile, n the number of persons of the curve. A cohort is no norm. What is red, "
+            "grey or cut has no percentile, nor has a structure of which the cohort holds too few persons."
+        ).format(source=case.placing.reference.source, sex=sex, age=f"{case.placing.age:g}")
+    ]
+
+
 def events(case: ReportCase, words: Words) -> list[Event]:
     """What was done in the review, oldest first."""
     return [Event(moment(event.when), event.who or words.gettext("somebody"), _told(case, words, event)) for event in case.history]

@@ -76,7 +76,10 @@ def html_of(case: ReportCase, language: str = "en", with_3d: bool = True, now: d
             changes=None if case.changes is None else change_section(case.changes, words),
             femora=femur_section(case, words),
             run_lines=facts.run_lines(case, words),
-            cohort_lines=facts.cohort_lines(words) if case.result.task.measures("mean_hu") else [],
+            cohort_lines=[
+                *facts.site_lines(case, words),
+                *(facts.cohort_lines(words) if case.result.task.measures("mean_hu") else []),
+            ],
             marks=[mark(words, name) for name in MARK_NAMES],
             ct_missing=case.volume is None,
             plot_size=(histograms.WIDTH, histograms.HEIGHT),

@@ -10,7 +10,7 @@ from ..case_result import SegmentReport
 from ..language.catalogue import Words
 from ..language.catalogue import noted as N_
 from ..review import SegmentRow
-from ..review.columns import COLUMN_OF, FURTHER_COLUMNS, NO_VALUE
+from ..review.columns import COLUMN_OF, FURTHER_COLUMNS, NO_VALUE, SITE_COLUMNS
 from ..review.evidence import probability_text
 from ..review.histogram import Histogram, histogram_of
 from ..review.reference import published_means
@@ -30,6 +30,12 @@ _TITLES = {
     "volume_cc_per_m2": N_("Volume / height²"),
     "mean_hu": N_("Mean density"),
     "predicted_dice": N_("Predicted Dice"),
+}
+SITE_TITLES = {
+    "volume_cc_per_m2": N_("Volume / height², percentile"),
+    "volume_cc": N_("Volume, percentile"),
+    "mean_hu": N_("Mean density, percentile"),
+    "fat_percent": N_("Fat, percentile"),
 }
 BAND_NAMES = {"fat": N_("fat"), "composite": N_("composite"), "lean": N_("lean")}
 
@@ -96,7 +102,7 @@ def _card(case: ReportCase, words: Words, row: SegmentRow) -> Card:
         picture=data_address(picture.jpeg),
         caption=caption,
         plot=plot_of(histogram, _band_texts(words, histogram)) if histogram else None,
-        numbers=_numbers(words, row, report),
+        numbers=card_numbers(words, row, report),
         lines=(*(as_sentence(words, reason) for reason in row.reasons), *_expected(words, report)),
     )
 
@@ -105,7 +111,8 @@ def _band_texts(words: Words, histogram: Histogram) -> tuple[str, ...]:
     return tuple(f"{words.gettext(BAND_NAMES[band.name])} {band.percent:.0f} %" for band in histogram.bands)
 
 
-def _numbers(words: Words, row: SegmentRow, report: SegmentReport) -> tuple[tuple[str, str], ...]:
+def card_numbers(words: Words, row: SegmentRow, report: SegmentReport) -> tuple[tuple[str, str], ...]:
+    """The numbers of a segment, each with its title."""
     found = []
     for name in SHOWN:
         if row.texts[name] != NO_VALUE:
@@ -115,6 +122,11 @@ def _numbers(words: Words, row: SegmentRow, report: SegmentReport) -> tuple[tupl
         (words.gettext(column.english_title), f"{row.texts[column.name]} {column.unit}".strip())
         for column in FURTHER_COLUMNS
         if column.name in row.texts
+    ]
+    found += [
+        (words.gettext(SITE_TITLES[quantity]), row.texts[column.name])
+        for quantity, column in SITE_COLUMNS.items()
+        if row.texts.get(column.name, NO_VALUE) != NO_VALUE
     ]
     intervals = {"volume_cc": report.volume_interval_cc, "mean_hu": report.mean_hu_interval}
     for name, interval in intervals.items():

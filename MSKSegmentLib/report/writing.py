@@ -11,6 +11,7 @@ from ..language.catalogue import ENGLISH, catalogue_of
 from ..output.files import whole_file
 from ..packages import FOR_REPORT, require
 from ..results.result_folder import REPORT_HTML, REPORT_PDF
+from ..site_reference.applying import Placing
 from .before_after import read_change_pair
 from .case import read_report_case
 from .page import html_of
@@ -23,7 +24,8 @@ class ReportRequest:
 
     `title` is what the reader calls the case (default: the folder's name). `ct`, `series` and `assume_orientation` say what the CT
     is and how to read it where the folder does not hold it. `with_3d` renders the density of the large hip muscles, which takes
-    most of the time. `previous` is the folder of an earlier result of the patient, since which the report says what changed.
+    most of the time. `placing` places the numbers among the curves of a site. `previous` is the folder of an earlier result of the
+    patient, since which the report says what changed.
     `now` is the date that stands on the report (default: this moment).
     """
 
@@ -35,6 +37,7 @@ class ReportRequest:
     assume_orientation: str | None = None
     with_3d: bool = True
     previous: Path | None = None
+    placing: Placing | None = None
     now: datetime | None = None
 
 
@@ -64,7 +67,8 @@ def write_report_files(request: ReportRequest, output: Path | None = None) -> tu
 
 def html_of_folder(request: ReportRequest) -> str:
     """The report's page; see `write_report_files`."""
-    case = read_report_case(request.folder, request.title, request.ct, request.series, request.assume_orientation)
+    how = request.ct, request.series, request.assume_orientation
+    case = read_report_case(request.folder, request.title, *how, placing=request.placing)
     if request.previous is not None:
         case = replace(case, changes=read_change_pair(request.previous, request.folder, request.ct))
     return html_of(case, request.language, request.with_3d, request.now)

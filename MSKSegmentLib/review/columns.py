@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..language.catalogue import noted as N_
 from ..language.catalogue import tr
 from ..quality.conformal import COVERAGE
+from ..site_reference.cohort_table import COHORT_QUANTITIES
 from ..tasks import Task
 from ..tasks.vocabulary import KNOWN_MEASUREMENTS
 
@@ -111,15 +113,28 @@ def without_range(text: str) -> str:
 FURTHER_COLUMNS: tuple[Column, ...] = tuple(
     _number(one.name, one.title, one.unit, one.form, one.tooltip) for kind in KNOWN_MEASUREMENTS.values() for one in kind.further
 )
-COLUMN_OF: dict[str, Column] = {column.name: column for column in (*COLUMNS, *FURTHER_COLUMNS)}
+# Of rows that are placed among the reference curves of a site: what the percentile is of, by name.
+SITE_COLUMNS: dict[str, Column] = {
+    quantity: _number(
+        f"site_{quantity}", f"{title} percentile", "", ".0f",
+        "Percentile among the site's own cohort of the same sex and age, with z score and number of persons. A cohort is no norm.",
+    )
+    for quantity, title in zip(COHORT_QUANTITIES, ("Volume / height²", "Volume", "Density", "Fat"), strict=True)
+}  # fmt: skip
+COLUMN_OF: dict[str, Column] = {column.name: column for column in (*COLUMNS, *FURTHER_COLUMNS, *SITE_COLUMNS.values())}
 _FURTHER_FROM = next(number for number, column in enumerate(COLUMNS) if column.name == "asymmetry_percent")
 # Every column of any task, in the order of the tables.
-ALL_COLUMNS: tuple[Column, ...] = (*COLUMNS[:_FURTHER_FROM], *FURTHER_COLUMNS, *COLUMNS[_FURTHER_FROM:])
+ALL_COLUMNS: tuple[Column, ...] = (*COLUMNS[:_FURTHER_FROM], *SITE_COLUMNS.values(), *FURTHER_COLUMNS, *COLUMNS[_FURTHER_FROM:])
 
 
-def columns_of(task: Task) -> tuple[Column, ...]:
-    """The columns that the table of a task has, in order: those that its measurements fill, and those of every task."""
+def columns_of(task: Task, placed: Collection[str] = ()) -> tuple[Column, ...]:
+    """The columns that the table of a task has, in order: those that its measurements fill, and those of every task.
+
+    `placed` are the quantities that are placed among the curves of a site: each has a column of its own.
+    """
     own = {one.name for name in task.measurements for one in KNOWN_MEASUREMENTS[name].further}
+    optional = {*(column.name for column in FURTHER_COLUMNS), *(column.name for column in SITE_COLUMNS.values())}
+    own |= {SITE_COLUMNS[quantity].name for quantity in placed if task.shows(quantity)}
     return tuple(
-        column for column in ALL_COLUMNS if (column not in FURTHER_COLUMNS or column.name in own) and task.shows(column.name)
+        column for column in ALL_COLUMNS if (column.name not in optional or column.name in own) and task.shows(column.name)
     )

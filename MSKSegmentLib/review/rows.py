@@ -12,9 +12,10 @@ from ..language.catalogue import noted as N_
 from ..language.catalogue import spoken_words, tr
 from ..quality.wording import dice_texts
 from ..results.tables import table_row
+from ..site_reference.applying import PlacedValue, Placing
 from ..wording.names import segment_name, structure_name
 from ..wording.reasons import as_sentence, told_words
-from .columns import COLUMN_OF, COLUMNS, FURTHER_COLUMNS
+from .columns import COLUMN_OF, COLUMNS, FURTHER_COLUMNS, NO_VALUE, SITE_COLUMNS
 from .evidence import evidence_lines, expectation_lines
 from .queue import Candidate, Priority, place_in_queue, priorities
 from .reference import published_means
@@ -75,21 +76,27 @@ class SegmentRow:
     tooltip: str
 
 
-def make_rows(reports: Iterable[SegmentReport], urgency: Mapping[str, Priority] | None = None) -> tuple[SegmentRow, ...]:
+def make_rows(
+    reports: Iterable[SegmentReport], urgency: Mapping[str, Priority] | None = None, placing: Placing | None = None
+) -> tuple[SegmentRow, ...]:
     """The rows of the reports, in their order; `urgency` (see `make_row`) is that of these reports unless it is given."""
     reports = tuple(reports)
     if urgency is None:
         urgency = priorities(map(Candidate.of_report, reports))
-    return tuple(make_row(report, urgency[report.segment.key]) for report in reports)
+    return tuple(make_row(report, urgency[report.segment.key], placing) for report in reports)
 
 
-def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
-    """The row of one report; `priority` is its place in the queue, which rests on what the network drew."""
+def make_row(report: SegmentReport, priority: Priority, placing: Placing | None = None) -> SegmentRow:
+    """The row of one report; `priority` is its place in the queue, which rests on what the network drew.
+
+    With a `placing` its numbers are placed among the curves of a site.
+    """
     segment, found = report.segment, report.measurements
     numbers = table_row(report)
     further = [column for column in FURTHER_COLUMNS if found is not None and column.name in found.further]
     columns = (*COLUMNS, *further)
     values = {column.name: numbers[column.name] if column.numeric else None for column in columns}
+    placed = tuple(placing.placed(report)) if placing is not None else ()
     truncated = found is not None and bool(found.truncated_by)
     state_text = tr(_STATES[report.state])
     if truncated:
@@ -98,6 +105,11 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
     texts |= _dice_cells(report)
     if report.dice_interval is not None:
         texts["predicted_dice"] += " ({:.2f}–{:.2f})".format(*report.dice_interval)
+    for one in placed:
+        column = SITE_COLUMNS[one.quantity]
+        columns = (*columns, column)
+        values[column.name] = None if one.standing is None else one.standing.percentile
+        texts[column.name] = NO_VALUE if one.standing is None else one.standing.text
     texts |= {
         "light": tr(NOT_FOUND if found is None else SUSPECT_WORD if report.suspect else report.light_word),
         "structure": structure_name(spoken_words(), segment.structure),
@@ -107,6 +119,8 @@ def make_row(report: SegmentReport, priority: Priority) -> SegmentRow:
     missed = priority.missed and found is None
     reasons = (*report.reasons, MISSED) if missed else report.reasons
     lines, evidence = _lines(report, reasons), evidence_lines(report)
+    if placing is not None and placed:
+        lines = (*lines, site_sentence(placing, placed))
     verdict = told_words(spoken_words(), NOT_FOUND if found is None else report.verdict)
     name = segment_name(spoken_words(), segment)
     return SegmentRow(
@@ -231,3 +245,11 @@ def _lines(report: SegmentReport, reasons: tuple[str, ...]) -> tuple[str, ...]:
     if found is not None and found.mean_hu is not None and reference:
         lines.append(reference.sentence)
     return tuple(lines)
+
+
+def site_sentence(placing: Placing, placed: Sequence[PlacedValue]) -> str:
+    """Where the numbers of a segment lie among a site's curves, in a sentence that names the cohort."""
+    reasons = dict.fromkeys(one.reason for one in placed if one.standing is None)
+    told = [f"{SITE_COLUMNS[one.quantity].title} {one.standing.text}" for one in placed if one.standing is not None]
+    told += [f"no percentile: {reason}" for reason in reasons]
+    return f"Among {placing.reference.source} (the site's own cohort, no norm): {'; '.join(told)}."

@@ -21,7 +21,9 @@ from ..errors import InputError
 from ..measurement.volume import checked_height
 from ..results.result_folder import result_json
 from ..results.result_reading import StoredCase
+from ..site_reference.applying import Placing
 from ..tasks import Task
+from .columns import Column, columns_of
 from .corrections import corrected, taken, with_asymmetries, with_height
 from .histogram import Histogram, histogram_of
 from .history import HistoryLog, utc_now
@@ -29,7 +31,7 @@ from .label_maps import LabelEdit, ReviewedLabels
 from .masks import SegmentMask, or_none
 from .queue import Candidate, priorities
 from .rows import SegmentRow, make_row, make_rows, next_flagged, worst_first
-from .stored import case_from_json, check_ct, lost_labels, outdated_labels, region_of
+from .stored import check_ct, lost_labels, outdated_labels, region_of
 from .worst_slices import WorstSlice, worst_slices
 
 KeysCallback = Callable[[tuple[str, ...]], None]
@@ -68,6 +70,7 @@ class ReviewSession:
         self._history = HistoryLog(author, history, clock)
         self._callbacks: list[KeysCallback] = []
         self._priorities = priorities(map(Candidate.of_report, self._automatic.reports))
+        self._placing: Placing | None = None
         self._slices: dict[str, tuple[WorstSlice, ...]] = {}
         if height_m is not None and height_m != self.height_m:
             self.set_height(height_m)
@@ -87,24 +90,6 @@ class ReviewSession:
         check_ct(case.result.reports, outdated, session._labels)
         session._measure_again(outdated, "edited", outdated)
         return session
-
-    @classmethod
-    def from_json(
-        cls,
-        data: Mapping[str, Any],
-        labels: np.ndarray,
-        uncertainty: np.ndarray | None,
-        volume: CTVolume,
-        automatic_labels: np.ndarray | None = None,
-        author: str = "",
-        **options: Any,
-    ) -> ReviewSession:
-        """Go on with a review from what `to_json` made and the arrays, all ``[z, y, x]`` on the volume's grid.
-
-        Without `automatic_labels` corrected segments cannot be reverted. See `of_stored`, also for errors.
-        """
-        case = case_from_json(data, labels, uncertainty, volume.geometry, automatic_labels)
-        return cls.of_stored(case, volume, author, **options)
 
     @property
     def result(self) -> CaseResult:
@@ -147,13 +132,18 @@ class ReviewSession:
         """The patient's height in metres that volumes are normalised with."""
         return self._facts.height_m
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the table."""
+        return columns_of(self.task, () if self._placing is None else self._placing.quantities)
+
     def rows(self) -> tuple[SegmentRow, ...]:
         """The table, in table order."""
-        return make_rows(self._reports.values(), self._priorities)
+        return make_rows(self._reports.values(), self._priorities, self._placing)
 
     def row(self, key: str) -> SegmentRow:
         """One row of it."""
-        return make_row(self._reports[key], self._priorities[key])
+        return make_row(self._reports[key], self._priorities[key], self._placing)
 
     def report(self, key: str) -> SegmentReport:
         """What is known of a segment now."""
@@ -251,6 +241,10 @@ class ReviewSession:
         self._facts = replace(self._facts, height_m=height_m)
         self._automatic = replace(self._automatic, reports=with_height(self._automatic.reports, height_m))
         self._set({report.segment.key: report for report in with_height(self._reports.values(), height_m)})
+
+    def place(self, placing: Placing | None) -> None:
+        """Have `rows` say where the numbers lie among the curves of a site; None ends that. It is not stored."""
+        self._placing = placing
 
     def subscribe(self, callback: KeysCallback) -> Callable[[], None]:
         """Have `callback` called with the keys of changed rows after every change; returns what ends that."""

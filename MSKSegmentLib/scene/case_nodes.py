@@ -19,6 +19,7 @@ from ..results.result_folder import result_json
 from ..results.result_reading import task_of_result
 from ..review.masks import SegmentMask
 from ..review.session import ReviewSession
+from ..review.stored_session import session_from_json
 from .edits import put_mask
 from .geometry import array_of_image
 from .label_map import segment_labels
@@ -129,7 +130,7 @@ def restore_session(nodes: CaseNodes, volume: CTVolume, author: str = "") -> Rev
     labels = segment_labels(nodes.segmentation, volume.geometry)
     uncertainty = None if nodes.uncertainty is None else array_of_image(nodes.uncertainty.GetImageData())
     automatic = _automatic_labels(nodes, labels, volume, corrected)
-    return ReviewSession.from_json(data, labels, uncertainty, volume, automatic, author)
+    return session_from_json(data, labels, uncertainty, volume, automatic, author)
 
 
 def _store(state: slicer.vtkMRMLScriptedModuleNode, review: dict[str, Any], corrected: list[str]) -> None:

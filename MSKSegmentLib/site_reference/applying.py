@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..anatomy import Segment
-from ..case_result import CaseResult
+from ..case_result import CaseResult, SegmentReport
 from ..comparison.usable import why_not_alone
+from ..errors import InputError
 from ..output.files import whole_file
 from ..results.tables import table_row
-from .cohort_table import COHORT_QUANTITIES
+from .cohort_table import COHORT_QUANTITIES, OLDEST, SEXES
 from .curves import SiteReference, Standing
 
 PLACED_COLUMNS = (
@@ -43,25 +44,56 @@ class PlacedValue:
     reason: str = ""
 
 
-def placed_values(result: CaseResult, reference: SiteReference, age: float, sex: str) -> Iterator[PlacedValue]:
-    """The numbers of a result of which the reference has a curve; `age` in years, `sex` F or M.
+@dataclass(frozen=True)
+class Placing:
+    """Where the numbers of a patient are placed: the curves of a site, the age in years at the scan, the sex F or M."""
 
-    Red, grey and cut structures are not placed: a percentile would lend them a weight that they lack.
-    """
-    for report in result.reports:
+    reference: SiteReference
+    age: float
+    sex: str
+
+    def __post_init__(self) -> None:
+        """Hold age and sex to what a cohort may have.
+
+        Raises:
+            InputError: nobody is of that age or sex.
+        """
+        if not (OLDEST >= self.age >= 0 and self.sex in SEXES.values()):
+            raise InputError(
+                f"There is no patient of age {self.age:g} and sex {self.sex!r}; give years from 0 to {OLDEST}, and F or M."
+            )
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The quantities that the reference has curves of for this sex."""
+        known = {curve.quantity for curve in self.reference.curves if curve.sex == self.sex}
+        return tuple(quantity for quantity in COHORT_QUANTITIES if quantity in known)
+
+    def placed(self, report: SegmentReport) -> Iterator[PlacedValue]:
+        """The numbers of a segment of which the reference has a curve.
+
+        Red, grey and cut structures are not placed: a percentile would lend them a weight that they lack.
+        """
         if report.measurements is None:
-            continue
+            return
         row, segment = table_row(report), report.segment
         for quantity in COHORT_QUANTITIES:
-            curve = reference.curve(quantity, segment.structure.abbreviation, segment.side.value, sex)
+            curve = self.reference.curve(quantity, segment.structure.abbreviation, segment.side.value, self.sex)
             value = row[quantity]
             if curve is None or value is None:
                 continue
             reason = why_not_alone(report) or ""
-            standing = None if reason else curve.standing(value, age)
+            standing = None if reason else curve.standing(value, self.age)
             if not reason and standing is None:
                 reason = f"too few persons of about this age (ages {curve.ages[0]:.0f} to {curve.ages[-1]:.0f}, n {curve.n})"
             yield PlacedValue(segment, quantity, value, report.light.value, standing, reason)
+
+
+def placed_values(result: CaseResult, reference: SiteReference, age: float, sex: str) -> Iterator[PlacedValue]:
+    """The numbers of a result of which the reference has a curve; see `Placing`."""
+    placing = Placing(reference, age, sex)
+    for report in result.reports:
+        yield from placing.placed(report)
 
 
 def write_placed_values(path: Path, values: list[PlacedValue]) -> None:

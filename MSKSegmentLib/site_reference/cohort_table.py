@@ -16,7 +16,7 @@ NEEDED = ("age", "sex", "structure", "side", "value")
 # What a row without the column `quantity` states; the names are those of the results table.
 COHORT_QUANTITIES = ("volume_cc_per_m2", "volume_cc", "mean_hu", "fat_percent")
 SEXES: Mapping[str, str] = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M"}
-_OLDEST = 120
+OLDEST = 120
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def _row(line: Mapping[str, str | None], sides: Mapping[str, list[str]], where: 
     sex = SEXES.get((line.get("sex") or "").strip().lower())
     structure, side = ((line.get(name) or "").strip() for name in ("structure", "side"))
     quantity = (line.get("quantity") or COHORT_QUANTITIES[0]).strip()
-    if not 0 <= age <= _OLDEST:
-        raise InputError(f"{where} has an age of {age:g}; give years from 0 to {_OLDEST}.")
+    if not 0 <= age <= OLDEST:
+        raise InputError(f"{where} has an age of {age:g}; give years from 0 to {OLDEST}.")
     if sex is None:
         raise InputError(f"{where} has the sex {line.get('sex')!r}; give F or M.")
     if structure not in sides:

@@ -37,9 +37,9 @@ class Standing:
 
     @property
     def text(self) -> str:
-        """Percentile, z score and n in words."""
+        """Percentile, z score and n: "62 (z +0.3, n 120)", "<3 (z <-1.9, n 120)"."""
         sign = {"below": "<", "above": ">"}.get(self.beyond, "")
-        return f"{self.beyond} {self.percentile:.0f} (z {sign}{self.z:+.1f}, n {self.n})".strip()
+        return f"{sign}{self.percentile:.0f} (z {sign}{self.z:+.1f}, n {self.n})"
 
 
 @dataclass(frozen=True)

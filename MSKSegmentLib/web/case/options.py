@@ -14,6 +14,7 @@ from ...errors import InputError, shown
 from ...learning.choice_list import read_choice_list
 from ...review.source_ct import find_ct, input_of
 from ...settings import Settings
+from ...site_reference.curves import SiteReference
 from ...tasks import HIP_THIGH_CT, Task, load_task
 from .result_list import is_result, list_results
 
@@ -37,8 +38,10 @@ class ReviewOptions:
 
     `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of
     that result when it holds none; new results are made with `settings`, which also say how a CT is read. `order` names the only
-    results that are listed, in that order; empty for all of them, worst first. `other` is a result to be held beside a single one.
-    `task` is what new scans are segmented for: that of the settings' bundle.
+    results that are listed, in that order; empty for all of them, worst first. `other` is a result of the same CT to be held
+    beside a single one, `previous` that of an earlier scan of the patient. `task` is what new scans are segmented for: that of the
+    settings' bundle. Numbers are placed among the curves of `reference`, of a single result for the patient's `age` in years and
+    `sex`, F or M.
     """
 
     folder: Path
@@ -52,8 +55,12 @@ class ReviewOptions:
     settings: Settings = Settings()
     author: str = ""
     other: Path | None = None
+    previous: Path | None = None
     order: tuple[str, ...] = ()
     task: Task = HIP_THIGH_CT
+    reference: SiteReference | None = None
+    age: float | None = None
+    sex: str = ""
 
     @property
     def single(self) -> bool:
@@ -84,6 +91,9 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
     if kind is Target.RESULT and target is not None:
         find_ct(target, ct)
     _check_other(kind, target, options.get("other"))
+    _check_previous(kind, target, options.get("previous"))
+    if kind is not Target.RESULT and (options.get("age") is not None or options.get("sex")):
+        raise InputError("The options --age and --sex are those of one patient; give one result with them, or enter them there.")
     folder = target if kind in (Target.RESULT, Target.LIST) and target is not None else results
     if folder.exists() and not folder.is_dir():
         raise InputError(f"The results cannot go to the file {shown(folder)!r}; name a folder with --results.")
@@ -108,6 +118,24 @@ def _check_other(kind: Target, target: Path | None, other: Path | None) -> None:
         raise InputError(f"The folder {shown(other)!r} holds no result; give another result of the same CT with --other.")
     if input_of(target) != input_of(other):
         raise InputError(f"{shown(target)!r} and {shown(other)!r} are results of different CT; give two results of one CT.")
+
+
+def _check_previous(kind: Target, target: Path | None, previous: Path | None) -> None:
+    if previous is None:
+        return
+    if kind is not Target.RESULT or target is None:
+        raise InputError(
+            "The option --previous names the result of an earlier scan; give the result folder of the later one before it."
+        )
+    if not is_result(previous):
+        raise InputError(
+            f"The folder {shown(previous)!r} holds no result; give that of the patient's earlier scan with --previous."
+        )
+    digests = input_of(target), input_of(previous)
+    if digests[0] is not None and digests[0] == digests[1]:
+        raise InputError(
+            f"{shown(target)!r} and {shown(previous)!r} are results of the same scan; hold them beside each other with --other."
+        )
 
 
 def kind_of_target(target: Path | None) -> Target:

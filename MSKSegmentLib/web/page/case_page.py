@@ -15,9 +15,11 @@ from ..case.opening import Opened
 from ..case.options import ReviewOptions
 from . import table
 from .compare_panel import ComparePanel
+from .earlier_panel import EarlierPanel
 from .picture_panel import PicturePanel
 from .pictures import histogram_chart, thumbnail
 from .sides import other_side, side_comparison
+from .site_panel import SitePanel
 from .state import task_state
 from .tool_panel import ToolPanel
 
@@ -36,6 +38,8 @@ class CasePage:
         self.comparison = ComparePanel(
             server, options, self.pictures, self.tools, lambda key: self.select(key, False), self._report
         )
+        self.earlier = EarlierPanel(server, options, lambda key: self.select(key, False), self._report)
+        self.site = SitePanel(server, options, self._placed, self._report)
         self._unsubscribe: Callable[[], None] = lambda: None
         self._listen()
 
@@ -59,6 +63,8 @@ class CasePage:
             self._show_rows()
             first = session.next_flagged() or next((row["key"] for row in state.rows), None)
             self.comparison.open(opened)
+            self.earlier.open(opened)
+            self.site.open(opened)
             if first:
                 self.select(first)
 
@@ -83,6 +89,8 @@ class CasePage:
         self._unsubscribe()
         self._unsubscribe = lambda: None
         self.comparison.leave()
+        self.earlier.leave()
+        self.site.leave()
         self.tools.leave()
         self.pictures.leave()
         self.opened = None
@@ -157,6 +165,12 @@ class CasePage:
         except MSKSegmentError as error:
             self._report(str(error))
 
+    def _placed(self) -> None:
+        """Rows say where their numbers lie among the curves of a site, or no longer do."""
+        self._show_rows()
+        if self._state.selected:
+            self._show_selected()
+
     def _report(self, sentence: str) -> None:
         with self._state as state:
             state.problem, state.problem_details = told(sentence), ""
@@ -179,6 +193,7 @@ class CasePage:
             state.saved_text = tr("Saved {time}").format(time=f"{datetime.now():%H:%M:%S}")
         self.pictures.changed()
         self.comparison.changed()
+        self.earlier.changed()
 
     def _sort(self, column: str) -> None:
         """Ascending, then descending, then worst first again."""
@@ -262,6 +277,7 @@ class CasePage:
             "h": self._show_history,
             "b": self._show_sides,
             "o": self.comparison.show,
+            "t": self.earlier.show,
             **self.pictures.keys(),
             **self.tools.keys(),
         }

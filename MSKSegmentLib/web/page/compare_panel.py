@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ...wording.names import segment_name
 from ..case.comparing import HeldBeside, compare_again, compare_with, others_of, snapshot_of
 from ..case.opening import Opened
 from ..case.options import ReviewOptions
+from .busy_work import BusyWork, in_thread
 from .picture_panel import PicturePanel
 from .pictures import section_pictures
 from .tool_panel import ToolPanel
@@ -43,7 +43,7 @@ class ComparePanel:
         self._opened: Opened | None = None
         self._folders: dict[str, Path] = {}
         self._comparison: HeldBeside | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._work = BusyWork(server.state, "compare_busy", report)
         for name, action in {
             "show_compare": self.show,
             "compare": self.compare,
@@ -61,8 +61,7 @@ class ComparePanel:
 
     def leave(self) -> None:
         """The case is closed."""
-        if self._task:
-            self._task.cancel()
+        self._work.cancel()
         self._opened = self._comparison = None
 
     def show(self) -> None:
@@ -70,15 +69,15 @@ class ComparePanel:
         with self._state as state:
             state.dialog = "compare"
         if self._comparison is None:
-            self._begin(self._list())
+            self._work.begin(self._list())
         elif self._state.compare_outdated:
-            self._begin(self._again())
+            self._work.begin(self._again())
 
     def compare(self, name: str) -> None:
         """Hold one of the offered results beside the open one."""
         folder = self._folders.get(name)
         if folder is not None:
-            self._begin(self._with(name, folder))
+            self._work.begin(self._with(name, folder))
 
     def look(self, key: str, number: int = 0) -> None:
         """Show a structure in one of the slices in which the results differ most, with both outlines."""
@@ -115,7 +114,7 @@ class ComparePanel:
         except MSKSegmentError as error:
             self._report(str(error))
         else:
-            self._begin(self._again())
+            self._work.begin(self._again())
 
     def end(self) -> None:
         """Put the other result away."""
@@ -126,7 +125,7 @@ class ComparePanel:
             state.compare_key, state.compare_pictures, state.compare_outdated = "", [], False
             state.disagreement_on = False
         if self._opened is not None and self._state.dialog == "compare":
-            self._begin(self._list())
+            self._work.begin(self._list())
 
     def speak(self) -> None:
         """The page has another language."""
@@ -138,32 +137,11 @@ class ComparePanel:
         if self._comparison is not None:
             self._state.compare_outdated = True
 
-    def _begin(self, work: Awaitable[None]) -> None:
-        if self._task:
-            self._task.cancel()
-
-        async def guarded() -> None:
-            with self._state as state:
-                state.compare_busy = True
-            try:
-                # Let the page show that it is busy.
-                await asyncio.sleep(0.02)
-                await work
-            except MSKSegmentError as error:
-                self._report(str(error))
-                with self._state as state:
-                    state.dialog = ""
-            finally:
-                with self._state as state:
-                    state.compare_busy = False
-
-        self._task = asyncio.get_running_loop().create_task(guarded())
-
     async def _list(self) -> None:
         opened = self._opened
         if opened is None:
             return
-        self._folders = await _in_thread(others_of, opened, self._options)
+        self._folders = await in_thread(others_of, opened, self._options)
         with self._state as state:
             state.compare_others = list(self._folders)
 
@@ -171,12 +149,12 @@ class ComparePanel:
         opened = self._opened
         if opened is not None:
             first = snapshot_of(opened.session)
-            self._show(await _in_thread(compare_with, first, opened.session, name, folder))
+            self._show(await in_thread(compare_with, first, opened.session, name, folder))
 
     async def _again(self) -> None:
         opened, before = self._opened, self._comparison
         if opened is not None and before is not None:
-            self._show(await _in_thread(compare_again, snapshot_of(opened.session), before))
+            self._show(await in_thread(compare_again, snapshot_of(opened.session), before))
 
     def _show(self, comparison: HeldBeside) -> None:
         self._comparison = comparison
@@ -227,7 +205,3 @@ def _difference(row: StructureAgreement) -> str:
     if row.volume_first_cc and row.volume_second_cc:
         return f"{row.volume_difference_percent:+.0f} %"
     return tr("only in the first") if row.volume_first_cc else tr("only in the second")
-
-
-async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...anatomy import Segment
+from ...comparison.same_level import LevelPair
 from ...ct.orientation import axis_order
 from ...ct.volume import Vector
 from ...language.catalogue import tr
@@ -59,6 +60,19 @@ def section_pictures(session: ReviewSession, segment: Segment, index: int, other
     """One slice of the CT around a segment, with its outline in each of several label maps ``[z, y, x]`` of the session's grid."""
     shown = _planes(session, segment, index, others)
     return [_outlined(shown, inside) for inside in shown.inside]
+
+
+def level_pictures(pair: LevelPair, segments: Sequence[Segment], windows: Sequence[tuple[float, float] | None]) -> list[str]:
+    """A segment at one anatomical level in the earlier and in the later scan, with its outline, at one scale.
+
+    `segments` and `windows` are those of the two scans; a window of None is that of the structure in CT.
+    """
+    shown = [
+        _Planes(one.values, [one.labels == segment.label], (*one.spacing_mm, 0.0), segment, window or _hu_window(segment))
+        for one, segment, window in zip((pair.before, pair.after), segments, windows, strict=True)
+    ]
+    half_mm = max(_extent(one.inside[0], one.spacing)[1] for one in shown if one.inside[0].any())
+    return [_outlined(one, one.inside[0], half_mm) for one in shown]
 
 
 @dataclass(frozen=True)
@@ -208,6 +222,10 @@ def _window_of(session: ReviewSession, segment: Segment) -> tuple[float, float]:
     """Window and level that suit a segment: for bone or soft tissue in CT, the usual one of the scan in MR."""
     if not session.task.in_hounsfield:
         return usual_window(session.volume)
+    return _hu_window(segment)
+
+
+def _hu_window(segment: Segment) -> tuple[float, float]:
     _, window, level = WINDOWS["bone" if segment.structure.is_bone else "soft"]
     return window, level
 

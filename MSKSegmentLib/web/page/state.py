@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...language.catalogue import OWN_NAMES, languages, spoken, tr
 from ...language.catalogue import noted as N_
-from ...review.columns import columns_of
+from ...review.columns import SITE_COLUMNS, Column, columns_of
 from ...tasks import HIP_THIGH_CT, Task
 from ..case.documents import DOCUMENTS
 from ..views.four_views import LETTERS, SLICES, VIEW_NAMES, WINDOWS
+from .earlier_panel import earlier_state
 from .markup import page_texts
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
 _NARROW = {"light", "structure", "side", "volume_cc", "mean_hu", "fat_percent", "predicted_dice", "dice_good_from", "state"}
+# Who names a reference wants to see it.
+_NARROW |= {column.name for column in SITE_COLUMNS.values()}
 # Desktop and browser share the columns; here the headings have to be short.
 _SHORT = {
     "volume_cc_per_m2": N_("Vol./height²"),
@@ -38,6 +42,7 @@ KEYS = {
     "P / X": N_("Paint or erase"),
     "Ctrl+Z / Ctrl+Y": N_("Undo or redo a correction"),
     "O": N_("Another result of this CT beside this one"),
+    "T": N_("Earlier scan of this patient: what changed over time"),
     "B": N_("Both sides: right and left beside each other"),
     "J / K": N_("Next or previous row; in the table also ↓ / ↑"),
     "[ / ]": N_("Worse or better of the slices to look at first"),
@@ -79,6 +84,7 @@ def initial_state(dark: bool = False, task: Task = HIP_THIGH_CT) -> dict[str, An
         **_views(),
         **_editing(),
         **_comparison(),
+        **earlier_state(),
     }
 
 
@@ -165,9 +171,9 @@ def _start() -> dict[str, Any]:
     }
 
 
-def task_state(task: Task) -> dict[str, Any]:
-    """What of the page follows from the task of the open result: columns, words, and tools for densities where there are some."""
-    columns = [
+def column_state(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """The columns of the table as the page shows them."""
+    return [
         {
             "name": column.name,
             "title": tr(_SHORT.get(column.name, column.english_title)),
@@ -176,8 +182,12 @@ def task_state(task: Task) -> dict[str, Any]:
             "numeric": column.numeric,
             "narrow": column.name in _NARROW,
         }
-        for column in columns_of(task)
+        for column in columns
     ]
+
+
+def task_state(task: Task) -> dict[str, Any]:
+    """What of the page follows from the task of the open result: columns, words, and tools for densities where there are some."""
     windows = [
         {
             "name": name,
@@ -194,7 +204,7 @@ def task_state(task: Task) -> dict[str, Any]:
         ("all", tr("All"), tr("All segments")),
     ]
     return {
-        "columns": columns,
+        "columns": column_state(columns_of(task)),
         "windows": windows,
         "threed_modes": _titled([mode for mode in modes if mode[0] != "density" or task.measures("composition")]),
         "scan_word": tr(task.words.scan),
@@ -224,6 +234,9 @@ def _case() -> dict[str, Any]:
         "selected": "",
         "selected_row": {},
         "histogram": None,
+        "site_source": "",
+        "site_age": "",
+        "site_sex": "",
         "sides": {"name": ""},
         "thumbnails": [],
         "worst_shown": -1,

@@ -19,6 +19,7 @@ from MSKSegmentLib.pipeline import measure_case, segment_case
 from MSKSegmentLib.results.result_folder import write_result
 from MSKSegmentLib.results.result_reading import read_case
 from MSKSegmentLib.review import ReviewSession, SegmentMask
+from MSKSegmentLib.review.stored_session import session_from_json
 from MSKSegmentLib.settings import Settings
 from MSKSegmentLib.tasks import HIP_THIGH_CT, with_table
 
@@ -142,7 +143,7 @@ def test_the_folder_and_the_review_keep_the_names(measured, tmp_path):
     assert (ham.name, ham.color, ham.group, ham.side) == ("Hamstrings, right", (10, 10, 200), "back", Side.RIGHT)
     assert rows["KNEECAP_left"].missed or not rows["KNEECAP_left"].found
     session.edit({"BLADDER": SegmentMask.empty()})
-    again = ReviewSession.from_json(session.to_json(), session.result.labels, None, volume, result.labels)
+    again = session_from_json(session.to_json(), session.result.labels, None, volume, result.labels)
     assert again.table == TABLE and not again.row("BLADDER").found
     session.set_height(1.8)
     assert session.report("TAIL").measurements.volume_cc_per_m2 is None

@@ -12,7 +12,7 @@ from ct_scans import two_thighs, write_dicom
 from MSKSegmentLib.anatomy import Side
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.comparison.changes import ChangeVerdict
-from MSKSegmentLib.comparison.doubts import differing_conditions
+from MSKSegmentLib.comparison.doubts import differing_conditions, same_patient
 from MSKSegmentLib.comparison.follow_up import compare_examinations, follow_up
 from MSKSegmentLib.comparison.intervals import FollowedQuantity
 from MSKSegmentLib.comparison.pose import angle_degrees, femur_axes
@@ -121,6 +121,17 @@ def test_noise_is_told_and_forbids_changes_of_fat(cases):
     assert {one.quantity for one in found.changes if one.verdict is ChangeVerdict.NOT_COMPARABLE} == {FollowedQuantity.FAT}
 
 
+def test_the_headers_tell_whether_it_is_the_same_patient(cases):
+    def told(*protocols):
+        return same_patient(*(examination(n, c, protocol=p) for n, c, p in zip("ab", cases, protocols, strict=True)))
+
+    known = Protocol(patient=("17", "19500101"), sex="F")
+    assert told(known, known) is True and told(known, Protocol(patient=("17", ""))) is True
+    assert told(known, replace(known, sex="M")) is False and told(known, Protocol(patient=("", "19510101"))) is False
+    # A date of birth alone is that of many.
+    assert told(Protocol(patient=("", "19500101")), known) is None and told(known, Protocol()) is None
+
+
 def test_another_side_and_doubtful_sides_are_told(cases):
     case = cases[1]
     right = replace(case, reports=tuple(replace(r, measurements=None) if r.segment.side is Side.LEFT else r for r in case.reports))
@@ -138,7 +149,7 @@ def test_femora_that_lie_differently_are_told(cases):
     assert straight[Side.LEFT][2] == pytest.approx(1, abs=0.01)
     assert angle_degrees(straight[Side.LEFT], bent[Side.LEFT]) == pytest.approx(20, abs=0.5)
     (finding,) = (one for one in differing_conditions(examination("a", cases[0]), examination("b", case)) if one.code == "pose")
-    assert "by 20°" in finding.sentence
+    assert "right by 20°, left by 20°" in finding.sentence
 
 
 def test_bones_that_change_are_told(cases):

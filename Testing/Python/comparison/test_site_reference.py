@@ -1,18 +1,26 @@
 """Reference curves of a site: recovered from a made-up cohort, in order, refused where the table is wrong, silent where few."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from comparison_cases import phantom_case, with_report
+from comparison_cases import phantom_case, phantom_scan, with_report
+from MSKSegmentLib.report.language import catalogue_of
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.site_reference.applying import placed_values
+from MSKSegmentLib.report.case import read_report_case
+from MSKSegmentLib.report.facts import site_lines
+from MSKSegmentLib.report.structures import card_numbers
+from MSKSegmentLib.results.result_folder import write_result
+from MSKSegmentLib.review import ReviewSession, make_rows
+from MSKSegmentLib.review.columns import NO_VALUE, SITE_COLUMNS
+from MSKSegmentLib.site_reference.applying import Placing, placed_values
 from MSKSegmentLib.site_reference.cohort_table import CohortRow, read_cohort
-from MSKSegmentLib.site_reference.curves import FEWEST_PERSONS, PERCENTILES, read_site_reference
+from MSKSegmentLib.site_reference.curves import FEWEST_PERSONS, PERCENTILES, read_site_reference, write_site_reference
 from MSKSegmentLib.site_reference.fitting import make_site_reference
 
 pytest.importorskip("statsmodels")
@@ -58,7 +66,7 @@ def test_curves_do_not_cross_and_beyond_them_only_the_limit_is_said(reference):
         "above",
         PERCENTILES[-1],
     )
-    assert low.text.startswith("below 3 (z <-1.9, n 400") and high.text.startswith("above 97 (z >+1.9")
+    assert low.text.startswith("<3 (z <-1.9, n 400") and high.text.startswith(">97 (z >+1.9")
 
 
 def test_nothing_is_shown_below_the_stated_numbers(reference):
@@ -119,3 +127,58 @@ def test_make_and_read_on_the_command_line(tmp_path, capsys):
     assert site.curves == make_site_reference(read_cohort(table, HIP_AND_THIGH), "").curves
     assert main(["reference", "apply", str(table), str(tmp_path), "--age", "60", "--sex", "F"]) == 2
     assert "is no reference file" in capsys.readouterr().err
+
+
+PLACED, COLUMN = "GMAX_left", SITE_COLUMNS["volume_cc"].name
+
+
+def with_volume(case, key, cc):
+    found = next(report for report in case.reports if report.segment.key == key).measurements
+    return with_report(case, key, measurements=replace(found, volume_cc=cc))
+
+
+def test_rows_show_percentile_z_and_n_where_the_reference_has_a_curve(reference):
+    case, placing = with_volume(phantom_case(), PLACED, 790.0), Placing(reference, 60, "F")
+    rows = {row.key: row for row in make_rows(case.reports, None, placing)}
+    standing = reference.curves[0].standing(790.0, 60)
+    assert standing.text == f"{standing.percentile:.0f} (z {standing.z:+.1f}, n {PERSONS})" == rows[PLACED].texts[COLUMN]
+    assert rows[PLACED].values[COLUMN] == standing.percentile
+    told = rows[PLACED].lines[-1]
+    assert standing.text in told and "made up" in told and "no norm" in told
+    # Of other structures, and without a reference, nothing is said of a percentile.
+    assert COLUMN not in rows["GMAX_right"].texts and COLUMN not in make_rows(case.reports)[0].texts
+    red = with_report(case, PLACED, light=Light.RED)
+    failed = next(row for row in make_rows(red.reports, None, placing) if row.key == PLACED)
+    assert failed.texts[COLUMN] == NO_VALUE and "no percentile: failed (red light)" in failed.lines[-1]
+
+
+def test_a_session_has_the_columns_of_the_reference_and_stores_nothing_of_it(reference):
+    case, changed = phantom_case(), []
+    session = ReviewSession(case, phantom_scan(case.labels, case.geometry))
+    session.subscribe(changed.append)
+    before, names = session.to_json(), {column.name for column in session.columns}
+    session.place(Placing(reference, 60, "F"))
+    assert {column.name for column in session.columns} - names == {COLUMN}
+    assert COLUMN in session.row(PLACED).texts and not changed and session.to_json() == before
+    session.place(Placing(reference, 60, "M"))
+    assert {column.name for column in session.columns} == names
+
+
+def test_ages_and_sexes_that_nobody_has_are_refused(reference):
+    for age, sex in ((-1, "F"), (130, "M"), (50, "X")):
+        with pytest.raises(InputError, match="no patient of age"):
+            Placing(reference, age, sex)
+
+
+def test_the_report_shows_percentiles_and_whose_they_are(reference, tmp_path, capsys):
+    pytest.importorskip("jinja2")
+    write_result(tmp_path / "case", with_volume(phantom_case(), PLACED, 790.0))
+    write_site_reference(tmp_path / "site.json", reference)
+    case = read_report_case(tmp_path / "case", placing=Placing(reference, 60, "F"))
+    standing = reference.curves[0].standing(790.0, 60)
+    row = next(row for row in case.rows if row.key == PLACED)
+    assert ("Volume, percentile", standing.text) in card_numbers(catalogue_of("en"), row, case.reports[PLACED])
+    assert "made up" in site_lines(case, catalogue_of("en"))[0] and "women" in site_lines(case, catalogue_of("en"))[0]
+    assert not site_lines(read_report_case(tmp_path / "case"), catalogue_of("en"))
+    assert main(["report", str(tmp_path / "case"), "--reference", str(tmp_path / "site.json")]) == 2
+    assert "need all three" in capsys.readouterr().err

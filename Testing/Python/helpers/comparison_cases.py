@@ -10,7 +10,10 @@ from segmentation_phantom import phantom
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import CaseResult, Light, Scores, SegmentReport
 from MSKSegmentLib.comparison.examination import Examination
+from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.measurement import measure
+from MSKSegmentLib.results.result_folder import CT, write_result
+from MSKSegmentLib.results.segmentation_file import write_ct
 from MSKSegmentLib.run_facts import RunFacts
 
 LABEL = {segment.key: segment.label for segment in HIP_AND_THIGH.segments}
@@ -38,11 +41,22 @@ def phantom_case(lost=(), digest="a", noise=20.0, **facts):
     for key in lost:
         thinned = labels[::2]
         thinned[thinned == LABEL[key]] = 0
-    hu = np.where(labels > 0, 55, -90) + np.random.default_rng(1).normal(0, noise, labels.shape)
-    found = measure(labels, np.rint(hu).astype(np.int16), grid, HIP_AND_THIGH, 1.7)
+    found = measure(labels, phantom_scan(labels, grid, noise).hu, grid, HIP_AND_THIGH, 1.7)
     reports = tuple(report_of(segment, found.get(segment.label)) for segment in HIP_AND_THIGH.segments)
     facts = {"height_m": 1.7, "passes": 10, "lights": "calibrated", **facts}
     return CaseResult(labels, grid, reports, None, (), RunFacts(input_digest=digest, **facts))
+
+
+def phantom_scan(labels, grid, noise=20.0):
+    """A CT in which these labels are muscle among fat."""
+    hu = np.where(labels > 0, 55, -90) + np.random.default_rng(1).normal(0, noise, labels.shape)
+    return CTVolume(np.rint(hu).astype(np.int16), grid)
+
+
+def write_visit(folder, case, keep_ct=True, noise=20.0):
+    """A result folder of a case, with its scan."""
+    scan = phantom_scan(case.labels, case.geometry, noise)
+    return write_result(folder, case, None, (lambda partial: write_ct(partial / CT, scan)) if keep_ct else None)
 
 
 def examination(name, case, **known):

@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 from datetime import date
+from string import Formatter
 
 import pytest
 from comparison_cases import examination, phantom_case, with_report
 
 from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.comparison.doubt_sentences import DOUBT_FORMS, doubt
 from MSKSegmentLib.comparison.follow_up import compare_examinations
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.language.catalogue import catalogue_of
 from MSKSegmentLib.report.before_after import change_section, read_change_pair
 from MSKSegmentLib.results.result_folder import write_result
+from MSKSegmentLib.wording.names import segment_name
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,9 @@ def test_a_real_change_is_told_with_its_interval_and_no_number_that_may_not_be_c
     assert "Gluteus medius, left" in left_out["failed (red light) after"]
     assert "Gluteus minimus, left" in left_out["cut by the scan after"]
     assert section.counts[0] == sum(cell.arrow != "" for line in section.lines for cell in line.cells) == 1
-    assert section.dates == ("scanned 2024-02-01", "date not known") and any("passes" in told.text for told in section.warnings)
+    assert section.dates == ("scanned 2024-02-01", "date not known") and any(
+        "passes (10 and 5)" in told for told in section.warnings
+    )
 
 
 def test_the_section_speaks_japanese(pair):
@@ -50,6 +55,17 @@ def test_the_section_speaks_japanese(pair):
     reasons = [reason for reason, _ in section.left_out]
     assert "今回：失敗（赤）" in reasons and all(not reason.isascii() for reason in reasons)
     assert any("～" in cell.text for line in section.lines for cell in line.cells)
+    assert len(section.warnings) == len(pair.findings) > 0
+    assert any("10、5" in told for told in section.warnings) and not any("passes" in told for told in section.warnings)
+
+
+def test_every_warning_has_its_sentence_in_japanese_with_the_same_places(pair):
+    words, bones = catalogue_of("ja"), pair.before.result.table.segments[:2]
+    for name, form in DOUBT_FORMS.items():
+        places = {place for _, place, _, _ in Formatter().parse(form) if place}
+        told = doubt(name, **{place: bones if place == "bones" else f"<{place}>" for place in places})
+        said = told.said(words.gettext, lambda segments: "・".join(segment_name(words, one) for one in segments))
+        assert said != told.sentence and all(f"<{place}>" in said for place in places - {"bones"}), name
 
 
 def test_results_are_read_from_their_folders_and_not_called_by_these(cases, tmp_path):

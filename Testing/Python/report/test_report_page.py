@@ -11,6 +11,7 @@ import pytest
 from review_cases import LABEL, Clock, grown, make_case, mask_of
 
 from MSKSegmentLib.case_result import Light
+from MSKSegmentLib.comparison.doubt_sentences import doubt
 from MSKSegmentLib.comparison.examination import Examination
 from MSKSegmentLib.comparison.follow_up import compare_examinations
 from MSKSegmentLib.findings import warning
@@ -59,7 +60,7 @@ def session():
 def html(session):
     case = case_of_session(session, f"Patient {NASTY}")
     facts = replace(case.result.facts, input_digest="another")
-    finding = warning("odd", f"Something {NASTY} differs.")
+    finding = doubt("kernel", one=NASTY, two="B70f")
     pair = compare_examinations(Examination("before", replace(case.result, facts=facts)), Examination("after", case.result))
     return html_of(replace(case, changes=replace(pair, findings=(finding,))), with_3d=False, now=NOW)
 

@@ -11,6 +11,7 @@ from MSKSegmentLib.case_result import ReviewState
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.review import ReviewSession, SegmentMask
+from MSKSegmentLib.review.stored_session import session_from_json
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_through_json_and_back(case, clock):
     session = edited(case, clock)
     data = json.loads(json.dumps(session.to_json()))
     assert "not a medical device" in data["notice"].lower()
-    again = ReviewSession.from_json(
+    again = session_from_json(
         data, session.result.labels, case[0].uncertainty, case[1], session.automatic.labels, "Dr. Ito", clock=clock
     )
     assert again.result.reports == session.result.reports and again.history == session.history
@@ -53,7 +54,7 @@ def test_through_json_and_back(case, clock):
 
 def test_without_the_automatic_labels_a_correction_stays_but_cannot_be_reverted(case, clock):
     session = edited(case, clock)
-    again = ReviewSession.from_json(session.to_json(), session.result.labels, None, case[1])
+    again = session_from_json(session.to_json(), session.result.labels, None, case[1])
     assert again.result.reports == session.result.reports
     with pytest.raises(InputError, match="Sartorius, left was not stored"):
         again.revert("SART_left")
@@ -67,7 +68,7 @@ def test_voxels_that_another_program_changed_are_measured_when_it_opens(case, cl
     labels = session.result.labels.copy()
     labels[labels == LABEL["GMIN_right"]] = 0
     labels[80:84, 3:9, 3:9] = LABEL["GMAX_left"]
-    again = ReviewSession.from_json(session.to_json(), labels, None, case[1], session.automatic.labels, clock=clock)
+    again = session_from_json(session.to_json(), labels, None, case[1], session.automatic.labels, clock=clock)
     assert again.report("GMIN_right").state is again.report("GMAX_left").state is ReviewState.EDITED
     accepted = replace(again.report("TFL_right"), state=ReviewState.AUTOMATIC)
     assert accepted == again.automatic_report("TFL_right")
@@ -79,11 +80,11 @@ def test_another_ct_on_the_same_grid_is_refused(case, clock):
     session = edited(case, clock)
     other = CTVolume(np.roll(case[1].hu, 1, axis=2), case[1].geometry)
     with pytest.raises(InputError, match="not the one"):
-        ReviewSession.from_json(session.to_json(), session.result.labels, None, other, session.automatic.labels)
+        session_from_json(session.to_json(), session.result.labels, None, other, session.automatic.labels)
 
 
 @pytest.mark.parametrize("damage", [{"segments": []}, {"format": "other"}, {"history": [{"when": 3}]}, {"provenance": None}])
 def test_damaged_json_is_refused_in_words(case, damage):
     data = ReviewSession(*case).to_json() | damage
     with pytest.raises(InputError, match="cannot be read"):
-        ReviewSession.from_json(data, case[0].labels, None, case[1])
+        session_from_json(data, case[0].labels, None, case[1])

@@ -4,7 +4,7 @@
   const FIELDS = "input" + BUTTONS.map((type) => `:not([type=${type}])`).join("") + ", textarea, select, option";
   const ROLES = ["textbox", "searchbox", "combobox", "spinbutton", "listbox"].map((role) => `[role=${role}]`);
   const TYPING = [FIELDS, "[contenteditable]:not([contenteditable=false])", ...ROLES].join(", ");
-  const NAMES = new Set(["n", "a", "b", "c", "e", "s", "u", "d", "r", "h", "o", "?", "1", "2", "p", "x", "z", "y", "j", "k", "Escape", "[", "]"]);
+  const NAMES = new Set(["n", "a", "b", "c", "e", "s", "u", "d", "r", "h", "o", "t", "?", "1", "2", "p", "x", "z", "y", "j", "k", "Escape", "[", "]"]);
   const SLICES = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 };
   const MODIFIERS = ["Shift", "Control", "Alt", "Meta", "Tab"];
   // The slice view that the mouse was in last.
