@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from comparison_cases import phantom_case, phantom_scan, with_report
-from MSKSegmentLib.report.language import catalogue_of
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import InputError
+from MSKSegmentLib.language.catalogue import catalogue_of
 from MSKSegmentLib.report.case import read_report_case
 from MSKSegmentLib.report.facts import site_lines
 from MSKSegmentLib.report.structures import card_numbers
