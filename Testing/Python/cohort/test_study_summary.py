@@ -10,7 +10,7 @@ from MSKSegmentLib.cohort.gathered import GatheredCases
 from MSKSegmentLib.cohort.summary import StudySummary
 
 TABLE = ("Hip bone", "Femur", "Gluteus maximus", "Vastus medialis")
-TEXTS = ("likely_wrong", "light", "truncated_by", "state", "asks_for_a_look", "case", "side", "reasons")
+TEXTS = ("likely_wrong", "not_confirmed", "light", "truncated_by", "state", "asks_for_a_look", "case", "side", "reasons")
 NUMBERS = ("volume_cc", "mean_hu", "fat_percent", "failure_probability", "expected_harm")
 
 
