@@ -189,7 +189,7 @@ def test_what_is_worse():
     assert judge_learning(better + pairs(JudgedGroup.REHEARSED, [-0.005, 0.0])).reasons == ()
     drawn = pairs(JudgedGroup.AS_DRAWN, [-0.03] * FEWEST_DRAWN)
     assert len(judge_learning(better + drawn).reasons) == 1
-    assert judge_learning(better + pairs(JudgedGroup.AS_DRAWN, [-0.8] * (FEWEST_DRAWN - 1))).reasons == (), "too few to decide"
+    assert judge_learning(better + pairs(JudgedGroup.AS_DRAWN, [-0.8, -0.8])).reasons == (), "too few to decide"
     one = [replace(pair, abbreviation="TFL", after=pair.before - 0.06) for pair in better]
     lifted = [replace(pair, patient=f"{pair.patient}", after=pair.before + 0.2) for pair in better]
     assert judge_learning(lifted + one).reasons == ("TFL (corrected, held out) fell from 0.800 to 0.740",)

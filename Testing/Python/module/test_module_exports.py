@@ -20,6 +20,7 @@ from module_cases import choose, click, show_case, wait
 from module_runs import child_of
 
 from MSKSegmentLib.case_result import ReviewState
+from MSKSegmentLib.language.catalogue import languages, speak, tr
 
 pytest_plugins = ("module_fixtures", "warm_children")
 
@@ -60,22 +61,32 @@ def test_without_a_result_there_is_nothing_to_export(panel):
     assert not panel.ui.exportReportButton.enabled and not panel.ui.exportDicomButton.enabled
 
 
+@pytest.fixture
+def english_again():
+    yield
+    speak("en")
+
+
 @pytest.mark.usefixtures("warm_children")
-def test_a_report_is_made_of_the_case_as_it_is_now_in_slicers_language(panel, tmp_path):
+def test_a_report_is_made_of_the_case_as_it_is_now_in_the_panels_language(panel, tmp_path, english_again):
     case, ui = show_case(panel), panel.ui
     choose(panel, "GMAX_right")
     click(ui.acceptButton)
     assert case.session.report("GMAX_right").state is ReviewState.ACCEPTED
-    slicer.app.userSettings().setValue("language", "ja_JP")
+    ui.languageSelector.setCurrentIndex(1 + languages().index("ja"))
     path = tmp_path / "for the surgeon.html"
     host.answer(str(path))
     click(ui.exportReportButton)
     folder = panel.run._run._folder
-    assert ui.progressFrame.visible and ui.stageLabel.text == "Making the report" and ui.cancelButton.enabled
+    assert (
+        ui.progressFrame.visible
+        and ui.stageLabel.text == tr("Making the report") != "Making the report"
+        and ui.cancelButton.enabled
+    )
     assert not ui.exportReportButton.enabled and not ui.exportDicomButton.enabled and not ui.segmentButton.enabled
     assert ui.exportCsvButton.enabled
     wait(lambda: not panel.run.running, 300)
-    assert ui.messageLabel.text == f"for the surgeon.html was written; it lies in {tmp_path}."
+    assert path.name in ui.messageLabel.text and str(tmp_path) in ui.messageLabel.text
     text = path.read_text(encoding="utf-8")
     assert 'lang="ja"' in text and "CT hip" in text and case.session.history[-1].who in text
     assert not folder.exists() and [entry.name for entry in tmp_path.iterdir()] == [path.name]
