@@ -65,7 +65,8 @@ def first_stage_from_json(data: Any) -> FirstStage | None:
         return data
     if not isinstance(data, dict):
         raise TypeError("first_stage is not an object")
-    stage = FirstStage(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+    entries: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    stage = FirstStage(**entries)
     if not isinstance(stage.structures, tuple):
         raise TypeError("the first stage's structures are no list")
     texts, numbers = (stage.kind, stage.bundle, stage.digest, *stage.structures), (stage.margin_mm, stage.fill)
