@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from .case_result import Light, SegmentReport
+from .case_result import SegmentReport
 from .ct.volume import Geometry
 from .findings import Finding, warning
+from .quality.unpredicted import without_prediction
 
 # A muscle's outline moves by about a pixel of the network over this distance along the leg.
 INTERVAL_MM = 9.0
@@ -46,19 +47,5 @@ def finding(slices: int, of: int, passes: int) -> Finding:
 def unrated(reports: Iterable[SegmentReport]) -> tuple[SegmentReport, ...]:
     """The reports with every light grey, and without whatever a calibration said."""
     return tuple(
-        replace(
-            report,
-            light=Light.GREY,
-            reasons=(REASON,) if report.measurements else ("not found in this preview",),
-            predicted_dice=None,
-            dice_limits=None,
-            dice_interval=None,
-            volume_interval_cc=None,
-            mean_hu_interval=None,
-            failure_probability=None,
-            usual_uncertainty=None,
-            paper_light=None,
-            part_light=None,
-        )
-        for report in reports
+        without_prediction(report, (REASON,) if report.measurements else ("not found in this preview",)) for report in reports
     )

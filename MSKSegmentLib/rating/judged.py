@@ -9,6 +9,7 @@ import numpy as np
 
 from ..case_result import Light, SegmentReport
 from ..quality.given_labels import Verdict
+from ..quality.unpredicted import without_prediction
 from .agreement import DISAGREEING_BELOW
 from .mask_evidence import MaskEvidence
 from .told import disagreement_reasons, jump_reason
@@ -56,29 +57,13 @@ def judged_report(report: SegmentReport, judgement: Judgement) -> SegmentReport:
         )
         reasons = list(rated.reasons) if judgement.calibrated else [UNCALIBRATED]
         if label in judgement.parts:
-            base, reasons = _unpredicted(base), [IN_PARTS]
+            base, reasons = without_prediction(base, ()), [IN_PARTS]
     # Of what the network does not know, its not drawing it says nothing.
     is_known = base.scores is not None
     where = _where(label, judgement, is_known)
     light = _looked_at(base.light, label, judgement) if is_known else base.light
     light, against = _with_doubts(light, label, judgement.verdict)
     return replace(base, light=light, reasons=tuple(dict.fromkeys((*against, *reasons, *where))))
-
-
-def _unpredicted(report: SegmentReport) -> SegmentReport:
-    """A grey report with its evidence and without any prediction."""
-    return replace(
-        report,
-        light=Light.GREY,
-        part_light=None,
-        predicted_dice=None,
-        dice_limits=None,
-        dice_interval=None,
-        volume_interval_cc=None,
-        mean_hu_interval=None,
-        failure_probability=None,
-        usual_uncertainty=None,
-    )
 
 
 def _looked_at(light: Light, label: int, judgement: Judgement) -> Light:
