@@ -1,11 +1,12 @@
-"""A bundle written anew with another calibration or card; network and all else stay."""
+"""A bundle written anew with another calibration, other weights or another card; all else stays."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BundleError
 from .contents import json_bytes
@@ -13,7 +14,10 @@ from .first_stage import FIRST_STAGE_FILE
 from .manifest import STRUCTURES_FILE
 from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, write_files
 from .structures import structures_file
-from .weights import weights_files
+from .weights import encode_weights, weights_files
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def update_calibration(
@@ -24,8 +28,7 @@ def update_calibration(
     Raises:
         BundleError: the version is the old one, or `folder` holds something or cannot be written.
     """
-    if version == bundle.manifest.version:
-        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
+    _check_version(bundle, version)
     manifest = replace(bundle.manifest, version=version, date=date or datetime.date.today().isoformat())
     return write_files(Path(folder), manifest, _kept_files(bundle, bundle.card), calibration)
 
@@ -36,11 +39,26 @@ def update_rating(bundle: ModelBundle, rating: dict[str, Any], folder: str | Pat
     Raises:
         BundleError: the version is the old one, or `folder` holds something or cannot be written.
     """
-    if version == bundle.manifest.version:
-        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
+    _check_version(bundle, version)
     manifest = replace(bundle.manifest, version=version, date=datetime.date.today().isoformat())
     files = {**_kept_files(bundle, bundle.card), RATING_FILE: json_bytes(rating)}
     return write_files(Path(folder), manifest, files, bundle.calibration)
+
+
+def update_weights(bundle: ModelBundle, state: Mapping[str, Tensor], card: str, folder: str | Path, version: str) -> ModelBundle:
+    """Write `bundle`, of one network, with the state dictionary of another of its kind and its card, as a new version of today
+    without any calibration in the new folder `folder`. Kernels are stored as float16 where that changes none, else as float32.
+
+    Raises:
+        BundleError: the version is the old one, the weights do not fit, or `folder` holds something or cannot be written.
+    """
+    _check_version(bundle, version)
+    manifest = replace(bundle.manifest, version=version, date=datetime.date.today().isoformat())
+    exact = all(bool((value.half().float() == value).all()) for value in state.values() if value.ndim > 1)
+    (name,) = weights_files(manifest.members)
+    weights = encode_weights(state, manifest.network, "float16" if exact else "float32")
+    files = {key: data for key, data in _kept_files(bundle, card).items() if key != RATING_FILE}
+    return write_files(Path(folder), manifest, {**files, name: weights}, None)
 
 
 def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBundle:
@@ -50,6 +68,11 @@ def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBund
         BundleError: `folder` exists or cannot be written, or the bundle's weights changed since it was loaded.
     """
     return write_files(Path(folder), bundle.manifest, _kept_files(bundle, card), bundle.calibration)
+
+
+def _check_version(bundle: ModelBundle, version: str) -> None:
+    if version == bundle.manifest.version:
+        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
 
 
 def _kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:

@@ -7,26 +7,26 @@ noise or kernel differ, its features are off from the first layer on. Taking the
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..bundle import ModelBundle, check_new_bundle, save_bundle
-from ..bundle.manifest import STRUCTURES_FILE
+from ..bundle import ModelBundle, check_new_bundle
+from ..bundle.updating import update_weights
 from ..ct.volume import CTVolume
 from ..errors import BundleError, InputError
 from ..inference.crop import body_windows
+from ..inference.first_stage import FirstStageRun
 from ..inference.looking import Look
 from ..inference.sampler import Sampling
 from ..inference.slices import plan_slices
 from ..network.families import logits_of
 from ..network.mc_dropout import dropout_sampling
-from ..prepared_scan import prepare_scan
+from ..prepared_scan import behind_first_stage, prepare_scan
 
 # Normalisation over features of a batch; others (instance normalisation) take their statistics from the scan itself anyway.
 _NORMS = nn.BatchNorm2d
@@ -92,6 +92,7 @@ class SiteStatistics:
         manifest = self.bundle.manifest
         spec, preprocessing = manifest.network, manifest.preprocessing
         scan = prepare_scan(volume, task=self.bundle.task, intensity=preprocessing.intensity)
+        scan = behind_first_stage(scan, self.bundle, FirstStageRun(seed=self.how.seed, checkpoint=checkpoint))
         plan = plan_slices(scan.body, preprocessing, spec)
         windows = body_windows(scan.body.geometry, scan.coarse_body, plan, spec.stride, manifest.passes)
         look = Look(scan.body, plan, spec, preprocessing, Sampling(1, self.how.seed, limb=scan.limb), windows)
@@ -179,10 +180,7 @@ def write_adapted(statistics: SiteStatistics, folder: str | Path, version: str) 
         InputError: no scan was looked at.
         BundleError: `folder` holds something or cannot be written.
     """
-    bundle = statistics.bundle
-    manifest = replace(bundle.manifest, version=version, date=datetime.date.today().isoformat(), files={})
-    own = bundle.table if bundle.manifest.structures == STRUCTURES_FILE else None
-    return save_bundle(folder, manifest, statistics.weights(), None, _card(statistics), table=own)
+    return update_weights(statistics.bundle, statistics.weights(), _card(statistics), folder, version)
 
 
 def _card(statistics: SiteStatistics) -> str:

@@ -7,6 +7,7 @@ import pytest
 from conftest import write_tiny_bundle
 
 from MSKSegmentLib.bundle import Manifest, NetworkSpec, Preprocessing, load_bundle, save_bundle
+from MSKSegmentLib.bundle.first_stage import FirstStage
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.ct.volume import CTVolume, Geometry
 from MSKSegmentLib.errors import BundleError, InputError
@@ -96,6 +97,34 @@ def test_a_drifted_scanner_looks_to_the_adapted_network_as_the_usual_one_did(bun
 
     at_home, unadapted, adapted = features(usual, 0), features(usual, 80), features(drifted, 80)
     assert (adapted - at_home).abs().max() < 0.5 * (unadapted - at_home).abs().max()
+
+
+def test_behind_a_first_stage_what_lies_beside_the_body_has_no_part_in_the_statistics(bundle, tmp_path):
+    preprocessing = replace(bundle.manifest.preprocessing, first_stage=FirstStage())
+    state = bundle.load_network().state_dict()
+    behind = save_bundle(tmp_path / "behind", replace(bundle.manifest, preprocessing=preprocessing), state, None, "Card.")
+    alone, with_bottle = scan_of(), scan_of()
+    for scan in (alone, with_bottle):
+        # A corner of air, so that the network's window around the body shows what lies there.
+        scan.hu[:, 12:26, 38:52] = -1000
+    with_bottle.hu[:, 15:20, 43:48] = 300
+    found = {}
+    for name, one in (("whole", bundle), ("behind", behind)):
+        found[name] = [SiteStatistics(one, Adaptation(slices=4)) for _ in range(2)]
+        for statistics, scan in zip(found[name], (alone, with_bottle), strict=True):
+            statistics.add(scan)
+    key = next(key for key in state if key.endswith("running_mean"))
+    shift = {name: (two.weights()[key] - one.weights()[key]).abs().max() for name, (one, two) in found.items()}
+    assert shift["behind"] < 0.2 * shift["whole"] and shift["whole"] > 0
+    new = adapt_bundle(behind, [with_bottle], tmp_path / "new", "2")
+    assert new.manifest.preprocessing.first_stage == FirstStage()
+
+
+def test_kernels_of_float32_stay_as_they_are(bundle, tmp_path):
+    state = {key: value + 1e-6 for key, value in bundle.load_network().state_dict().items() if value.ndim}
+    whole = save_bundle(tmp_path / "whole", replace(bundle.manifest, version="7"), state, None, "Card.", dtype="float32")
+    new = adapt_bundle(whole, [scan_of()], tmp_path / "new", "8").load_network().state_dict()
+    assert all(torch.equal(new[key], value) for key, value in whole.load_network().state_dict().items() if value.ndim > 1)
 
 
 def test_what_cannot_be_adapted_is_refused(bundle, tmp_path):
