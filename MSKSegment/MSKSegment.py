@@ -230,6 +230,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _languageChosen(self):
         self.inputs.showTexts()
         self.review.showTexts()
+        self.earlier.showTexts()
         self._inputsChanged()
 
     def _fillResultSelector(self):

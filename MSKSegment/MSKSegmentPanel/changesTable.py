@@ -4,6 +4,7 @@ import qt
 
 from MSKSegmentLib.comparison.change_words import NARROW_CHANGE_TABLE
 from MSKSegmentLib.comparison.changes import ChangeVerdict
+from MSKSegmentLib.language.catalogue import tr as _
 
 from .widgets import RIGHT_CENTRED, fitHeight, signalsBlocked, singleShot
 
@@ -22,13 +23,13 @@ class ChangesTable:
         self._rows = ()
         self._fit = singleShot(0, lambda: fitHeight(table))
         table.setColumnCount(len(NARROW_CHANGE_TABLE))
-        for place, title in enumerate(NARROW_CHANGE_TABLE):
-            table.setHorizontalHeaderItem(place, qt.QTableWidgetItem(title))
         table.connect("itemSelectionChanged()", self._selectionChanged)
 
     def setRows(self, rows):
         """Show these rows, in their order."""
         self._rows = tuple(rows)
+        for place, title in enumerate(NARROW_CHANGE_TABLE):
+            self._table.setHorizontalHeaderItem(place, qt.QTableWidgetItem(_(title)))
         with signalsBlocked(self._table):
             self._table.setRowCount(len(self._rows))
             for place, row in enumerate(self._rows):
@@ -53,7 +54,7 @@ class ChangesTable:
         metrics, left = self._table.fontMetrics(), self._table.viewport().width
         for index, title in enumerate(NARROW_CHANGE_TABLE):
             if index not in (_NAME, _VERDICT):
-                texts = {title, *(row.narrow_texts[index] for row in self._rows)}
+                texts = {_(title), *(row.narrow_texts[index] for row in self._rows)}
                 width = max(metrics.horizontalAdvance(text) for text in texts) + _CELL_MARGIN
                 self._table.setColumnWidth(index, width)
                 left -= width

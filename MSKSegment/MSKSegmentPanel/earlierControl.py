@@ -29,6 +29,7 @@ class EarlierControl:
         self._unsubscribe = None
         self._pair = None
         self._quantities = ()
+        self._outdated = False
         self._table = ChangesTable(ui.changesTable, onChosen)
         ui.earlierSection.connect("contentsCollapsed(bool)", keepFolding(ui.earlierSection))
         ui.earlierButton.connect("clicked(bool)", self._choose)
@@ -44,6 +45,14 @@ class EarlierControl:
         self._unsubscribe = case.session.subscribe(self._corrected) if case is not None else None
         self._ui.earlierSection.setVisible(case is not None)
         self._show(None)
+
+    def showTexts(self):
+        """The panel has another language; what was compared stays as it is."""
+        outdated, place = self._outdated, self._ui.quantitySelector.currentIndex
+        self._show(self._pair)
+        if self._pair is not None:
+            self._ui.quantitySelector.setCurrentIndex(place)
+        self._showOutdated(outdated)
 
     def close(self):
         """The panel goes away."""
@@ -82,12 +91,12 @@ class EarlierControl:
         with signalsBlocked(ui.quantitySelector):
             ui.quantitySelector.clear()
             for quantity in self._quantities:
-                ui.quantitySelector.addItem(words.CHANGED_QUANTITIES[quantity])
-        ui.earlierDatesLabel.setText(words.CHOOSE_EARLIER if pair is None else words.dates(pair.before, pair.after))
+                ui.quantitySelector.addItem(_(words.CHANGED_QUANTITIES[quantity]))
+        ui.earlierDatesLabel.setText(_(words.CHOOSE_EARLIER) if pair is None else words.dates(pair.before, pair.after))
         ui.cautionsLabel.setText("" if pair is None else "\n".join(f"\u2022 {one}" for one in change_cautions(pair)))
         for widget in (ui.cautionsLabel, ui.quantitySelector, ui.changesLabel, ui.changesTable, ui.changesNoteLabel):
             widget.setVisible(pair is not None)
-        ui.changesNoteLabel.setText(words.INTERVAL_NOTE)
+        ui.changesNoteLabel.setText(_(words.INTERVAL_NOTE))
         self._showOutdated(False)
         self._showRows()
 
@@ -106,7 +115,8 @@ class EarlierControl:
 
     def _showOutdated(self, outdated):
         """A table of before a correction must not be read as one of now."""
+        self._outdated = outdated
         self._ui.earlierAgainButton.setVisible(outdated)
         for widget in (self._ui.changesTable, self._ui.changesLabel, self._ui.quantitySelector):
             widget.setEnabled(not outdated)
-        self._ui.earlierAgainButton.setToolTip(words.OUTDATED if outdated else "")
+        self._ui.earlierAgainButton.setToolTip(_(words.OUTDATED) if outdated else "")

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..anatomy import Segment
 from ..anatomy.table import RGB
-from .change_words import PATIENT_NOT_KNOWN, SAME_PATIENT, VERDICTS, verdict_summary
+from ..language.catalogue import spoken_words, tr
+from ..wording.names import segment_name
+from .change_words import PATIENT_NOT_KNOWN, SAME_PATIENT, VERDICTS, told_exclusion, verdict_summary
 from .changes import Change, ChangeVerdict
 from .doubts import OTHER_PATIENT, same_patient
 from .follow_up import ExaminationPair
@@ -18,9 +21,10 @@ _MINUS = "\u2212"
 
 @dataclass(frozen=True)
 class ChangeRow:
-    """One structure's change of one quantity in words; `change`, `percent` and `interval` are empty where nothing is compared.
+    """One structure's change of one quantity, in the front end's language.
 
-    `key`, `name` and `color` (0-255 RGB) are the segment's. `verdict_text` holds the reason where the verdict is not comparable.
+    `change`, `percent` and `interval` are empty where nothing is compared. `key`, `name` and `color` (0-255 RGB) are the segment's.
+    `verdict_text` holds the reason where the verdict is not comparable.
     """
 
     key: str
@@ -66,27 +70,32 @@ def change_summary(rows: Iterable[ChangeRow]) -> str:
 
 def change_cautions(pair: ExaminationPair) -> tuple[str, ...]:
     """What to know before the table is read: whether it is the same patient, then the warnings on what differs."""
-    told = tuple(finding.sentence for finding in pair.findings)
+    told = tuple(finding.said(tr, _named) for finding in pair.findings)
     if any(finding.code == OTHER_PATIENT for finding in pair.findings):
         return told
-    return (SAME_PATIENT if same_patient(pair.before, pair.after) else PATIENT_NOT_KNOWN, *told)
+    return (tr(SAME_PATIENT if same_patient(pair.before, pair.after) else PATIENT_NOT_KNOWN), *told)
+
+
+def _named(segments: tuple[Segment, ...]) -> str:
+    return tr(", ").join(segment_name(spoken_words(), segment) for segment in segments)
 
 
 def _row(change: Change) -> ChangeRow:
     segment, numbers = change.segment, tuple(text.replace("-", _MINUS) for text in change.numbers)
     percent = "" if change.percent is None else f"{change.percent:+.0f} %"
-    word = VERDICTS[change.verdict]
+    word = tr(VERDICTS[change.verdict])
+    reason = told_exclusion(change.reason, spoken_words()) if change.reason else ""
     return ChangeRow(
         segment.key,
-        segment.name,
+        segment_name(spoken_words(), segment),
         segment.color,
         _number(change.before),
         _number(change.after),
         numbers[0] if numbers else "",
         percent.replace("-", _MINUS) if percent not in ("-0 %", "+0 %") else "0 %",
-        f"{numbers[1]} to {numbers[2]}" if numbers else "",
+        tr("{low} to {high}").format(low=numbers[1], high=numbers[2]) if numbers else "",
         change.verdict,
-        f"{word}: {change.reason}" if change.reason else word,
+        tr("{name}: {text}").format(name=word, text=reason) if reason else word,
     )
 
 

@@ -22,11 +22,12 @@ from ..anatomy import Segment, Side
 from ..anatomy.table import Landmark
 from ..ct.orientation import axis_order
 from ..ct.volume import Geometry
+from ..language.catalogue import noted as N_
 from .extent import face_voxels
 from .femoral_landmarks import BoneInScan, FemoralHead, bone_in_scan, femoral_head, lesser_trochanter, shaft_axis
 
-S1, ROOF, HEAD, LESSER_TROCHANTER = "S1", "acetabular roof", "femoral head centre", "lesser trochanter"
-UPPER_THIRD, MID_THIGH, LOWER_THIRD = "1/3 of the femur", "mid-thigh", "2/3 of the femur"
+S1, ROOF, HEAD, LESSER_TROCHANTER = N_("S1"), N_("acetabular roof"), N_("femoral head centre"), N_("lesser trochanter")
+UPPER_THIRD, MID_THIGH, LOWER_THIRD = N_("1/3 of the femur"), N_("mid-thigh"), N_("2/3 of the femur")
 # From superior to inferior.
 LEVEL_NAMES = (S1, ROOF, HEAD, LESSER_TROCHANTER, UPPER_THIRD, MID_THIGH, LOWER_THIRD)
 

@@ -8,32 +8,17 @@ from itertools import groupby
 from pathlib import Path
 
 from ..anatomy import Segment
+from ..comparison.change_words import told_exclusion
 from ..comparison.changes import Change, ChangeVerdict
 from ..comparison.examination import Examination, read_examination
 from ..comparison.follow_up import ExaminationPair, compare_examinations
 from ..comparison.intervals import FollowedQuantity
 from ..language.catalogue import Words
-from ..language.catalogue import noted as N_
 from ..wording.names import segment_name
 from .facts import moment
 
 # Names of folders may be those of patients: the report knows both results by what they are to each other.
 _BEFORE, _AFTER = "the earlier result", "this result"
-# Why a segment is not compared, at one date or at both, or at all: `comparison.usable`, `comparison.changes`, `comparison.doubts`.
-_REASONS = (
-    N_("not found"),
-    N_("cut by the scan"),
-    N_("corrected, but not accepted"),
-    N_("failed (red light)"),
-    N_("not rated (grey light)"),
-    N_("by hand at one date only: review and accept it at the other one too"),
-    N_("its error is not known: the result has no interval for it"),
-    N_("the headers name different patients"),
-    N_("one scan has a contrast medium, the other has none"),
-    N_("the tube voltages differ"),
-    N_("the scans differ in noise or sharpness"),
-)
-_WHEN = {" before": N_("{reason} before"), " after": N_("{reason} after"), " at both dates": N_("{reason} at both dates")}
 _RISES, _FALLS = "▲", "▼"
 
 
@@ -127,22 +112,14 @@ def _left_out(rows: Sequence[Change], words: Words) -> list[str]:
     missing = [row for row in rows if row.difference is None]
     reasons = {row.reason for row in missing}
     if len(missing) == len(rows) and len(reasons) == 1:
-        return [_reason(missing[0].reason, words)]
+        return [told_exclusion(missing[0].reason, words)]
     names = {
         FollowedQuantity.VOLUME: words.gettext("volume"),
         FollowedQuantity.MEAN_HU: words.gettext("mean HU"),
         FollowedQuantity.FAT: words.gettext("fat"),
     }
     together = words.gettext("{quantity}: {reason}")
-    return [together.format(quantity=names[row.quantity], reason=_reason(row.reason, words)) for row in missing]
-
-
-def _reason(reason: str, words: Words) -> str:
-    for ending, form in _WHEN.items():
-        base = reason.removesuffix(ending)
-        if base != reason and base in _REASONS:
-            return words.gettext(form).format(reason=words.gettext(base))
-    return words.gettext(reason)
+    return [together.format(quantity=names[row.quantity], reason=told_exclusion(row.reason, words)) for row in missing]
 
 
 def _date(one: Examination, words: Words) -> str:

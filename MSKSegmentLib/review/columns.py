@@ -116,10 +116,15 @@ FURTHER_COLUMNS: tuple[Column, ...] = tuple(
 # Of rows that are placed among the reference curves of a site: what the percentile is of, by name.
 SITE_COLUMNS: dict[str, Column] = {
     quantity: _number(
-        f"site_{quantity}", f"{title} percentile", "", ".0f",
-        "Percentile among the site's own cohort of the same sex and age, with z score and number of persons. A cohort is no norm.",
+        f"site_{quantity}", title, "", ".0f",
+        N_("Percentile among the site's own cohort of the same sex and age, with z score and number of persons. A "
+        "cohort is no norm."),
     )
-    for quantity, title in zip(COHORT_QUANTITIES, ("Volume / height²", "Volume", "Density", "Fat"), strict=True)
+    for quantity, title in zip(
+        COHORT_QUANTITIES,
+        (N_("Volume / height² percentile"), N_("Volume percentile"), N_("Density percentile"), N_("Fat percentile")),
+        strict=True,
+    )
 }  # fmt: skip
 COLUMN_OF: dict[str, Column] = {column.name: column for column in (*COLUMNS, *FURTHER_COLUMNS, *SITE_COLUMNS.values())}
 _FURTHER_FROM = next(number for number, column in enumerate(COLUMNS) if column.name == "asymmetry_percent")

@@ -77,6 +77,7 @@ class CasePage:
             self._show_rows()
             self.pictures.speak()
             self.comparison.speak()
+            self.earlier.speak()
             if state.selected:
                 self._show_selected()
             if state.dialog == "history":

@@ -8,6 +8,8 @@ from typing import Any
 from ...comparison import change_words as words
 from ...comparison.change_table import ChangeRow, change_cautions, change_rows_of, change_summary, quantities_of
 from ...comparison.intervals import FollowedQuantity
+from ...language.catalogue import spoken_words, tr
+from ...wording.names import segment_name
 from ..case.comparing import snapshot_of
 from ..case.earlier import EarlierChoice, HeldEarlier, earlier_results, hold_again, hold_earlier
 from ..case.opening import Opened
@@ -19,17 +21,21 @@ from .pictures import level_pictures
 def earlier_state() -> dict[str, Any]:
     """What the page shows of an earlier scan while none is held against the open one; `earlier_name` is empty then."""
     return {
-        "earlier_words": {
-            "button": words.EARLIER_SCAN,
-            "choose": words.CHOOSE_EARLIER,
-            "none": words.NO_EARLIER,
-            "note": words.INTERVAL_NOTE,
-            "columns": list(words.CHANGE_TABLE),
-        },
         "earlier_choices": [],
         "earlier_busy": False,
         "earlier_outdated": False,
         **_nothing_held(),
+    }
+
+
+def earlier_words() -> dict[str, Any]:
+    """What is said whatever is held, in the page's language."""
+    return {
+        "button": tr(words.EARLIER_SCAN),
+        "choose": tr(words.CHOOSE_EARLIER),
+        "none": tr(words.NO_EARLIER),
+        "note": tr(words.INTERVAL_NOTE),
+        "columns": [tr(title) for title in words.CHANGE_TABLE],
     }
 
 
@@ -106,21 +112,26 @@ class EarlierPanel:
 
     def look(self, key: str, number: int = 0) -> None:
         """Show a structure in both scans, at one of the levels that both show."""
-        if self._held is None or self._opened is None or (both := self._held.segments(key)) is None:
+        if self._held is None or self._opened is None or self._held.segments(key) is None:
             return
         self._select(key)
+        self._show_level(key, number)
+
+    def _show_level(self, key: str, number: int) -> None:
+        if self._held is None or (both := self._held.segments(key)) is None:
+            return
         levels = self._held.levels_of(key)
         with self._state as state:
             state.earlier_key, state.earlier_pictures = key, []
-            state.earlier_levels = [{"number": n, "text": one.name} for n, one in enumerate(levels)]
+            state.earlier_levels = [{"number": n, "text": tr(one.name)} for n, one in enumerate(levels)]
             if not 0 <= number < len(levels):
-                state.earlier_note = words.NO_EARLIER_CT if self._held.slices is None else words.NO_COMMON_LEVEL
+                state.earlier_note = tr(words.NO_EARLIER_CT if self._held.slices is None else words.NO_COMMON_LEVEL)
                 return
             pictures = level_pictures(levels[number], both, self._held.windows)
-            captions = ("Before", "After")
-            state.earlier_level, state.earlier_note = number, words.SAME_LEVEL
+            name, captions = segment_name(spoken_words(), both[1]), (tr(words.BEFORE), tr(words.AFTER))
+            state.earlier_level, state.earlier_note = number, tr(words.SAME_LEVEL)
             state.earlier_pictures = [
-                {"title": title, "src": src, "text": f"{both[1].name}, {levels[number].name}"}
+                {"title": title, "src": src, "text": f"{name}, {tr(levels[number].name)}"}
                 for title, src in zip(captions, pictures, strict=True)
             ]
 
@@ -132,6 +143,13 @@ class EarlierPanel:
             state.earlier_outdated = False
         if self._opened is not None and self._state.dialog == "earlier":
             self._work.begin(self._list())
+
+    def speak(self) -> None:
+        """The page has another language."""
+        if self._held is not None:
+            self._tell(self._held)
+            # The segment that is selected on the page may be another one by now, and stays it.
+            self._show_level(self._state.earlier_key, self._state.earlier_level)
 
     def changed(self) -> None:
         """The open result was corrected."""
@@ -158,15 +176,19 @@ class EarlierPanel:
 
     def _take(self, held: HeldEarlier) -> None:
         self._held = held
+        with self._state as state:
+            state.earlier_name, state.earlier_outdated = held.pair.before.name, False
+            self._tell(held)
+            self.look(state.earlier_key or state.earlier_rows[0]["key"])
+
+    def _tell(self, held: HeldEarlier) -> None:
         pair, quantities = held.pair, quantities_of(held.pair)
         with self._state as state:
-            state.earlier_name, state.earlier_outdated = pair.before.name, False
             state.earlier_dates = words.dates(pair.before, pair.after)
             state.earlier_cautions = list(change_cautions(pair))
-            state.earlier_quantities = [{"name": one.value, "title": words.CHANGED_QUANTITIES[one]} for one in quantities]
+            state.earlier_quantities = [{"name": one.value, "title": tr(words.CHANGED_QUANTITIES[one])} for one in quantities]
             known = {one.value for one in quantities}
             self.show_quantity(state.earlier_quantity if state.earlier_quantity in known else quantities[0].value)
-            self.look(state.earlier_key or state.earlier_rows[0]["key"])
 
 
 def _shown(row: ChangeRow) -> dict[str, Any]:

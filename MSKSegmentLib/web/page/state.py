@@ -11,7 +11,7 @@ from ...review.columns import SITE_COLUMNS, Column, columns_of
 from ...tasks import HIP_THIGH_CT, Task
 from ..case.documents import DOCUMENTS
 from ..views.four_views import LETTERS, SLICES, VIEW_NAMES, WINDOWS
-from .earlier_panel import earlier_state
+from .earlier_panel import earlier_state, earlier_words
 from .markup import page_texts
 
 # Columns that a narrow table keeps: enough to see what is wrong and how large the muscle is.
@@ -120,6 +120,7 @@ def page_words() -> dict[str, Any]:
         "language": spoken(),
         "languages": [{"code": code, "name": OWN_NAMES.get(code, code)} for code in languages()],
         "words": [tr(text) for text in page_texts()],
+        "earlier_words": earlier_words(),
         "tools": _titled(tools),
         "layouts": _titled(layouts),
         "slice_names": {name: tr(text) for name, text in VIEW_NAMES.items()},

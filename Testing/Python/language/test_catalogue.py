@@ -16,8 +16,10 @@ import words  # noqa: E402
 from babel.messages.mofile import read_mo  # noqa: E402
 from review_cases import make_case  # noqa: E402
 
+from MSKSegmentLib.comparison import change_words  # noqa: E402
 from MSKSegmentLib.findings import warning  # noqa: E402
 from MSKSegmentLib.language.catalogue import SENTENCE, catalogue_of, languages  # noqa: E402
+from MSKSegmentLib.language.forms import told  # noqa: E402
 from MSKSegmentLib.quality.guards import SCAN_CAUTIONS  # noqa: E402
 from MSKSegmentLib.report.case import case_of_session  # noqa: E402
 from MSKSegmentLib.report.page import html_of  # noqa: E402
@@ -67,6 +69,24 @@ def test_translations_are_whole_and_keep_the_placeholders(language):
 
 def test_what_a_catalogue_lacks_stays_english():
     assert catalogue_of("en").gettext("no such words") == "no such words"
+
+
+def test_a_sentence_of_no_known_form_stays_whole():
+    """A form of little more than placeholders, such as "{file} {problem}.", would match any."""
+    sentence = "The scan holds something that nobody has met."
+    assert told(sentence, "ja") == sentence
+    missing = "The file a.nii is empty; copy or export it again."
+    assert told(missing, "ja") == "ファイルa.niiは空です。コピーまたは書き出し直してください。"
+
+
+def test_the_words_on_two_dates_are_translated():
+    tables = *change_words.CHANGE_TABLE, *change_words.NARROW_CHANGE_TABLE
+    shown = *tables, *change_words.VERDICTS.values(), *change_words.CHANGED_QUANTITIES.values()
+    japanese = catalogue_of("ja")
+    assert all(
+        not japanese.gettext(one).isascii() for one in (*shown, change_words.PATIENT_NOT_KNOWN, change_words.NO_COMMON_LEVEL)
+    )
+    assert change_words.told_exclusion("failed (red light) after", japanese) == "今回：失敗（赤）"
 
 
 def test_every_warning_about_a_scan_has_its_meaning():
