@@ -1,6 +1,6 @@
-"""What lies beside and before the lumbar spine: kidneys, aorta and vena cava, liver, spleen, stomach and the lowest ribs.
+"""Organs beside and in front of the lumbar spine: kidneys, aorta and vena cava, liver, spleen, stomach and the lowest ribs.
 
-Above the iliac crest only the psoas is labelled: a network labels any soft tissue that is missing here as psoas.
+Above the iliac crest only the psoas is labelled. A network trained on bodies without these organs labels them as psoas.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL
 # Columns grow towards the patient's left.
 _RIGHT, _LEFT = -1, 1
 _TRUNK_RADIUS_MM = 115.0
-# Over this height the common iliac vessels run from where aorta and vena cava divide to the psoas.
+# Height over which the common iliac vessels run, from the division of aorta and vena cava to the psoas.
 ILIAC_MM = 45.0
 
 
@@ -34,7 +34,10 @@ def add_abdomen(
     bifurcation: int,
     rng: np.random.Generator,
 ) -> None:
-    """Add them to `tissue` uint8 ``[z, y, x]`` in place, as far as the scan reaches; `core` is what lies inside the fascia."""
+    """Add the organs to `tissue` uint8 ``[z, y, x]`` in place, as far as it reaches; `core` bool ``[z, y, x]``: inside the fascia.
+
+    `bifurcation` is the slice in which the aorta divides.
+    """
     _add_upper_organs(tissue, frame, spine, rng)
     for side in (_RIGHT, _LEFT):
         if rng.random() > 0.04:
@@ -90,7 +93,7 @@ def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: B
 
 
 def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, bifurcation: int, rng: np.random.Generator) -> None:
-    """Aorta and vena cava before the spine, and from where they divide the common iliac vessels down to those beside the psoas."""
+    """Aorta and vena cava in front of the spine, and from their division the common iliac vessels down to those at the psoas."""
     dz, dy, dx = frame.spacing
     aorta, cava, flat = rng.uniform(7, 12), rng.uniform(8, 14), rng.uniform(0.45, 1.0)
     before = 0.75 * spine.radius + 4
@@ -124,10 +127,10 @@ def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, b
 
 
 def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
-    """Liver on the right, spleen and stomach on the left, each from its own height on and growing upwards."""
+    """Liver on the right, spleen and stomach on the left; each starts at its own height and widens upwards."""
     _, dy, dx = frame.spacing
     stomach = rng.choice([BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID])
-    # Value, lowest point over the crest (mm), place before and beside the spine, half height and half width in plane (mm).
+    # Value, lowest point over the crest (mm), position in front of and beside the spine, half height and half width in plane (mm).
     for value, inner, lowest, forwards, beside, high, wide in (
         (BodyTissue.ORGAN, None, rng.uniform(-25, 80), 38, _RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
         (BodyTissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, _LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
@@ -158,7 +161,7 @@ def _add_ribs(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, spine:
                 if run < 0 or np.isnan(spine.path[k, 0]):
                     break
                 centre = spine.path[k]
-                # Before the back muscles outwards to the wall, and then along it.
+                # In front of the back muscles outwards to the wall, and then along it.
                 angle = 0.75 + run / _TRUNK_RADIUS_MM
                 ray = np.array([np.cos(angle) / dy, side * np.sin(angle) / dx])
                 wall = _wall_along(core[k], centre, ray)

@@ -10,11 +10,11 @@ from .artefacts import add_beam_hardening, add_metal_streaks, add_starvation_str
 from .noise import Noise
 
 LOWEST_SCANNED_HU, HIGHEST_SCANNED_HU = -1024, 3071
-# Metal exceeds the HU scale; what the kernel blurs does not.
+# Metal exceeds the HU scale; the kernel blurs this value instead.
 _METAL_SHOWN_HU = 3500.0
-# Before the scan nothing but metal is as bright as this.
+# Before the simulated scan only metal is as bright as this.
 METAL_FROM_HU = 3000.0
-# Standard deviation of a box one voxel wide is 0.29 of it; scans that were resampled before are blurred a little more.
+# A box one voxel wide has a standard deviation of 0.29 voxels; scans that were resampled before are blurred a little more.
 _VOXEL_BLUR = 0.36
 
 
@@ -22,8 +22,8 @@ _VOXEL_BLUR = 0.36
 class Acquisition:
     """Scanner settings.
 
-    `blur_mm`: standard deviation of the point spread in plane; `slice_mm`: that of the slice profile; `sharpening`: share of an
-    unsharp mask, as edge-enhancing kernels are; `noise_hu`: standard deviation in an average body; `grain_mm`: the smoothing that
+    `blur_mm`: standard deviation of the point spread in plane; `slice_mm`: that of the slice profile; `sharpening`: weight of an
+    unsharp mask, as in edge-enhancing kernels; `noise_hu`: standard deviation in an average body; `grain_mm`: the smoothing that
     correlates it; `scale`, `offset_hu`: calibration drift; `beam_hardening_hu`, `cupping_hu`: depth of the dark bands between bones
     and of the dip in the body's middle; `starvation`: strength of streaks across the hips over the noise; `metal_streaks_hu`:
     strength of the streaks around metal, `metal_reach_mm`: the distance over which they fade to a third; `repaired`: metal artefact
@@ -90,13 +90,13 @@ def scan_slices(
     noise: Noise,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """In-plane effects on radiodensities `hu` (float32 ``[n, y, x]``, changed in place); returns them, not yet rounded.
+    """Apply the scanner's in-plane effects to `hu` (float32 ``[n, y, x]``, changed in place); returns it, not yet rounded.
 
-    `metal` bool of the same shape (None: there is none), `spacing` ``(y, x)`` mm.
+    `metal` is bool of the same shape (None: no metal), `spacing` ``(y, x)`` in mm.
     """
     from scipy import ndimage
 
-    # A voxel is the mean over its area, but tissue was looked up at its centre: that mean is a blur as well.
+    # A voxel holds the mean over its area, but tissue was looked up at its centre: taking that mean is a blur as well.
     sigma = (0.0, *(np.hypot(settings.blur_mm, _VOXEL_BLUR * step) / step for step in spacing))
     ndimage.gaussian_filter(hu, sigma, output=hu, truncate=3.0)
     if settings.sharpening:
@@ -120,7 +120,7 @@ def scan_slices(
 
 
 def outside_view(shape: tuple[int, int], spacing: tuple[float, float], settings: Acquisition) -> np.ndarray | None:
-    """Pixels that the circular field of view leaves out, bool ``[y, x]``; None when it leaves out none."""
+    """Pixels outside the circular field of view, bool ``[y, x]`` of `shape`; None without any. `spacing` ``(y, x)`` in mm."""
     if settings.view_mm >= 1000:
         return None
     ys = (np.arange(shape[0]) - shape[0] / 2) * spacing[0] - settings.view_centre[0]
@@ -129,5 +129,5 @@ def outside_view(shape: tuple[int, int], spacing: tuple[float, float], settings:
 
 
 def stored(hu: np.ndarray) -> np.ndarray:
-    """HU as scanners store them: int16, clipped to 12 bits."""
+    """HU as scanners store them: int16 of the same shape, clipped to 12 bits."""
     return np.clip(np.rint(hu), LOWEST_SCANNED_HU, HIGHEST_SCANNED_HU).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Changes of a finished virtual body: turned about its long axis, a leg amputated, cut beside one leg, more implants."""
+"""Changes of a finished virtual body: a turn about its long axis, an amputation, a cut beside one leg, more implants."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .implants import add_implant
 from .specimen import Specimen, femur_levels
 from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, BodyTissue
 
-# Of a stump: the fat over its end, and how far its rounded end reaches over its edge.
+# Thickness of the fat over a stump's end, and how far the rounded end reaches beyond its edge.
 _STUMP_FAT_MM = 14.0
 _STUMP_ROUND_MM = 35.0
 
 
 def turn_body(specimen: Specimen, degrees: float) -> Specimen:
-    """The body turned about its long axis, with what lies around it; 90 lies on a side, 180 on the belly. The array grows."""
+    """The body and its surroundings turned about its long axis: by 90 onto a side, by 180 onto the belly. The array grows."""
     from scipy import ndimage
 
     _, dy, dx = specimen.spacing
@@ -37,7 +37,7 @@ def turn_body(specimen: Specimen, degrees: float) -> Specimen:
 
 
 def cut_beside(specimen: Specimen, side: int, share: float) -> Specimen:
-    """The scan of one side (0 right, 1 left): `share` 0 cuts nothing, 0.5 the other leg, 1 most of this one, too."""
+    """A scan of one side (0 right, 1 left): `share` 0 cuts off nothing, 0.5 the other leg, 1 most of this leg, too."""
     width = specimen.tissue.shape[2]
     columns = np.flatnonzero(((specimen.tissue > 0) & (specimen.tissue < BodyTissue.FAT)).any(axis=(0, 1)))
     hips = [np.flatnonzero((specimen.tissue == bone).any(axis=(0, 1))) for bone in HIP_BONE_LABELS]
@@ -52,7 +52,7 @@ def cut_beside(specimen: Specimen, side: int, share: float) -> Specimen:
 
 
 def amputate(specimen: Specimen, side: int, level: float) -> Specimen:
-    """One leg (0 right, 1 left) removed below `level`: 0 the knee, 1 above the hip joint. The stump's end is round and padded."""
+    """Remove one leg (0 right, 1 left) below `level`: 0 the knee, 1 above the hip joint. The stump is round, with fat and skin."""
     from scipy import ndimage
 
     tissue, depth = specimen.tissue.copy(), specimen.depth.copy()
@@ -70,24 +70,24 @@ def amputate(specimen: Specimen, side: int, level: float) -> Specimen:
     away = np.hypot((ys - axis[0]) * dy, (xs - axis[1]) * dx) / 90
     rim = cut + _STUMP_ROUND_MM / dz * np.clip(away, 0, 1.2) ** 2 * np.clip(level * 4, 0, 1)
     beyond = (xs - middle) * outwards * dx > 4
-    gone = beyond & (zs < rim) & ~np.isin(tissue, (0, BodyTissue.TABLE, BodyTissue.FOAM))
-    if not gone.any():
+    removed = beyond & (zs < rim) & ~np.isin(tissue, (0, BodyTissue.TABLE, BodyTissue.FOAM))
+    if not removed.any():
         return specimen
-    top = int(np.flatnonzero(gone.any(axis=(1, 2))).max())
+    top = int(np.flatnonzero(removed.any(axis=(1, 2))).max())
     reach = slice(0, min(len(tissue), top + int(_STUMP_FAT_MM / dz) + 2))
-    far = ndimage.distance_transform_edt(~gone[reach], sampling=specimen.spacing)
-    # What lies beside a leg that was left in place, such as a hand, is not padded.
-    near = (zs[reach] >= cut - 1) & ~gone[reach] & (tissue[reach] > 0) & (far <= _STUMP_FAT_MM)
+    far = ndimage.distance_transform_edt(~removed[reach], sampling=specimen.spacing)
+    # Objects beside the removed leg that stay, such as a hand, get no fat.
+    near = (zs[reach] >= cut - 1) & ~removed[reach] & (tissue[reach] > 0) & (far <= _STUMP_FAT_MM)
     near &= ~np.isin(tissue[reach], (BodyTissue.TABLE, BodyTissue.FOAM, BodyTissue.CLOTH))
     tissue[reach][near] = BodyTissue.FAT
     tissue[reach][near & (far <= max(specimen.spacing))] = BodyTissue.SKIN
     depth[reach][near] = 0
-    tissue[gone], depth[gone] = 0, 0
+    tissue[removed], depth[removed] = 0, 0
     return replace(specimen, tissue=tissue, depth=depth, femora=femur_levels(tissue))
 
 
 def fill_with_metal(specimen: Specimen, strength: float, rng: np.random.Generator) -> Specimen:
-    """Implants in one hip, from `strength` 0.35 in both, from 0.65 two of them in each, up to the knee."""
+    """Put implants, up to the knee, into one hip; from `strength` 0.35 into both, from 0.65 two into each."""
     first = int(rng.integers(2))
     kinds = []
     for side in (first, 1 - first)[: 1 if strength < 0.35 else 2]:

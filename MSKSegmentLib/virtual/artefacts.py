@@ -42,7 +42,11 @@ def add_starvation_streaks(
     noise: Noise,
     rng: np.random.Generator,
 ) -> None:
-    """Horizontal streaks where the path from side to side is long; `level` is their strength per slice in HU."""
+    """Horizontal streaks where the path from side to side is long.
+
+    `hu` float32 ``[n, y, x]`` is changed in place; `body` bool of that shape; `spacing` ``(y, x)`` mm; `level` float ``[n]``: the
+    strength in each slice in HU.
+    """
     path = (body.sum(axis=2) * spacing[1] / 350.0).astype(np.float32)
     streaks = noise(rng, hu.shape, (0.01, 0.5, 30 / spacing[1]))
     hu += streaks * (np.clip(path - 0.5, 0, 1) * level[:, None])[:, :, None]
@@ -58,7 +62,8 @@ def add_metal_streaks(
 ) -> None:
     """Bright and dark streaks that start at metal, and a dark band between two implants.
 
-    `strength` in HU near the metal; over `reach_mm` they fade to a third.
+    `hu` float32 ``[n, y, x]`` is changed in place; `metal` bool of that shape; `spacing` ``(y, x)`` mm. `strength` in HU near the
+    metal; over `reach_mm` the streaks fade to a third.
     """
     from scipy import ndimage
 

@@ -3,7 +3,7 @@
 An atlas folder holds one ``<body>_labels.nrrd`` per body: an integer label map of about 1 mm, hip to knee, with the label
 numbers of `anatomy` (right 1..22, left + 100, sacrum 3) and the extras below for tissue that is not segmented. Beside it may lie
 ``<body>_details.nrrd`` on the same grid: the muscles of another table of structures, right 1..99, left + 100, for tasks that name
-muscles which the label map joins or lacks.
+muscles that the label map merges or lacks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..errors import InputError, shown
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-# Extra labels of an atlas: tissue that a CT shows but that no structure of ours covers (right, left or unpaired).
+# Extra labels of an atlas: tissue that a CT shows but that is none of the segmented structures (right, left or unpaired).
 COCCYX = 200
 PATELLA, TIBIA, FIBULA, CARTILAGE, OTHER_MUSCLE, LIGAMENT = 201, 202, 203, 204, 205, 206
 MIRRORED_EXTRA_OFFSET = 10
@@ -31,8 +31,8 @@ MIRRORED_EXTRA_OFFSET = 10
 class Atlas:
     """One labelled body: `labels` uint8 ``[z, y, x]`` with z superior, y posterior, x left; `spacing` ``(z, y, x)`` in mm.
 
-    `details` is a second label map of that shape, the muscles of another table of structures, or None. Compared by identity, so
-    that what is derived from it can be kept.
+    `details` is a second label map of that shape, the muscles of another table of structures, or None. Atlases compare by
+    identity, so that derived data can be cached.
     """
 
     name: str

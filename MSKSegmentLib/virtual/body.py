@@ -1,6 +1,6 @@
-"""Completion of a labelled skeleton-and-muscle map to a whole body: everything that a CT shows and no label names.
+"""Completion of a labelled skeleton-and-muscle map to a whole body: everything that a CT shows and that has no label.
 
-A network later labels whatever is left out here as muscle: abdominal wall, back muscles, lumbar spine, viscera, vessels, hands and
+A network labels as muscle what its training bodies lacked: abdominal wall, back muscles, lumbar spine, viscera, vessels, hands and
 the table are therefore part of every virtual patient.
 """
 
@@ -33,7 +33,7 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
     tissue[core & free] = BodyTissue.FAT
     fill_trunk(tissue, core, frame, build, rng)
     if build.abdomen:
-        # A stream of its own, so that what is drawn after it is that of the seed without.
+        # A random stream of its own, so that all later draws are the same with and without the abdomen.
         own = rng.spawn(1)[0]
         add_lumbar_spine(tissue, frame, spine, own)
         bifurcation = aortic_bifurcation(frame, own)
@@ -83,7 +83,7 @@ def _core(labels: np.ndarray, frame: BodyLandmarks, build: Build) -> np.ndarray:
         over = max(0.0, (k - frame.crest) * frame.spacing[0])
         half = (right - left) / 2 * frame.spacing[2] * (1 + 0.05 * rise) - 0.06 * over
         depth = (back - front) / 2 * px
-        # A superellipse: flatter at the sides than an ellipse, as trunks are.
+        # A superellipse: like trunks it is flatter at the sides than an ellipse.
         ys_mm = (np.arange(frame.shape[1]) - (front + back) / 2) * px / max(depth, 30.0)
         xs_mm = (np.arange(frame.shape[2]) - (left + right) / 2) * frame.spacing[2] / max(half, 60.0)
         core[k] |= np.abs(ys_mm[:, None]) ** 2.4 + np.abs(xs_mm[None, :]) ** 2.4 <= 1

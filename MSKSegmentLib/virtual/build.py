@@ -1,4 +1,4 @@
-"""How a virtual patient's body is completed."""
+"""The build of a virtual patient: fat, belly, and which tissues complete the body."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Virtual patients as files: a folder per patient with ``ct.nii.gz``, ``labels.nii.gz`` and ``facts.json``.
 
-Those of a body of which only a part is labelled get a ``labelled.json`` too, which says what (see `evaluation.cases`). In MR
+If only a part of the body is labelled, ``labelled.json`` names the labelled structures (see `evaluation.cases`). In MR
 the scan is ``mr.nii.gz``, and ``fat.nii.gz`` and ``water.nii.gz`` are the images of a fat-water sequence.
 """
 
@@ -42,7 +42,7 @@ class PatientSeries:
 
     `spacing_mm` ``(z, y, x)`` is the grid; None draws a clinical one for each. Unless `whole`, scans may cover a part of the body.
     `stress` names kinds of stress, of which each patient gets one at a strength between `strengths`. With the `mr_table` of a task
-    they are scanned by T1-weighted MR and labelled with its structures, with `dixon` by a fat-water sequence, too.
+    they are scanned by T1-weighted MR and labelled with its structures; with `dixon` they get fat and water images, too.
     """
 
     number: int
@@ -73,14 +73,14 @@ class _PatientFiles:
 
 
 def write_patients(folder: Path, patients: PatientSeries, atlas: Path | None = None, donor: Path | None = None) -> Iterator[str]:
-    """Write virtual patients; yields a line per patient. Existing ones are kept.
+    """Write virtual patients and yield a line per patient. Existing patients are kept.
 
     `donor` is a folder of whole bodies, of which the first lends the atlas' bodies the muscles that they do not label (see
     `partial_atlas`).
 
     Raises:
-        InputError: no atlas, numbers that make no patient, an unknown stress, or one together with scans of a part; what MR does
-            not have; the folder cannot be written.
+        InputError: there is no atlas; a number, seed or spacing is out of range; a stress is unknown or combined with partial
+            scans; an option does not apply to MR or CT; the folder cannot be written.
     """
     _check(patients, donor)
     folder = resolved(folder)

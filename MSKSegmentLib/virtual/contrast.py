@@ -1,7 +1,8 @@
 """Contrast randomisation: a random linear curve for each class of tissue, so that a network relies on shape more than on HU.
 
 Simulated physics covers known scanners only. A network that is also trained on random contrast depends less on contrast (domain
-randomisation: Billot et al., SynthSeg, Medical Image Analysis 86, 2023; here around the simulated HU, not in place of them).
+randomisation: Billot et al., SynthSeg, Medical Image Analysis 86, 2023; there contrast is random, here it varies around the
+simulated HU).
 """
 
 from __future__ import annotations

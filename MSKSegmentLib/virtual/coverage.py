@@ -36,7 +36,7 @@ def random_coverage(rng: np.random.Generator) -> Coverage:
 
 
 def cut_to(specimen: Specimen, coverage: Coverage) -> Specimen:
-    """The part of a specimen that the scan covers."""
+    """The part of a specimen that the scan covers, at the same spacing."""
     depth, height, width = specimen.tissue.shape
     everything = slice(0, height), slice(0, width)
     hip = np.flatnonzero(np.isin(specimen.tissue[:, ::2, ::2], HIP_BONE_LABELS).any(axis=(1, 2)))
@@ -64,7 +64,7 @@ def _cut(specimen: Specimen, first: int, last: int, window: tuple[slice, slice])
 
 
 def mix_intervals(hu: np.ndarray, coverage: Coverage) -> None:
-    """Replace slices of `hu` (int16 ``[z, y, x]``, changed in place) that were not scanned by what lies between those that were."""
+    """Replace slices of `hu` (int16 ``[z, y, x]``, changed in place) that were not scanned: interpolate between scanned ones."""
     last = int(coverage.thick_below * len(hu))
     for low in range(0, last - coverage.thick_step, coverage.thick_step):
         high = low + coverage.thick_step

@@ -9,7 +9,7 @@ import numpy as np
 from .atlas import Atlas, mirrored_details, mirrored_table
 from .pose import LegPose, Skeleton, skeleton, unpose
 
-# The pose is smooth: it is worked out on every second voxel in plane and every second slice.
+# The pose is smooth: it is computed on every second voxel in plane and every second slice.
 POSE_STEP = 2
 
 
@@ -18,7 +18,7 @@ class Shape:
     """Geometry of one patient; lengths in mm, angles in degrees.
 
     `scale` is ``(z, y, x)``; `bumps` are pairs of control spacing and amplitude (standard deviation) of the smooth deformations;
-    `buttocks` is how far the body's back bulges beyond the flattened one of a person who lies (share); `above` is how far
+    `buttocks` is the share by which the back bulges beyond the flattened back of a person lying down; `above` is how far
     the scan reaches over the atlas; `gantry` shears the slices as a tilted gantry does.
     """
 
@@ -33,7 +33,7 @@ class Shape:
 
 
 def random_shape(rng: np.random.Generator, standing: bool) -> Shape:
-    """Draw a shape: sizes of small women to tall men, posed as people lie in (or stand in) a scanner; few hips are diseased."""
+    """Draw a shape: sizes of small women to tall men, posed as people lie (or stand) in a scanner; few hips are diseased."""
     overall = rng.uniform(0.86, 1.12)
     z, y, x = (overall * rng.normal(1.0, 0.045) for _ in range(3))
     flexion, rotation, bulk = rng.normal(1, 4), rng.normal(3, 8), rng.normal(0.03, 0.1)
@@ -64,9 +64,9 @@ def _random_leg(rng: np.random.Generator, flexion: float, rotation: float, bulk:
 
 
 def deform(atlas: Atlas, shape: Shape, rng: np.random.Generator, spacing: tuple[float, float, float], margin: float) -> np.ndarray:
-    """Labels uint8 ``[z, y, x]`` of the patient on a grid of `spacing` ``(z, y, x)`` mm, with `margin` mm around in plane.
+    """Labels uint8 ``[z, y, x]`` of the patient on a grid of `spacing` ``(z, y, x)`` mm, with an in-plane margin of `margin` mm.
 
-    Above the atlas' top nothing is labelled; `spine.extend_psoas` goes on from there.
+    Above the atlas' top nothing is labelled; `spine.extend_psoas` continues the psoas from there.
     """
     return deform_maps(atlas, shape, rng, spacing, margin)[0]
 
@@ -98,7 +98,7 @@ def deform_maps(
         part = lower[k] - first
         plane = (1 - part) * moved[:, first] + part * moved[:, first + 1]
         position = np.stack([_finer(plane[axis], count[1:]) + bumps[axis][k] for axis in range(3)])
-        # What was lost on the coarse grid has a large negative position, and so has its surrounding.
+        # Coarse points without a source have a large negative position; interpolation spreads it to their neighbours.
         index = position / np.asarray(atlas.spacing)[:, None, None] - 0.5
         for values, result in zip(maps, found, strict=True):
             result[k] = ndimage.map_coordinates(values, index, order=0, mode="constant", cval=0, prefilter=False)
@@ -108,7 +108,7 @@ def deform_maps(
 
 
 def _swing(shape: Shape, height: float) -> tuple[float, float]:
-    """How far flexed legs reach before and behind the body's own depth, in mm."""
+    """How far flexed legs reach beyond the body to the front and to the back, in mm."""
     angles = [leg.flexion for leg in shape.legs]
     thigh = 0.7 * height
     return thigh * np.sin(np.radians(max(0.0, *angles))), thigh * np.sin(np.radians(max(0.0, *(-a for a in angles))))
@@ -130,7 +130,7 @@ def _finer(plane: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _source_of(axes: list[np.ndarray], shape: Shape, body: Skeleton, source: np.ndarray) -> np.ndarray:
-    """Atlas position in mm ``[3, z, y, x]`` float32 of each point of the coarse grid; -1e4 where nothing is."""
+    """Atlas position in mm ``[3, z, y, x]`` float32 of each point of the coarse grid; -1e4 where there is no tissue."""
     z, y, x = axes
     turn = _rotation(shape.tilt)
     planes = []

@@ -1,4 +1,4 @@
-"""Disease in the shapes: muscles get thin, hip joints lose cartilage and grow osteophytes."""
+"""Disease that changes shapes: muscles get thin, hip joints lose cartilage and grow osteophytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Disease:
     """`atrophy` maps a muscle's label to the share of its thickness that is lost (0..0.6 as a rule, 1: the muscle is missing);
     `arthritis` is (right, left), 0..1.
 
-    Limbs get thinner with their muscles; with `outline_kept` fat takes the place of what is lost.
+    Limbs get thinner with their muscles; with `outline_kept` fat replaces the lost muscle.
     """
 
     atrophy: dict[int, float] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Disease:
 def random_disease(rng: np.random.Generator, severity: float = 1.0) -> Disease:
     """Draw a patient's disease: general wasting, one weak side, single wasted muscles, worn hip joints.
 
-    `severity` scales how much of a muscle can be lost; 1 is what training uses.
+    `severity` scales how much of a muscle can be lost; training uses 1.
     """
     general = float(np.clip(rng.beta(1.0, 8), 0, 0.4))
     weak = rng.choice(["right", "left", "none"], p=[0.3, 0.3, 0.4])
@@ -47,7 +47,7 @@ def random_disease(rng: np.random.Generator, severity: float = 1.0) -> Disease:
 
 
 def waste_muscles(labels: np.ndarray, disease: Disease, spacing: tuple[float, float, float], rng: np.random.Generator) -> None:
-    """Thin the muscles of `labels` (uint8 ``[z, y, x]``, changed in place): their rim becomes unlabelled, or fat."""
+    """Thin the muscles of `labels` (uint8 ``[z, y, x]``, changed in place): their rim becomes unlabelled or fat."""
     from scipy import ndimage
 
     boxes = ndimage.find_objects(labels)
@@ -57,7 +57,7 @@ def waste_muscles(labels: np.ndarray, disease: Disease, spacing: tuple[float, fl
             continue
         inside = labels[box] == label
         depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] - 0.5 * min(spacing)
-        # Half of the usual thickness: slender muscles lose as large a share as thick ones.
+        # Half of the usual thickness: thin muscles lose the same share as thick ones.
         half = float(np.quantile(depth[inside], 0.9))
         uneven = 1 + 0.35 * smooth_noise(rng, inside.shape, tuple(12.0 / s for s in spacing))
         lost = inside & ((depth < share * half * uneven) | (share >= 1))

@@ -6,7 +6,7 @@ import numpy as np
 
 from .tissue import FEMUR_LABELS, HIP_BONE_LABELS
 
-# Value of the depth map that stands for metal, whatever tissue it lies in: the label stays that of the bone it replaces.
+# Value of the depth map for metal, whatever tissue it lies in: the label stays that of the bone it replaces.
 METAL = 255
 
 
@@ -18,10 +18,10 @@ def add_implant(
     side: int | None = None,
     longest_mm: float = 220.0,
 ) -> str | None:
-    """Mark an implant in one femur (and its socket) in `depth`; returns its kind, or None where there is no femur to hold it.
+    """Mark an implant in one femur (and its socket) in `depth`; returns its kind, or None without a femur to hold it.
 
-    `side` is 0 (right) or 1 (left), None leaves it to chance; stems and nails are 90 to `longest_mm` long. A replaced head and cup
-    are labelled femur and hip bone, as annotators do.
+    `tissue` and `depth` are uint8 ``[z, y, x]`` of a `Specimen`; `spacing` in mm. `side` is 0 (right), 1 (left) or None (random);
+    stems and nails are 90 to `longest_mm` long. A replaced head and cup are labelled femur and hip bone, as annotators do.
     """
     drawn = int(rng.integers(2))
     side = drawn if side is None else side
@@ -43,7 +43,7 @@ def add_implant(
         below = (top - k) * dz
         y, x = at.mean(axis=0)
         if below < 60:
-            # In the trochanters the shaft's axis is wanted, not the middle of head, neck and trochanter.
+            # At the trochanters the implant follows the shaft's axis, not the middle of head, neck and trochanter.
             shaft = np.argwhere(femur[max(low, top - int(75 / dz))]).mean(axis=0)
             y, x = shaft if shaft.size else (y, x)
         if kind == "plate":
@@ -63,7 +63,7 @@ def add_implant(
 
 
 def _head(femur: np.ndarray, top: int, spacing: tuple[float, float, float], tissue: np.ndarray, side: int) -> np.ndarray:
-    """Centre of the femoral head in voxels: of the topmost 45 mm, what lies nearest to the hip bone."""
+    """Centre of the femoral head in voxels: the part of the topmost 45 mm that lies nearest to the hip bone."""
     dz, _, dx = spacing
     at = np.argwhere(femur[max(0, top - int(45 / dz)) : top + 1])
     hip = np.argwhere((tissue[:: max(1, int(6 / dz))] == HIP_BONE_LABELS[side]).any(axis=(0, 1)))

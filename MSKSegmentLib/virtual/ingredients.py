@@ -1,4 +1,4 @@
-"""What a virtual patient gets only on request, so that a seed without requests stays the patient that it was."""
+"""Optional parts of virtual patients. They are off by default, so that a seed still gives the same patient without them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Ingredients:
-    """Each is off by default.
+    """Optional parts; each is off by default.
 
-    With `muscle_variation` each muscle gets a size, length and place of its own (see `muscle_variation`); with `abdomen` the lumbar
-    spine and what lies beside it are modelled, not only filled in (see `lumbar` and `abdomen`).
+    With `muscle_variation` each muscle gets its own size, length and position (see `muscle_variation`); with `abdomen` the lumbar
+    spine and the organs beside it are modelled, not only filled in (see `lumbar` and `abdomen`).
     """
 
     muscle_variation: bool = False
@@ -18,7 +18,7 @@ class Ingredients:
 
     @property
     def folder(self) -> str:
-        """Name of the folder that keeps patients of this kind apart from others of the same seeds; empty for none."""
+        """Name of the folder that keeps these patients apart from others of the same seeds; empty without optional parts."""
         return "+".join(name for name, wanted in asdict(self).items() if wanted)
 
 

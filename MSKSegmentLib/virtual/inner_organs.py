@@ -1,4 +1,4 @@
-"""What fills a virtual patient's trunk: viscera, and the genitals before it."""
+"""Contents of a virtual patient's trunk, and the genitals in front of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .tissue import HIP_BONE_LABELS, SACRUM_LABEL, BodyLandmarks, BodyTissue, sm
 
 
 def fill_trunk(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, build: Build, rng: np.random.Generator) -> None:
-    """Abdominal wall, bowel with gas and stool, organs, bladder, rectum and the soft floor of the pelvis."""
+    """Add abdominal wall, bowel with gas and stool, organs, bladder, rectum and pelvic floor to `tissue` uint8 ``[z, y, x]``."""
     from scipy import ndimage
 
     start = frame.pubis - int(20 / frame.spacing[0])
@@ -20,7 +20,7 @@ def fill_trunk(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, build
     thickness = build.wall * (1 + 0.15 * smooth_noise(rng, trunk.shape, (8, 8, 8)))
     wall = fat & front & (depth < thickness) & (depth > 1.5)
     trunk[wall] = BodyTissue.WALL_MUSCLE
-    # Layers of the lateral wall are parted by thin fat.
+    # Thin fat separates the layers of the lateral wall.
     trunk[wall & (np.abs(depth - 0.45 * thickness) < 0.25 * frame.spacing[1])] = BodyTissue.FAT
     cavity = _reached_from_the_middle(fat & ~wall & front, frame)
     sigma = tuple(9.0 / s for s in frame.spacing)
@@ -96,7 +96,7 @@ def _back_of_sacrum(tissue: np.ndarray, frame: BodyLandmarks) -> float:
 
 
 def add_genitals(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> None:
-    """Scrotum and penis before and below the symphysis; `core` grows with them, so that skin is laid around."""
+    """Scrotum and penis in front of and below the symphysis; `core` grows with them, so that skin covers them."""
     dz, dy, dx = frame.spacing
     inner = np.isin(tissue, HIP_BONE_LABELS)
     level = min(frame.crotch + int(15 / dz), frame.shape[0] - 1)

@@ -1,7 +1,7 @@
-"""A lumbar spine that stands on the sacrum: the lowest disc and vertebra lie before it, tilted, as the promontory is.
+"""A lumbar spine that stands on the sacrum: the lowest disc and vertebra lie in front of it, tilted like the promontory.
 
-A spine that starts above the sacrum's highest point leaves bowel where every real scan shows the fifth lumbar vertebra between the
-sacrum's wings, and a network trained on this labels that vertebra as sacrum.
+A spine that starts above the sacrum's highest point leaves bowel between the sacrum's wings, where every real scan shows the fifth
+lumbar vertebra. A network trained on such bodies labels that vertebra as sacrum.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from .spine import SOFT, Spine, add_back_muscles
 from .tissue import SACRUM_LABEL, BodyLandmarks, BodyTissue
 
-# Lordosis: the tilt of the endplates is used up over this height.
+# Lordosis: the tilt of the endplates decreases to 0 over this height.
 _LORDOSIS_MM = 110.0
 _BLEND_MM = 45.0
 _FITTED_MM = 26.0
@@ -21,7 +21,7 @@ _FITTED_MM = 26.0
 
 @dataclass(frozen=True)
 class Endplate:
-    """The sacrum's upper endplate in the middle: its front edge at slice `z` and row `y`, and its rise backwards as a slope."""
+    """The sacrum's upper endplate in the midline: its front edge at slice `z` and row `y`, and its rise to posterior as a slope."""
 
     z: float
     y: float
@@ -29,7 +29,7 @@ class Endplate:
 
 
 def sacral_endplate(tissue: np.ndarray, frame: BodyLandmarks) -> Endplate:
-    """Find the endplate of a map that holds a sacrum; the slope is held to 0.2 .. 1.2 (11 to 50 degrees)."""
+    """Find the endplate in a map uint8 ``[z, y, x]`` with a sacrum; the slope is limited to 0.2 .. 1.2 (11 to 50 degrees)."""
     dz, dy, dx = frame.spacing
     half = max(1, round(10 / dx))
     middle = slice(max(0, int(frame.middle) - half), int(frame.middle) + half + 1)

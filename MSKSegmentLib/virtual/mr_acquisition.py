@@ -20,7 +20,7 @@ class MRAcquisition:
 
     `blur_mm`: standard deviation of the point spread in plane; `slice_mm`: that of the slice profile; `bias`: standard deviation of
     the logarithm of the coil's sensitivity over the body; `snr`: signal of muscle over the standard deviation of the noise in
-    either channel; `muscle_stored`: the number that muscle is stored as where the sensitivity is 1.
+    either channel; `muscle_stored`: the stored value of muscle where the sensitivity is 1.
     """
 
     sequence: Sequence = Sequence()
@@ -31,7 +31,7 @@ class MRAcquisition:
     muscle_stored: float = 250.0
 
     def facts(self) -> dict[str, object]:
-        """The settings as they are noted with a patient."""
+        """The settings as recorded in a patient's facts."""
         return {name: value for name, value in asdict(self).items() if name != "sequence"} | asdict(self.sequence)
 
 
@@ -51,7 +51,7 @@ def random_mr_acquisition(rng: np.random.Generator, slice_interval_mm: float) ->
 def coil_sensitivity(
     shape: tuple[int, ...], spacing: tuple[float, float, float], bias: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Smooth factors about 1, float32 ``[z, y, x]``; the standard deviation of their logarithm is `bias`. `spacing` in mm."""
+    """Smooth factors around 1, float32 ``[z, y, x]``; the standard deviation of their logarithm is `bias`. `spacing` in mm."""
     return np.exp(bias * smooth_noise(rng, shape, tuple(BIAS_MM / step for step in spacing)))
 
 
@@ -65,5 +65,5 @@ def magnitude(signal: np.ndarray, noise_sd: float, rng: np.random.Generator) -> 
 
 
 def stored_signal(values: np.ndarray) -> np.ndarray:
-    """Signal as scanners store it: int16, 12 bits."""
+    """Signal as scanners store it: int16 of the same shape, 12 bits."""
     return np.clip(np.rint(values), 0, LARGEST_STORED).astype(np.int16)

@@ -20,9 +20,9 @@ from .resampling import resampled
 from .specimen import Specimen, make_specimen
 from .tissue import smooth_noise
 
-# Voxels of a muscle from which its true share of fat is noted.
+# A muscle of fewer voxels gets no true share of fat.
 _FEWEST_VOXELS = 20
-# A fat-water sequence gives signal by protons alone: muscle's as a number that is stored.
+# Signal of a fat-water sequence depends on protons alone; this is the stored value of muscle.
 _DIXON_STORED = 400.0
 
 
@@ -30,8 +30,8 @@ _DIXON_STORED = 400.0
 class MRPatient:
     """A simulated T1-weighted scan and its true labels with sides, uint8 ``[z, y, x]`` on the scan's grid.
 
-    `fat` and `water` are int16 images of a fat-water (Dixon) sequence on the same grid, None where none was asked for. `known` are
-    the abbreviations of the structures that the labels show; `facts` say what was drawn, with the true share of fat of each label.
+    `fat` and `water` are int16 images of a fat-water (Dixon) sequence on the same grid, or None. `known` are
+    the abbreviations of the structures that the labels can show; `facts` hold the drawn parameters and each label's share of fat.
     """
 
     volume: CTVolume
@@ -73,7 +73,7 @@ def make_mr_patient(
         return MRPatient(volume, labels, known, facts)
     facts["fat_share"] = fat_shares(labels, fat, water)
     pair = np.stack([fat, water]) * _DIXON_STORED
-    # Both come from the same echoes: one coil, and noise of its own in each.
+    # Both images come from the same echoes: they share the coil, but each has its own noise.
     sensitivity = coil_sensitivity(shape, spacing_mm, settings.bias, rng)
     fat_image, water_image = (stored_signal(magnitude(one * sensitivity, _DIXON_STORED / settings.snr, rng)) for one in pair)
     return MRPatient(volume, labels, known, facts, fat_image, water_image)
@@ -97,7 +97,7 @@ def true_labels(specimen: Specimen, table: StructureTable) -> tuple[np.ndarray, 
 
 
 def fat_shares(labels: np.ndarray, fat: np.ndarray, water: np.ndarray) -> dict[str, float]:
-    """Mean of fat / (fat + water) inside each label, by its value as text; `fat` and `water` without noise, all ``[z, y, x]``."""
+    """Mean of fat / (fat + water) in each label, keyed by its value as text; all ``[z, y, x]``, fat and water without noise."""
     share = fat / np.maximum(fat + water, 1e-6)
     counts, sums = np.bincount(labels.ravel(), minlength=256), np.bincount(labels.ravel(), share.ravel(), minlength=256)
     return {str(k): round(float(sums[k] / counts[k]), 4) for k in range(1, 256) if counts[k] >= _FEWEST_VOXELS}
@@ -110,7 +110,7 @@ def _occurs(index: int, details: np.ndarray) -> bool:
 def _scanned(
     signal: np.ndarray, spacing: tuple[float, float, float], settings: MRAcquisition, grid: list[np.ndarray]
 ) -> np.ndarray:
-    """Signal blurred by slice profile and point spread, on the scan's grid: voxels on a border hold a part of either tissue."""
+    """Signal blurred by slice profile and point spread, on the scan's grid: voxels on a border average both tissues."""
     from scipy import ndimage
 
     blur_slices(signal, settings.slice_mm, spacing[0])
@@ -122,6 +122,6 @@ def _scanned(
 def _stored(
     signal: np.ndarray, settings: MRAcquisition, muscle: float, spacing: tuple[float, float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """What the scanner stores of a signal of `muscle` in muscle, with its coil and noise; int16."""
+    """The signal as the scanner stores it, with coil sensitivity and noise; int16. `muscle` is the signal of muscle."""
     uneven = signal * coil_sensitivity(signal.shape, spacing, settings.bias, rng)
     return stored_signal(magnitude(uneven.astype(np.float32), muscle / settings.snr, rng))

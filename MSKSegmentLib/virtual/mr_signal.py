@@ -1,7 +1,7 @@
-"""What the tissues of a virtual patient give as MR signal: protons, their share in fat, and relaxation.
+"""The MR signal of a virtual patient's tissues: protons, their share in fat, and relaxation.
 
 Relaxation times are those usual at 1.5 T (de Bazelaire et al., Radiology 230, 2004; Gold et al., American Journal of Roentgenology
-183, 2004), drawn anew for each patient within about a tenth. What has no signal (air, the table, clothes, calcium) stays dark.
+183, 2004), drawn anew for each patient within about a tenth. Air, the table, clothes and calcium give no signal.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Protons:
 
 
 def protons(specimen: Specimen, what: Composition, sequence: Sequence, noise: Noise, rng: np.random.Generator) -> Protons:
-    """Protons and T1-weighted signal of a specimen without metal; `what` says how fatty muscles and how thick cortices are."""
+    """Protons and T1-weighted signal of a specimen without metal; `what` gives the fat of muscles and the thickness of cortices."""
     tissue = specimen.tissue
     texture = TissueNoise(noise, rng, tissue.shape, specimen.spacing)
     density, weight = np.zeros(256, np.float32), np.zeros(256, np.float32)
@@ -84,7 +84,7 @@ def protons(specimen: Specimen, what: Composition, sequence: Sequence, noise: No
     for value, water in waters.items():
         t1, t2, amount = (base * rng.normal(1, _SPREAD) for base in (water.t1_ms, water.t2_ms, water.protons))
         density[value], weight[value] = amount, sequence.weight(t1, t2)
-    # Muscles of one body are alike.
+    # Muscles of one body share their relaxation times.
     density[list(ALL_MUSCLES)], weight[list(ALL_MUSCLES)] = 1.0, float(np.mean(weight[list(ALL_MUSCLES)]))
     fat_weight = sequence.weight(FAT_T1_MS * rng.normal(1, _SPREAD), FAT_T2_MS * rng.normal(1, _SPREAD))
     amount, share = density[tissue], intramuscular_fat(tissue, what, texture)

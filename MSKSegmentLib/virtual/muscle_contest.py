@@ -1,4 +1,4 @@
-"""Muscles compete for voxels: each expands until it has its target volume, and the one to which a voxel lies deepest gets it."""
+"""Muscles compete for voxels: each expands to its target volume; a voxel goes to the muscle in which it lies deepest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from .muscle_fields import MUSCLES, Anatomy
 
 _ROUNDS = 6
-# A component of less than this share of a muscle is an island, not a second belly.
+# A component that holds less than this share of a muscle is an island, not a second belly.
 _ISLAND_SHARE = 0.1
 _FAR_MM = 1000.0
 _LARGEST_STEP = 0.12
@@ -18,11 +18,12 @@ _PRESSURES = (-0.75, 1.1)
 
 @dataclass(frozen=True)
 class Claim:
-    """What a muscle asks for.
+    """The voxels and the volume that a muscle should get.
 
-    `points` ``[n]`` are flat indices of the voxels that it may take, `inside` tells its own ones; `distance` ``[n]`` is the
-    signed distance in mm to the surface that it would have, `half` ``[n]`` the half thickness by which a pressure of 1 moves
-    that surface outwards. `target` is the volume in voxels, `taken` the share of the room it leaves that goes to its neighbours.
+    `points` ``[n]`` are flat indices of the voxels that it may take, `inside` bool ``[n]`` marks those of the atlas' muscle;
+    `distance` ``[n]`` is the signed distance in mm to its wanted surface, negative inside; `half` ``[n]`` the half thickness in mm
+    by which a pressure of 1 moves that surface outwards. `target` is the volume in voxels; `taken` is the share of the room given
+    up by this muscle that goes to its neighbours.
     """
 
     label: int
@@ -36,14 +37,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Rules:
-    """`gaps` float32 ``[m, m]``: how much fat lies between two of the muscles, in mm, in the order of the claims."""
+    """`gaps` float32 ``[m, m]``: thickness in mm of the fat between each pair of muscles, in the order of the claims."""
 
     gaps: np.ndarray
 
 
 def settle(anatomy: Anatomy, claims: list[Claim], rules: Rules) -> np.ndarray:
-    """Labels uint8 of the grid's shape in which each muscle has about its target, as far as bones and neighbours leave room."""
-    # In units of half thickness: below the pressure a voxel lies inside.
+    """Labels uint8 ``[z, y, x]`` in which each muscle has about its target volume, as far as bones and neighbours leave room."""
+    # In units of half thickness: a voxel lies inside where this is below the pressure.
     relative = [claim.distance / claim.half for claim in claims]
     pressures = np.array([_first_pressure(part, claim.target) for part, claim in zip(relative, claims, strict=True)])
     slopes = np.array([_slope(part, at) for part, at in zip(relative, pressures, strict=True)])
@@ -62,14 +63,14 @@ def settle(anatomy: Anatomy, claims: list[Claim], rules: Rules) -> np.ndarray:
     muscles = np.isin(anatomy.labels, MUSCLES).ravel()
     claimed_labels = np.array([claim.label for claim in claims])
     labels = anatomy.labels.ravel().copy()
-    # Scraps of muscles too small to take part stay where they are.
+    # Remnants of muscles that are too small to take part stay where they are.
     free = (muscles & np.isin(labels, claimed_labels)) | (labels == 0)
     labels[free] = values[winner[free]]
     return without_islands(labels.reshape(anatomy.labels.shape))
 
 
 def without_islands(labels: np.ndarray) -> np.ndarray:
-    """The labels uint8 ``[z, y, x]`` without small components of muscles, which become 0; second bellies stay."""
+    """The labels uint8 ``[z, y, x]`` without small components of muscles, which become 0; second bellies are kept."""
     import cc3d
 
     components = cc3d.connected_components(labels, connectivity=6)
@@ -84,7 +85,7 @@ def without_islands(labels: np.ndarray) -> np.ndarray:
 
 
 def _first_pressure(relative: np.ndarray, target: float) -> float:
-    """The pressure at which a muscle alone would have its volume."""
+    """The pressure at which a muscle without neighbours would have its target volume."""
     count = int(np.clip(target, 1, len(relative) - 1))
     return float(np.clip(np.partition(relative, count)[count], *_PRESSURES))
 
@@ -96,7 +97,7 @@ def _slope(relative: np.ndarray, pressure: float) -> float:
 
 
 def _contest(claims: list[Claim], pressures: np.ndarray, owners: np.ndarray, rules: Rules) -> np.ndarray:
-    """Number of the claim that gets each voxel, int16 flat, -1 where nobody does."""
+    """Index of the claim that gets each voxel, int16 flat, -1 where none does."""
     size = owners.size
     best, second = np.full(size, np.inf, np.float32), np.full(size, np.inf, np.float32)
     winner, runner_up = np.full(size, -1, np.int16), np.full(size, -1, np.int16)
@@ -128,14 +129,14 @@ def _share_out(
     best: tuple[np.ndarray, np.ndarray],
     second: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """Give the room that muscles left to their neighbours by the drawn share, nearest first; `result` is changed in place."""
+    """Give the drawn share of the room that muscles gave up to their neighbours, nearest first; changes `result` in place."""
     shares = np.array([claim.taken for claim in claims], np.float32)
     room = np.flatnonzero((owners >= 0) & (result < 0) & (left > 0) & (left < np.inf))
     owner = owners[room]
     own_first = best[1][room] == owner
     nearest = np.where(own_first, second[1][room], best[1][room])
     distance = np.clip(np.where(own_first, second[0][room], best[0][room]), 0, _FAR_MM)
-    # At a share of 1 all of it goes, at a half the neighbour's half.
+    # With a share of 1 the neighbours get all of it, with a half the half that lies nearer to them.
     share = shares[owner]
     goes = (nearest >= 0) & (distance * (1 - share) < share * left[room])
     result[room[goes]] = nearest[goes]

@@ -1,4 +1,4 @@
-"""What the muscles of an atlas look like as fields: signed distances, thickness and axis, worked out once per atlas."""
+"""The muscles of an atlas as fields: signed distances, thickness and axis, computed once per atlas."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..anatomy import LEFT_OFFSET
 from ..anatomy.built_in import HIP_AND_THIGH
 from .atlas import COCCYX, FIBULA, LIGAMENT, MIRRORED_EXTRA_OFFSET, OTHER_MUSCLE, PATELLA, TIBIA, Atlas
 
-# As far from its surface (mm) a muscle may come to lie at most.
+# A muscle may extend at most this far (mm) beyond its surface in the atlas.
 REACH_MM = 14.0
-# Right and left stay so far apart (mm) where they were: skin and fat lie between.
+# No muscle takes voxels whose distances to right and left muscles differ by less than this (mm): skin and fat lie there.
 _MIDLINE_MM = 4.0
-# Between bones that are nearer than this (mm) lies a joint, into which no muscle grows.
+# Bones that are nearer to each other than this (mm) form a joint, into which no muscle grows.
 _JOINT_MM = 3.5
 _CARTILAGE_MM = 1.5
 _THICKNESS_MM = 10.0
@@ -35,11 +35,12 @@ _BONES = (
 class Part:
     """One muscle of an atlas on the grid of its `Anatomy`.
 
-    `distance` float32 is the signed distance to its surface in mm (negative inside) in `box`; where it lies on bone it has no
-    surface there, so that a thinner muscle stays on its bone. `points` ``[n]`` are the voxels of the whole grid that may become
-    the muscle's, as flat indices, `inside` tells its own ones, and `local` ``[3, n]`` is where they lie in the box. `half` ``[n]``
-    is half of the thickness nearby in mm. `axis` is the unit vector of its length and `along` ``[n]`` the place on it in mm;
-    `ends` are the places of its ends, `free` whether each ends inside the atlas.
+    `distance` float32 is the signed distance to its surface in mm (negative inside) in `box`; where it touches bone it has no
+    surface, so that a thinner muscle stays on its bone. `points` ``[n]`` are flat indices, in the whole grid, of the voxels that
+    the muscle may take, `inside` bool ``[n]`` marks those that it has, and `local` ``[3, n]`` are their indices in the box.
+    `half` ``[n]`` is half of the local thickness in mm. `axis` is the unit vector ``(z, y, x)`` along the muscle, `along` ``[n]``
+    the position on it in mm; `ends` are the positions of its lower and upper end, `free` says for each whether it lies inside
+    the atlas.
     """
 
     label: int
@@ -72,7 +73,7 @@ class Anatomy:
 
 @lru_cache(maxsize=8)
 def anatomy_of(atlas: Atlas, grid_mm: float) -> Anatomy:
-    """The fields of an atlas, on a grid of about `grid_mm` (every so many voxels of the atlas')."""
+    """The fields of an atlas, on every n-th voxel of its grid, about `grid_mm` apart."""
     step = [max(1, round(grid_mm / size)) for size in atlas.spacing]
     labels = np.ascontiguousarray(atlas.labels[tuple(slice(k // 2, None, k) for k in step)])
     spacing = tuple(k * size for k, size in zip(step, atlas.spacing, strict=True))
@@ -87,7 +88,7 @@ def anatomy_of(atlas: Atlas, grid_mm: float) -> Anatomy:
 
 
 def _surroundings(labels: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where bone is, how far it is (mm, float32), and the voxels that no muscle may take: bone, joints and what is in them."""
+    """Bone (bool), distance to it (mm, float32), voxels closed to muscle (bool: bone, joints, their content); ``[z, y, x]``."""
     bone = np.isin(labels, _BONES)
     # Cartilage, ligaments and other labels of an atlas stay where they are.
     fixed = bone | ((labels > 0) & ~np.isin(labels, MUSCLES))
@@ -116,7 +117,7 @@ def _part(
     sigma = [_THICKNESS_MM / size for size in spacing]
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
     mean = ndimage.gaussian_filter(np.where(inside, depth, 0).astype(np.float32), sigma) / np.maximum(weight, 1e-4)
-    # The mean depth is a half of the half thickness in a plate and a third of the radius in a rod.
+    # The mean depth is half of the half thickness in a plate and a third of the radius in a rod.
     half = np.clip(2.5 * mean, 2.0, 60.0)
     allowed = inside | ((distance < REACH_MM) & ~closed[box] & (sides[box] == 1 + _is_left(label)))
     local = np.array(np.nonzero(allowed))

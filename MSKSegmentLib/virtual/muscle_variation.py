@@ -1,7 +1,7 @@
-"""Bodies of every proportion: each muscle of an atlas gets a size, length, place and border of its own, beyond the labelled bodies.
+"""Bodies of varied proportions: each muscle of an atlas gets its own size, length, position and border, beyond the labelled bodies.
 
-People differ muscle by muscle: no mixture of two bodies along one line reaches a third. Sizes and ends are drawn evenly
-(in Latin hypercubes over seeds), so that few bodies cover the range; bones, joints and cartilage stay as they are.
+People differ muscle by muscle, so that no interpolation between two bodies yields a third person. Sizes and ends are drawn evenly
+(in Latin hypercubes over seeds), so that few bodies cover the range; bones, joints and cartilage stay unchanged.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .deformation import smooth_field
 from .muscle_contest import Claim, Rules, settle
 from .muscle_fields import MUSCLES, Anatomy, Part, anatomy_of
 
-# Volume relative to the atlas (largest factor; the smallest is its inverse) of small, large and other muscles.
+# Largest volume relative to the atlas (the smallest is its inverse) of small, large and other muscles.
 _SMALL, _LARGE, _OTHER = 2.1, 1.45, 1.2
-# Both sides share a size and differ by up to this factor.
+# Right and left share a drawn size and differ by up to this factor.
 _SIDE = 1.25
 _LARGE_MUSCLES = ("GMAX", "GMED", "AD", "BF", "SM", "VLVI", "VM")
-# An end moves inwards by up to this share of the length, outwards by up to half of that, and by no more than so many mm.
+# An end moves inwards by up to this share of the length and this many mm, outwards by up to half of both.
 _SHORTER, _MOST_SHORTER_MM = 0.12, 40.0
-# Consecutive seeds of which each takes another part of every range.
+# Number of consecutive seeds that share a Latin hypercube: each takes another part of every range.
 BLOCK = 32
 # What is drawn for each structure: size, difference of the sides, lower end, upper end.
 _DRAWS = 4
@@ -35,9 +35,9 @@ _STREAM = 6
 class MuscleChange:
     """How one muscle differs from the atlas.
 
-    `size` is the drawn place in the range of volumes, -1..1; `lower` and `upper` are how far the ends move outwards as a share of
-    the length; `shift` is the standard deviation in mm of its smooth displacement, on each axis; `uneven` that of its
-    thickness along the way, as a share; `taken` the share of the room it leaves that its neighbours take, the rest being fat.
+    `size` is the drawn position in the range of volumes, -1..1; `lower` and `upper` are how far the ends move outwards, as a share
+    of the length; `shift` is the standard deviation in mm of its smooth displacement along each axis; `uneven` that of its
+    thickness, as a share; `taken` the share of the room it gives up that its neighbours take; the rest becomes fat.
     """
 
     size: float = 0.0
@@ -50,7 +50,7 @@ class MuscleChange:
 
 @dataclass(frozen=True)
 class MuscleVariation:
-    """A change for each muscle by label; `gap` is how much fat lies between neighbours in mm at most (each pair draws its own)."""
+    """A change for each muscle by label; `gap` is the largest thickness in mm of fat between neighbours (drawn for each pair)."""
 
     changes: dict[int, MuscleChange]
     gap: float = 0.0
@@ -85,8 +85,8 @@ def draw_variation(seed: int) -> MuscleVariation:
 def vary_muscles(atlas: Atlas, variation: MuscleVariation, seed: int, grid_mm: float = 2.0) -> tuple[Atlas, dict[int, float]]:
     """An atlas of the same bones with other muscles, on a grid of about `grid_mm`, and the volume factor of each muscle by label.
 
-    A muscle may take unlabelled room and, where it presses more than they do, its neighbours'; it never takes bone, cartilage,
-    ligaments, joint spaces or the other side's room. What it leaves becomes unlabelled (0) or its neighbours'.
+    A muscle may take unlabelled voxels and, where its pressure is higher, its neighbours'; it never takes bone, cartilage,
+    ligaments, joint spaces or voxels of the other side. Voxels that it gives up become unlabelled (0) or its neighbours'.
     """
     anatomy = anatomy_of(atlas, grid_mm)
     rng = np.random.default_rng((seed, _STREAM + 1))
@@ -110,7 +110,7 @@ def varied_atlas(atlas: Atlas, seed: int) -> tuple[Atlas, dict[str, float]]:
 
 
 def size_factor(label: int, change: MuscleChange) -> float:
-    """The volume relative to the atlas that a change asks of the muscle of that label."""
+    """The volume, relative to the atlas, that a change aims at for the muscle of that label."""
     segment = HIP_AND_THIGH.segment_of_label(label)
     if segment is None:
         return float(_OTHER**change.size)
@@ -118,7 +118,7 @@ def size_factor(label: int, change: MuscleChange) -> float:
 
 
 def _claim(part: Part, change: MuscleChange, anatomy: Anatomy, rng: np.random.Generator) -> Claim:
-    """Where a muscle wants to be, before its neighbours and its final thickness are known."""
+    """The surface and volume that a muscle should get, before its neighbours are considered."""
     from scipy import ndimage
 
     spacing = np.asarray(anatomy.spacing)
@@ -126,7 +126,7 @@ def _claim(part: Part, change: MuscleChange, anatomy: Anatomy, rng: np.random.Ge
     source = part.local.astype(np.float32)
     shape = part.distance.shape
     if change.shift:
-        # What lies on bone stays there.
+        # Muscle near bone hardly moves, so that it stays on the bone.
         loose = np.clip(anatomy.to_bone[part.box][local] / 12.0, 0.1, 1.0)
         for axis in range(3):
             field = smooth_field(rng, shape, anatomy.spacing, ((70.0, 1.0), (30.0, 0.3)))
@@ -143,7 +143,7 @@ def _claim(part: Part, change: MuscleChange, anatomy: Anatomy, rng: np.random.Ge
 
 
 def _stretch(part: Part, change: MuscleChange) -> np.ndarray:
-    """How far each point moves along the muscle's axis in mm: the ends as drawn, the middle not at all."""
+    """How far each point moves along the muscle's axis in mm, ``[n]``: the ends as drawn, the middle not at all."""
     low, high = part.ends
     length = high - low
     middle = 0.5 * (low + high)
@@ -157,6 +157,6 @@ def _stretch(part: Part, change: MuscleChange) -> np.ndarray:
 
 
 def _end(place: float) -> float:
-    """A place in 0..1 as the share of the length by which an end moves outwards."""
+    """Map a draw in 0..1 to the share of the length by which an end moves outwards."""
     place = float(np.clip(place, 0, 1))
     return -_SHORTER + 1.5 * _SHORTER * place

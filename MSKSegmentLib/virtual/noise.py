@@ -1,4 +1,4 @@
-"""Random fields for tissue texture: drawn afresh for whole patients, cut from a pool where speed counts."""
+"""Random fields for tissue texture: drawn anew for whole patients, cut from a pool where speed counts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class NoisePool:
         self._fields: dict[tuple[float, ...], np.ndarray] = {}
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[float, ...]) -> np.ndarray:
-        """A field of `shape`; `sigma` in voxels.
+        """A float32 field of `shape` with unit standard deviation; `sigma` in voxels.
 
         Raises:
             ValueError: `shape` is larger than the pool's fields.
         """
-        # A tenth of a voxel makes no difference, and the fields stay few.
+        # Smoothness is rounded to tenths of a voxel: it makes no difference, and keeps the number of fields small.
         key = tuple(round(value, 1) for value in sigma)
         if key not in self._fields:
             self._fields[key] = smooth_noise(self._rng, self._size, key).astype(np.float16)

@@ -1,8 +1,8 @@
 """A body of which only a part is labelled, completed for scanning with muscles of another body.
 
-Published labels often cover a few structures of one side. A scan of them alone would show a thigh of fat. Here the labelled side
-is mirrored, and muscles that nobody labelled are carried over from a donor, bone by bone, as `OTHER_MUSCLE`: muscle without a
-known structure.
+Published labels often cover a few structures of one side. A scan of these alone would show a thigh full of fat. Here the labelled
+side is mirrored, and unlabelled muscles are transferred from a donor, bone by bone, as `OTHER_MUSCLE`: muscle of no known
+structure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def labelled_structures(atlas: Atlas) -> tuple[str, ...]:
 
 
 def complete_atlas(partial: Atlas, donor: Atlas) -> Atlas:
-    """The partial body with its right side on both sides and the donor's muscles where it labels none.
+    """The partial body with its right side mirrored to the left, and with the donor's muscles where it labels none.
 
     Raises:
         InputError: hip bones, sacrum or right femur are missing in either body, or the right hip in one of them.
@@ -76,7 +76,7 @@ def _filled(partial: Atlas, donor: Atlas) -> np.ndarray:
 
 
 def _bone_map(partial: Atlas, donor: Atlas, bone: int) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix and offset (mm) that bring a bone of the partial body onto the donor's: affine iterative closest points, both ways."""
+    """Matrix and offset (mm) from a bone of the partial body to the donor's: affine iterative closest points in both directions."""
     from scipy.spatial import cKDTree
 
     own, other = _surface(partial, bone), _surface(donor, bone)
@@ -87,7 +87,7 @@ def _bone_map(partial: Atlas, donor: Atlas, bone: int) -> tuple[np.ndarray, np.n
         moved = own @ matrix.T + offset
         to = tree.query(moved)[1]
         back = cKDTree(moved).query(other)[1]
-        # Pairs of both directions: with one alone a bone shrinks into the other.
+        # Pairs of both directions: with one direction alone a bone shrinks into the other.
         start = np.concatenate([own, own[back]])
         goal = np.concatenate([other[to], other])
         solved, *_ = np.linalg.lstsq(np.column_stack([start, np.ones(len(start))]), goal, rcond=None)
@@ -115,7 +115,7 @@ def _mirrored(atlas: Atlas) -> Atlas:
     right, left = (np.argwhere(atlas.labels == bone).mean(axis=0) * spacing for bone in HIP_BONE_LABELS)
     normal = (left - right) / np.linalg.norm(left - right)
     middle = (left + right) / 2
-    # Room on the left for all that lies on the right.
+    # Widen the array so that the mirrored right side fits on the left.
     reach = (middle[2] - np.nonzero((atlas.labels > 0).any(axis=(0, 1)))[0].min() * spacing[2]) * 2.2
     width = max(atlas.labels.shape[2], int(reach / spacing[2]))
     labels = np.zeros((*atlas.labels.shape[:2], width), np.uint8)

@@ -1,4 +1,4 @@
-"""One virtual patient: a specimen, given a composition and scanned."""
+"""One virtual patient: a specimen with a tissue composition, scanned."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .resampling import resampled
 from .specimen import Specimen, make_specimen
 from .tissue import smooth_noise
 
-# Bodies are made on no finer grid, whatever the scan's: deforming and texturing half a billion voxels would take an hour.
+# Bodies are never built on a finer grid, even for finer scans: deforming and texturing half a billion voxels takes an hour.
 FINEST_BODY_MM = (1.5, 1.2, 1.2)
 _SLICES_AT_ONCE = 24
 
 
 @dataclass(frozen=True)
 class VirtualPatient:
-    """A simulated CT and its true labels with sides, uint8 ``[z, y, x]`` on the CT's grid; `facts` says what was drawn."""
+    """A simulated CT and its true labels with sides, uint8 ``[z, y, x]`` on the CT's grid; `facts` holds the drawn parameters."""
 
     volume: CTVolume
     labels: np.ndarray
@@ -40,14 +40,14 @@ def make_patient(
     whole: bool = True,
     ingredients: Ingredients = PLAIN,
 ) -> VirtualPatient:
-    """Make the virtual patient of that seed, scanned on a grid of `spacing_mm` ``(z, y, x)``.
+    """Simulate the virtual patient of that seed, scanned on a grid of `spacing_mm` ``(z, y, x)``.
 
-    `metal` forces an implant in or out; None leaves it to chance. Unless `whole`, the scan may cover only the pelvis, the thighs or
-    one leg, its field of view may cut the body, and a part of it may have thicker slices.
+    `metal` forces or forbids an implant; None leaves it to chance. Unless `whole`, the scan may cover only the pelvis, the thighs
+    or one leg, its field of view may cut the body, and a part of it may have thicker slices.
     """
     z, y, x = (max(wanted, finest) for wanted, finest in zip(spacing_mm, FINEST_BODY_MM, strict=True))
     specimen = make_specimen(atlases, seed, (z, y, x), metal, ingredients=ingredients)
-    # Streams of their own: the same body can be scanned in other ways, and a change in one step leaves the others as they were.
+    # Separate random streams: the same body can be scanned in other ways, and a change in one step leaves the others unchanged.
     rng = np.random.default_rng((seed, 1))
     what, settings = random_composition(rng, specimen.atrophy), random_acquisition(rng)
     coverage = Coverage()
@@ -95,9 +95,9 @@ def scan_specimen(
 def body_grid(
     body: tuple[int, ...], spacing: tuple[float, float, float], wanted: tuple[float, float, float]
 ) -> tuple[list[np.ndarray], tuple[int, int, int]]:
-    """Where the voxel centres of a scan of `wanted` mm lie in a body's array of `spacing` mm, per axis, and the scan's shape.
+    """Positions of a scan's voxel centres (`wanted` mm apart) in a body's array of `spacing` mm, per axis, and the scan's shape.
 
-    Voxel edges, not centres, coincide; all is ``(z, y, x)``.
+    Positions are indices of the body's array. The edges of the first voxels coincide, not their centres; all is ``(z, y, x)``.
     """
     factors = [have / want for have, want in zip(spacing, wanted, strict=True)]
     depth, height, width = (max(1, round(n * factor)) for n, factor in zip(body, factors, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 from .atlas import COCCYX, FIBULA, MIRRORED_EXTRA_OFFSET, PATELLA, TIBIA, Atlas
 from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, SACRUM_LABEL
 
-# Weights are smooth, so that a coarse grid holds them.
+# The weights are smooth, so that a coarse grid suffices.
 GRID_MM = 6.0
 # Soft tissue shears over this length around a joint instead of tearing (standard deviation, mm).
 JOINT_SMOOTHING_MM = 7.0
@@ -18,10 +18,10 @@ JOINT_SMOOTHING_MM = 7.0
 
 @dataclass(frozen=True)
 class LegPose:
-    """One leg relative to the atlas; degrees and mm, positive: flexed, abducted, outwards rotated.
+    """One leg relative to the atlas; degrees and mm; positive: flexed, abducted, rotated outwards.
 
-    `shift` ``(z, y, x)`` moves the femur in the socket (x lateral): subluxation. `bulk` is how much wider (or thinner, below 0)
-    the thigh's muscles are at the same bone; `flattening` is the loss of the femoral head's height as a share.
+    `shift` ``(z, y, x)`` moves the femur in the socket (x lateral): subluxation. `bulk` is the share by which the thigh's
+    muscles are wider (or, below 0, thinner) around the same bone; `flattening` is the loss of the femoral head's height as a share.
     """
 
     flexion: float = 0.0
@@ -35,7 +35,7 @@ class LegPose:
 
 @dataclass(frozen=True)
 class Leg:
-    """Landmarks of one leg in mm from the array's start, ``(z, y, x)``, and how far tissue follows femur and tibia.
+    """Landmarks of one leg in mm from the array's start, ``(z, y, x)``, and how closely tissue follows femur and tibia (0..1).
 
     `lateral` is the sign of x away from the middle; `follows_femur` and `follows_tibia` are float32 on a grid of `grid` mm;
     `axis` ``[n, 2]`` is the femur's ``(y, x)`` at the grid's levels.
@@ -81,7 +81,7 @@ def skeleton(atlas: Atlas) -> Skeleton:
             ndimage.gaussian_filter(other**3 / (other**3 + own**3 + 1e-3), JOINT_SMOOTHING_MM / grid).astype(np.float32)
             for own, other in ((thigh, trunk), (shank, bone))
         ]
-        # Above the knee nothing follows the tibia, although the patella's weight reaches upwards.
+        # Above the knee no tissue follows the tibia, although the patella's weight reaches upwards.
         heights = (np.arange(coarse.shape[0]) * grid[0] - knee[0] - 50) / 40
         weights[1] *= np.clip(1 - heights, 0, 1).astype(np.float32)[:, None, None]
         lateral = -1 if hips[side] < np.mean(hips) else 1
@@ -114,21 +114,21 @@ def _axis(femur: np.ndarray, count: int, step: float) -> np.ndarray:
 def unpose(points: np.ndarray, body: Skeleton, poses: tuple[LegPose, LegPose]) -> np.ndarray:
     """Where in the atlas a point of the posed body comes from: ``[3, ...]`` mm ``(z, y, x)`` to the same shape.
 
-    Points that would come from the other side's leg get NaN: there is nothing there. The turn of each joint is scaled with how far
-    the tissue follows the bone, as an angle, so that tissue shears and does not shrink; since that is known at the source, it is
-    found by iteration.
+    Points that would come from the other side's leg get NaN: there is no tissue. Each joint's angle is scaled with the weight by
+    which tissue follows the bone, so that tissue shears and does not shrink. The weight is defined at the source, which is
+    therefore found by iteration.
     """
     result = points.copy()
     for leg, pose in zip(body.legs, poses, strict=True):
-        mine = (points[2] - body.middle) * leg.lateral >= 0
-        target = points[:, mine]
+        on_side = (points[2] - body.middle) * leg.lateral >= 0
+        target = points[:, on_side]
         source = target.copy()
         for _ in range(4):
             source = _unturn(target, source, leg, pose)
         follows = _sample(leg.follows_femur, source, leg.grid)
         lost = ((source[2] - body.middle) * leg.lateral < 0) & (follows > 0.1)
         source[:, lost] = np.nan
-        result[:, mine] = source
+        result[:, on_side] = source
     return result
 
 
@@ -136,7 +136,7 @@ def _unturn(target: np.ndarray, guess: np.ndarray, leg: Leg, pose: LegPose) -> n
     w = _sample(leg.follows_femur, guess, leg.grid)
     shift = np.asarray(pose.shift) * (1, 1, leg.lateral)
     moved = target - leg.head[:, None] - w * shift[:, None]
-    # Abduction and outward rotation are mirrored between the legs..
+    # Abduction and outward rotation are mirrored between the legs.
     hip = np.array([pose.rotation * leg.lateral, -pose.abduction * leg.lateral, -pose.flexion])
     source = leg.head[:, None] + _turn(moved, np.radians(hip), w)
     if pose.knee:

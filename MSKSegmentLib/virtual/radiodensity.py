@@ -17,16 +17,16 @@ MEAN_FAT_HU = -105.0
 IMPLANT_HU = 6000.0
 MUSCLE_LABELS = tuple(segment.label for segment in HIP_AND_THIGH.segments if not segment.structure.is_bone)
 _UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, BodyTissue.WALL_MUSCLE)
-# All that is muscle, with or without a name.
+# All muscle, with or without a label of its own.
 ALL_MUSCLES = (*MUSCLE_LABELS, *_UNNAMED_MUSCLES)
 
 
 @dataclass(frozen=True)
 class Composition:
-    """What the tissues are made of; HU, and mm for the cortex.
+    """Composition of the tissues; HU, and mm for the cortex.
 
-    `infiltration` maps a muscle's label to its share of intramuscular fat (0..0.6, more in hopeless cases). `patchy` is how
-    unevenly it lies, 0..1. `bowel_hu` and `bladder_hu`: contrast in bowel and bladder; None leaves their contents to chance.
+    `infiltration` maps a muscle's label to its share of intramuscular fat (0..0.6, more in stressed patients). `patchy` is how
+    unevenly it is distributed, 0..1. `bowel_hu` and `bladder_hu`: contrast in bowel and bladder; None leaves it to chance.
     """
 
     lean_hu: float
@@ -83,7 +83,7 @@ def random_composition(rng: np.random.Generator, atrophy: dict[int, float]) -> C
 
 
 def radiodensity(specimen: Specimen, what: Composition, noise: Noise, rng: np.random.Generator) -> np.ndarray:
-    """HU float32 ``[z, y, x]`` of a specimen (or a slab of one), metal included."""
+    """HU float32 ``[z, y, x]`` of a specimen (or a slab of one), including metal."""
     tissue = specimen.tissue
     hu = _table(what, specimen.spacing, rng)[tissue]
     texture = TissueNoise(noise, rng, tissue.shape, specimen.spacing)
@@ -117,13 +117,13 @@ def _table(what: Composition, spacing: tuple[float, float, float], rng: np.rando
     for loose, value in ((CARTILAGE, 90.0), (LIGAMENT, 70.0)):
         table[loose] = table[loose + MIRRORED_EXTRA_OFFSET] = value + rng.normal(0, 15)
     table[BodyTissue.FAT] = what.fat_hu
-    # Skin is thinner than most voxels: its share of the outermost one counts.
+    # Skin is thinner than most voxels: it fills only a share of the outermost one.
     share = min(1.0, rng.uniform(1.0, 2.2) / max(spacing[1:]))
     table[BodyTissue.SKIN] = what.fat_hu + share * (rng.uniform(0, 60) - what.fat_hu)
     table[BodyTissue.DISC] = rng.uniform(60, 110)
     table[BodyTissue.BOWEL_WALL] = rng.uniform(15, 60)
     table[BodyTissue.GAS] = rng.uniform(-990, -800)
-    # Swallowed contrast fills the bowel and then the bladder.
+    # Oral contrast medium fills the bowel, and later the bladder.
     table[BodyTissue.STOOL] = rng.uniform(150, 400) if rng.random() < 0.12 else rng.uniform(-40, 90)
     table[BodyTissue.FLUID] = rng.uniform(60, 400) if rng.random() < 0.15 else rng.uniform(-2, 15)
     if what.bowel_hu is not None:
@@ -132,7 +132,7 @@ def _table(what: Composition, spacing: tuple[float, float, float], rng: np.rando
         table[BodyTissue.FLUID] = what.bladder_hu
     table[BodyTissue.VESSEL], table[BodyTissue.VEIN] = what.artery_hu, what.vein_hu
     table[BodyTissue.ORGAN] = what.organ_hu
-    # The kidneys take up contrast most of all.
+    # The kidneys take up the most contrast medium.
     table[BodyTissue.KIDNEY] = 32.0 if what.artery_hu < 100 else 60.0 + 0.45 * what.artery_hu
     table[BodyTissue.TABLE] = rng.uniform(-300, 250)
     table[BodyTissue.FOAM] = rng.uniform(-980, -900)
@@ -160,7 +160,7 @@ def intramuscular_fat(tissue: np.ndarray, what: Composition, texture: TissueNois
     is_muscle = np.zeros(256, bool)
     is_muscle[list(ALL_MUSCLES)] = True
     muscle = is_muscle[tissue]
-    # Streaks run roughly along the limb; the rest of the fat is diffuse, as CT shows it.
+    # Streaks run roughly along the limb; the rest of the fat is diffuse, as in real CT.
     field = 0.6 * texture(14, 1.6, 1.6) + 0.8 * texture(9, 8, 8)
     local = 1 / (1 + np.exp(-3.5 * (field - _normal_quantile(1 - share)[tissue])))
     wanted = share[tissue]
@@ -223,7 +223,7 @@ def _add_bone(hu: np.ndarray, specimen: Specimen, what: Composition, texture: Ti
         shaft = np.where(label == femur, along, shaft)
     per_bone = rng.uniform(0.8, 1.15, 256).astype(np.float32)
     cortex_mm = what.cortical_mm * per_bone[label] * np.clip(1 + 0.5 * texture(14, 14, 14)[where], 0.4, 2.5) + 4.0 * shaft
-    # Density follows the load: some regions are compact, in others little but fat is left.
+    # Density follows the load: some regions are compact, others consist mostly of fat.
     coarse = texture(10, 10, 10)[where]
     spongy = what.trabecular_hu * per_bone[label] * (1 + 0.55 * coarse) - 40 * np.clip(-coarse, 0, 2)
     core = (1 - shaft) * spongy + shaft * what.marrow_hu

@@ -1,4 +1,4 @@
-"""Values of an array between its voxels, axis by axis."""
+"""Interpolation of an array between its voxels, axis by axis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def resampled(array: np.ndarray, grid: Sequence[np.ndarray], order: int) -> np.ndarray:
-    """Nearest (order 0) or linear (order 1) values of ``[z, y, x]`` at the grid's positions; a copy."""
+    """Nearest (order 0) or linear (order 1) interpolation of ``[z, y, x]`` at `grid`, indices per axis ``(z, y, x)``; a copy."""
     for axis, positions in enumerate(grid):
         inside = np.clip(positions, 0, array.shape[axis] - 1)
         if order == 0:

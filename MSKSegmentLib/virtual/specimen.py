@@ -36,9 +36,9 @@ class Specimen:
 
     `tissue` uint8 ``[z, y, x]`` holds the atlas' labels and `BodyTissue`; `depth` uint8 of the same shape the depth below a bone's
     surface in tenths of a mm (0 elsewhere, `METAL` in an implant); `spacing` ``(z, y, x)`` mm. `femora` gives the levels
-    ``(lowest, highest)`` of each femur by label, `atrophy` the share of thickness each muscle lost; `facts` what was drawn.
-    `details` are the atlas' details, uint8 of the same shape, None where it has none: they say which muscle of another table a
-    voxel belonged to before muscles wasted, and count where `tissue` is still muscle.
+    ``(lowest, highest)`` of each femur by label, `atrophy` the share of thickness that each muscle lost; `facts` the drawn
+    parameters. `details` are the atlas' details, uint8 of the same shape, or None: the muscle of another table that a voxel
+    belonged to before muscles wasted. They are valid where `tissue` is still muscle.
     """
 
     tissue: np.ndarray
@@ -67,7 +67,7 @@ def make_specimen(
 ) -> Specimen:
     """The specimen of that seed on a grid of `spacing` ``(z, y, x)`` mm.
 
-    `metal` forces an implant in or out; None leaves it to chance. `severity` scales the wasting of muscles.
+    `metal` forces or forbids an implant; None leaves it to chance. `severity` scales the wasting of muscles.
     Whatever the `ingredients`, pose, build and disease are those of the seed.
     """
     rng = np.random.default_rng(seed)
@@ -85,7 +85,7 @@ def make_specimen(
 def random_body(
     atlases: tuple[Atlas, ...], rng: np.random.Generator, severity: float = 1.0
 ) -> tuple[Atlas, Shape, Build, Disease, bool]:
-    """Draw what `build_specimen` makes a body of; the last value says whether it gets an implant."""
+    """Draw the arguments of `build_specimen`; the last value says whether the body gets an implant."""
     atlas = atlases[int(rng.integers(len(atlases)))]
     standing = bool(rng.random() < 0.12)
     shape, build = random_shape(rng, standing), random_build(rng, standing)
@@ -102,7 +102,7 @@ def build_specimen(
     has_metal: bool,
     facts: dict[str, Any],
 ) -> Specimen:
-    """The specimen of a given shape, build and disease on a grid of `spacing` ``(z, y, x)`` mm; `facts` are noted with it."""
+    """The specimen of a given shape, build and disease on a grid of `spacing` ``(z, y, x)`` mm; `facts` are recorded with it."""
     # Arms, table and obese bodies need room; the field of view then cuts whatever reaches beyond it.
     labels, details = deform_maps(atlas, shape, rng, spacing, margin=MARGIN_MM + 0.5 * build.fat)
     waste_muscles(labels, disease, spacing, rng)
@@ -134,14 +134,14 @@ def bone_depth(tissue: np.ndarray, spacing: tuple[float, float, float]) -> np.nd
             continue
         inside = tissue[box] == label
         far = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-        # The transform counts to the next voxel's centre; the surface lies half a voxel before it.
+        # The transform measures to the next voxel's centre; the surface lies half a voxel before it.
         tenths = np.clip((far - 0.5 * min(spacing)) * DEPTH_STEPS_PER_MM, 1, METAL - 1)
         depth[box][inside] = tenths[inside].astype(np.uint8)
     return depth
 
 
 def femur_levels(tissue: np.ndarray) -> dict[int, tuple[int, int]]:
-    """Lowest and highest slice of each femur that is there."""
+    """Lowest and highest slice of each femur in `tissue` ``[z, y, x]``, by label."""
     found = {}
     for label in FEMUR_LABELS:
         levels = np.flatnonzero((tissue == label).any(axis=(1, 2)))
@@ -151,7 +151,7 @@ def femur_levels(tissue: np.ndarray) -> dict[int, tuple[int, int]]:
 
 
 def save_specimen(specimen: Specimen, path: Path) -> None:
-    """Write ``<path>`` (``.npy``, uint8 ``[2, z, y, x]``) and ``<path>.json``; written beside and renamed, the arrays last."""
+    """Write ``<path>`` (``.npy``, uint8 ``[2, z, y, x]``) and ``<path>.json``, without `details`; the arrays last, as a whole."""
     about = {
         "spacing": specimen.spacing,
         "femora": {str(label): levels for label, levels in specimen.femora.items()},
@@ -165,7 +165,7 @@ def save_specimen(specimen: Specimen, path: Path) -> None:
 
 
 def load_specimen(path: Path) -> Specimen:
-    """Open what `save_specimen` wrote; the arrays stay on disk until they are used."""
+    """Open a specimen that `save_specimen` wrote; the arrays are memory-mapped."""
     about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     data = np.load(path, mmap_mode="r")
     return Specimen(

@@ -1,4 +1,4 @@
-"""The lumbar spine of a virtual patient, with the muscles beside and behind it; the psoas goes on along it above the atlas."""
+"""The lumbar spine of a virtual patient, with the muscles beside and behind it; the psoas continues along it above the atlas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 
 SOFT = (BodyTissue.FAT, BodyTissue.WALL_MUSCLE, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.ORGAN)
-# A psoas that the atlas cuts in two by its slanted top has too small a section there.
+# Where the slanted top of an atlas cuts a psoas in two, its section is too small.
 _WHOLE_SECTION = 0.6
 
 
@@ -22,7 +22,7 @@ class Spine:
 
 
 def trace_spine(labels: np.ndarray, frame: BodyLandmarks, rng: np.random.Generator) -> Spine:
-    """Where the spine runs: from the promontory forwards to between the psoas muscles, which lie beside and before it."""
+    """The course of the spine: from the promontory forwards to between the psoas muscles, which lie beside and in front of it."""
     _, dy, _ = frame.spacing
     offset = rng.uniform(4, 12) / dy
     path = np.full((frame.shape[0], 2), np.nan)
@@ -39,7 +39,7 @@ def trace_spine(labels: np.ndarray, frame: BodyLandmarks, rng: np.random.Generat
 
 
 def extend_psoas(labels: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
-    """Let both psoas muscles go on above the atlas: beside the vertebrae, tapering (`labels` ``[z, y, x]`` changed in place)."""
+    """Continue both psoas muscles above the atlas, beside the vertebrae and tapering (`labels` ``[z, y, x]`` changed in place)."""
     dz, dy, dx = frame.spacing
     length, swell = rng.uniform(110, 170), rng.uniform(0.9, 1.1)
     for psoas in PSOAS_LABELS:

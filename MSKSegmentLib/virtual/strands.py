@@ -1,4 +1,4 @@
-"""What runs along a virtual patient's limbs: vessels and tendons."""
+"""Vessels and tendons along a virtual patient's limbs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from .build import Build
 from .tissue import FEMUR_LABELS, PSOAS_LABELS, SARTORIUS_LABELS, BodyLandmarks, BodyTissue
 
-# Muscles whose tendon goes on where the atlas' muscle ends: (class, length upwards, length downwards) in mm at most.
+# Muscles whose tendon continues beyond the end of the atlas' muscle: (class, length upwards, length downwards) in mm at most.
 _TENDONS = (
     (14, 25, 55),  # BF
     (15, 0, 70),  # GRAC
@@ -22,7 +22,7 @@ _SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.ORGAN)
 
 
 def iliac_start(plane: np.ndarray, psoas: int, medial: int, frame: BodyLandmarks) -> np.ndarray | None:
-    """Where the iliac artery runs in a slice ``[y, x]``, before and medial of that psoas, in voxels; None without a psoas."""
+    """Position of the iliac artery in a slice ``[y, x]``, in front of and medial to that psoas, in voxels; None without a psoas."""
     at = np.argwhere(plane == psoas)
     return at.mean(axis=0) + (-12 / frame.spacing[1], medial * 20 / frame.spacing[2]) if at.size else None
 
@@ -82,7 +82,7 @@ def add_tendons(tissue: np.ndarray, frame: BodyLandmarks, rng: np.random.Generat
                 if not length or len(end_levels) < 4:
                     continue
                 slope = np.polyfit(end_levels, end_centres, 1)[0]
-                # The tract of a muscle's end may be oblique, but a cord does not run out of the limb.
+                # A muscle's end may be oblique, but its tendon must not leave the limb.
                 slope = np.clip(slope, -0.5 * dz / dy, 0.5 * dz / dy)
                 reach = int(rng.uniform(0.4, 1) * length / dz)
                 radius = rng.uniform(1.8, 3.8)

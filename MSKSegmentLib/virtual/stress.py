@@ -1,7 +1,7 @@
-"""Virtual patients that meet what breaks a network, at graded strength: to calibrate and test the detection of failures.
+"""Virtual patients with conditions that make a network fail, at graded strength: to calibrate and test failure detection.
 
-Each is the ordinary patient of its seed, with the parameters of body, composition, scanner or coverage pushed beyond what training
-draws. Labels stay true: what was removed, amputated or lies outside the scan has none.
+Each is the ordinary patient of its seed, with parameters of body, composition, scanner or coverage beyond the range that training
+draws from. Labels stay true: tissue that was removed, amputated or lies outside the scan has none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .specimen import Specimen, build_specimen, random_body
 
 @dataclass(frozen=True)
 class _Patient:
-    """Everything that an ordinary patient draws, and what is done to the finished body; `spacing` ``(z, y, x)`` mm."""
+    """All parameters that an ordinary patient draws, and a change of the finished body; `spacing` ``(z, y, x)`` mm."""
 
     shape: Shape
     build: Build
@@ -61,7 +61,7 @@ def make_stressed_patient(
     check_stress((kind,), (strength, strength))
     z, y, x = (max(wanted, finest) for wanted, finest in zip(spacing_mm, FINEST_BODY_MM, strict=True))
     strength = 0.0 if kind == "none" else float(strength)
-    # The streams of `make_patient`, and one of its own for what the stress draws.
+    # The random streams of `make_patient`, and a separate one for the stress.
     rng, scan = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     atlas, shape, build, disease, has_metal = random_body(atlases, rng)
     what, settings = random_composition(scan, disease.atrophy), replace(random_acquisition(scan), view_mm=1000.0)
@@ -81,7 +81,7 @@ def make_stressed_patient(
 
 def check_stress(kinds: Sequence[str], strengths: tuple[float, float]) -> None:
     """Raises:
-    InputError: no kind, an unknown one, or strengths that are no range within 0..1.
+    InputError: there is no kind or an unknown one, or the strengths are not a range within 0..1.
     """
     unknown = ", ".join(repr(kind) for kind in kinds if kind not in KINDS)
     if unknown or not kinds:
@@ -92,20 +92,20 @@ def check_stress(kinds: Sequence[str], strengths: tuple[float, float]) -> None:
 
 
 def draw_stress(seed: int, kinds: Sequence[str], strengths: tuple[float, float]) -> tuple[str, float]:
-    """Kind and strength for a seed: of consecutive seeds each kind gets its share; strengths are uniform in their range."""
+    """Kind and strength for a seed: consecutive seeds share the kinds evenly; strengths are uniform in their range."""
     turn, place = divmod(seed, len(kinds))
     order = np.random.default_rng((turn, 5)).permutation(len(kinds))
     strength = np.random.default_rng((seed, 5)).uniform(*strengths)
     return kinds[int(order[place])], round(float(strength), 3)
 
 
-def _to(ordinary: float, hopeless: float, part: float) -> float:
-    return float(ordinary + part * (hopeless - ordinary))
+def _to(ordinary: float, extreme: float, part: float) -> float:
+    return float(ordinary + part * (extreme - ordinary))
 
 
-def _times(ordinary: float, hopeless: float, part: float) -> float:
-    """Between two positive values in equal ratios; never back from what is worse already."""
-    return float(ordinary ** (1 - part) * max(hopeless, ordinary) ** part)
+def _times(ordinary: float, extreme: float, part: float) -> float:
+    """Geometric interpolation between two positive values; an ordinary value beyond the extreme one is kept."""
+    return float(ordinary ** (1 - part) * max(extreme, ordinary) ** part)
 
 
 def _metal(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
@@ -130,7 +130,7 @@ def _noise(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
 
 
 def _kernel(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
-    """Too soft, or too sharp, which also lifts the noise."""
+    """A kernel that is too soft, or too sharp, which also raises the noise."""
     settings = patient.settings
     if rng.random() < 0.5:
         return replace(patient, settings=replace(settings, blur_mm=_times(settings.blur_mm, 16, s)))
@@ -145,7 +145,7 @@ def _kernel(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
 
 
 def _standing(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
-    """Weight-bearing cone-beam CT: a tilted pelvis, hanging fat, weight on one leg; scatter, noise, HU that are none."""
+    """Weight-bearing cone-beam CT: a tilted pelvis, hanging fat, weight on one leg; scatter, noise, values that are not HU."""
     settings, shape = patient.settings, patient.shape
     lean = rng.choice([-1, 1]) * rng.uniform(12, 24)
     legs = []
@@ -178,7 +178,7 @@ def _standing(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient
 
 
 def _one_sided(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
-    """The scan of one leg, then of a part of it; or an amputation from the knee to above the hip, the leg wasted on the way."""
+    """A scan of one leg, or of a part of it; or an amputation between the knee and above the hip, with a wasted leg."""
     side = int(rng.integers(2))
     if rng.random() < 0.5:
         return replace(patient, alter=partial(cut_beside, side=side, share=s))
@@ -199,7 +199,7 @@ def _one_sided(patient: _Patient, s: float, rng: np.random.Generator) -> _Patien
 
 
 def _view(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
-    """A field of view that shrinks about a leg or the middle, few slices somewhere between knee and spine, or both."""
+    """A field of view that shrinks around a leg or the body's middle, few slices between knee and spine, or both."""
     which = rng.random()
     plane, along = which < 0.65, which > 0.45
     settings, coverage = patient.settings, patient.coverage
@@ -235,7 +235,7 @@ def _odd_leg(leg: LegPose, s: float, rng: np.random.Generator) -> LegPose:
 
 
 def _atrophy(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
-    """Muscles that waste to strands, turn to fat, and from one half of the strength on are missing here and there."""
+    """Muscles that waste to strands and turn to fat; from a strength of one half on, some are missing."""
     atrophy, fatter = {}, {}
     for label, share in patient.disease.atrophy.items():
         lost, fat = rng.uniform(0.3, 0.95), rng.uniform(0.5, 1.1)
@@ -248,7 +248,7 @@ def _atrophy(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
 
 
 def _contrast(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
-    """Vessels, bowel and bladder full of contrast medium; muscles that take it up, each in its own measure."""
+    """Vessels, bowel and bladder full of contrast medium; muscles that take it up, each by a different amount."""
     what = patient.what
     what = replace(
         what,
@@ -276,7 +276,7 @@ def _hu_scale(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient
 
 
 def _thick(patient: _Patient, s: float, rng: np.random.Generator) -> _Patient:
-    """Slices that average over up to 60 mm, taken at such intervals and interpolated to the grid."""
+    """Slices that average over up to 60 mm, scanned at intervals of up to 80 mm and interpolated to the grid."""
     interval = _times(5.0, rng.uniform(45, 80), s)
     steps = max(1, round(interval / patient.spacing[0]))
     settings = replace(patient.settings, slice_mm=_times(patient.settings.slice_mm, 0.3 * interval, min(1.0, 2 * s)))

@@ -1,4 +1,4 @@
-"""What lies around a virtual patient: arms, clothes, the table."""
+"""Objects around a virtual patient: arms, clothes, the table."""
 
 from __future__ import annotations
 

@@ -36,13 +36,13 @@ SACRUM_LABEL = 3
 HIP_BONE_LABELS = (1, 101)
 PSOAS_LABELS = (12, 112)
 SARTORIUS_LABELS = (17, 117)
-# Seen through: what a hand, a dress or the table can lie in.
+# Tissue that a hand, clothes or the table may replace.
 OUTSIDE = (0, BodyTissue.TABLE, BodyTissue.FOAM, BodyTissue.CLOTH)
 
 
 @dataclass(frozen=True)
 class BodyLandmarks:
-    """Where things are: levels as slice numbers, positions in voxels, spacing in mm."""
+    """Landmarks of a body: levels as slice numbers, positions in voxels, spacing in mm."""
 
     spacing: tuple[float, float, float]
     shape: tuple[int, int, int]
@@ -82,7 +82,7 @@ class BodyLandmarks:
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[float, ...]) -> np.ndarray:
-    """Smooth noise of unit standard deviation; `sigma` in voxels. Made on a coarser grid where it is smooth enough."""
+    """Smooth noise of unit standard deviation; `sigma` in voxels. Computed on a coarser grid where it is smooth enough."""
     from scipy import ndimage
 
     step = [max(1, int(s / 2)) for s in sigma]

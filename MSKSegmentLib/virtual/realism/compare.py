@@ -1,4 +1,4 @@
-"""Real scans beside virtual patients: matched levels, the same quantities of both, and where the real ones lie."""
+"""Comparison of real scans with virtual patients: matched levels, the same quantities of both, and where the real values lie."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .measures import Measures, measure_realism
 from .quantities import QUANTITIES, Quantity
 from .scan import SAME_SPACING, Scan, Spacing, prepare, read_scan
 
-# Patients are not made finer than this: it would take very long and say nothing more.
+# Patients are not simulated on a finer grid: it takes very long and adds no information.
 FINEST_MM: Spacing = (3.0, 1.0, 1.0)
-# A patient that shows less than this of a short scan's level is measured over as much.
+# Shortest part of a patient that is measured, where the levels of a short scan cover less.
 SHORTEST_MM = 30.0
 FEWEST_VIRTUAL_PATIENTS = 3
 SHOWN_LEVELS, SHOWN_PATIENTS = 5, 3
@@ -29,9 +29,9 @@ PICTURE_MARGIN_MM = 12.0
 
 @dataclass(frozen=True)
 class Patients:
-    """Where virtual patients come from: `volumes` yields name and CT of each on about the grid asked for, ``(z, y, x)`` mm.
+    """A source of virtual patients: `volumes` yields name and CT of each on about the requested grid, ``(z, y, x)`` mm.
 
-    `spacing` is the grid of patients that exist already, None where they are made as asked for.
+    `spacing` is the grid of patients that exist already; None where they are simulated on the requested grid.
     """
 
     volumes: Callable[[Spacing], Iterator[tuple[str, CTVolume]]]
@@ -40,7 +40,7 @@ class Patients:
 
 @dataclass(frozen=True)
 class QuantityRow:
-    """One quantity: the real value, the virtual median and 5th and 95th percentile, and of how many patients."""
+    """One quantity: the real value, the virtual median, 5th and 95th percentile, and the number of virtual patients."""
 
     quantity: Quantity
     real: float
@@ -68,7 +68,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A real scan beside virtual patients; `spacing` ``(z, y, x)`` mm is the grid that both were compared on."""
+    """A real scan beside virtual patients; `spacing` ``(z, y, x)`` mm is the grid on which both were compared."""
 
     name: str
     spacing: Spacing
@@ -80,10 +80,10 @@ class Comparison:
 
 
 def made_patients(atlas: Path | None, number: int, seed: int) -> Patients:
-    """Virtual patients that are made on the grid asked for, without metal.
+    """Virtual patients that are simulated on the requested grid, without metal.
 
     Raises:
-        InputError: numbers that make no patients, or no atlas.
+        InputError: a number is out of range, or there is no atlas.
     """
     if number < FEWEST_VIRTUAL_PATIENTS or seed < 0:
         raise InputError(f"A comparison needs at least {FEWEST_VIRTUAL_PATIENTS} virtual patients and a seed from 0.")
@@ -155,7 +155,7 @@ def compare(
 
 
 def _cut(scan: Scan, match: Match, length_mm: float) -> tuple[Scan, Match]:
-    """The part of a virtual scan that a real one of that length may need, and the match within it: whole bodies take memory."""
+    """The part of a virtual scan that a real one of that length may need (to save memory), and the match within it."""
     step = scan.spacing[0]
     start = max(0, int((match.at(0.0) - SHORTEST_MM) / step))
     end = min(len(scan.hu), int((match.at(length_mm) + SHORTEST_MM) / step) + 2)

@@ -1,4 +1,4 @@
-"""Profiles across surfaces: how sharp the skin and the border of fat and muscle are."""
+"""Profiles across surfaces: sharpness of the skin and of the border between fat and muscle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEP_MM = 0.5
 REACH_MM = 14.0
 FEWEST_PROFILES = 60
 MOST_PER_SLICE = 400
-# A table, a hand or a blanket beside the skin is denser than this.
+# Clear air beside the skin has less; a table, a hand or a blanket has more.
 CLEAR_AIR_HU = -900.0
 
 
@@ -63,7 +63,7 @@ def muscle_profiles(scan: Scan) -> np.ndarray:
 def width_10_90(lines: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Distance in mm between 10 and 90 % of the way from `low` (outside) to `high` (inside), per profile ``[n]``.
 
-    Both are the crossings nearest to the outside, so that a bright skin does not widen the edge.
+    Of several crossings the outermost counts, so that bright skin does not widen the edge.
     """
     outward = lines[:, ::-1]
     at = []

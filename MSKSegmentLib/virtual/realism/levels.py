@@ -1,4 +1,4 @@
-"""Which slices of a virtual patient show the levels that a real scan shows, found from the bones without any labels."""
+"""Find the slices of a virtual patient at the levels of a real scan, from the bones and without labels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scipy import ndimage
 from .scan import Scan
 from .tissues import solid_bone
 
-# Bodies differ in length by about this much; a short scan cannot tell its scale.
+# Bodies differ in length by about these factors; a short scan does not determine its scale.
 SCALES = np.linspace(0.86, 1.16, 11)
 SHORTEST_SCALED_MM = 150.0
 STEP_MM = 3.0
 PIXEL_MM = 3.0
 FEWEST_SHARED = 0.5
-# The same levels of two bodies differ by 0.05 to 0.3; beyond this the patient's coverage holds other levels.
+# The same levels of two bodies differ by 0.05 to 0.3; beyond this the patient does not show the scan's levels.
 WORST_COST = 0.5
 # Bones of hands lie under the skin everywhere; hip bones and femora do not.
 DEEP_BONE_MM = 18.0
@@ -25,11 +25,11 @@ CENTRAL_STRIP_MM = 20.0
 
 @dataclass(frozen=True)
 class Signature:
-    """What marks the level of each slice: `values` float ``[z, 4]``, each about 1 in size, not a number without bone or body.
+    """Features of the level of each slice: `values` float ``[z, 4]``, each of magnitude 1 or so, NaN without bone or body.
 
-    Area of deep bone (in 40 cm2), its sideways spread (in 40 mm), how far it lies behind the body's middle (in 30 mm), and
-    how much of the middle of the slice is body (in halves): full in the trunk, little between the thighs. `step_mm` is the
-    distance of the slices.
+    Area of deep bone (in units of 40 cm2), its sideways standard deviation (40 mm), its distance behind the body's middle (30 mm),
+    and the share of the slice's central strip that is body (one half): large in the trunk, small between the thighs. `step_mm` is
+    the distance between slices.
     """
 
     values: np.ndarray
@@ -88,7 +88,7 @@ def match_levels(real: Signature, virtual: Signature) -> Match | None:
     best: Match | None = None
     for scale in scales:
         at = scale * levels
-        # The shorter of the two has to lie in the other one by half.
+        # At least half of the shorter scan must lie inside the other.
         needed = max(1.0, FEWEST_SHARED * min(len(levels), np.ptp(heights) / (scale * real.step_mm)))
         shifts = np.arange(heights[0] - at[-1], heights[-1] - at[0] + STEP_MM, STEP_MM)
         there = shifts[:, None] + at

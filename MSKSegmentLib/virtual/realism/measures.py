@@ -1,4 +1,4 @@
-"""All quantities of a scan that are compared between real and virtual CT; each is one number, taken from both by one rule."""
+"""The quantities that are compared between real and virtual CT; each is one number, measured by the same rule in both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tissues import HuHistogram, body_histogram, bone, soft_tissue, surrounding
 
 @dataclass(frozen=True)
 class Measures:
-    """`values` by the name of a quantity (not a number: too little of that tissue); `curves` for the pictures."""
+    """`values` by the name of a quantity (NaN: too little of that tissue); `curves` for the pictures."""
 
     values: dict[str, float]
     curves: dict[str, HuHistogram]
@@ -44,9 +44,9 @@ def measure_realism(scan: Scan) -> Measures:
 
 
 def pooled(curves: list[HuHistogram]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Positions and ``[scans, positions]`` of the curves that have any; None where there is none.
+    """Positions ``[n]`` and values ``[scans, n]`` of all curves that are not empty; None if all are.
 
-    Spectra of other grids have other frequencies: all are read at those of the shortest one.
+    Spectra from different grids have different frequencies: all are interpolated to those of the shortest one.
     """
     filled_curves = [(x, y) for x, y in curves if x.size and np.isfinite(y).any()]
     if not filled_curves:

@@ -1,4 +1,4 @@
-"""The quantities that are compared: their units and what each one says, in the order in which they are reported."""
+"""The quantities that are compared: their units and meaning, in the order in which they are reported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quantity:
-    """One quantity: `name` as in the tables (its unit at the end), the group that it is reported in, and its meaning."""
+    """One quantity: `name` as in the tables (its unit at the end), the group under which it is reported, and its meaning."""
 
     name: str
     group: str

@@ -60,10 +60,10 @@ def compare_scans(
 
 
 def check_comparison_folder(folder: Path) -> None:
-    """Refuse an output that holds something or cannot be written.
+    """Refuse an output folder that is not empty or cannot be written.
 
     Raises:
-        InputError: it is a file or a folder with files in it, or nothing can be written there.
+        InputError: it is a file or a folder that is not empty, or cannot be written.
     """
     check_new_folder(folder, (TABLE, SUMMARY))
 
@@ -137,6 +137,6 @@ def _number(value: float) -> str:
 
 
 def _names(scans: list[Path]) -> list[str]:
-    """A name for each scan that serves in file names too; equal ones are numbered."""
+    """A name for each scan that is valid in file names; equal names are numbered."""
     stems = [re.sub(r"[^\w-]+", "_", path.absolute().name.split(".")[0]).strip("_") or "scan" for path in scans]
     return [stem if stems.count(stem) == 1 else f"{stem}_{number}" for number, stem in enumerate(stems, 1)]

@@ -25,7 +25,7 @@ _HALF_WIDTH_IN_SD = 1.1774
 
 @dataclass(frozen=True)
 class Peak:
-    """A peak of a histogram: its place in HU, and the standard deviations that its two half widths would have if normal."""
+    """A peak of a histogram: its position in HU, and the standard deviation that each half width at half height corresponds to."""
 
     hu: float
     below: float
@@ -36,7 +36,7 @@ class Peak:
 class Scan:
     """A CT for comparison: `hu` float32 and `body` bool ``[z, y, x]``; `spacing` ``(z, y, x)`` in mm.
 
-    x grows to the left, y to posterior, z to superior. Slices with metal are left out of `body`, for their streaks say
+    x grows to the left, y to posterior, z to superior. `body` leaves out slices with metal, whose streaks say
     nothing about tissue.
     """
 
@@ -51,12 +51,12 @@ class Scan:
         return (self.spacing[1] + self.spacing[2]) / 2
 
     def sigma(self, millimetres: float) -> tuple[float, float, float]:
-        """In-plane smoothing of so many mm, in voxels ``(z, y, x)``."""
+        """The standard deviation of an in-plane smoothing, given in mm, in voxels ``(z, y, x)``."""
         return 0.0, millimetres / self.spacing[1], millimetres / self.spacing[2]
 
     @cached_property
     def smooth(self) -> np.ndarray:
-        """The CT smoothed in plane by 3.5 mm: what tissue a voxel lies in, whatever the noise."""
+        """The CT smoothed in plane by 3.5 mm, float32 ``[z, y, x]``: it shows the tissue around a voxel despite noise."""
         return ndimage.gaussian_filter(self.hu, self.sigma(3.5))
 
     @cached_property
@@ -106,7 +106,7 @@ class Scan:
 
 
 def find_peak(values: np.ndarray) -> Peak:
-    """The highest peak of the values' histogram (bins of 2 HU, smoothed by 4 HU); not a number where there are too few."""
+    """The highest peak of the values' histogram (bins of 2 HU, smoothed by 4 HU); NaN with too few values."""
     if values.size < 200:
         return Peak(np.nan, np.nan, np.nan)
     edges = np.arange(values.min(), values.max() + 2 * _HISTOGRAM_STEP_HU, _HISTOGRAM_STEP_HU)
@@ -119,7 +119,7 @@ def find_peak(values: np.ndarray) -> Peak:
 
 
 def _half_width(counts: np.ndarray) -> float:
-    """Bins from the first, highest one to where the counts fall to its half; not a number where they do not."""
+    """Number of bins from the first, highest one to where the counts fall to half of it; NaN if they do not."""
     below = np.flatnonzero(counts < counts[0] / 2)
     if not below.size:
         return np.nan
@@ -128,7 +128,7 @@ def _half_width(counts: np.ndarray) -> float:
 
 
 def read_scan(path: Path) -> CTVolume:
-    """A CT on its working grid; unlike for a segmentation, an image file of a few slices will do.
+    """A CT on its working grid; unlike for segmentation, an image file with a few slices suffices.
 
     Raises:
         InputError: the path cannot be read as a CT.
@@ -140,7 +140,7 @@ def read_scan(path: Path) -> CTVolume:
 def prepare(name: str, volume: CTVolume, spacing: Spacing) -> Scan:
     """The scan of a CT on its working grid, brought to `spacing` ``(z, y, x)`` mm where its own is finer.
 
-    A grid that is coarser than `spacing` stays as it is, for interpolation would only pretend detail.
+    A grid that is coarser than `spacing` is kept: interpolation would add no detail.
 
     Raises:
         InputError: there is no body in the CT.
@@ -160,8 +160,8 @@ def prepare(name: str, volume: CTVolume, spacing: Spacing) -> Scan:
 
 
 def _coarser(array: np.ndarray, factor: list[float]) -> np.ndarray:
-    """An array with voxels `factor` times larger, each the mean over about its own extent, as a scanner makes them."""
-    # A box of the factor's width has this standard deviation; sampling then takes its centre.
+    """An array with voxels `factor` times larger, each the mean over about its own extent, as in a scanner."""
+    # Smooth by the standard deviation of a box of the factor's width, then sample at its centre.
     sigma = [np.sqrt(max(f**2 - 1, 0) / 12) for f in factor]
     smooth = ndimage.gaussian_filter(array, sigma)
     count = [max(1, int(n / f)) for n, f in zip(array.shape, factor, strict=True)]

@@ -11,7 +11,7 @@ from .scan import Scan
 
 PATCH_MM = 24.0
 WINDOW_MM = 15.0
-# A window or patch counts as lying in a tissue from this share on.
+# A window or patch lies in a tissue if at least this share of it does.
 WHOLE_SHARE = 0.95
 FEWEST_PATCHES = 8
 MOST_PATCHES = 4000
@@ -19,7 +19,7 @@ MOST_PATCHES = 4000
 
 @dataclass(frozen=True)
 class Texture:
-    """Texture of one tissue; not a number where there was too little of it.
+    """Texture of one tissue; NaN where there is too little of it.
 
     `local_sd` is the median standard deviation in windows of 15 mm and `spread` the standard deviation of the windows' means (HU);
     `frequencies` (1/mm) and `spectrum` (HU^2 mm^2) the noise power spectrum, averaged over directions; `frequency` its
@@ -73,7 +73,7 @@ def window_statistics(scan: Scan, core: np.ndarray, side_mm: float) -> tuple[np.
 
 
 def _patches(scan: Scan, core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Detrended patches ``[n, side, side]`` in `core`, and the same places one slice above (0 where there is no core)."""
+    """Detrended patches ``[n, side, side]`` in `core`, and the same positions one slice above (0 outside the core)."""
     side = max(8, round(PATCH_MM / scan.pixel))
     if min(core.shape[1:]) < side:
         return np.empty((0, side, side)), np.empty((0, side, side))
@@ -93,7 +93,7 @@ def _patches(scan: Scan, core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _detrended(patch: np.ndarray) -> np.ndarray:
-    """A patch less the plane that fits it best: slow trends are anatomy."""
+    """A patch minus its best-fitting plane: slow trends are anatomy."""
     y, x = (grid.ravel() - (patch.shape[0] - 1) / 2 for grid in np.mgrid[: patch.shape[0], : patch.shape[1]])
     values = patch.ravel().astype(np.float64)
     values = values - values.mean()
@@ -102,7 +102,7 @@ def _detrended(patch: np.ndarray) -> np.ndarray:
 
 
 def _next_slice(patches: np.ndarray, above: np.ndarray) -> float:
-    """Correlation of patches with those above them, where there is one; not a number where there are too few."""
+    """Correlation of patches with those one slice above, where these exist; NaN with too few pairs."""
     paired = above.any(axis=(1, 2))
     if paired.sum() < FEWEST_PATCHES:
         return np.nan

@@ -1,4 +1,4 @@
-"""Bone and tissue of a scan by the same rules for real and virtual ones."""
+"""Bone and soft tissue of a scan, by the same rules for real and virtual scans."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def soft_tissue(scan: Scan) -> dict[str, float]:
 def solid_bone(scan: Scan) -> np.ndarray:
     """Bones with the marrow that they enclose, bool ``[z, y, x]``: voxels above 150 HU, closed by 3 mm and filled per slice.
 
-    Pieces below 150 mm2 are left out, for they may be contrast medium, calcified vessels or single bright voxels.
+    Pieces below 150 mm2 are left out: they may be contrast medium, calcified vessels or single bright voxels.
     """
     radius = max(1, round(3 / scan.pixel))
     disk = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius + 0.3
@@ -88,7 +88,7 @@ def bone(scan: Scan) -> tuple[dict[str, float], HuHistogram, HuHistogram]:
 
 
 def _trabecular_sd(scan: Scan, inside: np.ndarray) -> float:
-    """Median standard deviation in windows of 9 mm that lie in the bones' inside."""
+    """Median standard deviation (HU) in windows of 9 mm inside the bones."""
     from .texture import window_statistics
 
     sd, _ = window_statistics(scan, inside, 9.0)
@@ -96,14 +96,14 @@ def _trabecular_sd(scan: Scan, inside: np.ndarray) -> float:
 
 
 def surroundings(scan: Scan) -> dict[str, float]:
-    """The body's size (medians over slices), and the air beside it: its HU, and its noise from the median deviation."""
+    """The body's size (medians over slices), and of the air beside it the HU and, from the median absolute deviation, the noise."""
     from scipy import stats
 
     planes = scan.body.any(axis=(1, 2))
     body = scan.body[planes]
     away = ndimage.binary_dilation(body, np.ones((1, 3, 3), bool), iterations=max(1, round(15 / scan.pixel)))
     air = scan.hu[planes][~away]
-    # Tables are denser; below -1023 lies what scanners put outside their field of view.
+    # Tables are denser; scanners fill pixels outside their field of view with values below -1023.
     air = air[(air < -900) & (air > -1023)]
     middle = np.median(air) if air.size >= FEWEST_VOXELS else np.nan
     return {
