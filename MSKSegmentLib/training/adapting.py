@@ -1,8 +1,8 @@
-"""Bringing a bundle to the scanner of a site without labels: batch normalisation takes its statistics from the site's own scans.
+"""Adaptation of a bundle to a site's scanner without labels: batch normalisation takes its statistics from the site's own scans.
 
-A network that was trained on other scanners normalises the features of a scan by the means and variances of those. Where contrast,
-noise or kernel differ, its features are off from the first layer on. Taking the statistics from the scans at hand (Li et al. 2017,
-"Revisiting batch normalization for practical domain adaptation") mends that; all weights stay as they were trained. Needs torch.
+A network normalises the features of a scan by the means and variances of its training data. Where contrast, noise or kernel
+differ, these do not fit, from the first layer on. Recomputing them on the site's scans (Li et al. 2017, "Revisiting batch
+normalization for practical domain adaptation") corrects that; all trained weights stay unchanged. Needs torch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..network.families import logits_of
 from ..network.mc_dropout import dropout_sampling
 from ..prepared_scan import behind_first_stage, prepare_scan
 
-# Normalisation over features of a batch; others (instance normalisation) take their statistics from the scan itself anyway.
+# Batch normalisation only: others (instance normalisation) compute their statistics on the scan itself.
 _NORMS = nn.BatchNorm2d
 
 
@@ -36,8 +36,8 @@ _NORMS = nn.BatchNorm2d
 class Adaptation:
     """How a bundle is adapted.
 
-    `share` is that of the site's statistics beside the trained ones, above 0 to 1; `slices` how many of each scan are looked at,
-    spread evenly over those that show a body; `seed` that of the dropout, which stays on as in use.
+    `share` is the weight of the site's statistics against the trained ones, above 0 and up to 1; `slices` the number of slices that
+    are used of each scan, spread evenly over those that show a body; `seed` that of dropout, which stays on as in inference.
     """
 
     share: float = 1.0
@@ -47,7 +47,7 @@ class Adaptation:
     def __post_init__(self) -> None:
         """
         Raises:
-            InputError: a value that means nothing.
+            InputError: a value is out of range.
         """
         if not 0 < self.share <= 1:
             raise InputError("The share of the site's own statistics lies above 0 and up to 1; choose such a share.")
@@ -57,7 +57,7 @@ class Adaptation:
 
 @dataclass
 class SiteStatistics:
-    """Gathers what the features of a network are like on the scans of a site, scan by scan; each counts by its slices."""
+    """Collects the means and variances of a network's features over the scans of a site; scans are weighted by their slices."""
 
     bundle: ModelBundle
     how: Adaptation = Adaptation()
@@ -67,7 +67,7 @@ class SiteStatistics:
     def __post_init__(self) -> None:
         """
         Raises:
-            BundleError: the bundle has no normalisation to adapt, several networks, or one of volumes.
+            BundleError: the bundle has several networks, one that reads volumes, or one without batch normalisation.
         """
         manifest = self.bundle.manifest
         if manifest.members > 1:
@@ -78,13 +78,13 @@ class SiteStatistics:
         self._norms = [module for module in self._network.modules() if isinstance(module, _NORMS)]
         if not self._norms:
             raise BundleError(f"The network of {manifest.name} has no batch normalisation, so that there is nothing to adapt.")
-        # Of every normalisation the sums of the means and of the mean squares over the slices, by feature.
+        # For each normalisation, the sums over slices of each feature's mean and mean square: float64 [2, features].
         self._sums = [torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in self._norms]
         self._generator = torch.Generator().manual_seed(self.how.seed)
 
     @torch.inference_mode()
     def add(self, volume: CTVolume, checkpoint: Callable[[], None] = lambda: None) -> int:
-        """Look at a scan; returns how many of its slices were.
+        """Add the statistics of a scan; returns the number of slices used.
 
         Raises:
             InputError: the scan cannot be used.
@@ -110,7 +110,7 @@ class SiteStatistics:
         return len(chosen)
 
     def _look_at(self, image: Tensor, place: float) -> None:
-        """One slice: in training mode a normalisation uses, and with a momentum of 1 keeps, the statistics of what it is given."""
+        """Add one slice: in training mode, with a momentum of 1, a normalisation stores the statistics of its present input."""
         for norm in self._norms:
             norm.train()
             norm.momentum = 1.0
@@ -122,10 +122,10 @@ class SiteStatistics:
             sums += torch.stack([mean.double(), variance.double() + mean.double() ** 2])
 
     def weights(self) -> dict[str, Tensor]:
-        """The network's weights with the statistics of the site in their share.
+        """The network's weights with the weighted mean of the site's and the trained statistics.
 
         Raises:
-            InputError: no scan was looked at.
+            InputError: no scan was added.
         """
         if not self.seen:
             raise InputError("None of the scans could be used, so that nothing was adapted; see the reasons above.")
@@ -163,7 +163,7 @@ def adapt_bundle(
 
 
 def check_adapted(bundle: ModelBundle, folder: str | Path, version: str) -> None:
-    """Find out before the work whether its end can be written.
+    """Check before the computation whether its result can be written.
 
     Raises:
         BundleError: the version is the old one, or `folder` holds something or cannot be written.
@@ -174,10 +174,10 @@ def check_adapted(bundle: ModelBundle, folder: str | Path, version: str) -> None
 
 
 def write_adapted(statistics: SiteStatistics, folder: str | Path, version: str) -> ModelBundle:
-    """Write the bundle of `statistics` as a new version of today.
+    """Write the bundle of `statistics` as a new version, dated today, without calibration.
 
     Raises:
-        InputError: no scan was looked at.
+        InputError: no scan was added.
         BundleError: `folder` holds something or cannot be written.
     """
     return update_weights(statistics.bundle, statistics.weights(), _card(statistics), folder, version)

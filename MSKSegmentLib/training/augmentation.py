@@ -1,4 +1,4 @@
-"""Slices made different each time they are drawn: where they are cut, how they lie, and what another scanner would show."""
+"""Augmentation: each time a slice is drawn, its crop, geometry and intensities vary."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Augmentation:
     """How far slices are varied.
 
     `rotation_deg` in degrees, `scale` and `stretch` (one axis against the other) as shares, `shear` as a slope and `shift` as a
-    share of the crop are standard deviations of normal numbers, or half widths of uniform ones where `uniform` is set. `flip` is
+    share of the crop are standard deviations of normal distributions, or half widths of uniform ones if `uniform` is set. `flip` is
     the probability of a mirror image, `upside_down` that of one from front to back, `intensity` a factor on all changes of HU (0:
-    none), `contrast` the share of simulated slices whose tissues get a contrast that no scanner has (see `virtual.contrast`).
+    none), `contrast` the share of simulated slices whose tissues get a random contrast (see `virtual.contrast`).
     """
 
     rotation_deg: float = 6.0
@@ -57,10 +57,10 @@ def cut_slice(
     rng: np.random.Generator,
     how: Augmentation,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A piece of `crop` ``(height, width)`` pixels near the middle of a slice, air and background beyond its border.
+    """Cut `crop` ``(height, width)`` pixels near the middle of a slice; beyond its border there is air and background.
 
-    `planes` are the channels, HU int16 ``[y, x]`` each, `labels` the classes int16 ``[y, x]``, or ``[z, y, x]`` of every plane.
-    Returns int16 ``[channels, height, width]`` and the classes of the piece.
+    `planes` are the channels, HU int16 ``[y, x]`` each, `labels` the classes int16 ``[y, x]``, or ``[z, y, x]`` for all planes.
+    Returns int16 ``[channels, height, width]`` and the classes of the crop, int16.
     """
     window, inner = cut_window(labels.shape[-2:], crop, rng, how)
     image = np.full((len(planes), *crop), AIR_HU, np.int16)
@@ -75,7 +75,7 @@ def augment(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, ho
     """Warp slices and vary their HU.
 
     `images` is int16 HU ``[N, channels, h, w]``, `labels` int16 ``[N, h, w]``, or ``[N, channels, h, w]`` where every plane has its
-    own; returns float32 HU and int64 classes of those shapes. All planes of a patch are varied alike, within their planes.
+    own; returns float32 HU and int64 classes of the same shapes. All planes of a patch get the same in-plane change.
     """
     hu, classes = warp(images, labels, rng, how)
     return vary_intensity(hu, rng, how.intensity), classes
@@ -93,7 +93,7 @@ def warp(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: 
         angle, scale = np.radians(how.draw(rng, how.rotation_deg)), how.factor(rng, how.scale)
         stretch, shear = how.factor(rng, how.stretch), how.draw(rng, how.shear)
         flip = -1.0 if rng.random() < how.flip else 1.0
-        # Drawn only where it is wanted: a recipe without it gets the numbers that it got before there was one.
+        # Drawn only if used, so that recipes without it keep their earlier random numbers.
         over = -1.0 if how.upside_down and rng.random() < how.upside_down else 1.0
         cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
         matrices[k] = [
@@ -111,7 +111,7 @@ def warp(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: 
 def vary_intensity(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) -> Tensor:
     """Other scanners and doses: offset and scale of HU, more noise or blur, and a smooth shading per slice.
 
-    `hu` is float32 ``[N, channels, h, w]`` and is changed in place; `strength` multiplies every change, 0 leaves all as it is.
+    `hu` is float32 ``[N, channels, h, w]`` and is changed in place; `strength` scales every change; 0 changes nothing.
     """
     count, _, height, width = hu.shape
     for k in range(count if strength > 0 else 0):
@@ -130,11 +130,11 @@ def vary_intensity(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) 
 def cut_window(
     shape: tuple[int, ...], crop: tuple[int, int], rng: np.random.Generator, how: Augmentation
 ) -> tuple[ImageWindow, ImageWindow]:
-    """Where the piece lies in the slice, and where that lies in the piece."""
+    """The window ``(y, x)`` to cut from a slice of `shape`, and its position in the crop."""
     window, inner = [], []
     for have, want in zip(shape, crop, strict=True):
         start = int(round((have - want) / 2 + how.draw(rng, how.shift) * want))
-        # A shift never leaves the slice altogether.
+        # A shifted window always overlaps the slice.
         start = int(np.clip(start, 1 - want, have - 1))
         first, last = max(start, 0), min(start + want, have)
         window.append(slice(first, last))

@@ -1,4 +1,4 @@
-"""What a training keeps to go on from: weights, averaged weights, the optimiser, and how far it is."""
+"""Checkpoints of a training: weights, averaged weights, optimiser state and progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHECKPOINT = "checkpoint.pt"
 
 
 class TrainingState:
-    """A network in training on a device by a recipe; `iteration` and `progress` (0 to 1) say how far it is."""
+    """The network of a recipe in training on a device, after `iteration` iterations; `progress` runs from 0 to 1."""
 
     def __init__(self, recipe: Recipe, device: str) -> None:
         self.recipe, self.device = recipe, device
@@ -30,14 +30,14 @@ class TrainingState:
         network = build_network(recipe.network).to(device)
         self.memory_format = memory_format(device, recipe.precision, recipe.network.dimensions)
         self.network: nn.Module = network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
-        # Batch norm's statistics are averaged along: they belong to the weights.
+        # The statistics of batch normalisation are averaged, too: they belong to the weights.
         self.averaged = AveragedModel(self.network, multi_avg_fn=warming_average(recipe.average), use_buffers=True)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.l2)
         self.iteration = 0
         self.progress = 0.0
 
     def begin_with(self, weights: dict[str, Tensor]) -> None:
-        """Start from other weights than random ones."""
+        """Start from these weights instead of random ones."""
         self.network.load_state_dict(weights)
         self.averaged.module.load_state_dict(weights)
 
@@ -56,13 +56,13 @@ class TrainingState:
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Take up the state that `save` wrote.
+        """Load the state that `save` wrote.
 
         Raises:
-            InputError: the file is damaged, or of another network or another grid.
+            InputError: the file is damaged, or belongs to another network or grid.
         """
         content = _load(path)
-        # Tuples come back as they went, so that both sides can be compared.
+        # Tuples are restored as tuples, so that both sides can be compared.
         if content.get("made_of") != self._made_of:
             raise InputError(
                 f"The folder {path.parent.name!r} holds a run of another network or grid than the recipe's; name a new folder."
@@ -74,7 +74,7 @@ class TrainingState:
 
 
 def memory_format(device: str, precision: str, dimensions: int = 2) -> torch.memory_format:
-    """How images and weights lie in memory: channels last, but for float32 on a CPU, whose backward pass that slows by half."""
+    """Memory layout of images and weights: channels last, except for float32 on a CPU, whose backward pass that slows by half."""
     slow = torch.device(device).type == "cpu" and precision == "fp32"
     last = torch.channels_last if dimensions == 2 else torch.channels_last_3d
     return torch.contiguous_format if slow else last
@@ -104,7 +104,7 @@ def averaged_state(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def stored_progress(checkpoint: Path) -> float:
-    """How far a training is, 0 to 1, as its checkpoint says; 0 without one.
+    """Progress of a training, 0 to 1, as its checkpoint states it; 0 without one.
 
     Raises:
         InputError: the file is no checkpoint.
@@ -116,7 +116,7 @@ def initial_weights(source: str, spec: NetworkSpec) -> dict[str, Tensor]:
     """The weights of a checkpoint file (averaged ones) or of a bundle, for a network of `spec` to start from.
 
     Raises:
-        InputError: there is no such file or bundle, or its network is another one.
+        InputError: there is no such file or bundle, or its network does not match `spec`.
     """
     if Path(source).is_file():
         weights = averaged_state(Path(source))
@@ -149,7 +149,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _as_before(preprocessing: Preprocessing) -> dict[str, Any]:
-    """All entries; without a first stage those that checkpoints of before there was one hold, so that these can be resumed."""
+    """All entries; without a first stage its entry is left out, as in older checkpoints, so that these can be resumed."""
     content = asdict(preprocessing)
     if preprocessing.first_stage is None:
         del content["first_stage"]

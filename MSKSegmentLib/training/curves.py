@@ -1,4 +1,4 @@
-"""How a training went: ``losses.csv``, ``validation.csv`` and their picture ``curves.png``."""
+"""The course of a training: ``losses.csv``, ``validation.csv`` and their picture ``curves.png``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLUMNS = ("iteration", "loss", "learning_rate", "slices_per_second", "validati
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """The state of a training after `iteration` iterations; `loss` is the mean since the last point."""
+    """The state of a training after `iteration` iterations; `loss` is the mean since the previous point."""
 
     iteration: int
     loss: float
@@ -63,7 +63,7 @@ def forget_after(folder: Path, iteration: int) -> None:
 
 
 def draw_curves(folder: Path) -> None:
-    """Draw loss, learning rate and validation Dice over iterations into ``curves.png``; nothing while there is no point."""
+    """Draw loss, learning rate and validation Dice over iterations into ``curves.png``; without points nothing is drawn."""
     from matplotlib.figure import Figure
 
     points = read_points(folder)

@@ -1,4 +1,4 @@
-"""From a recipe to the patients on disk that a run learns from and is judged on, and to the sources of their slices."""
+"""The data of a recipe: patients on disk for training and validation, and the sources of their slices."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .recipes import Recipe
 from .sources import SliceSource
 from .virtual_slices import VirtualSlices, fill_bank
 
-# A run that is no part of a cross-validation keeps one patient in so many for its validation.
+# Outside a cross-validation a run holds out one patient in so many for validation.
 WITHOUT_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Virtual patients in a folder: those of `seeds` that are made of one of `bodies` (None: any) with such `ingredients`."""
+    """Virtual patients in a folder: those of `seeds` that were made from one of `bodies` (None: any) with these `ingredients`."""
 
     folder: Path
     seeds: range
@@ -52,7 +52,7 @@ class Cases:
 
 @dataclass(frozen=True)
 class DataPlan:
-    """What slices are drawn from. Plain data, so that it can be sent to other processes, which open it for themselves."""
+    """The data that slices are drawn from. It is plain data, so that it can be sent to other processes, which open it there."""
 
     banks: tuple[Bank, ...]
     cases: tuple[Cases, ...]
@@ -63,7 +63,7 @@ class DataPlan:
     table: StructureTable = HIP_AND_THIGH
 
     def open(self, seed: int) -> SliceSource:
-        """A source of slices; another `seed` gives others.
+        """A source of slices; the `seed` decides which ones it draws.
 
         Raises:
             InputError: a bank holds none of its patients.
@@ -82,10 +82,10 @@ class DataPlan:
 
 
 def choose_split(recipe: Recipe, atlas: Path | None, fold: tuple[int, int] | None, leave_out: str | None) -> Split:
-    """Who is held out; without `fold` and `leave_out` a fifth of the real patients where the recipe validates, else nobody.
+    """Choose who is held out; without `fold` and `leave_out` a fifth of the real patients if the recipe validates, else nobody.
 
     Raises:
-        InputError: the data cannot be found, or cannot be split like that.
+        InputError: the data cannot be found, or cannot be split as stated.
     """
     if fold and leave_out:
         raise InputError("Give either --fold or --leave-out, not both.")
@@ -111,7 +111,7 @@ def prepare_data(
     checkpoint: Checkpoint,
     prepared: Path | None = None,
 ) -> tuple[DataPlan, DataPlan | None]:
-    """Make and resample what is not there yet; returns the data to learn from and those to validate on, if any.
+    """Simulate and resample the patients that are missing; returns the training data and, if any, the validation data.
 
     Virtual patients are kept in `patients`, or ``<folder>/patients``; real ones on the network's grid in `prepared`, or
     ``<folder>/cases``.
@@ -137,7 +137,7 @@ def prepare_data(
     training = replace(plan, banks=tuple(banks), cases=_side(found, split.train_cases))
     judged = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
     if recipe.validation.every and recipe.virtual and not judged.cases:
-        # Nobody real is held out: other bodies judge where some are, else patients beyond those of the recipe.
+        # Without held-out real patients validate on held-out bodies, or else on patients with further seeds.
         beyond = max(bank.seeds.stop for bank in banks)
         others = replace(banks[0], seeds=range(beyond, beyond + recipe.validation.patients), bodies=None, weight=1.0)
         held_out = [replace(bank, bodies=split.held_out_bodies) for bank in banks] if split.held_out_bodies else [others]
@@ -158,7 +158,7 @@ def make_patients(
     checkpoint: Checkpoint,
     ingredients: Ingredients = PLAIN,
 ) -> None:
-    """Make the virtual patients of those seeds that a bank lacks, in ``recipe.workers`` processes.
+    """Simulate the virtual patients of `seeds` that a bank lacks, in ``recipe.workers`` processes.
 
     Raises:
         InputError: some are missing and there is no atlas.
@@ -174,7 +174,7 @@ def make_patients(
             checkpoint()
             fill_bank(bank, atlases, [seed], spacing, ingredients)
         return
-    # Forked processes inherit the locks of the imaging library's threads without the threads, and wait for ever.
+    # Forked processes inherit the locks of the imaging library's threads but not the threads, and would wait for ever.
     with ProcessPoolExecutor(recipe.workers, get_context("spawn"), ignore_signals) as pool:
         try:
             jobs = [pool.submit(fill_bank, bank, atlases, [seed], spacing, ingredients) for seed in missing]
@@ -195,6 +195,6 @@ def _prepared(cases: list[CaseFiles], cache: Path, recipe: Recipe, checkpoint: C
 
 
 def _side(found: list[tuple[dict[str, Path], float]], names: tuple[str, ...]) -> tuple[Cases, ...]:
-    """The prepared cases of that side of the split; a folder without any is left out."""
+    """The prepared cases of one side of the split; folders without any are left out."""
     sides = ((tuple(path for name, path in cases.items() if name in names), weight) for cases, weight in found)
     return tuple(Cases(files, weight) for files, weight in sides if files)

@@ -22,7 +22,7 @@ BUNDLE = "bundle"
 
 
 def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
-    """Write ``<folder>/bundle`` with the averaged weights in float16; one that is there already is replaced.
+    """Write ``<folder>/bundle`` with the averaged weights in float16; an existing bundle is replaced.
 
     Raises:
         InputError: the folder holds no checkpoint.
@@ -31,7 +31,7 @@ def write_bundle(recipe: Recipe, split: Split, folder: Path) -> ModelBundle:
     checkpoint = folder / CHECKPOINT
     if not checkpoint.is_file():
         raise InputError(f"The folder {shown(folder)!r} holds no training that could be finished; train there first.")
-    # Whoever gets the bundle gets the network before it, too.
+    # The bundle includes the network of its first stage, so that it can be passed on.
     preprocessing, first_network = put_inside(recipe.preprocessing, load_task(recipe.task).modality)
     manifest = Manifest(
         name=recipe.name,

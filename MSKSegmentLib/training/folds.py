@@ -1,4 +1,4 @@
-"""The split into training and held-out patients: whole patients or bodies, never slices of one."""
+"""The split into training and held-out patients: whole patients or bodies, never single slices of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse_fold(text: str) -> tuple[int, int]:
     """``"2/5"`` as ``(2, 5)``: the second of five folds.
 
     Raises:
-        InputError: it is no such fraction.
+        InputError: it is not such a fraction.
     """
     match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
     fold = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -42,7 +42,7 @@ def parse_fold(text: str) -> tuple[int, int]:
 def split_fold(cases: Sequence[str], bodies: Sequence[str], fold: tuple[int, int]) -> Split:
     """Hold out the fold ``(k, n)``: of the patients where there are real cases, else of the bodies.
 
-    Patients are dealt out in an order that depends on their names alone, so that n runs with k = 1..n hold out each once.
+    The order of patients depends on their names alone, so that n runs with k = 1..n hold out each patient once.
 
     Raises:
         InputError: there are fewer patients, or bodies, than folds.
@@ -70,7 +70,7 @@ def split_off(cases: Sequence[str], bodies: Sequence[str], name: str) -> Split:
 
 
 def write_split(folder: Path, split: Split) -> None:
-    """Write ``split.json``, once and for all of the run in that folder.
+    """Write ``split.json``, which is fixed for the run in that folder.
 
     Raises:
         InputError: the folder's run has another split.
@@ -88,7 +88,7 @@ def write_split(folder: Path, split: Split) -> None:
 
 
 def read_split(folder: Path) -> Split:
-    """What `write_split` wrote; without such a file all patients are for training."""
+    """Read what `write_split` wrote; without such a file all patients are for training."""
     path = folder / SPLIT_FILE
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return Split(**{key: tuple(names) if isinstance(names, list) else names for key, names in content.items()})

@@ -1,4 +1,4 @@
-"""Signals while a network is trained: a step is always completed, so that the weights until then can be kept."""
+"""Signals during training: a step is always completed, so that the weights reached so far can be kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MESSAGE = "The training was cancelled; start it again with the same folder to go
 
 @contextmanager
 def deferred_signals() -> Iterator[Callable[[], None]]:
-    """Inside the block SIGINT and SIGTERM only leave a note; the function given raises `Cancelled` once there is one.
+    """Inside the block SIGINT and SIGTERM are only recorded; the yielded function raises `Cancelled` after one of them.
 
     An exception in the middle of an optimiser's step would leave weights of two iterations. Outside the main thread, where
     signals cannot be handled, the function never raises.
@@ -38,6 +38,6 @@ def deferred_signals() -> Iterator[Callable[[], None]]:
 
 
 def ignore_signals(*_: object) -> None:
-    """For processes that help: Ctrl-C reaches them too, but it is the main process that ends them."""
+    """For worker processes: Ctrl-C reaches them too, but the main process ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

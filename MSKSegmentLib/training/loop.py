@@ -1,4 +1,4 @@
-"""The training loop: Adam on batches, averaged weights, and a checkpoint from which every run goes on."""
+"""The training loop: Adam on batches, averaged weights, and a checkpoint from which every run resumes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .stream import batches, stream_seed
 from .validation import validate, validation_slices
 
 _LARGEST_GRADIENT = 5.0
-# No process that makes batches has this number.
+# A stream number that no batch-making process has.
 _DROPOUT_STREAM = 2**31
 
 
 @dataclass(frozen=True)
 class Status:
-    """Where a training is: its latest point, and what is left of it (None: not known)."""
+    """The state of a training: its latest point, and the remaining time (None: unknown)."""
 
     point: TrainingPoint
     iterations: int | None
@@ -42,7 +42,7 @@ class Status:
     remaining_s: float | None
 
     def __str__(self) -> str:
-        """One line for people."""
+        """One line for the user."""
         done = f"{self.point.iteration}" + (f"/{self.iterations}" if self.iterations else f" ({100 * self.progress:.0f} %)")
         dice = "" if self.point.dice is None else f", validation Dice {self.point.dice:.3f}"
         left = "" if self.remaining_s is None else f", {_duration(self.remaining_s)} left"
@@ -69,14 +69,14 @@ def train(
     validation: DataPlan | None = None,
     minutes: float | None = None,
 ) -> Path:
-    """Train on `data`, go on from the checkpoint in `folder` where there is one; returns the checkpoint's path.
+    """Train on `data`, resuming from a checkpoint in `folder` if there is one; returns the checkpoint's path.
 
     `folder` receives ``checkpoint.pt``, ``recipe.json``, ``losses.csv``, ``validation.csv`` and ``curves.png``. With `minutes` the
-    schedule follows the clock and ends with it, whatever the recipe's iterations. `checkpoint` is called every iteration and
-    may raise `Cancelled`; signals do so too, between iterations. Either way all that was learned is kept.
+    schedule follows the clock and ends after that time, whatever the recipe's iterations. `checkpoint` is called every iteration
+    and may raise `Cancelled`; signals do so too, between iterations. Either way the checkpoint keeps the training so far.
 
     Raises:
-        InputError: the loss is not a number any more, or the folder's run or the initial weights do not fit.
+        InputError: the loss becomes NaN, or the folder's run or the initial weights do not fit the recipe.
         DeviceError: the device is missing.
     """
     device = choose_device(recipe.device).name
@@ -95,7 +95,7 @@ def train(
             state.begin_with(initial_weights(recipe.initial, recipe.network))
         _write_recipe(folder, recipe)
         forget_after(folder, state.iteration)
-        # Dropout and slices of a run that goes on are new ones: they depend on where it does.
+        # A resumed run draws new dropout masks and slices: their seed depends on the iteration.
         seed = (recipe.seed, state.iteration)
         torch.manual_seed(stream_seed(*seed, _DROPOUT_STREAM))
         stream = batches(data, recipe.batch, seed, recipe.workers, device == "cuda")

@@ -1,4 +1,4 @@
-"""The loss: cross entropy and a batch Dice, both of which ignore what is not labelled."""
+"""The loss: cross entropy and a batch Dice, both of which ignore unlabelled pixels and structures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .sources import UNLABELLED
 def marginal_log_probability(logits: Tensor, known: Tensor) -> Tensor:
     """Log probability of the classes where some structures were not labelled, float32 ``[N, C, (D,) H, W]``.
 
-    `logits` is ``[N, C, (D,) H, W]``, `known` bool ``[N, C]``. What was not labelled stands as background in the truth, so that
-    there "background" means "background or one of these": their probabilities are added to class 0 (in logits: logsumexp) and
+    `logits` is ``[N, C, (D,) H, W]``, `known` bool ``[N, C]``. A structure that is not known counts as background in the truth, so
+    that "background" means "background or one of these": their probabilities are added to class 0 (in logits: logsumexp) and
     they themselves get probability 0 (marginal loss: Shi et al., Medical Image Analysis 70, 2021).
     """
     log_probability = logits.float().log_softmax(dim=1)
@@ -32,18 +32,18 @@ def segmentation_loss(
     """`cross_entropy_weight` times the cross entropy plus `dice_weight` times (1 - soft Dice).
 
     Dice is taken over the whole batch and averaged over the structures present in it. Pixels of class `UNLABELLED` and, slice by
-    slice, structures that are not `known` have no part in either.
+    slice, structures that are not `known` count in neither.
 
     Args:
-        logits: ``[N, C, (D,) H, W]``, any float type; the loss is worked out in float32.
+        logits: ``[N, C, (D,) H, W]``, any float type; the loss is computed in float32.
         classes: int64 ``[N, (D,) H, W]``, 0..C-1 or `UNLABELLED`.
-        dice_weight: 0 leaves the cross entropy alone.
+        dice_weight: with 0 the loss is cross entropy alone.
         known: bool ``[N, C]``; None means that everything was labelled.
-        cross_entropy_weight: 0 leaves Dice alone.
+        cross_entropy_weight: with 0 the loss is Dice alone.
     """
     log_probability = logits.float().log_softmax(dim=1) if known is None else marginal_log_probability(logits, known)
     labelled = classes != UNLABELLED
-    # A sum over a count, because a mean over no pixel at all is not a number.
+    # Sum divided by a count of at least 1, because the mean over no pixel is NaN.
     total = functional.nll_loss(log_probability, classes, ignore_index=UNLABELLED, reduction="sum")
     cross_entropy = cross_entropy_weight * total / labelled.sum().clamp_min(1)
     if dice_weight == 0:
@@ -55,7 +55,7 @@ def _dice_loss(probability: Tensor, classes: Tensor, labelled: Tensor) -> Tensor
     truth = functional.one_hot(classes.clamp_min(0), probability.shape[1]).movedim(-1, 1).to(probability.dtype)
     inside = labelled[:, None]
     truth, probability = truth * inside, probability * inside
-    # Smoothing by one pixel: without it a structure of a few pixels gives gradients as large as all others together.
+    # Smoothing by one pixel: without it a structure of a few pixels has gradients as large as those of all others together.
     per_structure = DiceLoss(include_background=False, reduction="none", smooth_nr=1.0, smooth_dr=1.0, batch=True)
     losses = per_structure(probability, truth).flatten()
     present = truth[:, 1:].transpose(0, 1).flatten(1).sum(dim=1) > 0

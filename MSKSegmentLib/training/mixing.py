@@ -19,7 +19,7 @@ class MixedSource:
         self._rng = np.random.default_rng(seed)
 
     def refresh(self) -> int:
-        """Let every source look for new patients; returns how many are known in all."""
+        """Refresh all sources; returns the total number of their patients."""
         return sum(source.refresh() for source in self._sources)
 
     def batch(self, size: int) -> Batch:

@@ -1,4 +1,4 @@
-"""The scan of a case with labels as the network sees it in use: on its scale, and behind the mask of its first stage."""
+"""The scan of a labelled case as the network reads it at inference: on its intensity scale, masked by its first stage."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..inference.first_stage import FirstStageRun, stage_mask
 
 
 def scan_as_seen(name: str, working: WorkingGrid, body: CoarseBody, preprocessing: Preprocessing) -> CTVolume:
-    """The scan of the case of that name on its working grid, of which `body` is the body.
+    """The scan of the case `name` on its working grid, as the network reads it; `body` is the body found in it.
 
     Raises:
-        InputError: the first stage fails on it.
-        BundleError: its network is missing.
+        InputError: the first stage fails on the scan.
+        BundleError: the first stage's network is missing.
     """
-    seen, stage = on_scale(working.volume, body, preprocessing.intensity), preprocessing.first_stage
+    scaled, stage = on_scale(working.volume, body, preprocessing.intensity), preprocessing.first_stage
     if stage is None:
-        return seen
-    with opened_first_stage(preprocessing, seen.modality) as first:
+        return scaled
+    with opened_first_stage(preprocessing, scaled.modality) as first:
         mask, problem = stage_mask(stage, working, first, FirstStageRun(choose_device("auto").name))
     if mask is None:
         raise InputError(f"The first stage fails on the case {name!r} ({problem}); take the case out of the folder.")
-    return seen_through(seen, mask, stage.fill)
+    return seen_through(scaled, mask, stage.fill)

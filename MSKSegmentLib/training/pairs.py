@@ -1,4 +1,4 @@
-"""Real CT with labels as training slices: on the network's grid, made exactly as for inference, and kept as arrays."""
+"""Labelled scans as training slices: on the network's grid, prepared exactly as for inference, and stored as arrays."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from .augmentation import Augmentation, augment, cut_slice
 from .pair_scan import scan_as_seen
 from .sources import HIP_SHARE, UNLABELLED, Batch, batch_of, classes_of_labels, favoured_classes
 
-# The HU that int16 slices keep: all that CT scanners give.
+# Range of HU that slices keep: all that CT scanners store.
 _KEPT_HU = (-1024.0, 3071.0)
-# And those of the scales that MR is brought to.
+# Range that is kept on the intensity scales of MR.
 _KEPT_OF_SCALES = (-1024.0, 4095.0)
-# How UNLABELLED is written while labels are uint8; no structure has this number.
+# Stands for UNLABELLED while labels are uint8; no structure has this value.
 _NOT_DRAWN = 255
-# So far from the middle between the legs, on either side, it is not certain to which of them a voxel belongs.
+# Within this distance of the plane between the legs it is uncertain to which leg a voxel belongs.
 _MIDDLE_MM = 10.0
 
 
 def prepare_case(
     files: CaseFiles, cache: Path, network: NetworkSpec, preprocessing: Preprocessing, table: StructureTable = HIP_AND_THIGH
 ) -> Path:
-    """Bring a case with labels of `table` to the network's grid and keep it; returns the array's path.
+    """Bring a case with labels of `table` to the network's grid and store it in `cache`; returns the array's path.
 
     ``<case>.npy`` is int16 ``[n, channels + 1, h, w]``: HU of the neighbouring slices, then the class (`UNLABELLED` where
-    nobody drew). A slice in which different structures were drawn on the right and on the left stands there twice, each time with
-    the other half as `UNLABELLED`; for a network of three dimensions every level stands there once, and known is what was drawn on
-    both sides. ``<case>.json`` holds which structures were drawn, in all entries or in each, where
-    the entries lie along the limb, and what the array was made of: it is made anew when that changes.
+    nobody drew). A slice in which different structures were drawn on the right and on the left is stored twice, each time with
+    the other half as `UNLABELLED`. For a 3D network every level is stored once, and a structure counts as known if it was drawn on
+    both sides. ``<case>.json`` holds the structures that were drawn, for all entries or for each, the position of the entries along
+    the limb, and a fingerprint of the input: the array is written again when that changes.
 
     Raises:
-        InputError: the case cannot be read, or shows no body or no labelled slice.
+        InputError: the case cannot be read, or has no body or no labelled slice.
     """
     path, facts = cache / f"{files.name}.npy", cache / f"{files.name}.json"
     made_of = _fingerprint(files, network, preprocessing, table)
@@ -64,7 +64,7 @@ def prepare_case(
 
 
 class PairSlices:
-    """Random training slices of cases that `prepare_case` made, or patches where `crop` is ``(depth, height, width)``."""
+    """Random training slices of cases that `prepare_case` stored, or patches where `crop` is ``(depth, height, width)``."""
 
     def __init__(
         self,
@@ -83,11 +83,11 @@ class PairSlices:
         self._cases = [_open(path, favoured_classes(table)) for path in files]
 
     def refresh(self) -> int:
-        """The number of cases; none arrive later."""
+        """The number of cases, which is fixed."""
         return len(self._cases)
 
     def batch(self, size: int) -> Batch:
-        """`size` random slices: each case is as likely as any other."""
+        """`size` random slices; all cases are equally likely."""
         chosen = [self._cases[self._rng.integers(len(self._cases))] for _ in range(size)]
         images, labels, known, positions = zip(*(self._slice(case) for case in chosen), strict=True)
         hu, classes = augment(np.stack(images), np.stack(labels), self._rng, self._augmentation)
@@ -103,7 +103,7 @@ class PairSlices:
         return image, label, case.known[entry], case.positions[entry]
 
     def _patch(self, case: _StoredCase, entry: int, depth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        """`depth` neighbouring entries around one; the last is repeated where there are fewer."""
+        """`depth` neighbouring entries around one; if there are fewer, the last is repeated."""
         count = len(case.data)
         first = int(np.clip(entry - depth // 2, 0, max(0, count - depth)))
         chosen = np.minimum(np.arange(first, first + depth), count - 1)
@@ -111,15 +111,15 @@ class PairSlices:
         image, label = cut_slice(list(planes[:, 0]), planes[:, -1], self._crop, self._rng, self._augmentation)
         drawn = (planes[:, -1] != UNLABELLED).any(axis=(1, 2))
         known = case.known[chosen[drawn]].all(axis=0)
-        # What is not known of the whole patch stands as background in all of it, as the loss expects.
+        # A structure that is not known in the whole patch is background in all of it, as the loss expects.
         label[(label > 0) & ~known[label.clip(0)]] = 0
         return image, label, known, case.positions[entry]
 
 
 @dataclass(frozen=True)
 class _StoredCase:
-    """A case's array, its entries with labels and those to be favoured; of each entry the structures that are known, bool
-    ``[n, classes]``, and the position along the limb."""
+    """A case's array, the indices of its labelled entries and of those to be favoured, and for each entry the known structures,
+    bool ``[n, classes]``, and the position along the limb."""
 
     data: np.ndarray
     drawn: np.ndarray
@@ -140,7 +140,7 @@ def _open(path: Path, favoured: Sequence[int]) -> _StoredCase:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What one stored slice shows: the level, the drawn structures bool ``[23]``, and the only columns that count (None: all)."""
+    """One stored slice: its level, the drawn structures bool ``[classes]``, and the columns that count (None: all)."""
 
     level: int
     known: np.ndarray
@@ -150,19 +150,19 @@ class _Entry:
 def _write_slices(
     path: Path, case: LabelledCase, network: NetworkSpec, preprocessing: Preprocessing
 ) -> tuple[np.ndarray, list[float]]:
-    """Writes the array; returns the drawn structures, bool ``[classes]`` or, where they differ, ``[n, classes]``, and positions."""
+    """Write the array; returns the drawn structures, bool ``[classes]`` or, where they differ, ``[n, classes]``, and positions."""
     working = to_working_grid(case.volume)
     truth = _truth(case, working)
     box = body_box(working.volume)
     if box is None or working.body is None:
         raise InputError(f"The CT of the case {case.name!r} shows no body; take the case out of the folder.")
     geometry = working.volume.geometry.cropped(box.start_xyz, box.size_xyz)
-    seen = scan_as_seen(case.name, working, working.body, preprocessing)
-    body = replace(working.volume, hu=np.ascontiguousarray(seen.intensities[box.slices]), geometry=geometry)
+    scan = scan_as_seen(case.name, working, working.body, preprocessing)
+    body = replace(working.volume, hu=np.ascontiguousarray(scan.intensities[box.slices]), geometry=geometry)
     truth = truth[box.slices]
     plan = plan_slices(body, preprocessing, network)
     kept = _KEPT_HU if preprocessing.intensity == HOUNSFIELD else _KEPT_OF_SCALES
-    # The same reader as at inference, made to leave HU as they are: the window is applied after augmentation.
+    # The same reader as at inference, with a window that leaves HU unchanged: the network's is applied after augmentation.
     reader = SliceReader(body, plan, replace(preprocessing, hu_window=kept, value_range=kept), network.in_channels)
     if network.dimensions == 3:
         levels = list(plan.levels)
@@ -178,7 +178,7 @@ def _write_slices(
         level = levels[entry.level]
         hu = reader.read(level)[0, :, : plan.grid[0], : plan.grid[1]]
         stored[index, :-1] = hu.round().to(torch.int16).numpy()
-        # Whoever drew the label drew it on a slice of the CT: the nearest one, its nearest pixel.
+        # Labels were drawn on slices of the scan: take the nearest slice and its nearest pixels.
         plane = torch.from_numpy(_classes(truth[round(level)], entry, case.table).astype(np.float32))[None, None]
         stored[index, -1] = functional.interpolate(plane, plan.grid, mode="nearest-exact")[0, 0].numpy()
     stored.flush()
@@ -199,7 +199,7 @@ def _truth(case: LabelledCase, working: WorkingGrid) -> np.ndarray:
 
 
 def _classes(labels: np.ndarray, entry: _Entry, table: StructureTable) -> np.ndarray:
-    """Classes int16 ``[y, x]`` of one slice of labels with sides: structures that were not drawn are background."""
+    """Classes int16 ``[y, x]`` of one slice of labels with sides: structures that were not drawn become background."""
     numbers = classes_of_labels(table).astype(np.int16)
     numbers[numbers > 0] *= entry.known[numbers[numbers > 0]]
     numbers[_NOT_DRAWN] = UNLABELLED
@@ -214,13 +214,13 @@ def _classes(labels: np.ndarray, entry: _Entry, table: StructureTable) -> np.nda
 def _entries(
     case: LabelledCase, working: WorkingGrid, rows: slice, truth: np.ndarray, x_mm: float, levels: Sequence[float]
 ) -> list[_Entry]:
-    """What is stored of each level; `truth` ``[z, y, x]`` is that of the slices `rows` of the working grid."""
+    """The entries to store; `truth` ``[z, y, x]`` covers the slices `rows` of the working grid, `x_mm` is its spacing along x."""
     if case.known is None:
         return [_Entry(number, case.structures) for number in range(len(levels))]
     right, left = (_known_classes(case, working, side)[rows] for side in (0, LEFT_OFFSET))
     middles = _middles(truth)
     reach, width = round(_MIDDLE_MM / x_mm), truth.shape[2]
-    # A scan of one leg shows nothing that the other side's structures could be missed in.
+    # In a scan of one leg the other side's structures cannot be missing.
     has_left = bool(((truth > LEFT_OFFSET) & (truth != _NOT_DRAWN)).any())
     entries = []
     for number, level in enumerate(levels):
@@ -240,7 +240,7 @@ def _entries(
 def _whole_entries(
     case: LabelledCase, working: WorkingGrid, rows: slice, truth: np.ndarray, levels: Sequence[float]
 ) -> list[_Entry]:
-    """One entry for every level, so that neighbours stay neighbours; nothing counts where no structure is known on both sides."""
+    """One entry for every level, so that neighbours stay neighbours; without a structure known on both sides none of it counts."""
     if case.known is None:
         return [_Entry(number, case.structures) for number in range(len(levels))]
     known = _known_classes(case, working, 0)[rows]
@@ -251,12 +251,12 @@ def _whole_entries(
 
 
 def _known_classes(case: LabelledCase, working: WorkingGrid, offset: int) -> np.ndarray:
-    """Which classes were drawn in each slice of the working grid on the side of the label `offset`, bool ``[z, 23]``."""
+    """The classes that were drawn in each slice of the working grid, on the side with the label `offset`; bool ``[z, classes]``."""
     assert case.known is not None
     order = working.order
     known = case.known
     if order is None or order.axes[2] != 2:
-        # The slices run another way than the network's: what is known in all of them is known in each of those.
+        # The drawn slices are not those of the working grid: only what is known in all of them is known in each of these.
         depth = working.volume.geometry.size[2]
         known = np.broadcast_to(known.all(axis=0), (depth, known.shape[1]))
     elif order.signs[2] < 0:
@@ -268,7 +268,7 @@ def _known_classes(case: LabelledCase, working: WorkingGrid, offset: int) -> np.
 
 
 def _middles(truth: np.ndarray) -> list[int | None]:
-    """The column between right and left labels in each slice, as in the nearest slice with both; None where no slice has both."""
+    """The column midway between right and left labels, for each slice that of the nearest slice with both; None without any."""
     found: dict[int, int] = {}
     for k, plane in enumerate(truth):
         known = (plane > 0) & (plane != _NOT_DRAWN)

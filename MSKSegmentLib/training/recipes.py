@@ -1,4 +1,4 @@
-"""Recipes: everything a training run depends on, as a JSON file or one of the presets that come along."""
+"""Recipes: everything a training run depends on, as a JSON file or one of the included presets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCHEDULES = ("one-cycle", "constant")
 class VirtualData:
     """Simulated patients: `number` seeds from `first_seed` on; `weight` is their share among all sources.
 
-    `muscle_variation` and `abdomen` are the `virtual.ingredients` that they get.
+    `muscle_variation` and `abdomen` switch on these `virtual.ingredients`.
     """
 
     number: int
@@ -40,7 +40,7 @@ class VirtualData:
 
     @property
     def ingredients(self) -> Ingredients:
-        """What the patients get beyond the ordinary ones."""
+        """The optional parts of these patients."""
         return Ingredients(self.muscle_variation, self.abdomen)
 
 
@@ -54,9 +54,9 @@ class PairsData:
 
 @dataclass(frozen=True)
 class Validation:
-    """Every `every` iterations (0: never) the averaged network is judged on `slices` slices of patients held out.
+    """Every `every` iterations (0: never) the averaged network is evaluated on `slices` slices of held-out patients.
 
-    `patients` is how many virtual patients are simulated for that where no real cases are held out.
+    `patients` is the number of virtual patients that are simulated for this if no real cases are held out.
     """
 
     every: int = 0
@@ -66,10 +66,10 @@ class Validation:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, and on what.
+    """How a network is trained, and on which data.
 
-    `task` is what is learned: its structures are the network's classes, and its defaults stand where the recipe says nothing.
-    `crop` is ``(height, width)`` in pixels of the bundle's in-plane spacing, of a network of 3 dimensions its patch; `l2` is the
+    The structures of `task` are the network's classes, and its defaults apply where the recipe states nothing.
+    `crop` is ``(height, width)`` in pixels of the bundle's in-plane spacing, for a 3D network its patch; `l2` is the
     factor of the squared weights in the loss (half of it, as Adam's weight decay); `average` the decay of the averaged weights
     (0: none); `precision` is "fp32" or "bf16" (layers in bfloat16, loss and weights in float32); `device` one of
     `inference.devices.CHOICES`; `workers` the processes that make batches (0: the loop does); `initial` a checkpoint or bundle to
@@ -105,7 +105,7 @@ class Recipe:
 
     @property
     def table(self) -> StructureTable:
-        """The structures that are learned.
+        """The structures that the network learns.
 
         Raises:
             InputError: there is no such task.
@@ -123,7 +123,7 @@ class Recipe:
         return tuple(source for source in self.sources if isinstance(source, VirtualData))
 
     def to_json(self) -> dict[str, Any]:
-        """What `read_recipe` reads: a recipe file's content."""
+        """The content of a recipe file, as `read_recipe` reads it."""
         entries = [
             {"pairs": str(source.folder), "weight": source.weight}
             if isinstance(source, PairsData)
@@ -137,7 +137,7 @@ def find_recipe(name_or_path: str) -> Path:
     """The recipe file of that path, or the preset of that name.
 
     Raises:
-        InputError: there is neither.
+        InputError: neither exists.
     """
     path, preset = Path(name_or_path), PRESETS / f"{name_or_path}.json"
     if path.is_file():
@@ -148,19 +148,19 @@ def find_recipe(name_or_path: str) -> Path:
 
 
 def presets() -> list[str]:
-    """The names of the recipes that come along."""
+    """The names of the included recipes."""
     return sorted(path.stem for path in PRESETS.glob("*.json"))
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe file. Relative paths in it start at its folder.
+    """Read a recipe file. Relative paths in it are relative to its folder.
 
     Raises:
-        InputError: the file is missing, is no JSON, or has unknown or impossible entries.
+        InputError: the file is missing, is not JSON, or has unknown or impossible entries.
     """
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        # Recipes of one simulated source could name it more shortly.
+        # Older recipes may name a single simulated source in a short form.
         patients = data.pop("patients", None)
         entries = data.pop("sources", []) + ([{"virtual": patients}] if patients is not None else [])
         task = load_task(data.get("task", DEFAULT_TASK))
@@ -188,12 +188,12 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def with_pairs(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe trained on a folder of cases in place of its sources."""
+    """The recipe with a folder of cases in place of its sources."""
     return replace(recipe, sources=(PairsData(folder.absolute()),))
 
 
 def _preprocessing(data: dict[str, Any], base: Path) -> Preprocessing:
-    """The entries as an object; the place of a first network, if there is one, starts at the recipe's folder."""
+    """The entries as an object; the path of a first network, if there is one, is relative to the recipe's folder."""
     built: Preprocessing = _build(Preprocessing, with_first_stage(data))
     stage = built.first_stage
     if stage is None or not stage.bundle or not (base / stage.bundle).exists():
@@ -211,7 +211,7 @@ def _source(entry: dict[str, Any], base: Path) -> VirtualData | PairsData:
 
 
 def _build(kind: Any, data: dict[str, Any]) -> Any:
-    """An object of a dataclass, each value held to the type of the field's default or its annotation."""
+    """An object of a dataclass, each value checked against the type of the field's default or its annotation."""
     field_types = {field.name: str(field.type) for field in fields(kind)}
     unknown = set(data) - set(field_types)
     if unknown:
@@ -273,5 +273,5 @@ def _problem(recipe: Recipe) -> str | None:
 
 
 def _known_structures(stage: FirstStage | None) -> bool:
-    """Whether virtual patients have the structures that a first network would find in them."""
+    """Whether virtual patients have labels of the structures that the first network finds."""
     return stage is None or set(stage.structures) <= {structure.abbreviation for structure in HIP_AND_THIGH.structures}

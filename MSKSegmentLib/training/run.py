@@ -1,4 +1,4 @@
-"""A whole training: who is held out, patients, the loop, the bundle; each step goes on where an earlier run stopped."""
+"""A whole training: split, patients, loop, bundle; each step continues where an earlier run stopped."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = ["Choices", "finish_training", "parse_fold", "quick_precision", "run_r
 
 @dataclass(frozen=True)
 class Choices:
-    """What a user may add to a recipe.
+    """Options that a user may add to a recipe.
 
     `atlas` is the folder of bodies, `patients` a folder of simulated patients to use or to fill; `fold` is ``(k, n)`` and
-    `leave_out` a patient or body; `minutes` ends the training, the making of patients included, after that time. `split` says
-    who is held out in place of both, and `prepared` is a folder of real cases on the network's grid to use or to fill.
+    `leave_out` a patient or body; `minutes` ends the training after that time, which includes simulating patients. `split` replaces
+    both and states who is held out, and `prepared` is a folder of real cases on the network's grid to use or to fill.
     """
 
     atlas: Path | None = None
@@ -54,7 +54,7 @@ def run_recipe(
     say: Callable[[str], None],
     checkpoint: Callable[[], None],
 ) -> ModelBundle:
-    """Train as the recipe says and write ``<folder>/bundle``; `say` gets sentences, `report` the progress.
+    """Train as the recipe says and write ``<folder>/bundle``; `say` is called with sentences, `report` with the progress.
 
     Raises:
         InputError: the recipe's data cannot be used, or `folder` holds another run.
@@ -79,12 +79,12 @@ def run_recipe(
 
 
 def quick_precision(device: str) -> str:
-    """The precision of `recipes.PRECISIONS` that a device, one of `inference.devices.CHOICES`, trains the quickest in."""
+    """The precision of `recipes.PRECISIONS` in which a device, one of `inference.devices.CHOICES`, trains fastest."""
     return "bf16" if quick_dtype(choose_device(device).name) is torch.bfloat16 else "fp32"
 
 
 def finish_training(recipe: Recipe, folder: Path) -> ModelBundle:
-    """Write the bundle of a training that was stopped, as it is now.
+    """Write the bundle of a stopped training from its last checkpoint.
 
     Raises:
         InputError: the folder holds no training.
@@ -94,7 +94,7 @@ def finish_training(recipe: Recipe, folder: Path) -> ModelBundle:
 
 
 def _checked(folder: Path) -> Path:
-    """The folder of a run, resolved; refused where it is somebody else's, or where the bundle at the end could not be written."""
+    """The folder of a run, resolved; refused if it belongs to something else, or if the final bundle could not be written."""
     real = resolved(folder)
     check_no_file(real)
     if foreign_files(real) and not any((real / name).is_file() for name in (SPLIT_FILE, CHECKPOINT)):

@@ -48,9 +48,10 @@ def apply_step(optimizer: torch.optim.Optimizer, step: Step) -> None:
 
 
 class Course:
-    """How far a training is, 0 to 1: by iterations, or by time where it gets `minutes`.
+    """The progress of a training, 0 to 1: by iterations, or by time if `minutes` is given.
 
-    It goes on from `progress` at iteration `start`; whoever resumes with a time limit gets the rest of the schedule in that time.
+    It continues from `progress` at iteration `start`; a training that is resumed with a time limit runs the rest of the schedule
+    in that time.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Course:
         return self._clock() - self._began
 
     def progress(self, iteration: int) -> float:
-        """Progress after that many iterations, and now."""
+        """Progress after that many iterations or, with a time limit, at this moment."""
         if self._seconds is not None:
             done = self.elapsed / self._seconds
         elif self._iterations <= self._start:
@@ -87,7 +88,7 @@ class Course:
         return min(1.0, self._from + (1 - self._from) * done)
 
     def remaining(self, iteration: int) -> float | None:
-        """Seconds still to go at the speed so far; None while that is not known."""
+        """Remaining seconds at the speed so far; None while that is unknown."""
         if self._seconds is not None:
             return max(0.0, self._seconds - self.elapsed)
         if iteration <= self._start:

@@ -1,4 +1,4 @@
-"""What the training loop draws its slices from: the contract of every source, and what one batch holds."""
+"""Sources of training slices: the interface of every source, and the content of a batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..anatomy.built_in import HIP_AND_THIGH
 
 UNLABELLED = -1
 
-# Classes of the hip: small and hard, so that their slices are drawn more often than their share of the body's length.
+# Classes of the hip: small and difficult, so that their slices are drawn more often than their share of the body's length.
 HIP_CLASSES = (1, 3, 5, 6, 7, 8, 9, 10, 11)
 HIP_SHARE = 0.45
 
@@ -35,12 +35,12 @@ def classes_of_labels(table: StructureTable) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Batch:
-    """N training slices, or N patches of neighbouring slices for a network of three dimensions.
+    """N training slices, or N patches of neighbouring slices for a 3D network.
 
     `images` is float32 ``[N, channels, (d,) h, w]``, normalised as the bundle's `Preprocessing` says and augmented. `classes` is
     int64 ``[N, (d,) h, w]``: 0..n, `UNLABELLED` where nobody drew anything. `known` is bool ``[N, 1 + n]``: False where a
-    structure was not drawn in that slice's case, so that its pixels stand as background in `classes`. `positions` is float32
-    ``[N]``: where the slices, or the patches' middles, lie along the scanned limb, 0 its lower and 1 its upper end.
+    structure was not drawn in that slice's case, so that its pixels are background in `classes`. `positions` is float32
+    ``[N]``: the positions of the slices, or of the patches' middles, along the scanned limb, 0 its lower and 1 its upper end.
     """
 
     images: Tensor
@@ -50,14 +50,14 @@ class Batch:
 
 
 def batch_of(hu: Tensor, classes: Tensor, known: Tensor, positions: Sequence[float]) -> Batch:
-    """A batch of normalised planes float32 ``[N, planes, h, w]``: channels of one slice, or with classes ``[N, planes, h, w]`` the
-    slices of a patch."""
+    """A batch of normalised planes float32 ``[N, planes, h, w]``: the channels of one slice with classes ``[N, h, w]``, or the
+    slices of a patch with classes ``[N, planes, h, w]``."""
     images = hu.unsqueeze(1) if classes.dim() == hu.dim() else hu
     return Batch(images, classes, known, torch.tensor(positions, dtype=torch.float32))
 
 
 class SliceSource(Protocol):
-    """Something that gives training slices without end."""
+    """An endless source of training slices."""
 
     def batch(self, size: int) -> Batch:
         """`size` random slices."""

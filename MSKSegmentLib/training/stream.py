@@ -1,4 +1,4 @@
-"""An endless stream of batches: made in the training loop, or ahead of it by other processes so that a GPU need not wait."""
+"""An endless stream of batches, made in the training loop, or ahead of it by other processes so that a GPU need not wait."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .data import DataPlan
 from .interruption import ignore_signals
 from .sources import Batch
 
-# Batches between two looks for patients that are simulated while the training runs.
+# Number of batches between two searches for patients that are simulated while the training runs.
 _REFRESH_EVERY = 50
 
 _Parts = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def stream_seed(*numbers: int) -> int:
-    """One seed of several numbers: recipe, iteration at which a run (re)started, process. Different numbers, different seeds."""
+    """Combine several numbers (recipe's seed, iteration of the (re)start, process) to one seed; others give another seed."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 

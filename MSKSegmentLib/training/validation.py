@@ -14,7 +14,7 @@ from ..network.families import logits_of
 from .data import DataPlan
 from .sources import UNLABELLED, Batch
 
-# The same slices at every look and in every run, so that curves can be compared.
+# The same slices at every validation and in every run, so that curves can be compared.
 _SEED = 20250
 
 
@@ -26,7 +26,7 @@ class ValidationDice:
 
     @property
     def mean(self) -> float:
-        """The mean over the structures; not a number where none occurs."""
+        """The mean over the structures; NaN where none occurs."""
         return sum(self.dice.values()) / len(self.dice) if self.dice else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""Simulated slices as a network behind a first stage sees them."""
+"""Simulated slices masked by a first stage, as the network reads them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..ct.volume import CTVolume, Geometry
 
 
 def hide_outside(hu: Tensor, classes: Tensor, preprocessing: Preprocessing) -> None:
-    """Put the first stage's fill outside its mask, in place: `hu` float32 ``[N, channels, h, w]``, `classes` of the slices in
-    their middle ``[N, h, w]``, or of every plane ``[N, channels, h, w]``.
+    """Fill everything outside the first stage's mask, in place.
 
-    The body inside its skin is found in each piece by the code that finds it in a scan. What a first network would find is the
-    truth: running it on every simulated slice would take longer than the training.
+    `hu` is float32 ``[N, channels, h, w]``, `classes` those of the middle slices ``[N, h, w]`` or of all planes
+    ``[N, channels, h, w]``. The mask of the whole body is found in each crop by the code that finds it in a scan. In place of a
+    first network's result the true labels are taken: running it on every simulated slice would take longer than the training.
     """
     stage, spacing = preprocessing.first_stage, preprocessing.in_plane_spacing_mm or 1.0
     assert stage is not None, "called where there is a first stage"
@@ -32,7 +32,7 @@ def hide_outside(hu: Tensor, classes: Tensor, preprocessing: Preprocessing) -> N
 
 def _body(planes: Tensor, geometry: Geometry) -> np.ndarray:
     volume = CTVolume(planes.round().clamp(-32768, 32767).to(torch.int16).numpy(), geometry)
-    # A piece may show a part of a thigh alone, which is less than any body.
+    # A crop may show only a part of a thigh, which is smaller than any body.
     body = coarse_body(volume, smallest_mm3=1.0)
     mask = None if body is None else body_mask(volume, body)
     return np.zeros(volume.hu.shape, bool) if mask is None else mask

@@ -1,4 +1,4 @@
-"""Training slices of virtual patients: bodies are made once, compositions and scans anew for every slice."""
+"""Training slices of virtual patients: bodies are built once; composition and scan are drawn anew for every slice."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from .augmentation import USUAL_AUGMENTATION, Augmentation, cut_window, vary_int
 from .sources import HIP_CLASSES, HIP_SHARE, Batch, batch_of
 from .virtual_first_stage import hide_outside
 
-# Neighbours beyond the channels that the slice profile mixes in.
+# Number of slices beyond the channels that the slice profile mixes in.
 _REACH = 1
-# The scanner's simulation varies HU already; this adds what it does not think of.
+# The simulated scanner varies HU already; this adds variation that it does not model.
 _INTENSITY = 0.5
 
 
@@ -40,7 +40,7 @@ def fill_bank(
     spacing_mm: tuple[float, float, float],
     ingredients: Ingredients = PLAIN,
 ) -> None:
-    """Make the specimen of each seed on a grid of `spacing_mm` ``(z, y, x)`` and store it in `folder`; existing ones are kept."""
+    """Build the specimen of each seed on a grid of `spacing_mm` ``(z, y, x)`` and store it in `folder`; existing ones are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         path = folder / f"{seed}.npy"
@@ -50,7 +50,7 @@ def fill_bank(
 
 @dataclass(frozen=True)
 class _Known:
-    """A specimen, its levels of the hip, and the middle ``(y, x)`` of the body in each slice."""
+    """A specimen, its slices through the hip, and the middle ``(y, x)`` of the body in each slice."""
 
     specimen: Specimen
     hip: np.ndarray
@@ -58,10 +58,10 @@ class _Known:
 
 
 class VirtualSlices:
-    """Random slices of the specimens in a folder that `fill_bank` writes; those that arrive later are found by `refresh`.
+    """Random slices of the specimens in a folder that `fill_bank` writes; `refresh` finds those that are added later.
 
     `bodies` names the atlas bodies to draw from, `seeds` the specimens (None: all). `crop` is ``(height, width)`` in pixels, or
-    ``(depth, height, width)`` of patches for a network of three dimensions, whose planes are then what channels are else.
+    ``(depth, height, width)`` of patches for a 3D network, whose planes take the place of the channels.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class VirtualSlices:
         self.refresh()
 
     def refresh(self) -> int:
-        """Open new specimens; returns how many are drawn from.
+        """Open new specimens; returns the number of specimens in use.
 
         Raises:
             InputError: the folder holds none.
@@ -129,7 +129,7 @@ class VirtualSlices:
         return batch_of(normalise(hu, self._preprocessing), classes, known, [one[4] for one in drawn])
 
     def _slice(self) -> tuple[np.ndarray, np.ndarray, Acquisition, bool, float]:
-        """Radiodensities float32 ``[channels, h, w]``, classes int16 ``[h, w]``, the scanner, whether there is metal, and where."""
+        """HU float32 ``[channels, h, w]``, classes int16 ``[h, w]``, the scanner, whether there is metal, the position (0..1)."""
         patient = self._drawn[self._rng.integers(len(self._drawn))]
         specimen, rng = patient.specimen, self._rng
         depth, *plane = specimen.tissue.shape
@@ -144,7 +144,7 @@ class VirtualSlices:
         settings = random_acquisition(rng)
         blur_slices(hu, settings.slice_mm, specimen.spacing[0])
         image = np.full((len(levels), *self._crop), AIR_HU, np.float32)
-        # A last slice has no neighbour; the engine repeats it, and so does training.
+        # The outermost slices lack a neighbour; inference repeats them, and so does training at times.
         if self._depth is None and rng.random() < 0.08:
             levels = [z] * len(levels)
         for channel, level in enumerate(levels):
@@ -165,7 +165,7 @@ class VirtualSlices:
 
     def _window(self, middle: np.ndarray, plane: Sequence[int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """A window about the body's middle, and where it lies in the crop."""
-        # The largest part of the plane that has the body in its middle is cut as if it were the plane.
+        # Crop from the largest part of the plane whose centre is the body's middle.
         half = [int(min(at, size - at)) for at, size in zip(middle, plane, strict=True)]
         window, inner = cut_window((2 * half[0], 2 * half[1]), self._crop, self._rng, self._augmentation)
         starts = [int(at) - n for at, n in zip(middle, half, strict=True)]
