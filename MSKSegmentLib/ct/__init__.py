@@ -1,4 +1,4 @@
-"""CT in and out of the method: reading, checks, the working grid, the body. Importing it loads numpy only."""
+"""Scans (CT and MR): reading, checks, the working grid, the body. Importing it loads numpy only."""
 
 from ..findings import Finding
 from .boxes import Box

@@ -1,4 +1,4 @@
-"""Uneven brightness of MR, taken out by N4 (Tustison et al., IEEE Transactions on Medical Imaging 29, 2010), from SimpleITK."""
+"""Correction of the bias field of MR by N4 (Tustison et al., IEEE Transactions on Medical Imaging 29, 2010), from SimpleITK."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from .cropping import CoarseBody, subsampled
 from .volume import CTVolume
 
-# Coils change over decimetres: the field is found on voxels about so far apart. Time grows with their number.
+# Coil sensitivity changes over decimetres: voxels about this far apart suffice. Time grows with their number.
 _SPACING_MM = 16.0
-# Iterations at each level; the grid of control points halves from one to the next.
+# Iterations at each level; the spacing of control points halves from one level to the next.
 _ITERATIONS = (25, 20, 15)
 _CONTROL_POINTS = 4
 _CONVERGED = 1e-3
@@ -19,9 +19,9 @@ _LARGEST = np.iinfo(np.int16).max
 
 
 def log_bias_field(volume: CTVolume, body: CoarseBody) -> np.ndarray:
-    """Logarithm of the brightness, float32 on every n-th element of the coarse body (see `_every`), mean 0 inside it.
+    """Logarithm of the bias field, float32 ``[z, y, x]`` on every n-th element of the coarse body (see `_every`), mean 0 inside it.
 
-    N4 sees the body alone; beyond it the field is held to the values that it has inside. The axes are those of the scan.
+    N4 uses the body alone; outside, the field is limited to its range inside the body. The axes are those of the scan.
     """
     import SimpleITK as sitk
 
@@ -33,7 +33,7 @@ def log_bias_field(volume: CTVolume, body: CoarseBody) -> np.ndarray:
     inside = sitk.GetImageFromArray(mask.astype(np.uint8))
     inside.CopyInformation(image)
     filter_ = sitk.N4BiasFieldCorrectionImageFilter()
-    # One thread: sums in another order would give another field on another computer.
+    # One thread: another order of sums would give another field on another computer.
     filter_.SetNumberOfThreads(1)
     filter_.SetMaximumNumberOfIterations(_ITERATIONS)
     filter_.SetNumberOfControlPoints([_CONTROL_POINTS] * 3)
@@ -45,7 +45,7 @@ def log_bias_field(volume: CTVolume, body: CoarseBody) -> np.ndarray:
 
 
 def evened(volume: CTVolume, body: CoarseBody) -> CTVolume:
-    """An MR scan without its uneven brightness; the mean brightness stays. `body` is where its body is, on every n-th voxel."""
+    """An MR scan divided by its bias field; the mean brightness is kept. `body` is the body found in it."""
     field = log_bias_field(volume, body)
     strides = [n * stride for n, stride in zip(_every(body), body.stride, strict=True)][::-1]
     starts = body.first[::-1]
@@ -65,7 +65,7 @@ def _every(body: CoarseBody) -> tuple[int, int, int]:
 
 
 def _between(array: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
-    """Linear interpolation along an axis; the outermost values go on beyond the ends."""
+    """Linear interpolation along an axis; beyond the ends the outermost values are repeated."""
     last = array.shape[axis] - 1
     inside = np.clip(places, 0, last)
     low = np.minimum(inside.astype(int), max(last - 1, 0))

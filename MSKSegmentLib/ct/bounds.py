@@ -26,20 +26,20 @@ def bounds_of_points(points: Any) -> Bounds:
 
 
 def lps_and_ras(bounds: Any) -> Bounds:
-    """The same bounds in the other frame: from LPS to RAS or back, x and y change their signs."""
+    """The same bounds in the other frame: from LPS to RAS or back, x and y change sign."""
     x0, x1, y0, y1, z0, z1 = (float(value) for value in bounds)
     return -x1, -x0, -y1, -y0, z0, z1
 
 
 def bounds_of_box(box: Box, geometry: Geometry, margin_mm: float = 0.0) -> Bounds:
-    """Bounds in LPS around the voxel centres of a box of a grid, with a margin."""
+    """Bounds in LPS around the voxel centres of a box of a grid, with a margin in mm."""
     first, last = box.start_xyz, [stop - 1 for stop in box.stop_xyz]
     x0, x1, y0, y1, z0, z1 = bounds_of_points(geometry.to_physical(list(product(*zip(first, last, strict=True)))))
     return x0 - margin_mm, x1 + margin_mm, y0 - margin_mm, y1 + margin_mm, z0 - margin_mm, z1 + margin_mm
 
 
 def touched_box(bounds_lps: Any, geometry: Geometry) -> Box | None:
-    """The voxels of a grid that bounds in LPS touch, with one to spare; None when they lie outside the grid."""
+    """The voxels of a grid that bounds in LPS (mm) touch, with a margin of one voxel; None when they lie outside the grid."""
     corners = geometry.to_index(corners_of(bounds_lps))
     first = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0)
     last = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, np.asarray(geometry.size) - 1)

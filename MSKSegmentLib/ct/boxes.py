@@ -1,4 +1,4 @@
-"""Boxes of voxels in an array, and the voxels that labels and differences take up."""
+"""Boxes of voxels in an array, and the boxes around labels and differences."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Box:
 
     @staticmethod
     def between(first: Sequence[int] | np.ndarray, stop: Sequence[int] | np.ndarray) -> Box:
-        """The box from an index ``(x, y, z)`` up to another one, which is not in it any more."""
+        """The box from index `first` up to but not including index `stop`, both ``(x, y, z)``."""
         x, y, z = ((int(a), int(b) - int(a)) for a, b in zip(first, stop, strict=True))
         return Box((x[0], y[0], z[0]), (x[1], y[1], z[1]))
 
     @staticmethod
     def of_slices(slices: Sequence[slice]) -> Box:
-        """The box that slices ``[z, y, x]`` with a start and a stop cut out of an array."""
+        """The box that slices ``[z, y, x]`` with start and stop cut out of an array."""
         return Box.between([part.start for part in slices[::-1]], [part.stop for part in slices[::-1]])
 
     @staticmethod
@@ -59,7 +59,7 @@ class Box:
         return x, y, z
 
     def shared_with(self, other: Box) -> Box | None:
-        """What two boxes share; None when that is nothing.
+        """The intersection of two boxes; None when it is empty.
 
         >>> Box((0, 0, 0), (4, 4, 4)).shared_with(Box((2, 3, 0), (9, 9, 9)))
         Box(start_xyz=(2, 3, 0), size_xyz=(2, 1, 4))
@@ -68,16 +68,16 @@ class Box:
         return Box.between(first, stop) if (stop > first).all() else None
 
     def holds(self, other: Box) -> bool:
-        """Whether another box, which is not empty, lies inside this one."""
+        """Whether another, non-empty box lies inside this one."""
         return self.shared_with(other) == other
 
     def slab(self, first: int, stop: int) -> Box:
-        """The part of the box from one slice up to another one, both counted in the array."""
+        """The part of the box from slice `first` up to but not including slice `stop`, both indices of the whole array."""
         (x, y, _), (nx, ny, _) = self.start_xyz, self.size_xyz
         return Box((x, y, first), (nx, ny, stop - first))
 
     def relative_to(self, outer: Box) -> Box:
-        """The same box counted from the first voxel of another one that holds it."""
+        """The same box with indices relative to the first voxel of another box that contains it."""
         x, y, z = (a - b for a, b in zip(self.start_xyz, outer.start_xyz, strict=True))
         return Box((x, y, z), self.size_xyz)
 
@@ -114,7 +114,7 @@ def tight_box(mask: np.ndarray, within: Box) -> Box | None:
 
 
 def changed_box(before: np.ndarray, after: np.ndarray) -> Box | None:
-    """The smallest box around the voxels ``[z, y, x]`` in which two arrays differ; None where they are alike."""
+    """The smallest box around the voxels in which two arrays ``[z, y, x]`` differ; None when they are equal."""
     return _box_of_planes(old != new for old, new in zip(before, after, strict=True))
 
 
@@ -131,7 +131,7 @@ def label_boxes(labels: np.ndarray) -> dict[int, Box]:
 
 
 def _box_of_planes(planes: Iterable[np.ndarray]) -> Box | None:
-    """The smallest box around the True pixels of planes ``[y, x]``, one after the other: they need no second volume."""
+    """The smallest box around the True pixels of planes ``[y, x]``, one after the other, which needs no second volume."""
     first, last = None, 0
     in_plane = np.zeros((0, 0), dtype=bool)
     for k, plane in enumerate(planes):

@@ -1,4 +1,4 @@
-"""Where the body is: a box and a mask without the table, from a coarse copy of the CT."""
+"""Finding the body: a box and a mask without the table, from a coarse copy of the scan."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .volume import CTVolume, Geometry, Vector
 BODY_THRESHOLD_HU = -300
 BODY_SHARE_MR = 0.15
 COARSE_SPACING_MM = 4.0
-# Radius of the opening: drops table skins, blankets and cables, but no limb.
+# Radius of the opening: it removes the surface of tables, blankets and cables, but no limb.
 OPENING_MM = 7.0
-# A second leg is never less than a tenth of the first; a hand rest or a cable is.
+# A second leg has at least a tenth of the first one's volume; a hand rest or a cable has less.
 KEPT_SHARE = 0.1
 SMALLEST_BODY_MM3 = 100_000.0
 
@@ -27,8 +27,8 @@ Stride = tuple[int, int, int]
 class CoarseBody:
     """The body on every n-th voxel: `mask` bool ``[z, y, x]``, filled; `stride` ``(x, y, z)`` in voxels of the CT.
 
-    `first` ``(x, y, z)`` is the CT's voxel that the first element of the mask stands for; negative in a cropped CT whose
-    first voxel lies between two elements.
+    `first` ``(x, y, z)`` is the index of the CT's voxel that the first element of the mask stands for; it is negative in a
+    cropped CT whose first voxel lies between two elements.
     """
 
     mask: np.ndarray
@@ -42,7 +42,7 @@ class CoarseBody:
         return self.spacing[0] * self.spacing[1] * self.spacing[2]
 
     def cropped(self, box: Box) -> CoarseBody:
-        """The same body in the CT cropped to `box`; elements beside the box are kept, so that none of its voxels lacks one."""
+        """The same body in the CT cropped to `box`; elements beside the box are kept, so that each of its voxels has one."""
         begin = [(start - first) // n for start, first, n in zip(box.start_xyz, self.first, self.stride, strict=True)]
         end = [-((first - stop) // n) for stop, first, n in zip(box.stop_xyz, self.first, self.stride, strict=True)]
         x, y, z = (slice(a, b) for a, b in zip(begin, end, strict=True))
@@ -53,7 +53,7 @@ class CoarseBody:
 
 
 def coarse_stride(geometry: Geometry, spacing_mm: float = COARSE_SPACING_MM) -> Stride:
-    """Strides ``(x, y, z)`` that bring a grid to about `spacing_mm`, 1 where it is as coarse already."""
+    """Strides ``(x, y, z)`` that subsample a grid to about `spacing_mm`; 1 along axes that are as coarse already."""
     x, y, z = (max(1, round(spacing_mm / spacing)) for spacing in geometry.spacing)
     return x, y, z
 
@@ -64,9 +64,9 @@ def subsampled(array: np.ndarray, stride: Stride) -> np.ndarray:
 
 
 def body_threshold(volume: CTVolume) -> float:
-    """The value above which a voxel shows the body: -300 HU in CT; in MR 15 % of the way from the 1st to the 99th percentile.
+    """The value above which a voxel belongs to the body: -300 HU in CT; in MR 15 % of the way from the 1st to the 99th percentile.
 
-    MR of limbs has noise of a few per cent of fat's signal around them, and muscle at a quarter of it and more.
+    Around limbs, MR has noise of a few per cent of fat's signal; muscle has at least a quarter of it.
     """
     if volume.modality == CT_MODALITY:
         return BODY_THRESHOLD_HU
@@ -78,8 +78,8 @@ def coarse_body(volume: CTVolume, smallest_mm3: float = SMALLEST_BODY_MM3) -> Co
     """The body (or both legs) without table and blankets on a coarse grid, or None when there is none.
 
     Voxels above `body_threshold` of the subsampled scan are opened within each slice, the largest component (of `smallest_mm3` or
-    more) and every other of at least a tenth of its size are kept, and holes such as bowel gas are filled. The array's third axis
-    must be the slices' one.
+    more) and every other of at least a tenth of its size are kept, and holes such as bowel gas are filled. The first axis of the
+    array (index z) must run across the slices.
     """
     from scipy import ndimage
 
@@ -127,7 +127,7 @@ def box_around(body: CoarseBody, geometry: Geometry, margin_mm: float = 10.0) ->
 def body_mask(volume: CTVolume, body: CoarseBody | None = None) -> np.ndarray | None:
     """The body inside its skin, bool ``[z, y, x]`` on the CT's grid, without the table; None without a body.
 
-    `body` is where it is, found already (`coarse_body`).
+    `body` is the result of `coarse_body`, if it was found earlier.
 
     The skin is the -300 HU surface of the full grid near the coarse body; what the coarse body encloses counts as body
     whatever its HU, so that bowel gas does not make holes.

@@ -15,7 +15,7 @@ class SourceSlice:
     """One slice of a series: its file, its image, and for multi-frame images its frame, counted from 1.
 
     `position` is the centre of the slice's first pixel (LPS, mm), `orientation` the direction cosines of row and column, as the
-    reader settled them. A `path` out of a zip is gone when reading has ended.
+    reader determined them. A `path` from a zip no longer exists after reading.
     """
 
     path: Path
@@ -27,20 +27,20 @@ class SourceSlice:
 
 @dataclass(frozen=True)
 class SeriesIdentity:
-    """A series by its UIDs; `instances` are its images in the order of their slices, each once. No path, no name."""
+    """A series by its UIDs; `instances` are its images in the order of their slices, each once. It holds no path and no name."""
 
     study_uid: str
     series_uid: str
     instances: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready; `series_identity_from_json` reads it."""
+        """The UIDs as JSON values; `series_identity_from_json` reads them."""
         return {"study": self.study_uid, "series": self.series_uid, "instances": list(self.instances)}
 
 
 @dataclass(frozen=True)
 class DicomSource:
-    """The slices that a CT was made of, in the order of their positions along the normal; copies and strays do not count."""
+    """The slices that a scan was read from, ordered by their positions along the normal, without copies and stray images."""
 
     study_uid: str
     series_uid: str
@@ -48,12 +48,12 @@ class DicomSource:
 
     @property
     def identity(self) -> SeriesIdentity:
-        """What is kept of it in a result."""
+        """The UIDs that a result records."""
         return SeriesIdentity(self.study_uid, self.series_uid, tuple(dict.fromkeys(one.instance_uid for one in self.slices)))
 
 
 def series_identity_from_json(data: Mapping[str, Any]) -> SeriesIdentity:
-    """What `SeriesIdentity.to_json` made.
+    """Read what `SeriesIdentity.to_json` returned.
 
     Raises:
         KeyError, TypeError, ValueError: entries are missing or of the wrong kind.

@@ -1,4 +1,4 @@
-"""The scale on which a network sees a scan: Hounsfield units as they are, MR brought to a scale of its own first.
+"""The intensity scale on which a network reads a scan: Hounsfield units unchanged, MR on a scale of percentiles.
 
 Measurements are never taken on this scale. A bundle names it (`bundle.Preprocessing.intensity`); training and prediction share it.
 """
@@ -17,7 +17,7 @@ from .volume import CTVolume
 # On the scale of percentiles the 1st percentile of the body lies at 0 and the 99th here.
 PERCENTILE_SCALE = 1000
 BODY_PERCENTILES = (1.0, 99.0)
-# What lies beyond the percentiles is kept so far.
+# Values beyond the percentiles are kept within these limits.
 _LIMITS = (-PERCENTILE_SCALE, 4 * PERCENTILE_SCALE)
 HOUNSFIELD = "hounsfield"
 
@@ -27,7 +27,7 @@ def _as_it_is(volume: CTVolume, body: CoarseBody) -> CTVolume:
 
 
 def _by_body_percentiles(volume: CTVolume, body: CoarseBody) -> CTVolume:
-    """The 1st and 99th percentile of the voxels inside the body brought to 0 and 1000; the scanner's gain falls out."""
+    """The 1st and 99th percentile of the voxels inside the body mapped to 0 and 1000, which removes the scanner's gain."""
     inside = subsampled(volume.intensities, body.stride)[body.mask]
     low, high = np.percentile(inside, BODY_PERCENTILES)
     factor = PERCENTILE_SCALE / max(float(high - low), 1.0)
@@ -38,7 +38,7 @@ def _by_body_percentiles(volume: CTVolume, body: CoarseBody) -> CTVolume:
 
 
 def _evened_by_body_percentiles(volume: CTVolume, body: CoarseBody) -> CTVolume:
-    """The same without the scan's uneven brightness, which N4 takes out first."""
+    """The same after N4 has corrected the bias field."""
     return _by_body_percentiles(evened(volume, body), body)
 
 
@@ -50,9 +50,9 @@ INTENSITY_SCALES: Mapping[str, Callable[[CTVolume, CoarseBody], CTVolume]] = {
 
 
 def on_scale(volume: CTVolume, body: CoarseBody, name: str) -> CTVolume:
-    """A scan on the scale of that name, see `INTENSITY_SCALES`; `body` is where its body is (`cropping.coarse_body`).
+    """A scan on the scale of that name, see `INTENSITY_SCALES`; `body` is the body found in it (`cropping.coarse_body`).
 
     Raises:
-        KeyError: there is no such scale.
+        KeyError: no scale has that name.
     """
     return INTENSITY_SCALES[name](volume, body)

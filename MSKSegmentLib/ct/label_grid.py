@@ -1,4 +1,4 @@
-"""A label map brought onto the voxels of a CT without loss: other axis order, flipped, cropped, or reaching beyond it."""
+"""Placing a label map onto the voxels of a CT without loss: reordered or flipped axes, cropped, or reaching beyond the CT."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from ..errors import InputError
 from .orientation import AxisOrder, axis_order
 from .volume import Geometry
 
-# How far, in voxels, the corners of a label map may lie from those of the CT's voxels that they stand for. Headers are rounded (to
-# float32, or to three decimals of the spacing), which adds up over the image; where both grids have the same size and place,
-# nothing else can be meant, up to less than the half voxel of another convention for the origin.
+# How far, in voxels, the corners of a label map may lie from the CT's voxels that they match. Headers are rounded (to float32, or
+# to three decimals of the spacing), which adds up over the image. If both grids have the same size and position, the larger
+# tolerance holds; it is below half a voxel, by which another convention for the origin shifts a grid.
 TOLERANCE = 0.1
 TOLERANCE_OF_SAME_GRID = 0.3
-# A structure goes on beyond the last plane of a label map where it is as wide there as in the plane before, but for some taper. One
-# that ends in its last plane by itself, as in a map cropped to its structures, shows a cap there of half that area at most.
+# A structure continues beyond the last plane of a label map if it is about as large there as in the plane before. One that ends in
+# the last plane, as in a map cropped to its structures, has at most half of that area there.
 LEAST_SHARE_OF_NEXT_PLANE = 0.75
 SMALLEST_CUT_MM2 = 20.0
 
 
 @dataclass(frozen=True)
 class VoxelMatch:
-    """How the voxels of one grid are voxels of another: with `order` its axes are those of the other one, and its first voxel is
-    number `start_xyz` there, which may be negative.
+    """How the voxels of one grid coincide with those of another: `order` maps its axes to the other's, and its first voxel then has
+    the index `start_xyz` there, which may be negative.
     """
 
     order: AxisOrder
@@ -39,8 +39,8 @@ class VoxelMatch:
 @dataclass(frozen=True)
 class PlacedLabels:
     """A label map uint8 ``[z, y, x]`` on the CT's grid; `outside` counts the voxels of each structure beyond it,
-    int64 ``[256]``, 0 for background. `cut_at_edge` is bool ``[256]``, True for structures that the map's own edge cuts inside
-    the CT.
+    int64 ``[256]``, 0 for background. `cut_at_edge` is bool ``[256]``, True for structures that the edge of the label map cuts
+    inside the CT.
     """
 
     labels: np.ndarray
@@ -49,7 +49,7 @@ class PlacedLabels:
 
 
 def match_voxels(source: Geometry, target: Geometry) -> VoxelMatch | None:
-    """How the voxels of `source` are voxels of `target` continued beyond its faces, in any of the 48 orders of axes; else None."""
+    """Match the voxels of `source` to those of `target`, extended beyond its faces, in any of 48 axis orders, else None."""
     steps = np.linalg.inv(target.matrix) @ source.matrix
     order = axis_order(tuple(map(tuple, steps)))  # type: ignore[arg-type]
     ordered = order.geometry(source)
@@ -59,19 +59,19 @@ def match_voxels(source: Geometry, target: Geometry) -> VoxelMatch | None:
     same = ordered.size == target.size and not start.any()
     if np.abs(at - corners - start).max() > (TOLERANCE_OF_SAME_GRID if same else TOLERANCE):
         return None
-    # A grid of one slice has no corner along that axis: its spacing is compared by itself.
+    # A grid of one slice has no second corner along that axis: its spacing is compared separately.
     if np.abs(np.asarray(ordered.spacing) / np.asarray(target.spacing) - 1).max() > TOLERANCE:
         return None
     return VoxelMatch(order, (int(start[0]), int(start[1]), int(start[2])))
 
 
 def place_labels(labels: np.ndarray, source: Geometry, target: Geometry, what: str = "segmentation") -> PlacedLabels:
-    """Bring a label map uint8 ``[z, y, x]`` onto the grid of a CT, voxel by voxel; `what` names it in the sentence.
+    """Bring a label map uint8 ``[z, y, x]`` onto the grid of a CT, voxel by voxel; `what` names it in messages.
 
-    Where both grids are the same the array itself is returned.
+    If both grids are the same, the array itself is returned.
 
     Raises:
-        InputError: its voxels are not the CT's.
+        InputError: its voxels do not coincide with the CT's.
     """
     match = match_voxels(source, target)
     if match is None:
@@ -103,9 +103,9 @@ def grid_words(geometry: Geometry) -> str:
 
 
 def _cut_at_edge(shown: np.ndarray, here: list[slice], target: Geometry) -> np.ndarray:
-    """Which labels go on where a label map ends, bool ``[256]``; `shown` is what of it lies in the CT, at `here` ``[z, y, x]``.
+    """Which labels the edge of a label map cuts, bool ``[256]``; `shown` is its part inside the CT, at `here` ``[z, y, x]``.
 
-    Only faces inside the CT count: where the CT itself ends, measuring sees the cut.
+    Only faces inside the CT count: the measurement finds cuts by the CT's own ends.
     """
     cut = np.zeros(256, bool)
     if not shown.size:
@@ -126,7 +126,7 @@ def _cut_at_edge(shown: np.ndarray, here: list[slice], target: Geometry) -> np.n
 
 
 def _difference(source: Geometry, target: Geometry) -> str:
-    """What keeps the voxels of two grids apart."""
+    """Why the voxels of two grids do not coincide, for a message."""
     steps = np.linalg.inv(target.matrix) @ source.matrix
     order = axis_order(tuple(map(tuple, steps)))  # type: ignore[arg-type]
     ordered = order.geometry(source)
@@ -139,7 +139,7 @@ def _difference(source: Geometry, target: Geometry) -> str:
     first = ordered.to_physical((0, 0, 0))
     start = target.to_index(first)
     if ordered.size == target.size and np.abs(start).max() >= 1:
-        # The same grid elsewhere: the rest of the rounding carries no information.
+        # The same grid in another position: remaining rounding errors carry no information.
         return f"they lie {_mm(first - target.origin)} apart{_lost(source, target)}"
     stop = start + np.asarray(ordered.size)
     if (stop <= 0).any() or (start >= np.asarray(target.size)).any():
@@ -149,12 +149,12 @@ def _difference(source: Geometry, target: Geometry) -> str:
 
 
 def _mm(shift: np.ndarray) -> str:
-    """A shift in x, y, z for a sentence."""
+    """A shift in x, y, z (mm) for a message."""
     return ", ".join(f"{step:.2f}" for step in shift) + " mm"
 
 
 def _lost(source: Geometry, target: Geometry) -> str:
-    """The usual cause of a shift, where one of the grids shows it."""
+    """The usual cause of a shift, if one of the grids shows it."""
     found = [what for what, grid in (("segmentation", source), ("CT", target)) if not np.any(grid.origin)]
     return f" (the {found[0]} begins at 0, 0, 0, as where a program has lost its origin)" if len(found) == 1 else ""
 

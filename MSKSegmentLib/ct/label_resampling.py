@@ -1,4 +1,4 @@
-"""A label map on a grid of its own, brought onto the voxels of a CT by nearest neighbour."""
+"""Resampling a label map from its own grid to the voxels of a CT by nearest neighbour."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from .label_grid import LEAST_SHARE_OF_NEXT_PLANE, SMALLEST_CUT_MM2, PlacedLabel
 from .orientation import axis_order, resample_labels
 from .volume import Geometry
 
-# Where the voxels have the same size to this share, a grid of the same number of them is the CT's own, in another place.
+# A grid with as many voxels as the CT, of the same size within this share, is the CT's grid in another position.
 _SAME_SPACING = 1e-3
 
 
 def place_or_resample(labels: np.ndarray, source: Geometry, target: Geometry) -> tuple[PlacedLabels, bool]:
-    """A label map uint8 ``[z, y, x]`` on the grid of a CT, and whether it was resampled for that.
+    """Bring a label map uint8 ``[z, y, x]`` onto the grid of a CT; also returns whether it was resampled.
 
-    Where its voxels are the CT's, `label_grid.place_labels` does it without loss. A grid with as many voxels of the same size as
-    the CT's that lies elsewhere is not resampled: its file has lost its origin, or it is of another scan.
+    If its voxels coincide with the CT's, `label_grid.place_labels` places it without loss. A grid with as many voxels of the same
+    size as the CT's, but in another position, is not resampled: its file has lost its origin, or it belongs to another scan.
 
     Raises:
         InputError: it is such a grid.
@@ -38,7 +38,7 @@ def _is_shifted(source: Geometry, target: Geometry) -> bool:
 
 
 def _outside(labels: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
-    """Voxels of each label beyond the CT, int64 ``[256]``, counted in voxels of the CT; one that loses any has one at least."""
+    """Voxels of each label beyond the CT, int64 ``[256]``, counted in voxels of the CT, at least 1 for a label that loses any."""
     counts = np.zeros(256, np.int64)
     for k, plane in enumerate(labels):
         rows, columns = np.nonzero(plane)
@@ -50,13 +50,13 @@ def _outside(labels: np.ndarray, source: Geometry, target: Geometry) -> np.ndarr
 
 
 def _is_inside(index_xyz: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
-    """Which voxels ``[n, 3]`` of `source` have their middle in a voxel of `target`."""
+    """Which voxels of `source` (indices ``(x, y, z)``, ``[n, 3]``) have their centre in a voxel of `target`, bool ``[n]``."""
     at = target.to_index(source.to_physical(index_xyz))
     return np.all((at >= -0.5) & (at < np.asarray(target.size) - 0.5), axis=1)
 
 
 def _cut_at_edge(labels: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
-    """Which labels go on where the label map ends, bool ``[256]``, as in `label_grid`; faces beyond the CT do not count."""
+    """Which labels the edge of the label map cuts, bool ``[256]``, as in `label_grid`; faces beyond the CT do not count."""
     cut = np.zeros(256, bool)
     x, y, z = source.spacing
     for axis, area in enumerate((x * y, x * z, y * z)):

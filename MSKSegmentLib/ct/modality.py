@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CT_MODALITY, MR_MODALITY = "CT", "MR"
 MODALITIES = (CT_MODALITY, MR_MODALITY)
-# What a sentence calls a scan.
+# The name of a scan in sentences.
 SCAN_WORDS = {CT_MODALITY: "CT", MR_MODALITY: "MR scan"}
-# What lies beyond a scan: air, or no signal.
+# The value beyond a scan: air, or no signal.
 BEYOND_SCAN = {CT_MODALITY: -1024, MR_MODALITY: 0}

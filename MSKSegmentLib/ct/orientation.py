@@ -1,6 +1,6 @@
 """From the input's grid to the one that the network works on, and back.
 
-The working grid's axes are x left, y posterior, z superior, as near as its direction allows.
+The working grid's axes are x left, y posterior, z superior, as nearly as its direction allows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UPRIGHT_MARGIN_MM = 20.0
 
 @dataclass(frozen=True)
 class AxisOrder:
-    """Which index axis of the input serves x, y and z of the working grid (`axes`), and with which sign (`signs`)."""
+    """The index axes of the input that become x, y and z of the working grid (`axes`), and their signs (`signs`)."""
 
     axes: IndexTriple
     signs: IndexTriple
@@ -51,7 +51,7 @@ class AxisOrder:
         return array[self._flips].transpose(np.argsort(self._array_axes))
 
     def geometry(self, geometry: Geometry) -> Geometry:
-        """The geometry of `apply`'s result."""
+        """The geometry of the array that `apply` returns."""
         first = [0, 0, 0]
         for axis, sign in zip(self.axes, self.signs, strict=True):
             first[axis] = geometry.size[axis] - 1 if sign < 0 else 0
@@ -70,8 +70,8 @@ class AxisOrder:
 class WorkingGrid:
     """The CT on its working grid, and the way back to the input's grid.
 
-    `volume.hu` is ``[z, y, x]`` with z superior, y posterior, x left. `order` is None when the scan was resampled
-    upright; otherwise the way back is lossless.
+    `volume.hu` is ``[z, y, x]`` with z superior, y posterior, x left. `order` is None when the scan was resampled to
+    an upright grid; otherwise the way back is lossless.
     """
 
     volume: CTVolume
@@ -84,9 +84,9 @@ class WorkingGrid:
         return coarse_body(self.volume)
 
     def labels_to_input(self, labels: np.ndarray) -> np.ndarray:
-        """A label map uint8 ``[z, y, x]`` of the working grid on the input's grid.
+        """Bring a label map uint8 ``[z, y, x]`` from the working grid to the input's grid.
 
-        Exact unless the scan was resampled; then by nearest neighbour.
+        This is exact unless the scan was resampled; then it is by nearest neighbour.
         """
         if self.order is not None:
             return np.ascontiguousarray(self.order.undo(labels))
@@ -172,7 +172,7 @@ def upright_geometry(body: CoarseBody, geometry: Geometry) -> Geometry:
 def resample_labels(labels: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
     """A label map uint8 ``[z, y, x]`` on another grid, 0 beyond its own, by nearest neighbour.
 
-    Interpolating each label's surface changes volumes as little but takes seventy times as long.
+    Interpolating each label's surface preserves volumes no better and takes seventy times as long.
     """
     import SimpleITK as sitk
 

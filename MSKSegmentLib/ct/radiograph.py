@@ -1,4 +1,4 @@
-"""A radiograph computed from a CT by summing along parallel rays: one look at position, metal and what the scan does not cover."""
+"""A radiograph computed from a CT by summing along parallel rays: it shows position, metal and the coverage of the scan."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from .checks.volume import METAL_HU
 from .volume import Geometry
 
-# Above this density counts twice: at the low tube voltages of plain radiographs bone stands out more than in CT.
+# Density above this counts twice: at the low tube voltages of plain radiographs bone stands out more than in CT.
 STANDS_OUT_HU = 150
-# Less of metal along a ray than this is noise or a calcification.
+# A shorter path through metal along a ray is noise or a calcification.
 _LEAST_METAL_MM = 2.0
 
 
 class RayDirection(Enum):
-    """Along which axis of the array rays run."""
+    """The array axis along which rays run."""
 
     FRONTAL = 1
     LATERAL = 2
@@ -25,10 +25,10 @@ class RayDirection(Enum):
 
 @dataclass(frozen=True)
 class Radiograph:
-    """What the rays met, growing to superior and to left (frontal) or posterior (lateral).
+    """The result of all rays; z grows to superior, the second axis to left (frontal) or posterior (lateral).
 
-    `water_mm` is float32 ``[z, x or y]``, the millimetres of water that attenuate as much; `metal` is bool of the same shape, where
-    they met metal; `pixel_mm` is height and width of a pixel.
+    `water_mm` is float32 ``[z, x or y]``, the millimetres of water with the same attenuation; `metal` is bool of the same shape,
+    True where a ray meets metal; `pixel_mm` is height and width of a pixel.
     """
 
     water_mm: np.ndarray
@@ -37,7 +37,7 @@ class Radiograph:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """What to show black and what white: a thin limb, and the densest ray but for the last half per cent and for metal."""
+        """The `water_mm` of black (a thin limb) and of white (the 99.5th percentile of the rays without metal)."""
         tissue = self.water_mm[~self.metal]
         brightest = float(np.percentile(tissue if tissue.size else self.water_mm, 99.5))
         return 0.15 * brightest, max(brightest, 1.0)
@@ -46,7 +46,7 @@ class Radiograph:
 def radiograph(hu: np.ndarray, geometry: Geometry, view: RayDirection) -> Radiograph:
     """Sum the attenuation along parallel rays, anterior to posterior (frontal) or right to left (lateral).
 
-    A voxel counts as (HU + 1000) / 1000 of water, air as nothing, and what exceeds `STANDS_OUT_HU` once more.
+    A voxel counts as (HU + 1000) / 1000 of water, air as 0, and the part above `STANDS_OUT_HU` twice.
 
     Args:
         hu: int16 ``[z, y, x]``, axes in order (see `orientation.axis_order`).

@@ -36,10 +36,10 @@ class Region:
 def region_box(region: Region, geometry: Geometry) -> Box:
     """The smallest box of a grid's voxels that holds all voxels whose centres lie in the region.
 
-    On an oblique grid it also holds voxels beyond the region: a box of voxels cannot follow its faces.
+    On an oblique grid it also holds voxels outside the region, whose faces a box of voxels cannot follow.
 
     Raises:
-        InputError: the bounds are no numbers, or no voxel lies between them.
+        InputError: the bounds are not numbers, or no voxel lies between them.
     """
     low, high = region.low, region.high
     if not np.isfinite([low, high]).all():
@@ -67,7 +67,7 @@ def covering_box(part: Geometry, geometry: Geometry) -> Box:
 def _index_limits(low: np.ndarray, high: np.ndarray, geometry: Geometry) -> tuple[list[float], list[float]] | None:
     """Smallest and largest index along each axis among the points of the scan inside the bounds; None without such points.
 
-    Scan and region are boxes of different tilt: six small linear programmes give the limits of what they share.
+    Scan and region are boxes of different tilt: six small linear programmes give the limits of their intersection.
     """
     from scipy.optimize import linprog
 

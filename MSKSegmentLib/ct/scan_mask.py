@@ -1,4 +1,4 @@
-"""A mask that decides what of a scan a network sees: widened, held against the body, applied."""
+"""A first stage's mask: dilating it, checking it against the body, and applying it to a scan."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from .cropping import CoarseBody, subsampled
 from .volume import CTVolume, Geometry
 
-# A mask of anything inside a body lies within it, but for its skin and the coarse grid.
+# A mask of structures lies within the body, except for errors at the skin and of the coarse grid.
 LEAST_INSIDE = 0.8
 # The body inside its skin is as large as the coarse body, within these shares.
 LEAST_OF_BODY, MOST_OF_BODY = 0.75, 1.25
-# Two slices 4 mm apart of one body differ by less than this share of the larger; a table that joins it, or a lost leg, by more.
+# Areas of a body 4 mm apart differ by less than this share of the larger; a table in the mask or a missing leg makes it more.
 MOST_JUMP = 0.35
 _JUMP_MM = 4.0
-# The ends of a scan, where a volume that was turned shows a part of the body.
+# Ends of a scan, which are not checked: there a rotated volume shows only a part of the body.
 _ENDS_MM = 20.0
 SMALLEST_MASK_MM3 = 5_000.0
 
 
 def widened(mask: np.ndarray, geometry: Geometry, margin_mm: float) -> np.ndarray:
-    """A mask bool ``[z, y, x]`` on `geometry`, with all voxels within `margin_mm` of it, whole voxels in each direction."""
+    """Dilate a mask bool ``[z, y, x]`` on `geometry` by `margin_mm`, rounded down to whole voxels along each axis."""
     if margin_mm <= 0:
         return mask
     import SimpleITK as sitk
@@ -33,10 +33,10 @@ def widened(mask: np.ndarray, geometry: Geometry, margin_mm: float) -> np.ndarra
 
 
 def mask_problem(mask: np.ndarray, body: CoarseBody, geometry: Geometry, is_body: bool) -> str | None:
-    """Why a mask bool ``[z, y, x]`` on `geometry` cannot be right, as the end of a sentence; None where nothing speaks against it.
+    """Why a mask bool ``[z, y, x]`` on `geometry` cannot be right, as the end of a sentence; None if it passes all checks.
 
-    `body` is where the body lies on the same grid. Of a mask that `is_body` more can be said: it is as large as the body, and
-    changes little from slice to slice.
+    `body` is the body on the same grid. A mask that `is_body` must also be as large as the body and change little from slice
+    to slice.
     """
     if np.count_nonzero(mask) * geometry.voxel_volume_mm3 < SMALLEST_MASK_MM3:
         return "it found nothing"
@@ -67,7 +67,7 @@ def seen_through(volume: CTVolume, mask: np.ndarray, fill: float) -> CTVolume:
 def labels_cut_by(labels: np.ndarray, mask: np.ndarray, tissue: np.ndarray, share: float) -> list[int]:
     """Labels of which more than `share` of the voxels lie at tissue in the same slice that a mask hides.
 
-    All are ``[z, y, x]`` on one grid: `labels` uint8, `mask` and `tissue` (what is not air or table) bool.
+    All are ``[z, y, x]`` on one grid: `labels` uint8, `mask` and `tissue` (neither air nor table) bool.
     """
     touching, whole = np.zeros(256, int), np.bincount(labels.ravel(), minlength=256)
     for plane, kept, shown in zip(labels, mask, tissue, strict=True):

@@ -1,8 +1,8 @@
-"""In which frame does the body lie straight: along the slices' axes, or along the patient's (LPS)?
+"""Decide in which frame the body lies straight: along the slices' axes, or along the patient's (LPS).
 
-Three marks of a straight body are compared between the two frames: second moments of the body that are near diagonal,
-second moments of its surface normals that are near diagonal (unlike the first, field-of-view ends that cut the body
-askew hardly move them, but they tell little where sections are round), and mirror symmetry about the sagittal plane
+Three signs of a straight body are compared between the two frames: second moments of the body that are near diagonal,
+second moments of its surface normals that are near diagonal (unlike the first, they hardly change where the ends of the
+field of view cut the body obliquely, but they say little where sections are round), and mirror symmetry about the sagittal plane
 (blind to pitch).
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from .cropping import CoarseBody
 
-# The symmetry differs by far less between the frames than the moments do.
+# Symmetry differs far less between the frames than the moments do, hence the weight.
 SYMMETRY_WEIGHT = 4.0
 MIRROR_SHIFTS_MM = (-12.0, -8.0, -4.0, 0.0, 4.0, 8.0, 12.0)
 MOST_POINTS = 30_000
@@ -23,9 +23,9 @@ MOST_POINTS = 30_000
 def body_is_upright(body: CoarseBody, direction: np.ndarray) -> bool:
     """Whether the body is straight in the patient's frame rather than in that of its grid.
 
-    `direction` is the grid's direction matrix ``[3, 3]``, its axes in order. The sum of the log ratios (patient's
-    frame over grid) of squared off-diagonal elements of either tensor and of the mirrored body's misfit decides by its
-    sign.
+    `direction` is the grid's direction matrix ``[3, 3]``, its axes in order. The sign of the sum of log
+    ratios (patient's frame over grid) decides: of the squared off-diagonal elements of both tensors and of the mirrored
+    body's misfit.
     """
     points = np.argwhere(body.mask)[:, ::-1] * np.asarray(body.spacing)
     normals = _surface_normals(body)
@@ -51,8 +51,8 @@ def _off_diagonal(tensor: np.ndarray) -> float:
 def _mirror_misfit(body: CoarseBody, points: np.ndarray, axis: np.ndarray) -> float:
     """The share of the body that its mirror image misses, at the best of a few mirror planes across `axis`.
 
-    `points` are ``[n, 3]`` positions x, y, z in mm on the body's grid. Points mirrored out of the field of view do not
-    count.
+    `points` are ``[n, 3]`` positions x, y, z in mm on the body's grid. Points whose mirror image lies outside the field of
+    view do not count.
     """
     distance = (points - points.mean(axis=0)) @ axis
     size = np.array(body.mask.shape[::-1])
@@ -66,9 +66,9 @@ def _mirror_misfit(body: CoarseBody, points: np.ndarray, axis: np.ndarray) -> fl
 
 
 def _surface_normals(body: CoarseBody) -> np.ndarray:
-    """Normals ``[n, 3]`` (x, y, z in the grid's frame) of the body's surface off the volume's faces, weighted by area.
+    """Normals ``[n, 3]`` (x, y, z in the grid's frame) of the body's surface away from the volume's faces, weighted by area.
 
-    A normal's length is the root of its weight, so that their product with themselves sums weights.
+    The length of a normal is the square root of its weight, so that ``normals.T @ normals`` is the weighted sum.
     """
     from scipy import ndimage
 
@@ -78,7 +78,7 @@ def _surface_normals(body: CoarseBody) -> np.ndarray:
     gradient = np.stack(np.gradient(smooth, z, y, x)[::-1], axis=-1)
     length = np.linalg.norm(gradient, axis=-1)
     inside = np.zeros(body.mask.shape, dtype=bool)
-    # At a face the smoothed body goes on as if mirrored there, which bends its normals.
+    # At a face smoothing continues the body as its mirror image, which bends the normals.
     inside[2:-2, 2:-2, 2:-2] = True
     chosen = inside & (length > 0.25 * length.max(initial=0.0)) & (length > 0)
     return gradient[chosen].astype(float) / np.sqrt(length[chosen])[:, None]

@@ -1,4 +1,4 @@
-"""The CT volume and its geometry: the one place that knows how voxels lie in the patient.
+"""The CT (or MR) volume and its geometry: the one module that defines how voxels lie in the patient.
 
 Arrays are ``[z, y, x]``; spacing, origin, size and the columns of `direction` follow ITK's order ``x, y, z`` in the
 LPS frame (x grows to the patient's left, y to posterior, z to superior), in millimetres.
@@ -113,9 +113,9 @@ class Geometry:
 class CTVolume:
     """A CT in Hounsfield units, or an MR scan in units of its own.
 
-    `modality` is "CT" or "MR"; `intensities` are the values of either, `hu` the same array, by which code calls it that is about CT
-    alone. `hu` is int16 ``[z, y, x]``; `height_m` the patient's height in metres where the header gives one; `findings` are
-    the warnings of the reader: what it repaired, left out or doubts. `resampled` means that reading interpolated slices to
+    `modality` is "CT" or "MR". `hu` is int16 ``[z, y, x]``; `intensities` is the same array, by the name that code for both
+    modalities uses. `height_m` is the patient's height in metres, if the header states it; `findings` are the warnings of the
+    reader: what it repaired, left out or doubts. `resampled` means that reading interpolated slices to
     equal intervals, so that `hu` does not show which were scanned. `source` are the DICOM slices that it was read from, None for
     other files.
     """
@@ -129,7 +129,7 @@ class CTVolume:
     modality: str = CT_MODALITY
 
     def __post_init__(self) -> None:
-        """Hold shape and type to the contract."""
+        """Check shape and type."""
         if self.hu.dtype != np.int16:
             raise ValueError(f"hu must be int16, not {self.hu.dtype}")
         if self.hu.shape != self.geometry.shape:
@@ -139,10 +139,10 @@ class CTVolume:
 
     @property
     def intensities(self) -> np.ndarray:
-        """The voxels int16 ``[z, y, x]``: Hounsfield units of CT, what the scanner stored of MR."""
+        """The voxels int16 ``[z, y, x]``: Hounsfield units of CT, the scanner's own values of MR."""
         return self.hu
 
     @property
     def outside(self) -> int:
-        """The value of what lies beyond the scan."""
+        """The value beyond the scan: air in CT, no signal in MR."""
         return BEYOND_SCAN[self.modality]

@@ -1,1 +1,1 @@
-"""Is a CT fit for the method? Findings on its spacing, its Hounsfield units, its field of view and how it was made."""
+"""Checks of a scan: findings on its spacing, Hounsfield units, field of view and interpolated slices."""

@@ -1,4 +1,4 @@
-"""Does the field of view hold what the method needs: guesses from cheap evidence, so warnings and never refusals."""
+"""Check whether the field of view shows what the method needs. The evidence is rough, so findings are warnings, never refusals."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..volume import CTVolume
 SURELY_BONE_HU = 200
 LUNG_HU = (-950, -500)
 SHORTEST_MM = 60.0
-# A cut of less is a fold of skin or an elbow.
+# A smaller cut is a fold of skin or an elbow.
 CUT_CM2 = 20.0
 LEAST_EVIDENCE_MM = 40.0
 LEG_WIDTH_MM = 260.0
-# Shares of a section through a leg that are bone: the femur in a strong thigh, and the knee.
+# Share of bone in a section through a leg: least, the femur in a muscular thigh, and most, the knee.
 LEG_BONE = (0.015, 0.16)
 PAIRED_OFFSET_MM = 45.0
 PAIRED_BONE_MM2 = 150.0
@@ -23,7 +23,7 @@ _SIDES = ("right", "left", "anterior", "posterior")
 
 
 def edge_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
-    """The body cut in plane, by the image's border or by the circle of reconstruction."""
+    """Warnings where the image's border or the circle of reconstruction cuts the body in plane."""
     x, y, z = body.spacing
     areas = (
         body.mask[:, :, 0].sum() * y * z,
@@ -41,7 +41,7 @@ def edge_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
 
 
 def _circle_cut_cm2(volume: CTVolume, body: CoarseBody) -> float:
-    """Area of the body's surface on the circle of reconstruction, in cm2; 0 where the corners hold more."""
+    """Area of the body's surface on the circle of reconstruction, in cm2; 0 if the image's corners hold data."""
     size_z, size_y, size_x = body.mask.shape
     values = subsampled(volume.hu, body.stride)
     rows, columns = np.ogrid[:size_y, :size_x]
@@ -59,7 +59,7 @@ def _circle_cut_cm2(volume: CTVolume, body: CoarseBody) -> float:
 
 
 def anatomy_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
-    """A scan that is very short, or that probably shows neither hip nor thigh."""
+    """Warnings where a scan is very short, or probably shows neither hip nor thigh."""
     length = volume.geometry.size[2] * volume.geometry.spacing[2]
     if length < SHORTEST_MM:
         return (warning("short", f"The scan covers only {length:.0f} mm from end to end; most structures are cut off."),)
@@ -97,7 +97,7 @@ def _shows_hip_or_thigh(section: np.ndarray, mask: np.ndarray, body: CoarseBody)
 
 
 def _compact(bone: np.ndarray) -> np.ndarray:
-    """Bone that has bone around it: ribs, a few coarse voxels each, drop out; the thin bones of a fragile hip do not."""
+    """Bone with bone around it: this drops ribs, a few coarse voxels each, but keeps the thin bones of a fragile hip."""
     padded = np.pad(bone, 1).astype(np.uint8)
     around = sum(
         padded[1 + dy : padded.shape[0] - 1 + dy, 1 + dx : padded.shape[1] - 1 + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)

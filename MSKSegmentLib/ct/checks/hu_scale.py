@@ -1,4 +1,4 @@
-"""Are the values Hounsfield units: air near -1000, fat near -100, muscle near 50."""
+"""Check whether the values are Hounsfield units: air near -1000, fat near -100, muscle near 50."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from ...findings import Finding, refusal, warning
 from ..cropping import coarse_stride, subsampled
 from ..volume import CTVolume
 
-# Where values of a CT lie, in HU: outside air, and fat to muscle.
+# Ranges of a CT in HU: air around the body, and fat to muscle.
 AIR_RANGE_HU = (-1100, -850)
 SOFT_TISSUE_HU = (-180, 140)
 FAT_MODE_HU, MUSCLE_MODE_HU = -100.0, 50.0
 LEAST_AIR, LEAST_SOFT_TISSUE = 0.01, 0.02
-# Between air and fat a CT has hardly anything outside the lungs; MR has its muscles there when its fat is taken for
-# soft tissue.
+# Outside the lungs a CT has hardly any values between air and fat. MR has its muscles there if its fat lies in the
+# range of soft tissue.
 BETWEEN_HU = (-800, -250)
 NARROWEST_RANGE_HU = 300
 TOLD_SHIFT_HU = 45.0
 
 
 def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
-    """Values that are constant, labels, windowed, stored without rescaling, shifted, or not CT at all."""
+    """Findings where values are constant, labels, windowed, stored without rescaling, shifted, or not CT at all."""
     values = subsampled(volume.hu, coarse_stride(volume.geometry, 3.0)).ravel().astype(np.int32)
     low, high = int(values.min()), int(values.max())
     if low == high:
@@ -66,7 +66,7 @@ def scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
 
 
 def share_within(values: np.ndarray, limits: tuple[int, int], offset: int = 0) -> float:
-    """The share (0..1) of values within limits, ends included, both moved by an offset."""
+    """The share (0..1) of values within limits, ends included, after adding `offset` to both limits."""
     return float(np.count_nonzero((values >= limits[0] + offset) & (values <= limits[1] + offset)) / values.size)
 
 
@@ -78,7 +78,7 @@ def _looks_offset(values: np.ndarray, offset: int) -> bool:
 
 
 def _airless_findings(values: np.ndarray, low: int) -> tuple[Finding, ...]:
-    """Soft tissue but no air: a narrow window was saved, or the volume was cut out of the body."""
+    """Findings on soft tissue without air: a narrow window was saved, or the volume was cut out of the body."""
     if low < 0 and np.count_nonzero(values == low) < 0.01 * values.size:
         return (warning("no_air", "The image holds no air around the body; muscles at its border are probably cut off."),)
     if low < 0:
@@ -112,7 +112,7 @@ def _shift_findings(values: np.ndarray) -> tuple[Finding, ...]:
 
 
 def estimated_shift(values: np.ndarray) -> float | None:
-    """By how many HU fat and muscle of a sample of `values` lie off -100 and 50 HU, or None without two clear modes.
+    """The shift in HU of fat and muscle in a sample of `values` from -100 and 50 HU, or None without two clear modes.
 
     The two highest modes between -300 and 300 HU that lie 80 to 220 HU apart count as fat and muscle.
     """

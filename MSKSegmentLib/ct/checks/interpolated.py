@@ -1,4 +1,4 @@
-"""Slices that were not scanned but interpolated between others: the scan is coarser than its slice interval says."""
+"""Slices that were not scanned but interpolated between others: the scan is coarser than its slice interval states."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from ...findings import Finding, warning
 
-# Every second slice interpolated makes a share of half, less what lies at the ends.
+# With every second slice interpolated the share is a half, minus the ends.
 TOLD_SHARE = 0.4
-# By half a unit the mean of two whole numbers may be off, and its neighbours were rounded too; noise between slices is more.
+# Rounding shifts the mean of two integers by up to half a unit, and its neighbours were rounded too; noise is larger.
 LARGEST_OFFSET_HU = 0.75
-# Neighbours without any noise between them (a phantom, repeated slices) are no means of each other.
+# Equal neighbours (a phantom without noise, repeated slices) do not show interpolation.
 LEAST_DIFFERENCE_HU = 2.0
 BODY_HU = -300
 STRIDE = 4
@@ -20,8 +20,8 @@ FEWEST_PIXELS = 50
 def interpolation_findings(hu: np.ndarray, levels: np.ndarray | None = None) -> tuple[Finding, ...]:
     """A warning where most slices are the mean of the slices beside them, to within rounding; reads every fourth pixel.
 
-    `hu` int16 ``[z, y, x]`` are the slices as they were scanned, `levels` float ``[z]`` their places where these are not at
-    equal intervals.
+    `hu` int16 ``[z, y, x]`` are the slices as the series holds them, `levels` float ``[z]`` their positions in mm if the
+    intervals differ.
     """
     share = interpolated_share(hu, levels)
     return (mostly_interpolated(share),) if share >= TOLD_SHARE else ()
@@ -37,9 +37,9 @@ def mostly_interpolated(share: float) -> Finding:
 
 
 def interpolated_share(hu: np.ndarray, levels: np.ndarray | None = None) -> float:
-    """Share of the inner slices of int16 ``[z, y, x]`` whose body is the mean of both neighbours' though these differ.
+    """Share of the inner slices of int16 ``[z, y, x]`` whose body is the mean of both neighbours' although these differ.
 
-    The mean is weighted by the distances where `levels` float ``[z]`` are given.
+    If `levels` (float ``[z]``, mm) are given, the mean is weighted by the distances.
     """
     levels = np.arange(len(hu), dtype=float) if levels is None else levels
     found = judged = 0

@@ -1,4 +1,4 @@
-"""Are the values those of MR: no constant, no labels, and not the Hounsfield units of a CT, as far as that is certain."""
+"""Check whether the values may be MR: not constant, not labels, and not clearly the Hounsfield units of a CT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_LABELS = 64
 
 
 def mr_scale_findings(volume: CTVolume) -> tuple[Finding, ...]:
-    """Values that are constant, labels, or a CT's: air near -1000 with fat and muscle between -180 and 140, as in no MR."""
+    """Findings: values are constant, labels, or a CT's: air near -1000 with fat and muscle between -180 and 140, as in no MR."""
     values = subsampled(volume.intensities, coarse_stride(volume.geometry, 3.0)).ravel().astype(np.int32)
     low, high = int(values.min()), int(values.max())
     if low == high:

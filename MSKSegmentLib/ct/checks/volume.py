@@ -1,4 +1,4 @@
-"""Is this CT fit for the method: units, spacing, field of view, metal. Findings are sentences for the user."""
+"""Check whether a scan is fit for the method: units, spacing, field of view, metal. Findings are sentences for the user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_PLANE_WARNED_MM = (0.3, 4.0)
 INTERVAL_REFUSED_MM = (0.1, 10.0)
 INTERVAL_WARNED_MM = (0.3, 6.0)
 METAL_HU = 2500
-# Half a cubic centimetre: less is noise, a surgical clip or a dense cortex.
+# Half a cubic centimetre: a smaller volume is noise, a surgical clip or a dense cortex.
 METAL_CC = 0.5
 
 
@@ -32,9 +32,9 @@ def check_volume(
 ) -> tuple[Finding, ...]:
     """All findings on a scan on its working grid (axes x left, y posterior, z superior), refusals first.
 
-    `find_body` gives the body where it has been found already. `checks` names those that a task runs (`tasks.vocabulary`); None
-    means all that can judge a CT. That there is a body is always looked at, as nothing can be done without. Reads a coarse copy
-    and each slice once; no copy of the volume is made.
+    `find_body` returns the body, for example one found earlier. `checks` names those that a task runs (`tasks.vocabulary`); None
+    means all that apply to the modality. A missing body is always refused. Reads a coarse copy and each slice once, without
+    copying the volume.
     """
 
     def runs(check: str) -> bool:
@@ -51,7 +51,7 @@ def check_volume(
             found += edge_findings(volume, body) if runs("cut_in_plane") else ()
             found += anatomy_findings(volume, body) if runs("hip_or_thigh") else ()
             found += metal_findings(volume, body) if runs("metal") else ()
-            # Slices that reading put between the scanned ones were judged there.
+            # If reading interpolated slices, it has checked the scanned ones itself.
             found += interpolation_findings(volume.hu) if runs("interpolated_slices") and not volume.resampled else ()
     return tuple(sorted(found, key=lambda finding: finding.severity != "refusal"))
 
@@ -62,10 +62,10 @@ def _no_body(volume: CTVolume) -> str:
 
 
 def refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The warnings, if there is no refusal.
+    """Raise the first refusal, or return the warnings.
 
     Raises:
-        InputError: with the sentence of the first refusal.
+        InputError: there is a refusal; the message is its sentence.
     """
     findings = tuple(findings)
     for finding in findings:
@@ -75,7 +75,7 @@ def refuse(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
-    """Voxel spacing outside what CT of hip and thigh has."""
+    """Findings where the voxel spacing lies outside the usual range of CT of hip and thigh."""
     x, y, interval = volume.geometry.spacing
     found = []
     low, high = IN_PLANE_REFUSED_MM
@@ -115,7 +115,7 @@ def spacing_findings(volume: CTVolume) -> tuple[Finding, ...]:
 
 
 def metal_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
-    """Metal inside the body: more than 0.5 cc above 2500 HU."""
+    """A warning of metal inside the body: more than 0.5 cc above 2500 HU."""
     first, last = _inside(body, 1), _inside(body, 2)
     y_range, x_range = (
         slice(occupied[0] * stride, (occupied[-1] + 1) * stride)
@@ -125,7 +125,7 @@ def metal_findings(volume: CTVolume, body: CoarseBody) -> tuple[Finding, ...]:
     counts = np.zeros((len(volume.hu), 2), dtype=np.int64)
     for k, section in enumerate(volume.hu):
         window = section[y_range, x_range]
-        # Most slices have none: the maximum is cheaper than a mask.
+        # Most slices have no metal: their maximum is cheaper to compute than a mask.
         if window.max() > METAL_HU:
             columns = np.nonzero(window > METAL_HU)[1] + x_range.start
             counts[k] = np.count_nonzero(columns < middle), np.count_nonzero(columns >= middle)

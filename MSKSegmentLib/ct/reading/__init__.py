@@ -1,1 +1,1 @@
-"""Scans and label maps from DICOM, NIfTI, NRRD and MetaImage files: what a file states, reconciled; the rest is refused."""
+"""Reading scans and label maps from DICOM, NIfTI, NRRD and MetaImage: contradictions are reconciled, or the file is refused."""

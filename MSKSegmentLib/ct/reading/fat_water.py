@@ -10,14 +10,14 @@ from ...errors import InputError, shown
 from ..volume import Geometry
 from .images.file import FORMATS, is_image_file, read_image_file, read_image_header
 
-# Grids whose corners lie this much of a voxel apart are one grid.
+# Grids whose corners differ by at most this many voxels are the same grid.
 _SAME_VOXELS = 0.01
 
 
 def read_fat_water(fat: Path, water: Path, scan: Geometry) -> tuple[np.ndarray, np.ndarray]:
-    """Both images float32 ``[z, y, x]`` on the scan's grid, NaN where they do not reach; linear interpolation from another grid.
+    """Both images float32 ``[z, y, x]`` on the scan's grid, NaN beyond the images; another grid is interpolated linearly.
 
-    Only image files are read: their values are taken as they are, while each series of DICOM has a scale of its own.
+    Only image files are read: their values are used unchanged, while each DICOM series may have its own scale.
 
     Raises:
         InputError: a file cannot be used, the two lie on different grids or are empty, or neither reaches into the scan.

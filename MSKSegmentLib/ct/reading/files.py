@@ -28,7 +28,7 @@ from .label_maps import read_labels
 __all__ = ["FORMATS", "inspect_ct", "list_series", "read_ct", "read_labels", "read_thin_ct"]
 
 FEWEST_PIXELS = 32
-# What sentences call a DICOM series.
+# The name of a DICOM series in sentences.
 _SERIES = "the series"
 _A_SCAN = {CT_MODALITY: "a CT", MR_MODALITY: "an MR scan"}
 _A_VOLUME = {CT_MODALITY: "a CT volume", MR_MODALITY: "an MR volume"}
@@ -46,13 +46,13 @@ def read_ct(
         path: file or folder; names may hold any characters.
         series: number or UID of the DICOM series, needed when the folder or zip holds several series of the modality. A single
             DICOM file stands for its own series.
-        assume_orientation: "LPS" or "RAS", how to take the axes of an image file that does not state how they lie in the patient;
-            of no effect where the file does. The scan carries a warning then.
-        modality: "CT" or "MR", that of the task; image files do not state theirs, so that their values are held against it later.
+        assume_orientation: "LPS" or "RAS", the frame of an image file that does not state how its axes lie in the patient; the
+            scan then carries a warning. It has no effect if the file states its frame.
+        modality: "CT" or "MR", that of the task; image files do not state theirs, so that their values are checked later.
 
     Returns:
         HU, or values of MR in the scanner's own unit, int16 ``[z, y, x]`` on the file's own grid (DICOM: slices sorted along their
-        normal), the patient's height where a DICOM header gives a possible one, and findings on what was repaired.
+        normal), the patient's height if a DICOM header states a possible one, and findings on what was repaired.
 
     Raises:
         InputError: the path cannot be read as one volume of that modality; the message is a sentence for the user.
@@ -67,7 +67,7 @@ def read_ct(
 
 @dataclass(frozen=True)
 class ScanHeader:
-    """What the headers of a scan say, voxels unread: its grid as the file states it, and the files with its slices or voxels.
+    """The content of a scan's headers, without voxels: its grid as the file states it, and the files with its slices or voxels.
 
     `instances` are the UIDs of its DICOM images, empty for an image file.
     """
@@ -80,10 +80,10 @@ class ScanHeader:
 def inspect_ct(
     path: str | Path, series: str | None = None, assume_orientation: str | None = None, modality: str = CT_MODALITY
 ) -> ScanHeader:
-    """Find out by headers alone whether `read_ct`, which takes the same arguments, would read a scan; what only voxels show is not.
+    """Check by headers alone whether `read_ct` with the same arguments would read a scan; problems of the voxels stay unnoticed.
 
     Raises:
-        InputError: it would not, with the sentence that it would say, or its spacing is not that of a CT.
+        InputError: `read_ct` would refuse it, with the same sentence; or its spacing is not that of a CT.
     """
     assume_orientation = checked_assumption(assume_orientation)
     with _located(Path(path), series, modality) as source:
@@ -108,10 +108,10 @@ def _inspected_image(header: ImageHeader, assume_orientation: str | None) -> Sca
 
 
 def _header_checked(geometry: Geometry, what: str) -> Geometry:
-    """Hold a grid to all that is asked of it; the stand-in for its voxels takes no memory.
+    """Check a grid by all rules for a scan's grid; the placeholder for its voxels takes no memory.
 
     Raises:
-        InputError: it is not one that the method can work on.
+        InputError: the method cannot work on this grid.
     """
     volume = _checked(CTVolume(np.broadcast_to(np.int16(0), geometry.shape), geometry), what)
     order = axis_order(geometry.direction)
@@ -120,9 +120,9 @@ def _header_checked(geometry: Geometry, what: str) -> Geometry:
 
 
 def check_scan_file(path: Path, series: str | None = None, modality: str = CT_MODALITY) -> None:
-    """Refuse what the path, or the header of an image file, shows to be no scan; takes milliseconds, before anything slow begins.
+    """Refuse a path, or an image file by its header, that cannot be a scan; takes milliseconds, before anything slow begins.
 
-    Folders, zips and DICOM files are not looked into.
+    Folders, zips and DICOM files are not opened.
 
     Raises:
         InputError: `read_ct` would refuse it, with the same sentence.
@@ -134,7 +134,7 @@ def _image_header(path: Path, series: str | None, modality: str) -> ImageHeader 
     """The header of an image file; None for a folder, a zip, and a file that can only be DICOM.
 
     Raises:
-        InputError: there is no such file, it is empty, or its header cannot be that of one grey volume.
+        InputError: there is no such file, it is empty, or its header does not describe one scalar volume.
     """
     if not path.exists():
         raise InputError(f"There is no file or folder {shown(path)}; check the path.")
@@ -153,10 +153,10 @@ def _image_header(path: Path, series: str | None, modality: str) -> ImageHeader 
 
 @contextmanager
 def _located(path: Path, series: str | None, modality: str) -> Iterator[Series | ImageHeader]:
-    """The DICOM series or the image file that a path means, by headers alone; its files are there within the block.
+    """The DICOM series or the image file that a path means, by headers alone; its files exist within the block.
 
     Raises:
-        InputError: it means none, or what cannot be one grey volume.
+        InputError: there is none, or it cannot be one scalar volume.
     """
     image = _image_header(path, series, modality)
     if image is not None:
@@ -180,7 +180,7 @@ def _located(path: Path, series: str | None, modality: str) -> Iterator[Series |
 def read_thin_ct(path: Path) -> CTVolume | None:
     """The CT of an image file with fewer slices than `read_ct` asks for; None for any other file or folder.
 
-    For comparing images only: so few slices are no scan to be segmented as it is.
+    Only for comparing images: so few slices cannot be segmented.
 
     Raises:
         InputError: the file cannot be read, or does not hold HU.
@@ -195,12 +195,12 @@ def read_thin_ct(path: Path) -> CTVolume | None:
 
 
 def _image(header: ImageHeader) -> str:
-    """What sentences call an image file."""
+    """The name of an image file in sentences."""
     return f"the image {header.path.name}"
 
 
 def _check_header(header: ImageHeader, modality: str) -> None:
-    """Refuse by the header alone what cannot be one grey volume, before its pixels take memory."""
+    """Refuse by the header alone what cannot be one scalar volume, before its voxels take memory."""
     scan, values = SCAN_WORDS[modality], "a CT in Hounsfield units" if modality == CT_MODALITY else _A_SCAN[modality]
     name, size = header.path.name, header.facts.size
     if header.is_segmentation:
@@ -218,7 +218,7 @@ def _check_header(header: ImageHeader, modality: str) -> None:
 
 
 def _checked(volume: CTVolume, what: str) -> CTVolume:
-    """Hold the grid to what the method can work on; `what` names the scan in the sentence."""
+    """Check that the method can work on the volume's grid; `what` names the scan in messages."""
     geometry = volume.geometry
     what = what[0].upper() + what[1:]
     numbers = np.array([*geometry.spacing, *geometry.origin, *np.ravel(geometry.direction)])

@@ -29,7 +29,7 @@ def _quiet() -> Iterator[None]:
 
 
 def read_image(path: Path) -> sitk.Image | None:
-    """An image file as it is stored, DICOM with its rescaling applied, or None when it cannot be read."""
+    """An image file with its stored values (DICOM: rescaled), or None if it cannot be read."""
     import SimpleITK as sitk
 
     with _quiet():
@@ -40,7 +40,7 @@ def read_image(path: Path) -> sitk.Image | None:
 
 
 def read_information(path: Path) -> sitk.ImageFileReader | None:
-    """A reader that has read the file's header only, or None when that fails."""
+    """A reader that has read only the file's header, or None if that fails."""
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()
@@ -54,13 +54,13 @@ def read_information(path: Path) -> sitk.ImageFileReader | None:
 
 
 def to_hu(array: np.ndarray, name: str, scaling: tuple[float, float] | None = None) -> np.ndarray:
-    """Values ``[z, y, x]`` of any real type as int16 HU, rounded, held to the range of int16.
+    """Values ``[z, y, x]`` of any real type as int16 HU, rounded and clipped to the range of int16.
 
-    `scaling` is (slope, intercept) where the values are stored scaled. Works slice by slice, so that no float copy of the volume is
-    made.
+    `scaling` is (slope, intercept) if the stored values are scaled. It works slice by slice, without a float copy of the
+    volume.
 
     Raises:
-        InputError: a value is not a finite number; `name` is the file's name for the sentence.
+        InputError: a value is not a finite number; `name` is the file's name for the message.
     """
     if array.dtype == np.int16 and scaling is None:
         return np.array(array)

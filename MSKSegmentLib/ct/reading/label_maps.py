@@ -1,4 +1,4 @@
-"""Reading label maps with sides: plain images, and Slicer's segmentations with their names."""
+"""Reading label maps with sides: plain images, and Slicer's segmentations with named segments."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..volume import Geometry
 from .images.facts import checked_assumption
 from .images.file import read_image_file, read_image_header
 
-# How far a value may lie off a whole number: floats of other programs, and whole numbers that are stored scaled.
+# How far a value may differ from an integer: other programs write floats, or store integers scaled.
 WHOLE_WITHIN = 1e-3
 _FIELD = re.compile(r"Segment(\d+)_(ID|Name|Tags|LabelValue|Layer)")
 
 
 @dataclass(frozen=True)
 class StoredSegment:
-    """One segment of a ``.seg.nrrd``: its name for messages, where it is stored, its label with sides or None.
+    """One segment of a ``.seg.nrrd``: its name for messages, its layer and value, its label with sides or None.
 
-    `texts` are all that it is called: name, identifier, values of its tags.
+    `texts` are all its names: name, identifier, values of its tags.
     """
 
     name: str
@@ -37,7 +37,7 @@ class StoredSegment:
 
 @dataclass(frozen=True)
 class LabelMap:
-    """A label map with sides, uint8 ``[z, y, x]``, its grid, and what reading its file left in doubt."""
+    """A label map with sides, uint8 ``[z, y, x]``, its grid, and the findings on its file."""
 
     labels: np.ndarray
     geometry: Geometry
@@ -57,8 +57,8 @@ def read_label_map(
 
     Plain images (NIfTI, NRRD, MetaImage) hold those values themselves. In Slicer's ``.seg.nrrd`` (one layer or
     several) segments are recognised by identifier, name or a tag: a key such as ``GMAX_right`` or a name such as
-    ``Gluteus maximus, right``, in any case of letters. Where layers overlap, the later segment wins. `assume_orientation` is as in
-    `reading.read_ct`. Values of `background_from` and more, such as an atlas has for what is not segmented, become background.
+    ``Gluteus maximus, right``, in any letter case. Where layers overlap, the later segment wins. `assume_orientation` is as in
+    `reading.read_ct`. Values from `background_from` on, which an atlas uses for tissue that is not segmented, become background.
 
     Raises:
         InputError: the file cannot be read, is no 3D label map, or holds values or segments that are not in the table.
@@ -87,7 +87,7 @@ def read_label_map(
 def stored_segments(fields: Mapping[str, str], table: StructureTable | None) -> tuple[StoredSegment, ...]:
     """The segments that the header fields of a ``.seg.nrrd`` describe, in their order; empty for other files.
 
-    Without a table none has a label.
+    Without a table no segment has a label.
     """
     found: dict[int, dict[str, str]] = {}
     for key, value in fields.items():
@@ -112,17 +112,17 @@ def _whole(text: str | None, default: int) -> int:
 
 
 def _example(table: StructureTable) -> str:
-    """The key of a segment for a sentence."""
+    """The key of a segment, as an example for a message."""
     return next((s.key for s in table.segments if not s.structure.is_bone), table.segments[0].key)
 
 
 def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: str, example: str) -> np.ndarray:
-    """Label map with sides from stored layers ``[z, y, x, layer]``; `example` is how a segment may be called."""
+    """Label map with sides from stored layers ``[z, y, x, layer]``; `example` is a valid name of a segment."""
     if layers.dtype.kind not in "iu":
         raise InputError(f"The segmentation {name} does not hold whole numbers; save it again as a segmentation.")
     if any(segment.layer >= layers.shape[3] for segment in stored):
         raise InputError(f"The segmentation {name} lacks a layer that its header names; save it again.")
-    # Ranks instead of labels, so that the maximum over the layers is the later segment.
+    # Ranks in place of labels, so that the maximum over the layers is the later segment.
     tables = [_ranks_of_values(stored, layer) for layer in range(layers.shape[3])]
     label_of_rank = np.array([0, *(segment.label or 0 for segment in stored)], dtype=np.uint8)
     foreign = {rank: segment.name for rank, segment in enumerate(stored, start=1) if segment.label is None}
@@ -130,7 +130,7 @@ def _from_segments(layers: np.ndarray, stored: tuple[StoredSegment, ...], name: 
     for k, section in enumerate(layers):
         ranks = np.zeros(section.shape[:2], dtype=np.uint16)
         for layer, table in enumerate(tables):
-            # Clipped, negative values are background and large ones fall on the table's last entry, which no structure has.
+            # Clipping turns negative values into background, and large ones into the last entry, which no structure uses.
             found = np.take(table, section[..., layer], mode="clip")
             for rank in foreign:
                 if (found == rank).any():
@@ -175,5 +175,5 @@ def _from_values(
 
 
 def short_name(text: str) -> str:
-    """A name of somebody's choice for a sentence: printable, on one line, not too long."""
+    """A user-given name for a message: printable, on one line, not too long."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:60]

@@ -1,4 +1,4 @@
-"""Values of MR as they are kept: int16, in the scanner's unit where they fit, which has no meaning of its own."""
+"""Storing MR values as int16, unchanged where they fit; their unit is arbitrary."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import InputError
 
-# Values beyond int16, and fractions of a small range, are brought to this largest magnitude.
+# Values beyond int16, and fractions within a small range, are scaled to this largest magnitude.
 _LARGEST = 10_000.0
 _FEWEST_STEPS = 500.0
 
@@ -14,11 +14,11 @@ _FEWEST_STEPS = 500.0
 def to_mr(array: np.ndarray, name: str, scaling: tuple[float, float] | None = None) -> np.ndarray:
     """Values ``[z, y, x]`` of any real type as int16.
 
-    Whole numbers that fit are kept. Others are rounded where their range is wide enough for that, and else multiplied by one factor
-    first. `scaling` is (slope, intercept) where the values are stored scaled.
+    Integers that fit are kept. Other values are rounded if their range is wide enough, and else multiplied by one factor first.
+    `scaling` is (slope, intercept) if the stored values are scaled.
 
     Raises:
-        InputError: a value is not a finite number; `name` is the file's name for the sentence.
+        InputError: a value is not a finite number; `name` is the file's name for the message.
     """
     if array.dtype == np.int16 and scaling is None:
         return np.array(array)

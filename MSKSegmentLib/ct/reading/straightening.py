@@ -10,21 +10,21 @@ from ...findings import Finding, warning
 from ..orientation import AIR_HU
 from ..volume import Geometry
 
-# Beyond this the positions are wrong rather than the gantry tilted: gantries stop at 30 degrees.
+# A larger angle means wrong positions and not a tilted gantry: gantries stop at 30 degrees.
 LARGEST_TILT_DEGREES = 35.0
 
 
 def straighten(
     slices: np.ndarray, shifts: np.ndarray, geometry: Geometry, outside: int = AIR_HU, nearest: bool = False
 ) -> tuple[np.ndarray, Geometry]:
-    """Move each slice within its plane to where it lies in the patient, on a grid widened by what that takes.
+    """Move each slice within its plane to its position in the patient, on a grid that is widened as needed.
 
-    In plane the pixels are far smaller than the slice interval, so that interpolating there blurs least.
+    Pixels are far smaller than the slice interval, so that interpolation in plane blurs least.
 
     Args:
         slices: integers ``[z, y, x]``, HU or labels, as they are stored.
-        shifts: float ``[z, 2]`` in mm: how far each slice's first pixel lies off the first slice's, along the first and
-            the second column of the direction.
+        shifts: float ``[z, 2]`` in mm: the offset of each slice's first pixel from that of the first slice, along the first
+            and the second column of the direction.
         geometry: the grid without the shifts; its direction's columns are at right angles, its origin is the first
             slice's first pixel.
         outside: the value that fills the rim.
@@ -59,5 +59,5 @@ def straighten(
 
 
 def tilt_finding(degrees: float) -> Finding:
-    """What is said of a scan that was straightened."""
+    """The warning on a scan that was straightened."""
     return warning("gantry_tilt", f"The gantry was tilted by {degrees:.1f} degrees; the slices were shifted back by interpolation.")

@@ -1,4 +1,4 @@
-"""Zipped DICOM: unpacked under names of our own, within limits, so that no archive reaches outside or fills the drive."""
+"""Zipped DICOM: unpacked under generated names and within limits, so that no archive writes elsewhere or fills the drive."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pathlib import Path
 from ....errors import InputError, shown
 from .headers import MOST_FILES
 
-# More than any scan of one body unpacks to.
+# Larger than any unpacked scan of one body.
 _MOST_UNPACKED_BYTES = 16 << 30
-# What has to stay free on the drive of temporary files.
+# Space that must stay free on the drive of temporary files.
 _SPARE_BYTES = 256 << 20
 
 _CHUNK_BYTES = 1 << 20
-# Files without the preamble begin with their first group at once.
+# Files without the preamble begin with their first data element.
 _STARTS = (b"\x08\x00\x05\x00", b"\x08\x00\x00\x00", b"\x08\x00\x08\x00")
 _PREAMBLE_BYTES = 132
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file begins as a zip does, whatever its name."""
+    """Whether a file begins like a zip, whatever its name."""
     try:
         with path.open("rb") as file:
             return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
@@ -36,7 +36,7 @@ def is_zip(path: Path) -> bool:
 
 @contextmanager
 def as_folder(place: Path) -> Iterator[Path]:
-    """A folder with the DICOM files of a zip, for as long as the block lasts; any other place is passed on as it is.
+    """A folder with the DICOM files of a zip, for the duration of the block; any other path is passed on unchanged.
 
     Raises:
         InputError: the zip cannot be unpacked.
@@ -58,10 +58,10 @@ def as_folder(place: Path) -> Iterator[Path]:
 
 
 def unpack_dicom(archive: Path, folder: Path, name: str, most_bytes: int) -> int:
-    """Unpack the DICOM files of a zip into `folder` and return how many there were; everything else is passed over.
+    """Unpack the DICOM files of a zip into `folder` and return their number; all other files are skipped.
 
-    The names in the archive are never used. `most_bytes` limits what is unpacked by counting it, whatever the archive says of
-    itself; `name` stands in the sentences.
+    The names in the archive are never used. `most_bytes` limits the unpacked bytes, which are counted, whatever sizes the archive
+    states; `name` is used in messages.
 
     Raises:
         InputError: the zip is damaged, encrypted, too large, or holds no DICOM files.

@@ -1,6 +1,6 @@
 """Images that a series holds besides its slices: scouts, dose pages, screenshots, images of another size or plane.
 
-They are left out, each with the reason. Without a clear majority no image is left out.
+They are left out, each with a reason. Without a clear majority no image is left out.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ....errors import InputError
 from ....findings import Finding, warning
 from .slice_header import SliceHeader
 
-# More than this share of another kind is a second scan in the series and no stray image.
+# A larger share of another kind is a second scan in the series, not stray images.
 MOST_FOREIGN = 0.2
-# Rounded direction cosines differ by less.
+# Direction cosines that differ by less are the same, but for rounding.
 SAME_DIRECTION = 5e-3
-# Tables sag and reconstructions are recentred by a pixel or two at most.
+# Sagging tables and recentred reconstructions shift slices by a pixel or two at most.
 LARGEST_SHIFT_MM = 3.0
 DETACHED_MM, DETACHED_INTERVALS, MOST_DETACHED = 20.0, 5.0, 2
 _SCOUT_WORDS = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM"}
@@ -40,9 +40,9 @@ def is_scout(header: SliceHeader) -> bool:
 
 
 def without_foreign(group: list[SliceHeader]) -> tuple[list[SliceHeader], tuple[LeftOut, ...]]:
-    """The slices of a series, and the images that its headers tell apart from them.
+    """The slices of a series, and the images that by their headers do not belong to them.
 
-    A slice that lacks its orientation or pixel spacing but is like the others in all else gets theirs.
+    A slice that lacks its orientation or pixel spacing but otherwise matches the others gets theirs.
     """
     kept = list(group)
     left: list[LeftOut] = []
@@ -91,7 +91,7 @@ def without_foreign(group: list[SliceHeader]) -> tuple[list[SliceHeader], tuple[
 def _usual(
     headers: list[SliceHeader], value: Callable[[SliceHeader], tuple[float, ...] | None], step: float
 ) -> tuple[float, ...] | None:
-    """The value that most headers share to within a step, where only few lack it."""
+    """The value that most headers share within `step`, if only few lack it."""
     stated = [v for v in map(value, headers) if v is not None]
     if len(stated) < (1 - MOST_FOREIGN) * len(headers) or not stated:
         return None
@@ -125,8 +125,8 @@ def completed_findings(group: list[SliceHeader], kept: list[SliceHeader]) -> tup
 def without_strays(headers: list[SliceHeader], levels: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, tuple[LeftOut, ...]]:
     """Which of the slices in order belong to one stack by their positions (bool ``[n]``), and those that do not.
 
-    Single images that lie beside the stack, or far beyond its end. `levels` float ``[n]`` rises, in mm; `shifts` float
-    ``[n, 2]`` in mm lie within the plane.
+    The latter are single images that lie beside the stack or far beyond its end. `levels` float ``[n]`` are in mm, rising;
+    `shifts` float ``[n, 2]`` are in mm within the plane.
     """
     keep = np.ones(len(levels), bool)
     reasons: dict[int, str] = {}
@@ -150,7 +150,7 @@ def without_strays(headers: list[SliceHeader], levels: np.ndarray, shifts: np.nd
 
 
 def left_out_findings(left: tuple[LeftOut, ...]) -> tuple[Finding, ...]:
-    """A warning that says which images were left out and why; by their numbers, since file names may name the patient."""
+    """A warning that says which images were left out and why, by number, since file names may contain the patient's name."""
     if not left:
         return ()
     is_single = len(left) == 1
@@ -170,7 +170,7 @@ def _listed(left: tuple[LeftOut, ...]) -> str:
 
 
 def _images(numbers: list[str]) -> str:
-    """Images as a singular subject, since a reason is told of one: "image number 5", "each of the images number 5 and number 6"."""
+    """Images as a singular subject, to match the reason: "image number 5", "each of the images number 5 and number 6"."""
     if len(numbers) == 1:
         return f"image {numbers[0]}"
     named, more = numbers[:4], len(numbers) - 4
@@ -179,5 +179,5 @@ def _images(numbers: list[str]) -> str:
 
 
 def refusing(sentence: str, left: tuple[LeftOut, ...]) -> InputError:
-    """A refusal that also tells what was left out, for that may be what is missing. `sentence` ends without a full stop."""
+    """A refusal that also names the images left out, which may be the missing ones. `sentence` ends without a full stop."""
     return InputError(f"{sentence}{f' (left out: {_listed(left)})' if left else ''}.")

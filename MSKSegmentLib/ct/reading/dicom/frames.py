@@ -1,6 +1,6 @@
 """Multi-frame CT and MR images (Enhanced CT and MR, and the converted kind): each frame as a slice with a header of its own.
 
-What holds for a frame is said among its own functional groups, or else among those that all frames share (DICOM PS3.3 C.7.6.16).
+The attributes of a frame are in its own functional groups, or else in those that all frames share (DICOM PS3.3 C.7.6.16).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ FRAME_TAGS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequenc
 
 
 def frame_headers(data: Any, image: SliceHeader) -> list[SliceHeader]:
-    """A header for every frame of a multi-frame image; the image itself where it is another or its frames are not described.
+    """A header for every frame of a multi-frame image; for other images, or without descriptions of frames, the image's header.
 
-    `image` is what the header says of the image as a whole.
+    `image` is the header of the image as a whole.
     """
     if image.frames == 1 and image.sop_class not in _ENHANCED_IMAGES:
         return [image]
@@ -33,7 +33,7 @@ def frame_headers(data: Any, image: SliceHeader) -> list[SliceHeader]:
 
 
 class _Groups:
-    """The functional groups of one frame: its own ones first."""
+    """The functional groups of one frame; its own take precedence over shared ones."""
 
     def __init__(self, own: Any, shared: Any) -> None:
         self._places = [place for place in (own, shared) if place is not None]
@@ -56,7 +56,7 @@ def _frame(groups: _Groups, image: SliceHeader, number: int, before: int) -> Sli
         image,
         frame=number,
         frames=1,
-        # Those of a concatenation count through its files.
+        # In a concatenation the numbers continue from file to file.
         instance_number=before + number,
         acquisition=whole_of(content, "FrameAcquisitionNumber"),
         image_type=words_of(groups.of("CTImageFrameTypeSequence"), "FrameType")
@@ -79,7 +79,7 @@ def encapsulated_frame(content: bytes, number: int, frames: int) -> bytes:
     """The compressed bytes of one frame, counted from 1, out of a multi-frame image's pixel data.
 
     Raises:
-        Exception: of nearly any kind, where the data are damaged.
+        Exception: of nearly any kind, if the data are damaged.
     """
     from pydicom import encaps
 

@@ -16,7 +16,7 @@ from .frames import FRAME_TAGS, frame_headers
 from .slice_header import SliceHeader
 from .values import clean, number_of, numbers_of, text_of, whole_of, words_of
 
-# A wrong folder (a home folder, a whole archive) should end in a sentence, not in minutes of reading.
+# A wrong folder (a home folder, a whole archive) should lead to an error at once, not to minutes of reading.
 MOST_FILES = 20_000
 _MODALITY_OF = {uid: modality for modality, uid in SINGLE_FRAME.items()}
 
@@ -30,9 +30,9 @@ _TAGS = (
 
 
 def scan_headers(folder: Path) -> list[SliceHeader]:
-    """The headers of all DICOM images in a folder, its subfolders and linked folders; other files are passed over.
+    """The headers of all DICOM images in a folder, its subfolders and linked folders; other files are skipped.
 
-    A multi-frame CT counts as the slices that its frames are.
+    Each frame of a multi-frame image counts as a slice.
 
     Raises:
         InputError: the folder is missing or holds more files than a scan does.
@@ -43,7 +43,7 @@ def scan_headers(folder: Path) -> list[SliceHeader]:
 
 
 def image_paths(folder: Path) -> Iterator[Path]:
-    """The files below a folder in the order of their names; links are followed, and nothing is met twice.
+    """The files below a folder in the order of their names; links are followed, and no file is listed twice.
 
     Raises:
         InputError: there are more files than a scan has.
@@ -71,7 +71,7 @@ def _first_visit(path: Path, met: set[tuple[int, int]], is_kind: Any) -> bool:
         facts = path.stat()
     except OSError:
         return False
-    # Some file systems number no files.
+    # Some file systems do not number files.
     seen = facts.st_ino != 0 and (facts.st_dev, facts.st_ino) in met
     met.add((facts.st_dev, facts.st_ino))
     return bool(is_kind(facts.st_mode)) and not seen
@@ -80,7 +80,7 @@ def _first_visit(path: Path, met: set[tuple[int, int]], is_kind: Any) -> bool:
 def open_dataset(path: Path, tags: tuple[str, ...] | None = None, pixels: bool = True) -> Any:
     """The data set of a DICOM file, with or without preamble and file meta information; None where it is not one.
 
-    With `tags` these elements alone, and not the pixels.
+    With `tags` only these elements are read, without the pixels.
     """
     import pydicom
 
@@ -100,7 +100,7 @@ def open_dataset(path: Path, tags: tuple[str, ...] | None = None, pixels: bool =
 
 
 def _start_of_data(head: bytes) -> int | None:
-    """Where the toolkit has to begin: it knows a whole preamble, and data that begin with their first element."""
+    """The byte at which the toolkit must begin: it reads a complete preamble, or data that begin with their first element."""
     if head[128:132] == b"DICM" or _is_element(head[:4]):
         return 0
     if head[:4] == b"DICM" and _is_element(head[4:8]):
@@ -120,8 +120,8 @@ def _is_element(start: bytes) -> bool:
 
 
 def read_slice_headers(path: Path) -> list[SliceHeader]:
-    """The header of one DICOM image, or those of its frames; empty when the file is not one."""
-    import pydicom  # noqa: F401  (a missing package is no damaged file)
+    """The header of one DICOM image, or those of its frames; empty if the file is not a DICOM image."""
+    import pydicom  # noqa: F401  (a missing package must not look like a damaged file)
 
     try:
         data = open_dataset(path, _TAGS)

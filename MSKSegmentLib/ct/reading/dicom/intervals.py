@@ -1,4 +1,4 @@
-"""Slice intervals: slices that are missing, the interval that prevails, and a regular grid at it."""
+"""Slice intervals: missing slices, the prevailing interval, and a regular grid with it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .series import FEWEST_SLICES
 
 FINEST_INTERVAL_MM = 1.0
 LARGEST_GAP_MM = 10.0
-# Intervals that differ by less are one: positions are rounded.
+# Intervals that differ by less are the same: positions are rounded.
 SAME_INTERVAL = 0.1
 SAME_INTERVAL_MM = 0.05
-# Muscles are measured well with slices as far apart as this.
+# Muscles are measured well with slice intervals up to this.
 COARSE_MM = 3.0
-# An interval that holds for this share of the gaps and for three in a row is that of a part of the scan.
+# An interval of at least this share of the gaps, and of three in a row, is that of a part of the scan.
 PART_SHARE, PART_RUN = 0.15, 3
 
 
 @dataclass(frozen=True)
 class RegularGrid:
-    """Levels at equal intervals in mm along the normal, `moved` where they are not simply those of the slices."""
+    """Levels at equal intervals in mm along the normal, `moved` if they are not those of the slices."""
 
     first: float
     interval: float
@@ -41,7 +41,7 @@ def check_missing(levels: np.ndarray) -> None:
     """Refuse a stack with missing slices, `levels` float ``[n]`` being their positions in mm.
 
     A part of a scan with another interval has several equal intervals in a row; one or two intervals that are at least
-    1.6 times as large as those before and after are slices that were lost.
+    1.6 times as large as those before and after show lost slices.
 
     Raises:
         InputError: slices are missing, or two neighbours are more than 10 mm apart.
@@ -58,7 +58,7 @@ def check_missing(levels: np.ndarray) -> None:
     missing, places = 0, []
     for r, (start, end) in enumerate(runs):
         beside = [intervals[runs[n][0]] for n in (r - 1, r + 1) if 0 <= n < len(runs)]
-        # Where positions jitter, the gaps beside a large one are small.
+        # If positions jitter, the gaps beside a large one are small.
         around = float(np.median(intervals[max(0, start - 4) : end + 4]))
         if end - start > 2 or not beside or intervals[start] < 1.6 * max(*beside, around):
             continue
@@ -84,13 +84,13 @@ def _tolerance(interval: float) -> float:
 def regular_grid(levels: np.ndarray) -> RegularGrid:
     """The regular grid for slices at `levels` (float ``[n]``, mm, rising).
 
-    Slices within a tenth of the interval of a straight line count as regular and stay as they are. Otherwise the interval
-    is the one that prevails, and the grid lies where most slices lie, so that these stay as they are too.
+    Slices within a tenth of the interval of a straight line count as regular and stay unchanged. Otherwise the grid
+    has the prevailing interval and lies where most slices lie, so that these stay unchanged, too.
     """
     slope, start = (float(v) for v in np.polyfit(np.arange(len(levels)), levels, 1))
     line = start + slope * np.arange(len(levels))
     if np.abs(levels - line).max() <= max(0.1, SAME_INTERVAL * slope):
-        # Fitting must not leave its own rounding in positions that are exact.
+        # Exact positions must not get the rounding errors of the fit.
         exact = np.abs(levels - (levels[0] + slope * np.arange(len(levels)))).max() < 0.05
         return RegularGrid(float(levels[0]) if exact else start, round(slope, 6), len(levels), False)
     interval = max(FINEST_INTERVAL_MM, prevailing_interval(np.diff(levels)))
@@ -105,7 +105,7 @@ def regular_grid(levels: np.ndarray) -> RegularGrid:
 def prevailing_interval(intervals: np.ndarray) -> float:
     """The interval in mm that holds for most of the scan's length.
 
-    Where that is coarse and other parts of the scan are finer, the finest of these, so that no part loses what was seen there.
+    If that is coarse and other parts of the scan are finer, the finest of these, so that no part loses detail.
     `intervals` are the gaps between neighbouring slices in order, float ``[n]`` in mm. Single odd gaps do not count.
     """
     left = np.ones(len(intervals), bool)
@@ -126,7 +126,7 @@ def prevailing_interval(intervals: np.ndarray) -> float:
 
 
 def interpolate_slices(hu: np.ndarray, levels: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Slices int16 ``[z, y, x]`` at `levels` (mm, rising) linearly interpolated to `targets` (mm); ends are held."""
+    """Slices int16 ``[z, y, x]`` at `levels` (mm, rising) linearly interpolated to `targets` (mm); the ends are repeated."""
     below, weights = _neighbours(levels, targets)
     result = np.empty((len(targets), *hu.shape[1:]), dtype=np.int16)
     for k, (i, weight) in enumerate(zip(below, weights.astype(np.float32), strict=True)):
@@ -138,19 +138,19 @@ def _neighbours(levels: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np
     """Index of the slice below each target, and the weight of the one above."""
     below = np.clip(np.searchsorted(levels, targets, side="right") - 1, 0, len(levels) - 2)
     weights = np.clip((targets - levels[below]) / (levels[below + 1] - levels[below]), 0.0, 1.0)
-    # A target at a slice is that slice: positions are rounded.
+    # A target near a slice is that slice: positions are rounded.
     weights = np.where(weights < 0.02, 0.0, np.where(weights > 0.98, 1.0, weights))
     return below, weights
 
 
 def interval_findings(levels: np.ndarray, grid: RegularGrid) -> tuple[Finding, ...]:
-    """What the regular grid does to slices at `levels`: which were interpolated, and whether that is most of the scan."""
+    """Warnings on what the regular grid changes of slices at `levels`: how many were interpolated, and whether these are most."""
     if not grid.moved:
         return ()
     intervals = np.diff(levels)
     below, weights = _neighbours(levels, grid.levels)
     between = (weights > 0) & (weights < 1)
-    # Between slices that are no farther apart than usual, interpolating hardly blurs.
+    # Interpolation hardly blurs between slices that are no farther apart than usual.
     coarse = between & (intervals[below] > 1.5 * grid.interval)
     off = np.abs((levels - grid.first + 0.5 * grid.interval) % grid.interval - 0.5 * grid.interval)
     unused = np.count_nonzero(off > 0.05 * grid.interval)

@@ -1,6 +1,6 @@
-"""Pixels that hold no data: which they are, and which of them are air around the body.
+"""Padding: pixels without data, and which of them count as air around the body.
 
-Padding fills what the scanner did not reconstruct, mostly the corners of a round field of view. Its value may be any:
+Padding fills what the scanner did not reconstruct, mostly the corners of a round field of view. It may have any value:
 far below air, far above metal, or that of a tissue.
 """
 
@@ -12,23 +12,23 @@ import numpy as np
 
 from .stored import Layout, StoredImage
 
-# Below, no scanner measures anything; from here up to the end of the usual 12 bits, tissue has values.
+# No tissue has values outside these: the lower end, and the end of the usual 12 bits.
 NO_TISSUE_BELOW_HU, NO_TISSUE_ABOVE_HU = -1100.0, 3071.0
 AIR_BELOW_HU = -900.0
-# What padding must not stand for as a range: everything from fat to muscle.
+# A padding range must not cover this: everything from fat to muscle.
 TISSUE_HU = (-100.0, 60.0)
 OUTSIDE_HU = -300.0
 _BORDER = 3
 
 
 def padding_mask(image: StoredImage) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Where cells hold the padding value or one of its range.
+    """Where cells hold the padding value or a value of the padding range.
 
-    A range that covers fat and muscle in the pixels' sign is tried in the other one, and then given up for the value
-    alone.
+    A range that covers fat and muscle, read with the pixels' signedness, is tried with the other one; if that fails, too,
+    the padding value alone counts.
 
     Returns:
-        Padding, bool ``[y, x]``; which of it no stored value can be mistaken for, since it uses bits beyond the stored ones;
+        Padding, bool ``[y, x]``; the part of it that is certain, bool ``[y, x]``, because it uses bits beyond the stored ones;
         whether the range was given up.
     """
     if image.padding is None:
@@ -45,7 +45,7 @@ def padding_mask(image: StoredImage) -> tuple[np.ndarray, np.ndarray, bool]:
 
 
 def _ends(layout: Layout, *tags: tuple[int, int]) -> tuple[int, int]:
-    """The least and greatest of padding tags as values of a whole cell."""
+    """The smallest and largest of padding tags as values of a whole cell."""
     values = []
     for number, bits in tags:
         if layout.signed and number >= 1 << (bits - 1):
@@ -55,7 +55,7 @@ def _ends(layout: Layout, *tags: tuple[int, int]) -> tuple[int, int]:
 
 
 def _within(image: StoredImage, layout: Layout, *tags: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Cells whose value lies within the tags' range, and those that do so as a whole and not by their stored bits."""
+    """Cells whose value lies within the tags' range, and those for which only the whole cell does and not its stored bits."""
     low, high = _ends(layout, *tags)
     whole = layout.whole_cell.values(image.cells)
     as_whole = (whole >= low) & (whole <= high)
@@ -67,7 +67,7 @@ def _within(image: StoredImage, layout: Layout, *tags: tuple[int, int]) -> tuple
 
 
 def unstated_padding(hu: np.ndarray, stated: np.ndarray) -> np.ndarray:
-    """Where a constant beyond all metal in the image's corners fills what lies outside the scanned field, bool ``[y, x]``."""
+    """Padding that the header does not state: a constant above 3071 HU that fills the image's corners; bool ``[y, x]``."""
     corners = [(y, x) for y in (0, -1) for x in (0, -1) if not stated[y, x]]
     values = [hu[corner] for corner in corners if hu[corner] > NO_TISSUE_ABOVE_HU]
     usual = max(values, key=values.count, default=None)
@@ -79,10 +79,10 @@ def unstated_padding(hu: np.ndarray, stated: np.ndarray) -> np.ndarray:
 def split_padding(hu: np.ndarray, padding: np.ndarray, certain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(padding that becomes air, padding inside the body), bool ``[y, x]`` each.
 
-    Padding that is `certain`, or whose values no tissue has, becomes air wherever it lies. Where tissue may have its
-    values, only what fills a corner of the image in one piece without bridges of a pixel does: noise in a muscle takes every
-    value. The second counts solid pieces of 3 x 3 pixels and more that the body encloses; whether they became air or not,
-    there is no data.
+    Padding that is `certain`, or whose values no tissue has, becomes air everywhere. Padding with a value that tissue
+    may have becomes air only if it fills a corner of the image in one piece without bridges of a pixel: noise in a muscle takes
+    every value. The second mask holds solid pieces of at least 3 x 3 pixels that the body encloses; they hold no data, whether
+    they became air or not.
     """
     from scipy import ndimage
 
@@ -94,12 +94,12 @@ def split_padding(hu: np.ndarray, padding: np.ndarray, certain: np.ndarray) -> t
         solid = ndimage.binary_opening(np.pad(padding, 1, mode="edge"), square)[1:-1, 1:-1]
         corners = _reaching(solid, corners=True)
         if corners.any():
-            # The opening loses the rim of a piece, and where a round field nearly touches the image's border.
+            # The opening removes the rim of a piece, and its narrow parts where a round field nearly touches the image's border.
             border = np.ones_like(padding)
             border[_BORDER:-_BORDER, _BORDER:-_BORDER] = False
             may = padding & (border | ndimage.binary_dilation(corners, square))
             air = no_tissue | ndimage.binary_propagation(corners, mask=may | corners)
-    # Air in the bowel may have the value of air.
+    # Gas in the bowel may have the value of air.
     lost = padding & (certain | (hu < NO_TISSUE_BELOW_HU) | (hu > AIR_BELOW_HU))
     if not lost.any():
         return air, lost
@@ -108,7 +108,7 @@ def split_padding(hu: np.ndarray, padding: np.ndarray, certain: np.ndarray) -> t
 
 
 def _reaching(mask: np.ndarray, corners: bool = False) -> np.ndarray:
-    """The pieces of a mask ``[y, x]`` that touch the image's border, or hold one of its corners."""
+    """The pieces of a mask ``[y, x]`` that touch the image's border or, with `corners`, contain one of its corners."""
     from scipy import ndimage
 
     pieces, number = ndimage.label(mask)

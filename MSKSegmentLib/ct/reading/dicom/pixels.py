@@ -1,4 +1,4 @@
-"""One DICOM image as Hounsfield units, with padding made air and statements about its bits held against the pixels."""
+"""One DICOM image as Hounsfield units: padding becomes air, and the stated layout of bits is checked against the pixels."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .padding import padding_mask, split_padding, unstated_padding
 from .stored import Layout, StoredImage
 from .wrapped import unwrapped
 
-# Values beyond these are none that a CT of a body holds, however its scale was extended.
+# No CT of a body has values beyond these, even on an extended scale.
 PLAUSIBLE_HU = (-1200.0, 20_000.0)
 FEWEST_STRANGE = 10
-# Read the wrong way, a value jumps by thousands beside its neighbours.
+# A value that is decoded wrongly differs by thousands from its neighbours.
 CLEARLY_SMOOTHER = 0.7
-# What the body encloses of padding is told from this volume on.
+# Padding inside the body is reported from this volume on.
 TOLD_INNER_CC = 0.5
 
 
 @dataclass(frozen=True)
 class PixelNotes:
-    """How many pixels of padding the body encloses in a slice, and codes of what was decided about its pixels."""
+    """The number of padding pixels that the body encloses in a slice, and codes of the decisions about its pixels."""
 
     inner: int
     codes: frozenset[str]
@@ -33,8 +33,8 @@ class PixelNotes:
 def slice_pixels(image: StoredImage) -> tuple[np.ndarray, PixelNotes]:
     """HU int16 ``[y, x]`` of stored values.
 
-    The stated sign and number of bits are given up for others where they make values that no CT has and the others make
-    a clearly smoother image.
+    If the stated signedness and number of bits give values that no CT has, and others give a clearly smoother image, the
+    others are used.
     """
     codes = set()
     padding, certain, refused = padding_mask(image)
@@ -65,11 +65,11 @@ def slice_pixels(image: StoredImage) -> tuple[np.ndarray, PixelNotes]:
 
 
 def _fitting_layout(image: StoredImage, hu: np.ndarray, padding: np.ndarray) -> Layout:
-    """The layout that makes sense of the cells: the stated one wherever its values, `hu`, are possible."""
+    """The layout that fits the cells: the stated one if its values, `hu`, are possible."""
     stated = image.layout
     strange = ((hu < PLAUSIBLE_HU[0]) | (hu > PLAUSIBLE_HU[1])) & ~padding
     if stated.stored < stated.allocated and not image.overlay:
-        # Bits beyond the stated ones extend the sign, or the statement is wrong.
+        # Bits beyond the stated ones must extend the sign; otherwise the stated number is wrong.
         extended = replace(stated, stored=stated.allocated - stated.shift).values(image.cells)
         strange |= (extended != stated.values(image.cells)) & ~padding
     if np.count_nonzero(strange) < FEWEST_STRANGE:
@@ -119,7 +119,7 @@ _SENTENCES = {
 
 
 def pixel_findings(slices: Sequence[PixelNotes], pixel_mm2: float, interval_mm: float) -> tuple[Finding, ...]:
-    """What was decided about the pixels of a scan."""
+    """Findings on the decisions about the pixels of a scan."""
     found = []
     for code, sentence in _SENTENCES.items():
         number = sum(code in s.codes for s in slices)

@@ -39,8 +39,8 @@ HEIGHTS_M = (1.0, 2.3)
 def read_series(series: Series) -> CTVolume:
     """Read the slices of one series of CT or MR.
 
-    Copies and foreign images do not count. Missing slices are refused. Slices at irregular intervals are interpolated linearly to
-    the interval that prevails, but not finer than 1 mm. A gantry tilt of at least half a degree is corrected. The findings report
+    Copies and foreign images are left out. Missing slices are refused. Slices at irregular intervals are interpolated linearly to
+    the prevailing interval, but not below 1 mm. A gantry tilt of at least half a degree is corrected. The findings report
     all of it.
 
     Raises:
@@ -68,7 +68,7 @@ def read_series(series: Series) -> CTVolume:
     findings += skipped_findings(stack.headers, stack.levels)
     findings += interval_contradictions(stack.headers, stack.levels, tilt)
     if is_ct:
-        # Neighbouring slices of MR are often excited in turn, and differ in brightness for that reason.
+        # Neighbouring slices of MR are often excited in an interleaved order and differ in brightness for that reason.
         findings += alternation_findings(stack.headers, stack.levels, hu)
     if tilt >= IGNORED_TILT_DEGREES:
         hu, geometry = straighten(hu, stack.shifts, geometry, BEYOND_SCAN[modality])
@@ -88,7 +88,7 @@ def read_series(series: Series) -> CTVolume:
 
 
 def _source(stack: Stack) -> DicomSource | None:
-    """The slices of a stack as results refer to them; None where a file does not identify itself."""
+    """The slices of a stack as results refer to them; None if a file lacks its UIDs."""
     first = stack.headers[0]
     if not all((first.study_uid, first.series_uid, *(h.instance_uid for h in stack.headers))):
         return None
@@ -116,14 +116,14 @@ def series_grid(series: Series) -> Geometry:
 
 
 def _pixels(stack: Stack) -> tuple[np.ndarray, list[PixelNotes], tuple[Finding, ...]]:
-    """HU int16 ``[z, y, x]`` of a stack, what was decided about each slice, and about the rescaling of all."""
+    """HU int16 ``[z, y, x]`` of a stack, the notes on each slice's pixels, and findings on the rescaling."""
     pairs, lacking = rescaling(stack.headers)
     first, files = stack.headers[0], OpenFiles()
     hu, notes = np.empty((len(pairs), first.rows, first.columns), np.int16), []
     for k, (header, pair) in enumerate(zip(stack.headers, pairs, strict=True)):
         hu[k], note = slice_pixels(read_stored(header, *pair, files))
         notes.append(note)
-    # Slices that lack theirs get the others', which then are all alike.
+    # Slices without rescaling get that of the others, which then all have the same.
     mended = mend_rescaling(
         stack.headers, pairs, hu, notes, lambda k, pair: slice_pixels(read_stored(stack.headers[k], *pair, files))
     )
@@ -153,7 +153,7 @@ def _type_findings(headers: tuple[SliceHeader, ...]) -> tuple[Finding, ...]:
 
 
 def _check_complete(stack: Stack, left: tuple[LeftOut, ...]) -> None:
-    """Refuse missing slices, in each acquisition of its own where two alternate."""
+    """Refuse missing slices; where two acquisitions alternate, check each by itself."""
     parts = alternating_acquisitions(stack.headers, stack.levels) or [np.arange(len(stack.levels))]
     for part in parts:
         try:
@@ -168,7 +168,7 @@ def _copies(copies: int) -> Finding:
 
 
 def patient_height(value: float | None) -> tuple[float | None, tuple[Finding, ...]]:
-    """The height in metres of a header's value, and a finding where the value is impossible. Zero stands for unknown."""
+    """The height in metres from a header's value, and a finding if the value is impossible. Zero means unknown."""
     if value is None or value == 0:
         return None, ()
     if HEIGHTS_M[0] <= value <= HEIGHTS_M[1]:

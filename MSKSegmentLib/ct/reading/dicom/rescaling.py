@@ -1,4 +1,4 @@
-"""Rescaling of single slices that their pixels contradict: held against the slices beside them."""
+"""Rescaling of single slices that their pixels contradict, found by comparison with neighbouring slices."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ....findings import Finding, warning
 from .pixels import PixelNotes
 from .slice_header import SliceHeader
 
-# Air and soft tissue of neighbouring slices differ by less.
+# Air and soft tissue of neighbouring slices differ by less than this.
 JUMP_HU = 50.0
-# A jump is due to the rescaling where one for both slices leaves no more than this share of it.
+# The rescaling causes a jump if the same rescaling for both slices reduces the jump to this share or less.
 LEFT_SHARE = 0.3
-# Fewer slices with one rescaling do not show that the others are wrong.
+# A smaller share of slices with one rescaling does not prove the others wrong.
 CLEAR_MAJORITY = 0.75
 _GROUPS_HU = ((-3000.0, -800.0), (-200.0, 200.0))
 _SMALLEST_GROUP = 0.01
@@ -35,10 +35,10 @@ def mend_rescaling(
 
     Their `hu` (int16 ``[z, y, x]``) and `notes` are replaced. `pairs` are (slope, intercept) of the slices in order, `read`
     gives HU int16 ``[y, x]`` and notes of a slice with another pair. Rescaling may differ between slices as long as their
-    densities go on from one to the next.
+    HU continue from one to the next.
 
     Raises:
-        InputError: densities jump where the rescaling changes, and it does not show which slices are right.
+        InputError: HU jump where the rescaling changes, and it is unclear which slices are right.
     """
     changes = [k for k in range(1, len(pairs)) if pairs[k] != pairs[k - 1]]
     jumps = {k: jump for k in changes if (jump := _jump(hu[k - 1], hu[k])) > JUMP_HU}
@@ -75,7 +75,7 @@ def _number(header: SliceHeader) -> str:
 
 
 def _jump(a: np.ndarray, b: np.ndarray) -> float:
-    """How far air or soft tissue of two slices lie apart in HU, the larger; which pixels these are is told by each slice."""
+    """The difference of two slices in air or in soft tissue, in HU, whichever is larger; each slice defines its own pixels."""
     stride = max(1, min(a.shape) // 128)
     first, second = (s[::stride, ::stride].astype(np.float32) for s in (a, b))
     differences = [

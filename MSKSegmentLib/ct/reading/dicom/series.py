@@ -1,4 +1,4 @@
-"""DICOM folders: which series they hold and which of them is the scan to read."""
+"""The series of a DICOM folder, and the choice of the scan to read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _A_SERIES = {CT_MODALITY: "a CT series", MR_MODALITY: "an MR series"}
 
 @dataclass(frozen=True)
 class Series:
-    """The files of one series: its slices, the images that were left out, and what was repaired on the way."""
+    """The files of one series: its slices, the images that were left out, and findings on what was repaired."""
 
     slices: tuple[SliceHeader, ...]
     left_out: tuple[LeftOut, ...]
@@ -46,7 +46,7 @@ class SeriesInfo:
 
     @property
     def usable(self) -> bool:
-        """Whether it can be read as a scan of the modality that was asked for; `problem` says why not."""
+        """Whether it can be read as a scan of the requested modality; `problem` says why not."""
         return self.problem is None
 
     @property
@@ -59,10 +59,10 @@ class SeriesInfo:
 
 
 def list_series(folder: str | Path, modality: str = CT_MODALITY) -> tuple[SeriesInfo, ...]:
-    """All image series of a DICOM folder with its subfolders, or of a zip of one, by number; usable are those of a modality.
+    """All image series of a DICOM folder with its subfolders, or of a zip of one, by number; only those of `modality` are usable.
 
     Raises:
-        InputError: it is missing, cannot be unpacked, or holds more files than a scan does.
+        InputError: the folder is missing, cannot be unpacked, or holds more files than a scan does.
     """
     with as_folder(Path(folder)) as place:
         return tuple(describe(series, modality) for series in group_series(scan_headers(place)))
@@ -71,11 +71,11 @@ def list_series(folder: str | Path, modality: str = CT_MODALITY) -> tuple[Series
 def choose_series(headers: list[SliceHeader], place: str, wanted: str | None, modality: str = CT_MODALITY) -> Series:
     """The series of a modality, "CT" or "MR", to read: the `wanted` one (number or UID), or the only usable one.
 
-    `place` is what sentences call the place that the headers come from, as in "folder scan" or "zip scan.zip".
+    `place` names the source of the headers in messages, as in "folder scan" or "zip scan.zip".
     Localizers, other modalities, colour images and series of fewer than 8 slices do not count.
 
     Raises:
-        InputError: there is none, several without a choice, or the wanted one is absent, ambiguous or not usable.
+        InputError: there is none, there are several and none is `wanted`, or the wanted one is absent, ambiguous or not usable.
     """
     groups = group_series(headers)
     infos = [describe(group, modality) for group in groups]
@@ -86,7 +86,7 @@ def choose_series(headers: list[SliceHeader], place: str, wanted: str | None, mo
         matching = [i for i, info in enumerate(infos) if key == info.number or key in groups[i].uids]
         if not matching:
             raise InputError(f"There is no series {clean(key)} here; the series are {_list(infos)}.")
-        # A number may be given twice, for example to a scan and its localizer.
+        # Two series may share a number, for example a scan and its localizer.
         candidates = [i for i in matching if infos[i].usable] or matching[:1]
     else:
         candidates = [i for i, info in enumerate(infos) if info.usable]
@@ -114,8 +114,8 @@ def choose_series(headers: list[SliceHeader], place: str, wanted: str | None, mo
 def group_series(headers: list[SliceHeader]) -> list[Series]:
     """The headers by series, ordered by series number.
 
-    Files that state no series UID are told apart by number and description. Files of one or two per UID whose other
-    statements agree are one series to which each file gave a UID of its own.
+    Files without a series UID are grouped by number and description. If each UID has only one or two files and their other
+    attributes agree, the files are one series in which every file got its own UID.
     """
     groups = _grouped(headers, lambda h: h.series_uid or (h.study_uid, h.series_number, h.description))
     whole = [group for group in groups if len(group) > 2]
@@ -139,7 +139,7 @@ def _grouped(headers: list[SliceHeader], key: Callable[[SliceHeader], Hashable])
 
 
 def _distant_kin(header: SliceHeader) -> Hashable:
-    """What slices of one scan share whatever UIDs and numbers they were given: kind, grid and direction."""
+    """Attributes that slices of one scan share, whatever their UIDs and numbers: kind, grid and direction."""
     direction = tuple(round(c, 2) for c in header.orientation or ())
     spacing = tuple(round(s, 3) for s in header.pixel_spacing or ())
     shape = header.rows, header.columns, header.samples, header.bits, header.frames
@@ -172,7 +172,7 @@ def _series(group: list[SliceHeader], joined: bool) -> Series:
 
 
 def describe(series: Series, modality: str = CT_MODALITY) -> SeriesInfo:
-    """What is known of one series from its headers."""
+    """Describe one series from its headers."""
     images = series.slices
     first = images[0]
     spacing = None
@@ -186,7 +186,7 @@ def describe(series: Series, modality: str = CT_MODALITY) -> SeriesInfo:
 
 
 def _median_interval(images: tuple[SliceHeader, ...]) -> float:
-    """Half of all neighbouring slices lie nearer, measured along the axis on which the positions spread most."""
+    """The median slice interval in mm, measured along the axis on which the positions spread most."""
     positions = [h.position for h in images if h.position is not None]
     axis = max(range(3), key=lambda a: max(p[a] for p in positions) - min(p[a] for p in positions))
     levels = sorted({p[axis] for p in positions})

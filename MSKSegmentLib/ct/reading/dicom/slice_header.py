@@ -1,4 +1,4 @@
-"""What reading needs of one slice's header."""
+"""The part of a slice's header that reading needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """What is needed of one DICOM image's header; None or "" stand for what it does not state.
+    """The needed attributes of one DICOM image's header; None or "" where it does not state them.
 
     Vectors are in DICOM's order: `pixel_spacing` is (row, column) mm. Lengths are in mm, `height` in m.
     `frame` counts from 1 where this is one frame of a multi-frame image.

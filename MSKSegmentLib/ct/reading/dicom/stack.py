@@ -21,8 +21,8 @@ SAME_LEVEL_MM = 0.01
 class Stack:
     """Slices in order along their normal; several may lie at one level.
 
-    `levels` float ``[n]`` is the distance of each slice along the normal in mm, `shifts` float ``[n, 2]`` what its
-    first pixel lies off the first slice's along (row direction, column direction) in mm, `frame` ``[3, 3]`` has row
+    `levels` float ``[n]`` is the distance of each slice along the normal in mm, `shifts` float ``[n, 2]`` the
+    offset of its first pixel from that of the first slice along (row direction, column direction) in mm, `frame` ``[3, 3]`` has row
     direction, column direction and normal as columns.
     """
 
@@ -32,7 +32,7 @@ class Stack:
     frame: np.ndarray
 
     def part(self, chosen: np.ndarray) -> Stack:
-        """The slices of these indices, or where a bool array is true."""
+        """The slices with these indices, or where a bool array is True."""
         headers = tuple(self.headers[i] for i in np.arange(len(self.headers))[chosen])
         shifts = self.shifts[chosen]
         return Stack(headers, self.levels[chosen], shifts - shifts[0], self.frame)
@@ -113,10 +113,10 @@ def _frame(orientation: np.ndarray) -> np.ndarray:
 
 
 def without_copies(stack: Stack, hu: np.ndarray, left: tuple[LeftOut, ...]) -> np.ndarray:
-    """Which slices to keep (bool ``[n]``) so that each level is held once, `hu` int16 ``[n, y, x]`` being their pixels.
+    """Which slices to keep (bool ``[n]``) so that each level occurs once, `hu` int16 ``[n, y, x]`` being their pixels.
 
     Raises:
-        InputError: different images lie at one level; `left` is told too, since it may explain that.
+        InputError: different images lie at one level; the message also names `left`, which may explain it.
     """
     keep = np.ones(len(stack.levels), bool)
     clashes = set()

@@ -1,4 +1,4 @@
-"""Statements of the headers of a stack compared with each other: intervals, order, acquisitions, frames of reference."""
+"""Consistency of the headers of a stack: intervals, order, acquisitions, frames of reference."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ....findings import Finding, warning
 from .slice_header import SliceHeader
 
 SAME_LENGTH = 0.05
-# Overlapping reconstructions and gaps between slices are usual up to here.
+# Overlapping reconstructions and gaps between slices are usual up to these ratios of thickness and interval.
 LARGEST_OVERLAP, LARGEST_SKIP = 3.2, 3.2
 MOST_ACQUISITIONS = 4
-# Of slices in order, the share at which one acquisition follows another if two alternate.
+# If two acquisitions alternate, at least this share of neighbouring slices belongs to different ones.
 ALTERNATING = 0.5
 JAGGED = 1.15
 FITS_BETTER = 0.8
 IGNORED_TILT_DEGREES = 0.5
-# Slices that do not reach this share of the way to the next, and whose numbers leave some out, lost what lay between.
+# Slices that cover less than this share of their interval, and whose numbers skip some, have lost the slices between.
 REACHING, FEWEST_SKIPS = 0.75, 3
 
 
 def interval_contradictions(headers: Sequence[SliceHeader], levels: np.ndarray, tilt_degrees: float) -> tuple[Finding, ...]:
-    """A warning where locations, stated interval or thickness do not go with the positions, at `levels` (mm, rising)."""
+    """A warning if locations, stated interval or thickness contradict the positions, which are at `levels` (mm, rising)."""
     intervals = np.diff(levels)
     interval = float(np.median(intervals))
     contradictions = []
@@ -56,10 +56,10 @@ def interval_contradictions(headers: Sequence[SliceHeader], levels: np.ndarray, 
 
 
 def skipped_findings(headers: Sequence[SliceHeader], levels: np.ndarray) -> tuple[Finding, ...]:
-    """A warning where numbers are left out along the stack, and the slices are thinner than their intervals there.
+    """A warning if numbers are skipped along the stack, and the slices there are thinner than their intervals.
 
-    Consistently lost slices leave regular intervals behind. `levels` (mm, rising). Gaps between slices that are numbered in turn
-    were scanned so, and numbers alone may be those of a second reconstruction.
+    Slices that are lost at a regular rate leave regular intervals. `levels` are in mm, rising. Gaps between consecutively numbered
+    slices were scanned like that, and skipped numbers alone may belong to a second reconstruction.
     """
     numbers = [h.instance_number for h in headers]
     if None in numbers:
@@ -82,7 +82,7 @@ def skipped_findings(headers: Sequence[SliceHeader], levels: np.ndarray) -> tupl
 
 
 def tilt_findings(headers: Sequence[SliceHeader], frame: np.ndarray) -> tuple[Finding, ...]:
-    """A warning where the header names a gantry tilt that `frame` (row, column, normal as columns) does not show."""
+    """A warning if the header states a gantry tilt that `frame` (row, column, normal as columns) does not show."""
     named = abs(headers[0].gantry_tilt)
     shown = math.degrees(math.acos(min(1.0, float(np.abs(frame[2, 2])))))
     if named < IGNORED_TILT_DEGREES or abs(named - shown) < 1.0:
@@ -95,7 +95,7 @@ def tilt_findings(headers: Sequence[SliceHeader], frame: np.ndarray) -> tuple[Fi
 
 
 def frame_findings(headers: Sequence[SliceHeader]) -> tuple[Finding, ...]:
-    """A warning where slices lie in two frames of reference; a frame for each slice is a tool that renames all."""
+    """A warning if slices state two to four frames of reference; one for each slice comes from a tool that renames all UIDs."""
     frames = Counter(h.frame_uid for h in headers if h.frame_uid)
     if len(frames) < 2 or len(frames) > MOST_ACQUISITIONS:
         return ()
@@ -107,7 +107,7 @@ def frame_findings(headers: Sequence[SliceHeader]) -> tuple[Finding, ...]:
 
 
 def alternating_acquisitions(headers: Sequence[SliceHeader], levels: np.ndarray) -> list[np.ndarray] | None:
-    """Indices of the slices of each acquisition, where the headers show that acquisitions alternate along the stack."""
+    """Indices of the slices of each acquisition, if the headers show that acquisitions alternate along the stack, else None."""
     for label in (lambda h: h.acquisition, lambda h: h.kernel, lambda h: h.image_type, lambda h: h.thickness):
         labels = [label(h) for h in headers]
         kinds = Counter(labels)
@@ -130,7 +130,7 @@ def alternating_acquisitions(headers: Sequence[SliceHeader], levels: np.ndarray)
 
 
 def alternation_findings(headers: Sequence[SliceHeader], levels: np.ndarray, hu: np.ndarray) -> tuple[Finding, ...]:
-    """A warning where two acquisitions alternate along the stack, by the headers or because every second slice is alike.
+    """A warning if two acquisitions alternate along the stack, by the headers or because every second slice is similar.
 
     `hu` is int16 ``[z, y, x]``, the slices in order.
     """
@@ -145,13 +145,13 @@ def alternation_findings(headers: Sequence[SliceHeader], levels: np.ndarray, hu:
 
 
 def _is_jagged(hu: np.ndarray) -> bool:
-    """Whether a slice is more like the next but one than like the next."""
+    """Whether slices resemble the next but one more than the next."""
     sample = _sample(hu)
     return len(hu) >= 8 and _difference(sample[1:], sample[:-1]) > JAGGED * _difference(sample[2:], sample[:-2])
 
 
 def check_order(headers: Sequence[SliceHeader], hu: np.ndarray) -> None:
-    """Refuse a stack whose images follow their numbers and not their positions. `hu` int16 ``[z, y, x]`` is by position.
+    """Refuse a stack whose images are continuous by number but not by position. `hu` int16 ``[z, y, x]`` is ordered by position.
 
     Raises:
         InputError: the positions are wrong.
@@ -173,7 +173,7 @@ def check_order(headers: Sequence[SliceHeader], hu: np.ndarray) -> None:
 
 
 def _sample(hu: np.ndarray) -> np.ndarray:
-    """A coarse copy, float32, of what differs between fat, muscle and bone."""
+    """A coarse copy, float32, limited to the range from fat to bone."""
     stride = max(1, min(hu.shape[1:]) // 64)
     return np.clip(hu[:, ::stride, ::stride].astype(np.float32), -300, 700)
 

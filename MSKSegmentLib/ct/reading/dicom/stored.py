@@ -1,4 +1,4 @@
-"""The stored values of one DICOM image: cells as they lie in the file, and what they mean."""
+"""The stored values of one DICOM image: cells as in the file, and their layout and rescaling."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .headers import open_dataset
 from .slice_header import SliceHeader
 from .values import bits_of, whole_of
 
-# Implicit little endian but for its pixels, which are big endian.
+# Implicit little endian, except for its pixels, which are big endian.
 _GE_PRIVATE = "1.2.840.113619.5.2"
 _UNDEFINED = 0xFFFFFFFF
-# Rescale types that may be Hounsfield units without stating it.
+# Rescale types that do not exclude Hounsfield units.
 LOOSE_TYPES = {"US", "UNSPECIFIED", "HU_MOD"}
 _PLAIN = {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", _GE_PRIVATE}
 
@@ -36,12 +36,12 @@ class Layout:
 
     @property
     def whole_cell(self) -> Layout:
-        """The same with the value filling the cell."""
+        """The same layout with the value filling the whole cell."""
         return replace(self, stored=self.allocated, shift=0)
 
     @property
     def limits(self) -> tuple[int, int]:
-        """The least and greatest value."""
+        """The smallest and largest value."""
         return (-(1 << (self.stored - 1)), (1 << (self.stored - 1)) - 1) if self.signed else (0, (1 << self.stored) - 1)
 
     def values(self, cells: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ class Layout:
             return cells.view(f"i{cells.itemsize}") if self.signed else cells
         wide: Any = cells.astype(np.int32 if self.allocated < 32 else np.int64)
         values = (wide >> self.shift) & ((1 << self.stored) - 1)
-        # The sign bit counts negative.
+        # The sign bit has a negative weight.
         return (values ^ (1 << (self.stored - 1))) - (1 << (self.stored - 1)) if self.signed else values
 
 
@@ -59,7 +59,7 @@ class StoredImage:
     """One image: `cells` unsigned integers ``[y, x]``, their layout, rescaling and padding as the header states them.
 
     `overlay` are bits of the cells that the header gives to overlays. `padding` and `padding_limit` are (unsigned number,
-    bits) of the tags, whose sign is the pixels'.
+    bits) of the tags, which have the pixels' signedness.
     """
 
     name: str
@@ -77,7 +77,7 @@ class StoredImage:
 
 
 class OpenFiles:
-    """The data sets of the files that slices lie in; a multi-frame image stays open while its frames are asked for."""
+    """The data sets of the files that slices lie in; a multi-frame image stays open while its frames are read."""
 
     def __init__(self) -> None:
         self._kept: tuple[Path, Any] | None = None
@@ -92,7 +92,7 @@ class OpenFiles:
 
 
 def read_stored(header: SliceHeader, slope: float, intercept: float, files: OpenFiles) -> StoredImage:
-    """The stored values of one slice, with the rescaling that holds for it.
+    """The stored values of one slice, with its rescaling.
 
     Raises:
         InputError: the pixels are absent, cut short, of another size, or compressed in a way that cannot be decoded.
@@ -139,7 +139,7 @@ def _layout(data: Any, name: str) -> Layout | None:
     shift = stored - 1 if high is None else high
     shift = shift + 1 - stored
     if allocated not in (8, 16, 32) or not 0 < stored <= allocated or not 0 <= shift <= allocated - stored:
-        # The high bit that does not fit is the likelier mistake.
+        # If they do not fit together, the high bit is more likely wrong.
         shift = 0
         if allocated not in (8, 16, 32) or not 0 < stored <= allocated:
             return None
@@ -162,9 +162,9 @@ def _overlay_bits(data: Any) -> int:
 
 
 def _decompressed(data: Any, header: SliceHeader, syntax: str) -> np.ndarray:
-    """The values of a compressed image ``[y, x]``, decoded by the imaging toolkit from a file of the bare essentials.
+    """The values of a compressed image ``[y, x]``, decoded by the imaging toolkit from a minimal file.
 
-    What else a header holds or lacks then cannot keep the toolkit from reading the pixels.
+    Thus no other element of the header, present or missing, can keep the toolkit from reading the pixels.
     """
     import pydicom
     import SimpleITK as sitk
@@ -187,7 +187,7 @@ def _decompressed(data: Any, header: SliceHeader, syntax: str) -> np.ndarray:
             bare["PixelData"].VR, bare["PixelData"].is_undefined_length = "OB", True
             _write_whole(path, bare)
             image = read_image(path)
-        # Without a known syntax nothing can be written, and nothing is told from a damaged frame.
+        # Without a known syntax no file can be written, and a damaged frame cannot be decoded.
         except Exception:
             image = None
     if image is None or image.GetNumberOfComponentsPerPixel() != 1:
@@ -203,7 +203,7 @@ def _decompressed(data: Any, header: SliceHeader, syntax: str) -> np.ndarray:
 
 
 def _one_frame(content: bytes, data: Any, header: SliceHeader) -> bytes:
-    """The compressed pixels of a slice alone, as a single-frame image holds them."""
+    """The compressed pixels of one slice, as in a single-frame image."""
     if header.frame is None:
         return content
     from pydicom.encaps import encapsulate
@@ -222,17 +222,17 @@ def _write_whole(path: Path, data: Any) -> None:
 
 
 def rescaling(headers: tuple[SliceHeader, ...]) -> tuple[list[tuple[float, float]], int]:
-    """(slope, intercept) of each slice, and how many slices do not state them: these get the others', or (1, 0).
+    """(slope, intercept) of each slice, and the number of slices that do not state them: these get the others', or (1, 0).
 
     Raises:
-        InputError: the header says that the values are no Hounsfield units, or slices without rescaling stand among
-            slices that differ in theirs.
+        InputError: the header says that the values are not Hounsfield units, or some slices lack a rescaling while the
+            others differ in theirs.
     """
     kinds = {h.rescale_type for h in headers} - {"", "HU", *LOOSE_TYPES}
     foreign = sorted(kind for kind in kinds if not kind.startswith("HOUNSFIELD"))
     if foreign:
         raise InputError(f'The series holds values of the type "{foreign[0]}" and no Hounsfield units; choose the CT itself.')
-    # A slope of zero would make all values one.
+    # A slope of zero would make all values equal.
     slopes, intercepts = (
         {h.slope for h in headers if h.slope},
         {h.intercept for h in headers if h.intercept is not None},

@@ -1,4 +1,4 @@
-"""Elements of a DICOM header as text and numbers, also where a writer did not keep to the standard.
+"""Elements of a DICOM header as text and numbers, also from writers that violate the standard.
 
 Elements are read from their bytes: the toolkit's own conversion gives up on a decimal comma and trusts the stated value
 representation where two are allowed.
@@ -39,7 +39,7 @@ def words_of(data: Any, name: str) -> tuple[str, ...]:
 
 
 def numbers_of(data: Any, name: str, count: int) -> tuple[float, ...] | None:
-    """The element's `count` finite numbers, or None where it does not hold just these. A decimal comma counts as a point."""
+    """The element's `count` finite numbers, or None if it does not hold exactly these. A decimal comma counts as a point."""
     values = _numbers(data, name)
     return values if values is not None and len(values) == count and all(map(math.isfinite, values)) else None
 
@@ -51,13 +51,13 @@ def number_of(data: Any, name: str) -> float | None:
 
 
 def whole_of(data: Any, name: str) -> int | None:
-    """The element's first number where that is whole."""
+    """The element's first number if it is an integer, else None."""
     value = number_of(data, name)
     return int(value) if value is not None and value == int(value) else None
 
 
 def bits_of(data: Any, name: str) -> tuple[int, int] | None:
-    """(unsigned number, bits) of an element that is US or SS as the pixels are, whatever its stated representation."""
+    """(unsigned number, bits) of an element that is US or SS like the pixels, whatever its stated representation."""
     raw = _bytes(data, name)
     if raw is None:
         return None

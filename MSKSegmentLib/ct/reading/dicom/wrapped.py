@@ -9,22 +9,22 @@ import numpy as np
 from .padding import AIR_BELOW_HU, OUTSIDE_HU
 from .stored import Layout, StoredImage
 
-# Noise in air leads this far below zero at most.
+# Noise in air reaches at most this far below zero.
 MOST_BELOW_ZERO = 2000
 # Air lies at -1000 HU, but sharp kernels undershoot.
 LOWEST_AIR_HU = -4000.0
-# Where the neighbours are air, a value beyond this in a few pixels is none; extended scales end at the second one, so that a
-# value beyond it is none anywhere.
+# A few pixels above the first value among air are wrong. Extended scales end at the second one: a value above it is wrong
+# everywhere.
 NO_SPECK_ABOVE_HU, NO_VALUE_ABOVE_HU = 10_000.0, 31_000.0
-# More pixels in one piece are metal.
+# A larger piece is metal.
 LARGEST_PIECE = 9
 
 
 def unwrapped(image: StoredImage, layout: Layout, hu: np.ndarray, padding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels that wrapped round, bool ``[y, x]``, and what these hold in HU, float64 ``[n]``.
+    """Pixels that wrapped round, bool ``[y, x]``, and their true HU, float64 ``[n]``.
 
-    Small pieces alone, at values near the top of the range of the stored bits, or of the whole cell where the stored bits are
-    fewer. `hu` are the values that `layout` gives, float64 ``[y, x]``; `padding`, bool, does not count.
+    Only small pieces count, with values near the top of the range of the stored bits, or of the whole cell if it has more bits.
+    `hu` are the values that `layout` gives, float64 ``[y, x]``; `padding`, bool, does not count.
     """
     found = np.zeros(hu.shape, bool)
     values = np.zeros(hu.shape, np.int64)

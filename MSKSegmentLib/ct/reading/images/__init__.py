@@ -1,1 +1,1 @@
-"""Image files (NIfTI, NRRD, MetaImage): the facts that their headers state, their voxels, and the regular grid of these."""
+"""Image files (NIfTI, NRRD, MetaImage): the facts in their headers, their voxels, and the regular grid of the voxels."""

@@ -1,4 +1,4 @@
-"""What the header of an image file states, and where that puts its voxels in the patient."""
+"""The facts in the header of an image file, and the resulting positions of its voxels in the patient."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 TO_LPS = {"LPS": (1.0, 1.0, 1.0), "RAS": (-1.0, -1.0, 1.0), "LAS": (1.0, -1.0, 1.0)}
 ASSUMABLE = ("LPS", "RAS")
 ASSUMED = "assumed_orientation"
-# No CT has voxels beyond these; a unit that leads there is a slip of the program that wrote it.
+# No scan has voxels outside this range; a unit that leads there is an error of the program that wrote it.
 _POSSIBLE_MM = (0.01, 50.0)
 
 
@@ -30,13 +30,13 @@ class Stated(Generic[T]):
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What an image file says about its grid and its values, contradictions settled by the rules of its format.
+    """The facts that an image file states about its grid and values, with contradictions resolved by the rules of its format.
 
     `steps` is float ``[3, 3]``: its columns are the steps of the index axes i, j, k in mm, with lengths (the spacing) and
     directions, which need not be at right angles. They and `origin`, the position of the first voxel in mm, are given in
     `frame` ("LPS", "RAS" or "LAS"). Without a frame the file does not say how its axes lie in the patient, and
-    `frame_problem` says why. `scaling` is (slope, intercept) of the stored values, `unit` what one length of the file is in
-    mm. `findings` are what its reader doubts.
+    `frame_problem` says why. `scaling` is (slope, intercept) of the stored values, `unit` the file's unit of length
+    in mm. `findings` are the doubts of its reader.
     """
 
     size: tuple[int, int, int]
@@ -57,7 +57,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class VoxelPlacement:
-    """Where voxels lie in LPS: index ``(i, j, k)`` at `steps` @ index + `origin`, in mm; `steps` may be sheared."""
+    """Positions of voxels in LPS: index ``(i, j, k)`` at `steps` @ index + `origin`, in mm; `steps` may be sheared."""
 
     steps: np.ndarray
     origin: np.ndarray
@@ -65,15 +65,15 @@ class VoxelPlacement:
 
 
 def place_voxels(facts: ImageFacts, name: str, assume_orientation: str | None = None) -> VoxelPlacement:
-    """Where the voxels of an image lie in the patient.
+    """The positions of an image's voxels in the patient.
 
     Args:
-        facts: what its file states.
-        name: the file's name, for sentences.
-        assume_orientation: "LPS" or "RAS", the frame to take its axes for where the file states none.
+        facts: the facts in its header.
+        name: the file's name, for messages.
+        assume_orientation: "LPS" or "RAS", the frame of its axes if the file states none.
 
     Raises:
-        InputError: the file does not state how its axes lie in the patient, and nothing was said in its place.
+        InputError: the file does not state how its axes lie in the patient, and `assume_orientation` is None.
     """
     findings = list(facts.findings)
     frame = facts.frame.value if facts.frame else assume_orientation
@@ -93,12 +93,12 @@ def place_voxels(facts: ImageFacts, name: str, assume_orientation: str | None = 
         )
     signs = np.array(TO_LPS[frame])
     origin = np.zeros(3) if facts.origin is None else signs * facts.origin.value
-    # Adding 0 makes the zeros that a sign has turned negative plain ones again.
+    # Adding 0 turns negative zeros, which the signs may cause, into positive ones.
     return VoxelPlacement(signs[:, None] * facts.steps.value + 0.0, origin + 0.0, tuple(findings))
 
 
 def assumed(frame: str) -> Finding:
-    """The lasting warning on a scan whose orientation the user stated and not the file."""
+    """The permanent warning on a scan whose orientation was stated by the user and not by the file."""
     return warning(
         ASSUMED,
         f"The file does not state how its axes lie in the patient; as asked, {frame} was assumed, and if that is wrong, right "
@@ -110,7 +110,7 @@ def checked_assumption(frame: str | None) -> str | None:
     """One of the frames that may be assumed, or None.
 
     Raises:
-        InputError: it is another word.
+        InputError: it is anything else.
     """
     if frame is not None and frame not in ASSUMABLE:
         raise InputError(f"The orientation {frame!r} cannot be assumed; say LPS or RAS.")
@@ -118,7 +118,7 @@ def checked_assumption(frame: str | None) -> str | None:
 
 
 def left_over(count: int) -> tuple[Finding, ...]:
-    """The doubt about a file that holds `count` bytes beyond the voxels that its header announces."""
+    """A warning if a file holds `count` bytes beyond the voxels that its header announces."""
     if count <= 0:
         return ()
     what = "1 byte" if count == 1 else f"{count} bytes"
@@ -127,10 +127,10 @@ def left_over(count: int) -> tuple[Finding, ...]:
 
 
 def in_millimetres(lengths: np.ndarray, unit: Stated[float] | None, name: str) -> tuple[Finding, ...]:
-    """Hold a unit other than mm to reason: `lengths` are the voxel's edges in the file's own unit.
+    """Check the plausibility of a unit other than mm: `lengths` are the voxel's edges in the file's own unit.
 
     Raises:
-        InputError: the unit makes voxels that no CT has, while the numbers alone would not.
+        InputError: with this unit the voxels have an impossible size, while the same numbers in mm would be possible.
     """
     if unit is None or unit.value == 1.0:
         return ()
@@ -151,5 +151,5 @@ def in_millimetres(lengths: np.ndarray, unit: Stated[float] | None, name: str) -
 
 
 def by(lengths: np.ndarray) -> str:
-    """Lengths for a sentence, such as "3 x 3 x 5"."""
+    """Lengths for a message, such as "3 x 3 x 5"."""
     return " x ".join(f"{value:.4g}" for value in lengths)

@@ -1,4 +1,4 @@
-"""Image files of any format: what their headers state, their voxels, and the regular grid that these lie on."""
+"""Image files of any format: their headers, their voxels, and the regular grid of the voxels."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _NAMES: dict[tuple[str, ...], str] = {_NRRD: "a NRRD image", _META: "a MetaImage
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What is known of an image file before its voxels take memory.
+    """The content of an image file's header, read before its voxels take memory.
 
-    `values_per_voxel` counts channels and time points, `dimensions` all axes but that of channels; `keys` are the file's further
+    `values_per_voxel` counts channels and time points, `dimensions` all axes except that of channels; `keys` are the file's further
     entries, such as Slicer's segments.
     """
 
@@ -55,7 +55,7 @@ class ImageHeader:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """Voxels as they are stored, ``[z, y, x]`` or, with several values each, ``[z, y, x, value]``, and how to place them."""
+    """Voxels as they are stored, ``[z, y, x]`` or, with several values each, ``[z, y, x, value]``, and their placement."""
 
     name: str
     voxels: np.ndarray
@@ -74,15 +74,15 @@ class ImageFile:
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file's name, or for a NIfTI pair its header, says that it is an image file that can be read."""
+    """Whether a file is an image file that can be read, by its name or, for a NIfTI pair, by its header."""
     return path.name.lower().endswith(FORMATS) or nifti_file.pair_header(path) is not None
 
 
 def read_image_header(path: Path) -> ImageHeader:
-    """What the header of a NIfTI, NRRD or MetaImage file states.
+    """Read the header of a NIfTI, NRRD or MetaImage file.
 
     Raises:
-        InputError: the file is damaged or of another type, or its header contradicts itself or leaves out the spacing.
+        InputError: the file is damaged or of another type, or its header contradicts itself or lacks the spacing.
     """
     import SimpleITK as sitk
 
@@ -111,14 +111,14 @@ def read_image_header(path: Path) -> ImageHeader:
 
 
 def read_image_file(header: ImageHeader, assume_orientation: str | None = None) -> ImageFile:
-    """The voxels of a file and where they lie.
+    """The voxels of a file and their placement in the patient.
 
     Args:
-        header: as `read_image_header` gave it.
-        assume_orientation: "LPS" or "RAS", the axes of a file that does not state its own.
+        header: the result of `read_image_header`.
+        assume_orientation: "LPS" or "RAS", the frame of a file that does not state its own.
 
     Raises:
-        InputError: voxels are missing or damaged, or the header does not say where they lie.
+        InputError: voxels are missing or damaged, or the header does not state their position.
     """
     name = header.path.name
     placement = place_voxels(header.facts, name, assume_orientation)
@@ -168,7 +168,7 @@ def _kind_by_content(path: Path) -> tuple[str, ...] | None:
 
 
 def _data_file(path: Path, kind: tuple[str, ...]) -> tuple[Path | None, int | None]:
-    """The file that holds the voxels, None where there are several, and the byte that they begin at as they are, None where packed.
+    """The file with the voxels (None if there are several), and the byte at which they begin (None if compressed).
 
     Raises:
         InputError: it is missing.

@@ -1,4 +1,4 @@
-"""From voxel steps that need not be at right angles to a regular grid: evened out if nearly so, else straightened."""
+"""From voxel steps that may be oblique to a regular grid: nearly right angles are corrected, a tilted stack is straightened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...volume import Geometry, Matrix
 from ..straightening import LARGEST_TILT_DEGREES, straighten, tilt_finding
 from .facts import VoxelPlacement
 
-# No voxel may be moved by more than this share of the smallest spacing when angles are evened out.
+# Correcting angles must not move any voxel by more than this share of the smallest spacing.
 EVENED_OUT_VOXELS = 0.25
 _EXACT = 1e-6
 
@@ -23,8 +23,8 @@ _EXACT = 1e-6
 class GridFit:
     """A regular grid for the voxels of a file.
 
-    `axes` are the file's index axes that serve as x, y, z of `geometry`. `shifts` is float ``[z, 2]``, how far each slice lies off
-    `geometry` in mm, or None where it holds all voxels already.
+    `axes` are the file's index axes that become x, y, z of `geometry`. `shifts` is float ``[z, 2]``, the in-plane offset of each
+    slice from `geometry` in mm, or None if no slice is shifted.
     """
 
     geometry: Geometry
@@ -41,11 +41,11 @@ class GridFit:
 
 
 def fit_grid(size: tuple[int, int, int], placement: VoxelPlacement, name: str) -> GridFit:
-    """The regular grid of an image of `size` ``(i, j, k)`` voxels; `name` is the file's, for sentences.
+    """The regular grid of an image of `size` ``(i, j, k)`` voxels; `name` is the file's, for messages.
 
     Raises:
-        InputError: numbers are missing, an axis has no length, or the axes are neither at right angles nor those of a stack
-        whose gantry was tilted.
+        InputError: numbers are missing, an axis has length 0, or the axes are neither at right angles nor those of a stack
+        with a tilted gantry.
     """
     steps, origin = placement.steps, placement.origin
     if not (np.isfinite(steps).all() and np.isfinite(origin).all()):
@@ -60,7 +60,7 @@ def fit_grid(size: tuple[int, int, int], placement: VoxelPlacement, name: str) -
     corners = np.array(list(product(*((-(n - 1) / 2, (n - 1) / 2) for n in size))))
     moved = np.linalg.norm(corners @ (steps - rigid * lengths).T, axis=1).max()
     if moved <= EVENED_OUT_VOXELS * lengths.min():
-        # The middle of the image stays in place, so that no corner is moved more than need be.
+        # The centre of the image stays in place, so that corners move as little as possible.
         middle = (np.array(size) - 1) / 2
         return GridFit(_geometry(size, lengths, origin + (steps - rigid * lengths) @ middle, rigid))
     return _tilted_stack(size, placement, lengths, axes, name)
@@ -70,7 +70,7 @@ def _tilted_stack(
     size: tuple[int, int, int], placement: VoxelPlacement, lengths: np.ndarray, axes: np.ndarray, name: str
 ) -> GridFit:
     """The grid of a sheared image whose slices are rectangles: those of a tilted gantry, stacked along the patient."""
-    # The table moves along the patient, so that the axis nearest to superior is the one that the slices are stacked along.
+    # The table moves along the patient: the axis nearest to superior is the one along which slices are stacked.
     stack = axis_order(_matrix(axes)).axes[2]
     first, second = (axis for axis in range(3) if axis != stack)
     extent = max(lengths[first] * size[first], lengths[second] * size[second]) / 2

@@ -25,7 +25,7 @@ _SAME_SPACING = 1e-3
 _LETTERS = {
     "R": (-1, 0, 0), "L": (1, 0, 0), "A": (0, -1, 0), "P": (0, 1, 0), "I": (0, 0, -1), "S": (0, 0, 1),
 }  # fmt: skip
-# cos 60 degrees: an axis that lies further from its letter is not the one that the letter names.
+# cos 60 degrees: an axis at a larger angle to its letter's direction contradicts the letter.
 _LEAST_COSINE = 0.5
 
 
@@ -33,13 +33,13 @@ def parse_metaimage(path: Path) -> Mapping[str, str]:
     """The fields of the header, in the order and spelling of the file.
 
     Raises:
-        InputError: it is no MetaImage, or states a field twice.
+        InputError: it is not a MetaImage, or states a field twice.
     """
     with path.open("rb") as file:
         data = file.read(_LONGEST_HEADER)
     fields: dict[str, str] = {}
     for line in data.split(b"\n"):
-        # The format's own library takes either sign.
+        # The format's own library accepts either sign.
         parts = re.split("[=:]", line.decode("utf-8", "replace"), maxsplit=1)
         if len(parts) < 2:
             break
@@ -55,10 +55,10 @@ def parse_metaimage(path: Path) -> Mapping[str, str]:
 
 
 def metaimage_facts(fields: Mapping[str, str], name: str) -> ImageFacts:
-    """The facts of a MetaImage header; `name` is the file's, for sentences.
+    """The facts of a MetaImage header; `name` is the file's, for messages.
 
     Raises:
-        InputError: it does not state its voxel spacing, states a fact twice, or in numbers or units that mean nothing.
+        InputError: it does not state its voxel spacing, states a fact twice, or in invalid numbers or units.
     """
     dimensions = int(_numbers(fields, "NDims", 1, name)[0])
     sizes = _numbers(fields, "DimSize", dimensions, name)
@@ -88,7 +88,7 @@ def metaimage_facts(fields: Mapping[str, str], name: str) -> ImageFacts:
 
 
 def _spacing(fields: Mapping[str, str], dimensions: int, name: str) -> tuple[np.ndarray, tuple[Finding, ...]]:
-    """Distances of voxel centres; the size of a voxel stands in for them, as in the format's own library."""
+    """Distances between voxel centres in the file's unit; without them the voxel size is used, as in the format's own library."""
     given = {field: _numbers(fields, field, dimensions, name)[:3] for field in ("ElementSpacing", "ElementSize") if field in fields}
     if not given:
         raise InputError(f"The image {name} does not state its voxel spacing; export it again with its spacing.")
@@ -102,7 +102,7 @@ def _spacing(fields: Mapping[str, str], dimensions: int, name: str) -> tuple[np.
                 "The file states the size of its voxels and not their spacing; the voxels were taken to touch.",
             ),
         )
-    # Slices may be thicker or thinner than they lie apart, pixels not.
+    # Slices may be thicker or thinner than their interval; pixels may not.
     if "ElementSize" in given and np.abs(given["ElementSize"][:2] / spacing[:2] - 1).max() > _SAME_SPACING:
         return spacing, (
             warning(
@@ -123,7 +123,7 @@ def _one_of(fields: Mapping[str, str], names: tuple[str, ...], name: str) -> str
 
 
 def _as_numbers(text: str) -> tuple[float | str, ...]:
-    """Words as numbers where they are such: 0 and 0.0 state the same."""
+    """Words, as numbers where possible: 0 and 0.0 state the same."""
     try:
         return tuple(float(word) for word in text.split())
     except ValueError:
@@ -131,7 +131,7 @@ def _as_numbers(text: str) -> tuple[float | str, ...]:
 
 
 def _letters_findings(fields: Mapping[str, str], axes: np.ndarray) -> tuple[Finding, ...]:
-    """Letters name where axes come from or, by the format's documentation, where they go to: both are met, and either may hold."""
+    """Warnings if letters contradict the axes. Letters may name where an axis comes from or, as documented, where it goes to."""
     letters = fields.get("AnatomicalOrientation", "").upper()[:3]
     if len(letters) != 3 or any(letter not in _LETTERS for letter in letters):
         return ()

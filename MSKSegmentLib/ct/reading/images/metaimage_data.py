@@ -1,7 +1,7 @@
-"""Whether the voxels of a MetaImage are all there: the toolkit leaves what is missing as it finds it in memory.
+"""Check that the voxels of a MetaImage are complete: the toolkit returns uninitialised memory for missing ones.
 
-It does so, without an error, for packed data that are damaged, end early or are of unstated length, and for lists of files that are
-too short.
+It does so, without an error, for compressed data that are damaged, end early or have no stated length, and for lists of files that
+are too short.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _LONGEST_HEADER = 1 << 16
 _CHUNK_BYTES = 1 << 16
 # Bytes of one value, as the format's own library stores them on every machine.
 _BYTES = {"CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "LONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
-# Signs, by their code, that numbers in text are made of.
+# Character codes that occur in numbers written as text.
 _OF_NUMBERS = np.isin(np.arange(256), np.frombuffer(b"0123456789+-.eEnaifNAIF \t\r\n\v\f", np.uint8))
 _LAST_LINE = re.compile(rb"ElementDataFile[^\n]*\n")
 
 
 def check_voxels(path: Path, fields: Mapping[str, str]) -> None:
-    """Refuse a file with `fields` (of `parse_metaimage`) whose voxels are not all there.
+    """Refuse a file with `fields` (of `parse_metaimage`) whose voxels are incomplete.
 
     Raises:
-        InputError: it lists another number of files than it has slices, one of them is missing, or packed data are damaged, of
-        unstated length, or of another length than the header announces.
+        InputError: it does not list one file per slice, a file is missing, or compressed data are damaged, have no stated length,
+        or another length than the header announces.
     """
     try:
         files, per_file = _listed_files(path, fields, [int(float(word)) for word in fields["DimSize"].split()])
@@ -66,7 +66,7 @@ def check_voxels(path: Path, fields: Mapping[str, str]) -> None:
 
 
 def is_text(fields: Mapping[str, str]) -> bool:
-    """Whether the voxels are written as numbers in text, in the file itself or in one other."""
+    """Whether the voxels are written as text, in the file itself or in one other file."""
     named = fields.get("ElementDataFile", "")
     several = named.split()[:1] == ["LIST"] or "%" in named
     return fields.get("BinaryData", "True")[:1].lower() not in ("t", "y", "1") and not several
@@ -75,10 +75,10 @@ def is_text(fields: Mapping[str, str]) -> bool:
 def read_text(path: Path, fields: Mapping[str, str]) -> sitk.Image | None:
     """A MetaImage whose voxels are text (`is_text`), or None when it cannot be read.
 
-    The toolkit wants a line break behind the last number, so it gets a copy where there is none.
+    The toolkit needs a line break after the last number; without one it reads a copy that has it.
 
     Raises:
-        InputError: there are fewer numbers than voxels, or something else than numbers.
+        InputError: there are fewer numbers than voxels, or other text than numbers.
     """
     named = fields["ElementDataFile"]
     inside = named.upper() == "LOCAL"
@@ -145,13 +145,13 @@ def _begin(path: Path, fields: Mapping[str, str]) -> int:
 
 
 def _packed_bytes(fields: Mapping[str, str]) -> int | None:
-    """How many bytes the packed voxels take, where the header says so: the toolkit reads no more."""
+    """The number of bytes of the compressed voxels, if the header states it: the toolkit reads no more."""
     text = fields.get("CompressedDataSize", "")
     return int(text) if text.isdecimal() and int(text) > 0 else None
 
 
 def _unpacked_bytes(stream: BinaryIO, packed: int | None) -> int | None:
-    """The number of bytes that data unpack to, None where they are damaged or do not end."""
+    """The number of bytes after decompression, None if the data are damaged or end early."""
     unpacker, count = zlib.decompressobj(), 0
     try:
         for chunk in _chunks(stream, packed):

@@ -1,7 +1,7 @@
-"""What a NIfTI header says about its grid: sform, qform and pixdim, which often differ, reconciled by the standard's rules.
+"""The grid that a NIfTI header states: sform, qform and pixdim, which often differ, reconciled by the standard's rules.
 
 pixdim is the spacing and never negative; the qform is a rotation of that grid, the sform any affine map. A code of 0 says that
-a form is not set. Where both are set the sform is the grid of the voxels as they lie, unless it leads into a template (codes 3
+a form is not set. If both are set, the sform gives the positions of the voxels, unless it maps into a template (codes 3
 and up). Source: nifti1.h, "3D IMAGE (VOLUME) ORIENTATION AND LOCATION IN SPACE", https://nifti.nimh.nih.gov.
 """
 
@@ -19,12 +19,12 @@ from .nifti_header import NiftiHeader
 
 _UNITS_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 FIRST_TEMPLATE_CODE = 3
-# Statements of the spacing that differ by less are the same number, rounded by some program.
+# Stated spacings that differ by less are the same, but for rounding.
 SAME_STATED_SPACING = 1e-3
-# Beyond this, where both forms are set, it is unknown which size is right.
+# If both forms are set and differ by more, it is unknown which size is right.
 REFUSED_SPACING = 0.02
 SAME_ANGLE_DEGREES = 1.0
-# Beyond this another axis of the body is nearest to an axis of the image.
+# Beyond this angle an image axis is nearest to another axis of the body.
 OTHER_AXIS_DEGREES = 45.0
 _LEAST_DETERMINANT = 1e-3
 _SQUARED_TOLERANCE = 1e-4
@@ -51,10 +51,10 @@ class _Form:
 
 
 def nifti_facts(header: NiftiHeader, name: str) -> ImageFacts:
-    """The facts of a NIfTI header; `name` is the file's, for sentences.
+    """The facts of a NIfTI header; `name` is the file's, for messages.
 
     Raises:
-        InputError: it does not state its voxel spacing, states two, or states its orientation in numbers that mean nothing.
+        InputError: it states no voxel spacing or two different ones, or states its orientation in invalid numbers.
     """
     unit = Stated(_UNITS_MM.get(header.xyzt_units & 7, 1.0), "xyzt_units") if header.xyzt_units & 7 else None
     scale = unit.value if unit else 1.0
@@ -89,7 +89,7 @@ def nifti_facts(header: NiftiHeader, name: str) -> ImageFacts:
 
 
 def _qform(header: NiftiHeader, pixdim: np.ndarray, scale: float) -> _Form:
-    """The rotation of the quaternion (a, b, c, d), whose a is the rest to length 1, times pixdim; qfac turns the third axis."""
+    """The rotation of the unit quaternion (a, b, c, d), with a from the others, times pixdim; qfac may flip the third axis."""
     b, c, d = header.quaternion
     squared = float(b * b + c * c + d * d)
     qfac = header.pixdim[0]
@@ -121,7 +121,7 @@ def _sform(header: NiftiHeader, scale: float) -> _Form:
 def _chosen(
     qform: _Form | None, sform: _Form | None, pixdim: np.ndarray | None, header: NiftiHeader, name: str
 ) -> tuple[_Form, tuple[Finding, ...]]:
-    """The form to use, and how far the other statements differ from it."""
+    """The form to use, and findings on other statements that differ from it."""
     usable = [form for form in (sform, qform) if form is not None and form.steps is not None]
     spoiled = [form for form in (sform, qform) if form is not None and form.steps is None]
     if not usable:
@@ -147,7 +147,7 @@ def _chosen(
 
 
 def _settled(sform: _Form, qform: _Form, header: NiftiHeader, name: str) -> tuple[_Form, tuple[Finding, ...]]:
-    """One of two usable forms, and a warning where they differ."""
+    """The one of two usable forms that counts, and a warning if they differ."""
     in_template = header.sform_code >= FIRST_TEMPLATE_CODE > header.qform_code
     used = qform if in_template else sform
     if _sides_differ(sform, qform):
@@ -183,7 +183,7 @@ def _settled(sform: _Form, qform: _Form, header: NiftiHeader, name: str) -> tupl
 
 
 def _same_lengths(form: _Form, lengths: np.ndarray) -> bool:
-    """Whether a spacing is that of a form; in a sheared one it may also be the distance of the planes, as gantry tilt makes it."""
+    """Whether a spacing is that of a form; in a sheared form (gantry tilt) it may also be the distance between planes."""
     assert form.steps is not None
     volume = abs(np.linalg.det(form.steps))
     planes = volume / np.linalg.norm(np.cross(form.steps.T[[1, 2, 0]], form.steps.T[[2, 0, 1]]), axis=1)
@@ -201,7 +201,7 @@ def _sides_differ(sform: _Form, qform: _Form) -> bool:
 
 
 def _degrees_apart(sform: _Form, qform: _Form) -> float:
-    """The largest angle between the same index axis in both."""
+    """The largest angle in degrees between the same index axis in both."""
     cosines = np.clip(np.sum(sform.axes * qform.axes, axis=0), -1, 1)
     return float(np.degrees(np.arccos(cosines)).max())
 
@@ -212,14 +212,14 @@ def _shear_degrees(form: _Form) -> float:
 
 
 def _distance(sform: _Form, qform: _Form, size: tuple[int, int, int]) -> float:
-    """How far apart the middle of the image lies in both, in mm."""
+    """The distance in mm between the image's centres by both forms."""
     assert sform.steps is not None and qform.steps is not None and sform.origin is not None and qform.origin is not None
     middle = (np.array(size) - 1) / 2
     return float(np.linalg.norm((sform.steps - qform.steps) @ middle + sform.origin - qform.origin))
 
 
 def _scaling(header: NiftiHeader, name: str) -> Stated[tuple[float, float]] | None:
-    """Slope and intercept; a slope of 0, or one that was never set, leaves values unscaled, whatever the intercept says."""
+    """Slope and intercept; with a slope of 0, or one that was never set, values stay unscaled, whatever the intercept."""
     slope, intercept = header.scl_slope, header.scl_inter
     if slope == 0 or not np.isfinite(slope) or (slope, intercept) == (1.0, 0.0):
         return None

@@ -1,8 +1,8 @@
 """NIfTI files: header and voxels, whatever the file's name says about its compression.
 
-The toolkit's reader fills up what is cut short, takes NaN for zero, begins at the wrong byte where vox_offset is 0, adds an
-intercept without a slope, and refuses axes that are not at right angles. The bytes have to be read through to notice that, so
-that they serve as the voxels, too.
+The toolkit's reader pads truncated data, turns NaN into zero, begins at the wrong byte if vox_offset is 0, adds an intercept
+without a slope, and refuses axes that are not at right angles. To notice that, all bytes must be read, so that they are used as
+the voxels, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .facts import left_over
 from .nifti_header import LONGEST_HEADER, NiftiHeader, parse_header
 
 CHUNK_BYTES = 1 << 23
-# No more than this is unpacked from one byte (the limit of the deflate method): a guard against absurd sizes.
+# One byte decompresses to at most this many (the limit of deflate): a guard against absurd sizes.
 _MOST_UNPACKED = 1032
 
 
@@ -30,17 +30,17 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     """The header of a ``.nii``, ``.nii.gz`` or ``.hdr`` file.
 
     Raises:
-        InputError: it is damaged or none.
+        InputError: it is damaged or not a NIfTI file.
     """
     with _unpacked(path) as stream:
         return parse_header(stream.read(LONGEST_HEADER), path.name)
 
 
 def read_voxels(path: Path, header: NiftiHeader) -> tuple[np.ndarray, tuple[Finding, ...]]:
-    """The stored values ``[z, y, x]`` of a file whose voxels have one value, and what is odd about them.
+    """The stored values ``[z, y, x]`` of a file with one value per voxel, and findings on them.
 
     Raises:
-        InputError: the data are damaged or shorter than the header promises.
+        InputError: the data are damaged or shorter than the header announces.
     """
     source = _image_of_pair(path) if header.is_pair else path
     count = int(np.prod(header.dims))
@@ -71,10 +71,10 @@ def read_voxels(path: Path, header: NiftiHeader) -> tuple[np.ndarray, tuple[Find
 
 
 def _after_voxels(stream: BinaryIO, source: Path, end: int) -> tuple[Finding, ...]:
-    """What is odd about the rest of a file beyond byte `end`; reading on to its end also holds a gzip file against its checksum.
+    """Findings on the rest of a file beyond byte `end`; reading to its end also verifies the checksum of a gzip file.
 
     Raises:
-        OSError: the packed data are damaged.
+        OSError: the compressed data are damaged.
     """
     try:
         return left_over(sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK_BYTES), b"")))
@@ -93,8 +93,8 @@ def _after_voxels(stream: BinaryIO, source: Path, end: int) -> tuple[Finding, ..
 
 
 def _packed_part(path: Path) -> tuple[int, int]:
-    """The bytes that the whole members of a gzip file unpack to, and how many bytes of another kind follow them; 0 if a member is
-    damaged.
+    """The number of bytes that the members of a gzip file decompress to, and the number of other bytes after them (0 if a member
+    is damaged).
     """
     unpacked = 0
     with path.open("rb") as file:
@@ -109,7 +109,7 @@ def _packed_part(path: Path) -> tuple[int, int]:
                 return unpacked, 0
             if not member.eof:
                 return unpacked, 0
-            # Members may be padded with zeros; a next one is known by its first bytes.
+            # Zeros may follow a member; the next one is recognised by its first bytes.
             chunk = (chunk + file.read(CHUNK_BYTES)).lstrip(b"\0")
         return unpacked, len(chunk) + path.stat().st_size - file.tell()
 
@@ -144,7 +144,7 @@ def _image_of_pair(header: Path) -> Path:
 
 
 def _sibling(path: Path, suffix: str) -> Path | None:
-    """The file of the same name with another suffix, in the same case of letters, packed or not."""
+    """The file of the same name with another suffix in the same letter case, compressed or not."""
     stem = path.with_suffix("") if path.name.lower().endswith(".gz") else path
     names = (suffix, suffix.upper())
     candidates = [stem.with_suffix(s + packed) for s in names for packed in ("", ".gz")]
@@ -153,7 +153,7 @@ def _sibling(path: Path, suffix: str) -> Path | None:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[BinaryIO]:
-    """The file's bytes, unpacked where they begin as a gzip file does."""
+    """The file's bytes, decompressed if they begin like a gzip file."""
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"

@@ -1,4 +1,4 @@
-"""The header of a NIfTI-1 or NIfTI-2 file, field by field, as it is stored; what it means is found in `nifti_facts`."""
+"""The header of a NIfTI-1 or NIfTI-2 file, field by field as stored; `nifti_facts` interprets it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NiftiHeader:
     """The fields that say how voxels are stored and where they lie, in the file's own units; names are the standard's.
 
     `dims` are the sizes of all axes (dim[1] to dim[dim[0]]), `voxel_type` a numpy type with the file's byte order, `components` the
-    values per voxel of that type. `begin` is where the voxels begin, in this file or, where `is_pair`, in its ``.img``.
+    values per voxel of that type. `begin` is the byte at which the voxels begin, in this file or, if `is_pair`, in its ``.img``.
     """
 
     version: int
@@ -57,7 +57,7 @@ def parse_header(data: bytes, name: str) -> NiftiHeader:
     """The header in the first 540 bytes of a file, of either byte order.
 
     Raises:
-        InputError: it is no NIfTI header, or says of the storage of the voxels what cannot be.
+        InputError: it is not a NIfTI header, or describes an impossible storage of the voxels.
     """
     for order in "<>":
         length = struct.unpack(f"{order}i", data[:4])[0] if len(data) >= 4 else 0
@@ -106,7 +106,7 @@ def _parse_2(data: bytes, order: str, name: str) -> NiftiHeader:
 
 @dataclass(frozen=True)
 class _Fields:
-    """What the header of either version holds, as it stands there: `kind` is datatype and bitpix, `codes` of qform and sform."""
+    """The stored fields of either version: `kind` is (datatype, bitpix), `codes` those of qform and sform."""
 
     version: int
     is_pair: bool
@@ -149,7 +149,7 @@ def _header(fields: _Fields, name: str) -> NiftiHeader:
 
 
 def _begin(offset: float, version: int, is_pair: bool, name: str) -> int:
-    """Where voxels begin. In a single file they follow header and extension flag: smaller offsets (0, mostly) were never set."""
+    """First byte of the voxels. In a single file they follow header and extension flag; smaller offsets (mostly 0) are unset."""
     if not np.isfinite(offset) or offset < 0 or offset != int(offset):
         raise InputError(f"The header of {name} does not say where its voxels begin (vox_offset {offset:g}); export it again.")
     least = 0 if is_pair else (352 if version == 1 else 544)

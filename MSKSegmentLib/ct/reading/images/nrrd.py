@@ -18,7 +18,7 @@ from ....errors import InputError
 from ....findings import Finding, findings_from_json
 from .facts import ImageFacts, Stated, by, in_millimetres
 
-# A key of our own in copies of a CT: what reading the original left in doubt, so that it is not lost with the original.
+# A private key in copies of a CT: it keeps the findings on the original file.
 FINDINGS_KEY = "MSKSegment.findings"
 _LONGEST_HEADER = 1 << 20
 _FRAMES = {
@@ -54,7 +54,7 @@ def parse_nrrd(path: Path) -> NrrdHeader:
     """The header of a ``.nrrd`` or ``.nhdr`` file.
 
     Raises:
-        InputError: it is none, or states a field twice.
+        InputError: it is not an NRRD header, or states a field twice.
     """
     with path.open("rb") as file:
         data = file.read(_LONGEST_HEADER)
@@ -77,11 +77,11 @@ def parse_nrrd(path: Path) -> NrrdHeader:
 
 
 def nrrd_facts(header: NrrdHeader, name: str) -> ImageFacts:
-    """The facts of a NRRD header; `name` is the file's, for sentences.
+    """The facts of a NRRD header; `name` is the file's, for messages.
 
     Raises:
-        InputError: it does not state its voxel spacing, states it twice, or in units that mean nothing; or its voxels are stored
-        in a way that cannot be read.
+        InputError: it does not state its voxel spacing, states it twice, or in invalid units; or its voxels are stored in a way
+        that cannot be read.
     """
     _check_storage(header, name)
     axes = _spatial_axes(header, name)
@@ -122,7 +122,7 @@ def _known_name(text: str) -> str:
 
 
 def _check_storage(header: NrrdHeader, name: str) -> None:
-    """Refuse what the toolkit would call unreadable, with the reason."""
+    """Refuse, with the reason, a storage that the toolkit cannot read."""
     for field in ("dimension", "sizes", "type", "encoding"):
         if field not in header.fields:
             raise InputError(f"The header of {name} lacks the field {field!r} or is cut short; copy or export it again.")
@@ -135,7 +135,7 @@ def _check_storage(header: NrrdHeader, name: str) -> None:
 
 
 def _check_space(header: NrrdHeader, name: str) -> None:
-    """Refuse directions whose space the header does not state in the format's own way; the toolkit would not say why."""
+    """Refuse directions without a valid space in the header; the toolkit would refuse them without a reason."""
     space, dimension = header.fields.get("space", ""), header.fields.get("spacedimension", "")
     if not space and not dimension:
         raise InputError(
@@ -152,7 +152,7 @@ def _check_space(header: NrrdHeader, name: str) -> None:
 
 
 def _spatial_axes(header: NrrdHeader, name: str) -> tuple[int, int, int]:
-    """The axes that lie in space; the others are time points, channels or layers."""
+    """The three spatial axes; the others are time points, channels or layers."""
     count = len(header.items("sizes"))
     axes = list(range(count))
     directions, kinds = header.items("spacedirections"), header.items("kinds")
@@ -170,7 +170,7 @@ def _spatial_axes(header: NrrdHeader, name: str) -> tuple[int, int, int]:
 
 
 def _of_bounds(header: NrrdHeader, sizes: list[int]) -> list[str]:
-    """Spacings as the bounds of the axes imply them; bounds are those of voxels ("cell") or of their centres ("node")."""
+    """Spacings implied by the bounds of the axes; bounds refer to voxels ("cell") or to their centres ("node")."""
     low, high, centres = (header.items(field) for field in ("axismins", "axismaxs", "centerings"))
     if not len(low) == len(high) == len(centres) == len(sizes):
         return []
@@ -194,7 +194,7 @@ def _check_stated_once(header: NrrdHeader, steps: np.ndarray, axes: tuple[int, i
 
 
 def _one_unit(words: list[str], field: str, name: str) -> tuple[float, Stated[float] | None]:
-    """The unit of all axes in mm; none stated stands for mm."""
+    """The unit of all axes in mm; without a stated unit it is mm."""
     stated_units = {re.sub(r"s$", "", word.strip().lower()) if len(word) > 2 else word.strip().lower() for word in words} - {
         "",
         "???",
@@ -213,7 +213,7 @@ def _kept_findings(header: NrrdHeader) -> tuple[Finding, ...]:
     try:
         return findings_from_json(json.loads(header.keys.get(FINDINGS_KEY, "[]")))
     except (KeyError, TypeError, ValueError):
-        # Another program has changed the entry, which is a note and no part of the image.
+        # Another program has changed the entry, which is only a note and not part of the image.
         return ()
 
 

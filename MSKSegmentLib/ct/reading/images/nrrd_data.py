@@ -1,4 +1,4 @@
-"""The files that hold the voxels of a NRRD image, where its header lists several: the toolkit does not say which is wrong."""
+"""The voxel files of a NRRD image whose header lists several: the toolkit does not report which one is wrong."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _LIST = re.compile(rb"^data ?file: *LIST[^\n]*\n", re.IGNORECASE | re.MULTILINE)
 
 
 def names_several(data_file: str) -> bool:
-    """Whether the content of a field "data file" stands for a list of files or for a numbered series of them."""
+    """Whether the content of a field "data file" means a list of files or a numbered series of files."""
     words = data_file.split()
     return bool(words) and (words[0].upper() == "LIST" or (len(words) >= 4 and "%" in words[0]))
 
 
 def check_files(path: Path, header: NrrdHeader) -> None:
-    """Refuse the header `path` where the files that it lists are not as many as it needs, or one is missing.
+    """Refuse the header `path` if the number of listed files is wrong, or one is missing.
 
     Raises:
-        InputError: they are.
+        InputError: the number is wrong, or a file is missing.
     """
     words = header.fields.get("datafile", "").split()
     try:
