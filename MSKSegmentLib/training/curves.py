@@ -69,9 +69,9 @@ def draw_curves(folder: Path) -> None:
     points = read_points(folder)
     if not points:
         return
-    judged = [point for point in points if point.dice is not None]
-    figure = Figure(figsize=(8, 6.4 if judged else 4.2), layout="constrained", dpi=110)
-    axes = figure.subplots(2 if judged else 1, 1, sharex=True, squeeze=False)[:, 0]
+    validated = [point for point in points if point.dice is not None]
+    figure = Figure(figsize=(8, 6.4 if validated else 4.2), layout="constrained", dpi=110)
+    axes = figure.subplots(2 if validated else 1, 1, sharex=True, squeeze=False)[:, 0]
     iterations = [point.iteration for point in points]
     axes[0].plot(iterations, [point.loss for point in points], color="tab:blue", marker="." if len(points) < 30 else "")
     axes[0].set_ylabel("loss", color="tab:blue")
@@ -80,12 +80,12 @@ def draw_curves(folder: Path) -> None:
     rate.plot(iterations, [1000 * point.learning_rate for point in points], color="tab:orange", linewidth=1)
     rate.set_ylabel("learning rate (1e-3)", color="tab:orange")
     rate.set_ylim(bottom=0)
-    if judged:
-        axes[1].plot([point.iteration for point in judged], [point.dice for point in judged], color="tab:green", marker="o")
+    if validated:
+        axes[1].plot([point.iteration for point in validated], [point.dice for point in validated], color="tab:green", marker="o")
         axes[1].set_ylabel("mean Dice on patients held out")
         axes[1].set_ylim(0, 1)
-        best = max(point.dice for point in judged if point.dice is not None)
-        axes[1].set_title(f"last {judged[-1].dice:.3f}, best {best:.3f}", fontsize=10)
+        best = max(point.dice for point in validated if point.dice is not None)
+        axes[1].set_title(f"last {validated[-1].dice:.3f}, best {best:.3f}", fontsize=10)
     for axis in axes:
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("iteration")

@@ -135,19 +135,19 @@ def prepare_data(
     for number, pairs in enumerate(recipe.pairs):
         found.append((_prepared(find_labelled_cases(pairs.folder), cache / str(number), recipe, checkpoint), pairs.weight))
     training = replace(plan, banks=tuple(banks), cases=_side(found, split.train_cases))
-    judged = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
-    if recipe.validation.every and recipe.virtual and not judged.cases:
+    validation = replace(plan, cases=_side(found, split.held_out_cases), augmentation=NO_AUGMENTATION)
+    if recipe.validation.every and recipe.virtual and not validation.cases:
         # Without held-out real patients validate on held-out bodies, or else on patients with further seeds.
         beyond = max(bank.seeds.stop for bank in banks)
         others = replace(banks[0], seeds=range(beyond, beyond + recipe.validation.patients), bodies=None, weight=1.0)
         held_out = [replace(bank, bodies=split.held_out_bodies) for bank in banks] if split.held_out_bodies else [others]
-        judged = replace(judged, banks=tuple(held_out))
-    wanted = [*training.banks, *judged.banks]
+        validation = replace(validation, banks=tuple(held_out))
+    wanted = [*training.banks, *validation.banks]
     for ingredients in dict.fromkeys(bank.ingredients for bank in wanted):
         mine = [bank for bank in wanted if bank.ingredients == ingredients]
         own = sorted({seed for bank in mine for seed in bank.seeds})
         make_patients(mine[0].folder, own, recipe, atlas, checkpoint, ingredients)
-    return training, judged if recipe.validation.every and (judged.banks or judged.cases) else None
+    return training, validation if recipe.validation.every and (validation.banks or validation.cases) else None
 
 
 def make_patients(
