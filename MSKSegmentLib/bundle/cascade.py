@@ -15,7 +15,6 @@ from .first_stage import FIRST_STAGE_FILE, OTHER_BUNDLE, FirstStage
 from .manifest import Manifest, Preprocessing
 from .package_file import SUFFIX, export_package, import_package
 from .store import MANIFEST_FILE, ModelBundle, load_bundle, new_files, write_files
-from .weights import encode_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +85,7 @@ def save_cascade(
     Raises:
         BundleError: as `store.save_bundle`.
     """
-    manifest, files = new_files(folder, manifest, encode_weights(network_state, manifest.network, "float16"), card)
+    manifest, files = new_files(folder, manifest, network_state, card)
     if first_network is not None:
         files[FIRST_STAGE_FILE] = first_network
     return write_files(folder, manifest, files, None, replace_old=True)

@@ -161,24 +161,30 @@ def save_bundle(
         BundleError: `folder` holds something or cannot be written, or manifest, weights and calibration do not fit or hold
             numbers that are not finite.
     """
-    manifest, files = new_files(Path(folder), manifest, encode_weights(network_state, manifest.network, dtype), card, table)
+    manifest, files = new_files(Path(folder), manifest, network_state, card, dtype, table)
     return write_files(Path(folder), manifest, files, calibration, replace_old)
 
 
 def new_files(
-    folder: Path, manifest: Manifest, weights: bytes, card: str, table: StructureTable | None = None
+    folder: Path,
+    manifest: Manifest,
+    network_state: Mapping[str, Tensor],
+    card: str,
+    dtype: str = "float16",
+    table: StructureTable | None = None,
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest of a new bundle, and its files by name without its calibration; `table` as for `save_bundle`.
+    """The manifest of a new bundle, and its files by name without its calibration; the rest as for `save_bundle`.
 
     Raises:
-        BundleError: the network's classes are not those of the table.
+        BundleError: the network's classes are not those of the table, or the weights do not fit the network.
     """
     table = usual_table(manifest) if table is None else table
     if table is not None:
         check_classes(folder, manifest, table)
         manifest = replace(manifest, structures=STRUCTURES_FILE)
+    (weights_file,) = weights_files(1)
     return manifest, {
-        **dict(zip(weights_files(1), [weights], strict=True)),
+        weights_file: encode_weights(network_state, manifest.network, dtype),
         MODEL_CARD_FILE: card.encode("utf-8"),
         **structures_file(table),
     }

@@ -90,7 +90,10 @@ def web_client(table: PollTable | SendTable, most_mb: int) -> DICOMwebClient:
             session.headers["Authorization"] = f"Bearer {secret}"
     # Nothing from the environment: neither proxies nor passwords of the user's account.
     session.trust_env = False
-    return DICOMwebClient(table.url, session=session, timeout=table.timeout_s)
+    client = DICOMwebClient(table.url, session=session, timeout=table.timeout_s)
+    # The node tries again by itself, and says meanwhile what is wrong; the client would be silent for a minute.
+    client.set_http_retry_params(retry=False)
+    return client
 
 
 def web_fault(error: Exception, table: PollTable | SendTable, what: str) -> str:

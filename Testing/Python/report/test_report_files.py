@@ -88,9 +88,9 @@ def test_what_cannot_be_is_said_before_the_work(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("MSKSegmentLib.report.writing.html_of", lambda *_: pytest.fail("work was done"))
     with pytest.raises(InputError, match="neither .html nor .pdf"):
         write_report_files(ReportRequest(folder), tmp_path / "report.docx")
-    with pytest.raises(InputError, match="no report in the language 'xx'"):
+    with pytest.raises(InputError, match="no catalogue of the language 'xx'"):
         write_report_files(ReportRequest(folder, "xx"))
-    with pytest.raises(InputError, match="no report in the language"):
+    with pytest.raises(InputError, match="no catalogue of the language"):
         write_report_files(ReportRequest(folder, "../en"))
     with pytest.raises(InputError, match="no result in the folder"):
         write_report_files(ReportRequest(tmp_path))

@@ -130,7 +130,7 @@ def test_a_browser_that_vanishes_leaves_nothing_behind(serve, tmp_path):
         assert list((tmp_path / "results" / ".uploads").rglob("received"))
     assert soon(lambda: not list((tmp_path / "results" / ".uploads").rglob("received")))
     status, reply = server.upload("a.txt", b"text" * 3000)
-    assert status == 422 and "is no CT" in reply["sentence"], "the next upload is not blocked"
+    assert status == 422 and "is no scan that can be read" in reply["sentence"], "the next upload is not blocked"
 
 
 def test_an_upload_is_not_possible_where_one_result_is_reviewed(serve, tmp_path, case, phantom):
