@@ -231,6 +231,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.inputs.showTexts()
         self.review.showTexts()
         self.earlier.showTexts()
+        self.site.showTexts()
         self._inputsChanged()
 
     def _fillResultSelector(self):

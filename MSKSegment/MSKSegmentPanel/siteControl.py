@@ -25,8 +25,8 @@ class SiteControl:
         self._messages = messages
         self._onPlaced = onPlaced
         self._reference = None
-        for name in (_("Sex"), _("Female"), _("Male")):
-            ui.sexSelector.addItem(name)
+        for _code in _SEXES:
+            ui.sexSelector.addItem("")
         ui.siteSection.connect("contentsCollapsed(bool)", keepFolding(ui.siteSection))
         ui.siteButton.connect("clicked(bool)", self._choose)
         ui.ageSpinBox.connect("valueChanged(int)", self._place)
@@ -38,7 +38,13 @@ class SiteControl:
             except InputError:
                 # The file was replaced by something else since; the panel is there without it.
                 slicer.app.settings().setValue(_SETTING, "")
+        self._nameSexes()
         self.showCase(None)
+
+    def showTexts(self):
+        """The panel speaks another language."""
+        self._nameSexes()
+        self._place()
 
     def showCase(self, case):
         """Another case is shown, or with None none: the age and sex of the patient before must not stay."""
@@ -48,6 +54,10 @@ class SiteControl:
             ui.sexSelector.setCurrentIndex(0)
         ui.siteSection.setVisible(case is not None)
         self._place()
+
+    def _nameSexes(self):
+        for place, name in enumerate((_("Sex"), _("Female"), _("Male"))):
+            self._ui.sexSelector.setItemText(place, name)
 
     def _choose(self, *args):
         path = askFileToOpen(self._ui.siteSection, _("Reference file of the site"), "JSON (*.json)")

@@ -17,7 +17,7 @@ from MSKSegmentLib.language.catalogue import languages, speak, spoken
 # What is called so in Japanese, too, and names of nodes in the scene.
 ALLOWED = {
     "Dice", "HU", "CT", "CPU", "NVIDIA", "CUDA", "MSKSegment", "Soufi", "et", "al", "CSV", "DICOM", "Slicer", "English", "mm", "cc",
-    "cm", "hip", "mskseg", "virtual", "Dixon", "Uncertainty",
+    "cm", "mg", "hip", "mskseg", "reference", "make", "virtual", "Dixon", "Uncertainty",
 }  # fmt: skip
 
 
