@@ -103,6 +103,8 @@ def test_an_interrupted_connection_comes_back_by_itself(server, visit):
 def test_a_second_person_reads_and_cannot_change(server, start, visit):
     first = visit(server.address)
     row(first, "FEMUR_left").wait_for()
+    # The seat of the test before is free once the server has noticed that its page is gone.
+    first.wait_for_function("!document.querySelector('#banner')")
     second = visit(server.address)
     row(second, "FEMUR_left").wait_for()
     assert "Read-only: another browser has this page open" in second.locator("#banner").inner_text()
