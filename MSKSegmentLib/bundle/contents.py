@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
@@ -13,15 +12,6 @@ from ..errors import BundleError
 def sha256_of(data: bytes) -> str:
     """In hex."""
     return hashlib.sha256(data).hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    """In hex, of a file that is read piece by piece."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def json_bytes(content: dict[str, Any]) -> bytes:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..anatomy import StructureTable
 from ..errors import BundleError, InputError
+from ..output.digests import sha256_of_file
 from ..output.filling import recover, whole_folder
 from ..output.places import check_new_folder, foreign_files, resolved
 from ..tasks import Task
-from .contents import json_bytes, sha256_of, sha256_of_file
+from .contents import json_bytes, sha256_of
 from .first_stage import FIRST_STAGE_FILE
 from .manifest import MOST_MEMBERS, STRUCTURES_FILE, Manifest
 from .structures import check_classes, structures_file, structures_of, task_of, usual_table

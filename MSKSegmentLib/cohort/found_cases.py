@@ -13,11 +13,11 @@ from ..ct import FORMATS
 from ..ct.reading.dicom.headers import open_dataset
 from ..ct.reading.dicom.values import number_of, text_of
 from ..ct.reading.files import ScanHeader
+from ..output.digests import sha256_of_file
 from ..output.names import cause, safe_name
 
 _SCANNER_TAGS = ("Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "KVP")
 _PLAIN = re.compile(r"[\w-][\w.-]*")
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,8 @@ def _scanner(path: Path) -> str:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_READ_BYTES):
-                digest.update(chunk)
+        return sha256_of_file(path)
     except OSError:
         # It is no repetition as far as anybody can tell, and its run will say what is wrong with it.
         return str(path)
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ from .study import StudyFolder
 
 TEXT_COLUMNS = frozenset({
     "abbreviation", "structure", "light", "likely_wrong", "not_confirmed", "paper_light", "truncated_by", "state", "reasons",
-    "asks_for_a_look",    "level", "level_side", "side",
+    "asks_for_a_look", "level", "level_side", "side",
 })  # fmt: skip
 CASE_COLUMN = "case"
 _TABLES = {"segments": SEGMENT_COLUMNS, "levels": LEVEL_COLUMNS}

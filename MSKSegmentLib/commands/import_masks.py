@@ -51,7 +51,8 @@ def command(invocation: Invocation, /, mask: Path, ct: Path, output: Path, progr
     """Import MASK, a segmentation of another program, as a result: translated into our structures and measured.
 
     MASK is a label map (NIfTI, NRRD, MHA), a .seg.nrrd, a DICOM segmentation, or a folder with one file per structure.
-    Labels that are no structure of ours are kept in the result folder. Without --rate no light is given.
+    Labels that are no structure of ours are kept in the result folder. Without --rate nothing is compared with the network,
+    so that no light is green.
     """
     from ..results.result_folder import check_output
 

@@ -11,7 +11,6 @@ from .examination import Examination
 from .intervals import FollowedQuantity
 
 # "Compare" is taken: the review uses it for two results of one CT.
-TITLE = N_("Before and after")
 EARLIER_SCAN = N_("Earlier scan")
 CHANGED_QUANTITIES: Mapping[FollowedQuantity, str] = {
     FollowedQuantity.VOLUME: N_("Volume (cc)"),

@@ -77,7 +77,10 @@ def import_case(
     placed, resampled = place_or_resample(translation.labels, translation.geometry, volume.geometry)
     findings = (
         _imported(translation),
-        warning("not_judged", "The import gives no light; 'mskseg rate' judges the segmentation."),
+        warning(
+            "not_judged",
+            "The import compares nothing with the network, so that no light is green; 'mskseg rate' judges the segmentation.",
+        ),
         *scan.findings,
         *translation.findings,
         *((_resampled(translation, volume),) if resampled else ()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ from ..anatomy.built_in import stored_table
 from ..case_result import CaseResult, HistoryEvent, Measurements, SegmentReport
 from ..errors import InputError, shown
 from ..findings import findings_json
+from ..output.digests import sha256_of_file
 from ..output.filling import recover, whole_folder
 from ..output.places import check_no_file, check_place, check_space, foreign_files, resolved
 from ..tasks import stored_task
@@ -222,7 +222,7 @@ def _check_content(real: Path) -> None:
 
 def _digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file: it reveals a file that was changed with another program."""
-    return {path.name: _digest(path) for path in sorted(folder.iterdir())}
+    return {path.name: sha256_of_file(path) for path in sorted(folder.iterdir())}
 
 
 def _changed_since(real: Path) -> list[str]:
@@ -230,12 +230,4 @@ def _changed_since(real: Path) -> list[str]:
     digests = _content(real).get(FILES)
     if not isinstance(digests, dict):
         return []
-    return [name for name in _OWNED if name in digests and (real / name).is_file() and _digest(real / name) != digests[name]]
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return [name for name in _OWNED if name in digests and (real / name).is_file() and sha256_of_file(real / name) != digests[name]]

@@ -78,6 +78,11 @@ class SiteStatistics:
         self._norms = [module for module in self._network.modules() if isinstance(module, _NORMS)]
         if not self._norms:
             raise BundleError(f"The network of {manifest.name} has no batch normalisation, so that there is nothing to adapt.")
+        # In training mode, with a momentum of 1, a normalisation stores the statistics of its present input.
+        self._trained = {key: value.clone() for key, value in self._network.state_dict().items()}
+        for norm in self._norms:
+            norm.train()
+            norm.momentum = 1.0
         # For each normalisation, the sums over slices of each feature's mean and mean square: float64 [2, features].
         self._sums = [torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in self._norms]
         self._generator = torch.Generator().manual_seed(self.how.seed)
@@ -110,10 +115,7 @@ class SiteStatistics:
         return len(chosen)
 
     def _look_at(self, image: Tensor, place: float) -> None:
-        """Add one slice: in training mode, with a momentum of 1, a normalisation stores the statistics of its present input."""
-        for norm in self._norms:
-            norm.train()
-            norm.momentum = 1.0
+        """Add the statistics of one slice."""
         with dropout_sampling(self._network, self._generator):
             logits_of(self._network, image, torch.tensor([place]))
         for norm, sums in zip(self._norms, self._sums, strict=True):
@@ -129,7 +131,7 @@ class SiteStatistics:
         """
         if not self.seen:
             raise InputError("None of the scans could be used, so that nothing was adapted; see the reasons above.")
-        share, trained = self.how.share, self.bundle.load_network().state_dict()
+        share, trained = self.how.share, self._trained
         state = dict(trained)
         for name, module in self._network.named_modules():
             if module not in self._norms:
