@@ -32,8 +32,9 @@ class SegmentRequest:
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """The segmentation of another program that is to be imported as a result and judged; `labels` say what its labels are.
+    """The segmentation of another program that is to be imported as a result and, unless not `rate`, judged.
 
+    `labels` say what its labels are.
     Of the `Settings` count how the CT is read, the patient's height, task, bundle, device and seed.
     """
 
@@ -44,6 +45,7 @@ class ImportRequest:
     labels: str | None = None
     keep_ct: bool = False
     record_path: bool = False
+    rate: bool = True
 
     def arguments(self) -> list[str]:
         """The command line after ``mskseg``."""
@@ -58,8 +60,8 @@ class ImportRequest:
             "--series": settings.series,
             "--assume-orientation": settings.assume_orientation,
         }
-        choices = {"--keep-ct": self.keep_ct, "--record-path": self.record_path}
-        place = ["import", str(self.mask), "--ct", str(self.ct), "-o", str(self.output), "--rate"]
+        choices = {"--rate": self.rate, "--keep-ct": self.keep_ct, "--record-path": self.record_path}
+        place = ["import", str(self.mask), "--ct", str(self.ct), "-o", str(self.output)]
         return [*place, *_given(options), *(name for name, on in choices.items() if on), "--progress", "json"]
 
 

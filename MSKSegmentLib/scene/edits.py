@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ct.boxes import Box
+from ..ct.boxes import Box, union_box
 from ..errors import InputError
 from ..results.segmentation_file import REPRESENTATION
 from ..review import LabelEdit, ReviewSession
@@ -37,6 +38,45 @@ def put_edit(node: slicer.vtkMRMLSegmentationNode, session: ReviewSession, edit:
     """Give the segments that an edit changed the voxels that the session holds now, see `put_mask`."""
     for key in edit.keys:
         put_mask(node, key, session.mask(key) or SegmentMask.empty())
+
+
+def put_labels(node: slicer.vtkMRMLSegmentationNode, session: ReviewSession, box: Box, labels: np.ndarray) -> LabelEdit | None:
+    """Give the voxels of a box these labels, in session and node, see `ReviewSession.edit_labels`."""
+    edit = session.edit_labels(box, labels)
+    if edit is not None:
+        put_edit(node, session, edit)
+    return edit
+
+
+def draw_anew(
+    node: slicer.vtkMRMLSegmentationNode, session: ReviewSession, key: str, mask: SegmentMask, draw: Callable[[], object]
+) -> LabelEdit | None:
+    """Have a session give a segment the voxels of `mask` by `draw`, and the node, too; returns what `put_labels` takes back.
+
+    None where the segment neither had nor gets a voxel.
+    """
+    before = session.mask(key)
+    box = union_box([mask.box, before.box if before else None])
+    labels = None if box is None else session.result.labels[box.slices].copy()
+    draw()
+    if box is None or labels is None:
+        return None
+    put_mask(node, key, mask)
+    return LabelEdit(box, labels, session.result.labels[box.slices].copy(), session.table)
+
+
+def take_from(
+    node: slicer.vtkMRMLSegmentationNode, session: ReviewSession, key: str, mask: SegmentMask, source: str
+) -> LabelEdit | None:
+    """Give a segment the voxels that another result, `source`, gives it: a correction that says where it comes from."""
+    return draw_anew(node, session, key, mask, lambda: session.edit({key: mask}, source))
+
+
+def take_back(node: slicer.vtkMRMLSegmentationNode, session: ReviewSession, edit: LabelEdit) -> LabelEdit | None:
+    """Undo an edit, except where voxels have been changed again since; returns what was changed, None for nothing."""
+    now = session.result.labels[edit.box.slices]
+    undone = (edit.before != edit.after) & (now == edit.after)
+    return put_labels(node, session, edit.box, np.where(undone, edit.before, now).astype(np.uint8))
 
 
 def put_mask(node: slicer.vtkMRMLSegmentationNode, key: str, mask: SegmentMask) -> None:

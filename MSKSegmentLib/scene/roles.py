@@ -25,6 +25,14 @@ def find_nodes(scene: slicer.vtkMRMLScene, class_name: str, role: str) -> list[s
     return [node for node in nodes_of_class(scene, class_name) if node.GetAttribute(ROLE_ATTRIBUTE) == role]
 
 
+def remove_nodes(scene: slicer.vtkMRMLScene, class_name: str, role: str) -> None:
+    """Take displayable nodes of that class and role out of the scene, with what displays them, which a scene keeps by itself."""
+    for node in find_nodes(scene, class_name, role):
+        for display in [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]:
+            scene.RemoveNode(display)
+        scene.RemoveNode(node)
+
+
 def nodes_of_class(scene: slicer.vtkMRMLScene, class_name: str) -> list[slicer.vtkMRMLNode]:
     """All nodes of that class, in the scene's order."""
     return [scene.GetNthNodeByClass(number, class_name) for number in range(scene.GetNumberOfNodesByClass(class_name))]

@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MSKSegmentError
-from ...language.catalogue import spoken_words, stated, tr
-from ...language.forms import told
-from ...two_results.agreement_table import StructureAgreement, point_of_difference
-from ...two_results.not_drawn import NotDrawn
-from ...wording.names import segment_name
-from ..case.comparing import HeldBeside, compare_again, compare_with, others_of, snapshot_of
+from ...language.catalogue import tr
+from ...scene.differences import DIFFERENCE_COLORS
+from ...two_results.agreement_rows import (
+    DIFFERENCE_KINDS,
+    NOTHING_TO_TAKE,
+    ONLY_IN_PARTS,
+    AgreementRow,
+    agreement_rows,
+    summary_text,
+)
+from ...two_results.agreement_table import point_of_difference
+from ...two_results.beside import HeldBeside, hold_beside_again, snapshot_of
+from ...two_results.differences import DifferenceKind
+from ..case.comparing import compare_with, others_of
 from ..case.opening import Opened
 from ..case.options import ReviewOptions
 from .busy_work import BusyWork, in_thread
 from .picture_panel import PicturePanel
 from .pictures import section_pictures
 from .tool_panel import ToolPanel
-
-_NOTHING_TO_TAKE = stated("The other result has nothing of this structure; erase it with the tools if that is right.")
-_IN_PARTS = stated("This result has the structure in parts, and the other result has it as one; correct the parts with the tools.")
 
 
 class ComparePanel:
@@ -81,7 +86,7 @@ class ComparePanel:
 
     def look(self, key: str, number: int = 0) -> None:
         """Show a structure in one of the slices in which the results differ most, with both outlines."""
-        row = self._row(key)
+        row = self._comparison.row(key) if self._comparison is not None else None
         if row is None or self._comparison is None or self._opened is None:
             return
         pair, session = self._comparison.pair, self._opened.session
@@ -99,14 +104,14 @@ class ComparePanel:
 
     def take(self, key: str) -> None:
         """Give the segment the voxels that the other result gives it: a correction that can be undone."""
-        if self._comparison is None or self._opened is None or self._opened.read_only or self._row(key) is None:
+        if self._comparison is None or self._opened is None or self._opened.read_only or self._comparison.row(key) is None:
             return
         if key not in self._comparison.pair.takeable:
-            self._report(_IN_PARTS)
+            self._report(ONLY_IN_PARTS)
             return
         mask = self._comparison.mask_of_other(key)
         if mask is None:
-            self._report(_NOTHING_TO_TAKE)
+            self._report(NOTHING_TO_TAKE)
             return
         self._select(key)
         try:
@@ -154,15 +159,17 @@ class ComparePanel:
     async def _again(self) -> None:
         opened, before = self._opened, self._comparison
         if opened is not None and before is not None:
-            self._show(await in_thread(compare_again, snapshot_of(opened.session), before))
+            self._show(await in_thread(hold_beside_again, snapshot_of(opened.session), before))
 
     def _show(self, comparison: HeldBeside) -> None:
         self._comparison = comparison
         with self._state as state:
             state.compare_name, state.compare_source = comparison.name, comparison.source
-            state.compare_outdated, state.compare_summary = False, " ".join(map(told, comparison.summary))
-            state.compare_rows = [_shown(row, row.segment.key in comparison.pair.takeable) for row in comparison.rows]
-            state.compare_not_drawn = [_shown_absent(one) for one in comparison.not_drawn]
+            state.compare_outdated, state.compare_summary = False, summary_text(comparison)
+            state.compare_legend = [{"color": _css(kind), "words": tr(words)} for kind, words in DIFFERENCE_KINDS.items()]
+            rows = agreement_rows(comparison)
+            state.compare_rows = [_shown(row) for row in rows if row.is_compared]
+            state.compare_not_drawn = [_shown(row) for row in rows if not row.is_compared]
         key = self._state.compare_key or (comparison.rows[0].segment.key if comparison.rows else "")
         if key:
             self.look(key)
@@ -170,38 +177,24 @@ class ComparePanel:
 
     def _show_places(self) -> None:
         if self._pictures.scene is not None:
-            places = self._comparison.places if self._comparison is not None and self._state.disagreement_on else None
-            self._pictures.scene.show_disagreement(places)
-
-    def _row(self, key: str) -> StructureAgreement | None:
-        rows = self._comparison.rows if self._comparison is not None else ()
-        return next((row for row in rows if row.segment.key == key), None)
+            kinds = self._comparison.kinds if self._comparison is not None and self._state.disagreement_on else None
+            self._pictures.scene.show_differences(kinds)
 
 
-def _shown_absent(one: NotDrawn) -> dict[str, Any]:
-    volume = f"{one.volume_cc:.1f}"
-    first, second = (volume, "") if one.in_first else ("", volume)
-    name = segment_name(spoken_words(), one.segment)
-    return {"key": one.segment.key, "name": name, "first": first, "second": second, "words": told(one.words)}
-
-
-def _shown(row: StructureAgreement, takeable: bool) -> dict[str, Any]:
+def _shown(row: AgreementRow) -> dict[str, Any]:
     return {
-        "key": row.segment.key,
-        "name": segment_name(spoken_words(), row.segment),
-        "dice": f"{row.dice:.3f}",
-        "first": f"{row.volume_first_cc:.1f}",
-        "second": f"{row.volume_second_cc:.1f}",
-        "difference": _difference(row),
+        "key": row.key,
+        "name": row.name,
+        "dice": row.dice,
+        "first": row.first,
+        "second": row.second,
+        "difference": row.difference,
         "slices": [
             {"number": n, "text": str(one.index + 1), "title": f"{one.area_cm2:.1f} cm²"} for n, one in enumerate(row.slices)
         ],
-        "takeable": takeable and row.volume_second_cc > 0 and row.dice < 1,
+        "takeable": row.takeable,
     }
 
 
-def _difference(row: StructureAgreement) -> str:
-    """That of the volumes; of what only one result has, a number would say nothing."""
-    if row.volume_first_cc and row.volume_second_cc:
-        return f"{row.volume_difference_percent:+.0f} %"
-    return tr("only in the first") if row.volume_first_cc else tr("only in the second")
+def _css(kind: DifferenceKind) -> str:
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in DIFFERENCE_COLORS[kind])

@@ -9,8 +9,8 @@ from ...comparison import change_words as words
 from ...comparison.change_table import ChangeRow, change_cautions, change_rows_of, change_summary, quantities_of
 from ...comparison.intervals import FollowedQuantity
 from ...language.catalogue import spoken_words, tr
+from ...two_results.beside import snapshot_of
 from ...wording.names import segment_name
-from ..case.comparing import snapshot_of
 from ..case.earlier import EarlierChoice, HeldEarlier, earlier_results, hold_again, hold_earlier
 from ..case.opening import Opened
 from ..case.options import ReviewOptions

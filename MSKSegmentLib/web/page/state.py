@@ -141,6 +141,7 @@ def _comparison() -> dict[str, Any]:
         "compare_source": "",
         "compare_rows": [],
         "compare_not_drawn": [],
+        "compare_legend": [],
         "compare_summary": "",
         "compare_key": "",
         "compare_pictures": [],

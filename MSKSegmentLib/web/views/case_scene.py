@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...case_result import CaseResult
+import numpy as np
+
 from ...ct.bounds import Bounds, bounds_of_box, lps_and_ras
 from ...ct.boxes import Box, union_box
 from ...review import ReviewSession
@@ -19,6 +20,7 @@ from ...scene import (
     show_only_3d,
 )
 from ...scene.ct_window import usual_window
+from ...scene.differences import hide_differences, show_differences
 from ...scene.surfaces import surface_node
 from .four_views import Views, set_window
 
@@ -26,9 +28,6 @@ from .four_views import Views, set_window
 _SELECTED_FILL, _OTHER_FILL = 1.0, 0.12
 _OTHER_OUTLINE = 0.75
 _CONTEXT_OPACITY = 0.22
-# Where two results differ, red, green and blue from 0 to 1.
-DISAGREEMENT_COLOR = (1.0, 0.1, 0.85)
-_DISAGREEMENT_FILL = 0.75
 
 _MARGIN_MM = 15.0
 _CLOSER = 0.2
@@ -43,7 +42,6 @@ class CaseScene:
         self.ct = add_ct(views.scene, session.volume)
         self.segmentation = add_segmentation(views.scene, session.result, self.ct)
         self._uncertainty: Any = None
-        self._places: Any = None
         views.show_volume(self.ct)
         self.fit()
 
@@ -79,20 +77,12 @@ class CaseScene:
         """Show the segments in the slice views, or the bare CT."""
         self.segmentation.GetDisplayNode().SetVisibility2D(visible)
 
-    def show_disagreement(self, places: CaseResult | None) -> None:
-        """Lay the places where another result differs over the slices, in a colour that no segment has; None takes them away."""
-        if self._places is not None:
-            self._views.scene.RemoveNode(self._places)
-            self._places = None
-        if places is not None and places.labels.any():
-            self._places = add_segmentation(self._views.scene, places, self.ct, "Disagreement")
-            display = self._places.GetDisplayNode()
-            modified = display.StartModify()
-            for key in self._places.GetSegmentation().GetSegmentIDs():
-                display.SetSegmentOverrideColor(key, *DISAGREEMENT_COLOR)
-            display.SetOpacity2DFill(_DISAGREEMENT_FILL)
-            display.SetVisibility3D(False)
-            display.EndModify(modified)
+    def show_differences(self, kinds: np.ndarray | None) -> None:
+        """Lay over the slices where another result differs (`two_results.differences`); None takes it away."""
+        if kinds is None:
+            hide_differences(self._views.scene)
+        else:
+            show_differences(self._views.scene, kinds, self.ct)
         self._views.render()
 
     def emphasize(self, key: str) -> None:
@@ -146,9 +136,10 @@ class CaseScene:
     def close(self) -> None:
         """Take the case out of the scene."""
         hide_density(self._views.scene)
+        hide_differences(self._views.scene)
         self._views.show_overlay(None, 0.0)
         self._views.show_volume(None)
-        for node in (surface_node(self.segmentation), self.segmentation, self._uncertainty, self._places, self.ct):
+        for node in (surface_node(self.segmentation), self.segmentation, self._uncertainty, self.ct):
             if node is not None:
                 self._views.scene.RemoveNode(node)
 

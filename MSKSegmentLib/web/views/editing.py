@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...ct.bounds import lps_and_ras, touched_box
-from ...ct.boxes import Box, union_box
+from ...ct.boxes import Box
 from ...review import LabelEdit, ReviewSession, SegmentMask
-from ...scene import ensure_segment, put_edit, put_mask, take_edit
+from ...scene import ensure_segment, take_edit
+from ...scene.edits import draw_anew, put_labels, take_from
 from . import volume_tools
 from .four_views import Views
 from .strokes import register_drawing_tools
@@ -121,21 +122,16 @@ class Editing:
     def revert(self, key: str) -> None:
         """Bring back what the network drew."""
         mask = self._session.automatic_mask(key) or SegmentMask.empty()
-        self._replace(key, mask, lambda: self._session.revert(key))
+        self._drawn(draw_anew(self._node, self._session, key, mask, lambda: self._session.revert(key)))
 
     def take(self, key: str, mask: SegmentMask, source: str) -> None:
         """Give a segment the voxels that another result, `source`, gives it."""
-        self._replace(key, mask, lambda: self._session.edit({key: mask}, source))
+        self._drawn(take_from(self._node, self._session, key, mask, source))
 
-    def _replace(self, key: str, mask: SegmentMask, draw: Callable[[], object]) -> None:
-        """Have the session draw a segment anew, as one step that can be taken back."""
-        before = self._session.mask(key)
-        box = union_box([mask.box, before.box if before else None])
-        labels = None if box is None else self._labels(box).copy()
-        draw()
-        if box is not None and labels is not None:
-            self._push(LabelEdit(box, labels, self._labels(box).copy(), self._session.table))
-            put_mask(self._node, key, mask)
+    def _drawn(self, edit: LabelEdit | None) -> None:
+        """A segment was drawn anew: one step that can be taken back."""
+        if edit is not None:
+            self._push(edit)
             self._render()
 
     def close(self) -> None:
@@ -203,9 +199,8 @@ class Editing:
 
     def _put(self, box: Box, labels: np.ndarray) -> LabelEdit | None:
         """Change the labels of a box in session and scene."""
-        edit = self._session.edit_labels(box, labels)
+        edit = put_labels(self._node, self._session, box, labels)
         if edit is not None:
-            put_edit(self._node, self._session, edit)
             self._render()
         return edit
 

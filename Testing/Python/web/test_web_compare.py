@@ -10,6 +10,7 @@ from web_page import MUSCLE, cell, opened, picture, wait_for_other_picture, wait
 from MSKSegmentLib.ct.volume import CTVolume
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.review.folder import open_folder, save
+from MSKSegmentLib.two_results.beside import hold_beside_again, snapshot_of
 from MSKSegmentLib.web.case import comparing
 from MSKSegmentLib.web.case.opening import open_result
 from MSKSegmentLib.web.case.options import Target, choose
@@ -38,7 +39,7 @@ def test_results_of_the_same_ct_are_offered_and_compared(results):
     try:
         others = comparing.others_of(opened_case, choose(results, None, results))
         assert list(others) == ["theirs"]
-        first = comparing.snapshot_of(opened_case.session)
+        first = snapshot_of(opened_case.session)
         found = comparing.compare_with(first, opened_case.session, "theirs", others["theirs"])
         assert found.rows[0].segment.key == MUSCLE and found.rows[0].dice < 0.8 and found.rows[1].dice == 1
         mask = found.mask_of_other(MUSCLE)
@@ -47,9 +48,9 @@ def test_results_of_the_same_ct_are_offered_and_compared(results):
         assert report.reasons[0].startswith("taken from another result (") and report.light.value == "grey"
         assert opened_case.session.history[-1].details["taken_from"] == found.source
         # What was held beside it is as it was; compared again, nothing differs any more.
-        assert found.places.labels.any()
-        again = comparing.compare_again(comparing.snapshot_of(opened_case.session), found)
-        assert not again.places.labels.any() and all(row.dice == 1 for row in again.rows)
+        assert found.kinds.any()
+        again = hold_beside_again(snapshot_of(opened_case.session), found)
+        assert not again.kinds.any() and all(row.dice == 1 for row in again.rows)
     finally:
         opened_case.release()
 
@@ -90,7 +91,8 @@ def test_the_page_shows_both_and_takes_a_structure(start, visit, results):
     page.locator("#disagreement-toggle").click()
     shown = wait_for_other_picture(page, "axial", before)
     red, green, blue = (shown[..., n] for n in range(3))
-    # Magenta, which no segment has.
+    # Magenta, which no segment has: only the first result has it.
+    assert page.locator("#differences-key span").all_inner_texts()[0] == "only in the first"
     assert ((red > 0.55) & (blue > 0.45) & (green < 0.45)).sum() > 50
     page.locator("#show-compare").click()
     first.locator(".compare-take").click()

@@ -13,8 +13,9 @@ from MSKSegmentLib.comparison.change_words import NO_COMMON_LEVEL, PATIENT_NOT_K
 from MSKSegmentLib.comparison.intervals import FollowedQuantity
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.review.folder import open_folder
+from MSKSegmentLib.two_results.beside import snapshot_of
 from MSKSegmentLib.web.case import earlier
-from MSKSegmentLib.web.case.comparing import others_of, snapshot_of
+from MSKSegmentLib.web.case.comparing import others_of
 from MSKSegmentLib.web.case.opening import open_result
 from MSKSegmentLib.web.case.options import Target, choose
 
