@@ -1,6 +1,6 @@
 """Model bundles: a network's weights with everything needed to use and to assess them."""
 
-from .finding import asked_task, bundle_folder, find_bundles, resolve_bundle
+from .finding import asked_task, bundle_folder, find_bundles, resolve_bundle, tasks_at_hand
 from .keras_import import KerasModel, import_keras
 from .manifest import Manifest, NetworkSpec, Preprocessing
 from .store import (
@@ -28,6 +28,7 @@ __all__ = [
     "resolve_bundle",
     "check_new_bundle",
     "save_bundle",
+    "tasks_at_hand",
     "update_calibration",
     "update_rating",
     "verify_bundle",

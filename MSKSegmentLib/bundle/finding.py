@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
 
-from ..errors import BundleError
+from ..errors import BundleError, InputError
 from ..resources import resource_folder
-from ..tasks import Task, load_task
+from ..tasks import Task, load_task, task_names
 from ..timing import time_logged
 from .store import MANIFEST_FILE, ModelBundle, load_bundle, read_manifest
 
@@ -105,6 +106,20 @@ def bundle_of_task(task: str) -> Path:
         f"No model bundle of the task {task} is installed: none comes along for it, so train one on cases of your own and name its "
         f"folder with --bundle or in {SEARCH_VARIABLE}."
     )
+
+
+def tasks_at_hand() -> tuple[Task, ...]:
+    """The tasks that a bundle at hand does, the default first; nothing is verified, and faulty ones are left out."""
+    done = set()
+    for folder in find_bundles():
+        with contextlib.suppress(BundleError):
+            done.add(read_manifest(folder).task)
+    found = []
+    for name in task_names():
+        if name in done:
+            with contextlib.suppress(InputError):
+                found.append(load_task(name))
+    return tuple(found)
 
 
 def subfolders(root: Path) -> list[Path]:

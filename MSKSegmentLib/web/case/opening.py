@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...ct import read_ct
-from ...ct.modality import CT_MODALITY
 from ...errors import InputError, MSKSegmentError, shown
 from ...language.catalogue import stated
 from ...provenance import input_digest
 from ...results.result_folder import REVIEW, SEGMENTATION
-from ...results.result_reading import read_content, stored_facts
+from ...results.result_reading import read_content, stored_facts, task_of_result
 from ...results.segmentation_file import write_segmentation
 from ...review import ReviewSession
 from ...review.folder import open_folder, save
 from ...review.source_ct import input_of, read_own_ct
+from ...tasks import HIP_THIGH_CT, Task
 from .lock import ReviewLock, user_name
 from .result_list import list_results
 
@@ -154,9 +154,9 @@ def open_result(
 
 
 def earlier_result(
-    root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None, modality: str = CT_MODALITY
+    root: Path, name: str, ct: Path, series: str | None, assume_orientation: str | None = None, task: Task = HIP_THIGH_CT
 ) -> Path | None:
-    """A full result below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
+    """A full result of a task below `root` of the very same voxels, in a folder of that name or one that was numbered after it.
 
     Raises:
         InputError: the CT cannot be read, which is only tried where there is such a folder.
@@ -164,16 +164,18 @@ def earlier_result(
     named = [
         root / r.name
         for r in list_results(root)
-        if re.fullmatch(rf"{re.escape(name)}(-\d+)?", r.name) and not r.problem and not _is_preview(root / r.name)
+        if re.fullmatch(rf"{re.escape(name)}(-\d+)?", r.name) and not r.problem and _is_full(root / r.name, task)
     ]
     if not named:
         return None
-    digest = input_digest(read_ct(ct, series, assume_orientation, modality))
+    digest = input_digest(read_ct(ct, series, assume_orientation, task.modality))
     return {input_of(folder): folder for folder in named}.get(digest)
 
 
-def _is_preview(folder: Path) -> bool:
+def _is_full(folder: Path, task: Task) -> bool:
+    """Whether it is no preview, and of that task."""
     try:
-        return stored_facts(read_content(folder)).preview
+        content = read_content(folder)
+        return not stored_facts(content).preview and task_of_result(content).name == task.name
     except MSKSegmentError:
         return False

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ...bundle import resolve_bundle
+from ...bundle import resolve_bundle, tasks_at_hand
 from ...ct.reading.dicom.headers import image_paths, read_slice_headers
 from ...errors import InputError, shown
 from ...learning.choice_list import read_choice_list
@@ -36,12 +36,12 @@ class Target(Enum):
 class ReviewOptions:
     """The settings of one server. `folder` is the only place that results are read from and written to.
 
-    `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of
-    that result when it holds none; new results are made with `settings`, which also say how a CT is read. `order` names the only
-    results that are listed, in that order; empty for all of them, worst first. `other` is a result of the same CT to be held
-    beside a single one, `previous` that of an earlier scan of the patient. `task` is what new scans are segmented for: that of the
-    settings' bundle. Numbers are placed among the curves of `reference`, of a single result for the patient's `age` in years and
-    `sex`, F or M.
+    `kind` tells what `target` is; `single` that `folder` is one result, and nothing else is to be reached. `ct` is the CT of that
+    result when it holds none; new results are made with `settings`, which also say how a CT is read. `order` names the only results
+    that are listed, in that order; empty for all of them, worst first. `other` is a result of the same CT to be held beside a
+    single one, `previous` that of an earlier scan of the patient. `task` is what new scans are segmented for: that of the settings'
+    bundle; where nobody said which, the page lets choose among `tasks`. Numbers are placed among the curves of `reference`, of a
+    single result for the patient's `age` in years and `sex`, F or M.
     """
 
     folder: Path
@@ -58,6 +58,7 @@ class ReviewOptions:
     previous: Path | None = None
     order: tuple[str, ...] = ()
     task: Task = HIP_THIGH_CT
+    tasks: tuple[Task, ...] = ()
     reference: SiteReference | None = None
     age: float | None = None
     sex: str = ""
@@ -99,7 +100,9 @@ def choose(target: Path | None, ct: Path | None, results: Path, **options: Any) 
         raise InputError(f"The results cannot go to the file {shown(folder)!r}; name a folder with --results.")
     settings: Settings = options.get("settings", Settings())
     task = HIP_THIGH_CT if kind is Target.RESULT else _task_of(settings)
-    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, order=order, task=task, **options)
+    asked = kind is Target.RESULT or any((settings.model, settings.bundle, settings.task))
+    tasks = () if asked else tasks_at_hand()
+    return ReviewOptions(folder=folder, target=target, kind=kind, ct=ct, order=order, task=task, tasks=tasks, **options)
 
 
 def _task_of(settings: Settings) -> Task:

@@ -12,6 +12,7 @@ from ...engine import SegmentRequest
 from ...errors import Cancelled
 from ...language.catalogue import stated
 from ...review.redaction import redacted
+from ...tasks import Task
 from .opening import earlier_result
 from .options import ReviewOptions
 from .problems import Problem
@@ -33,10 +34,10 @@ class ScanEnding:
 
 
 class ScanRun:
-    """One scan; await `result_of` once, `cancel` from anywhere in the same loop."""
+    """One scan, segmented for a task; await `result_of` once, `cancel` from anywhere in the same loop."""
 
-    def __init__(self, options: ReviewOptions, on_progress: Callable[[RunProgress], None]) -> None:
-        self._options, self._on_progress = options, on_progress
+    def __init__(self, options: ReviewOptions, task: Task, on_progress: Callable[[RunProgress], None]) -> None:
+        self._options, self._task, self._on_progress = options, task, on_progress
         self._run: Segmentation | None = None
         self._cancelled = False
 
@@ -54,7 +55,7 @@ class ScanRun:
         """
         options = self._options
         if options.reuses_results:
-            how = options.folder, ct.name, ct.path, ct.series, options.settings.assume_orientation, options.task.modality
+            how = options.folder, ct.name, ct.path, ct.series, options.settings.assume_orientation, self._task
             finished = await asyncio.get_running_loop().run_in_executor(None, earlier_result, *how)
             if finished is not None:
                 return ScanEnding(finished, _KNOWN)
@@ -62,9 +63,10 @@ class ScanRun:
 
     async def _segment(self, ct: ArrivedCT) -> ScanEnding:
         options, folder = self._options, claim_folder(self._options.folder, ct.name)
-        self._run = Segmentation(
-            SegmentRequest(ct.path, folder, replace(options.settings, series=ct.series), keep_ct=True), self._on_progress
-        )
+        settings = replace(options.settings, series=ct.series)
+        if self._task != options.task:
+            settings = replace(settings, task=self._task.name)
+        self._run = Segmentation(SegmentRequest(ct.path, folder, settings, keep_ct=True), self._on_progress)
         try:
             ending = await self._run.run()
         finally:

@@ -42,6 +42,7 @@ class ReviewService:
 
     def __init__(self, options: ReviewOptions) -> None:
         self.options = options
+        self.task = options.task
         self.page = "start" if options.kind is Target.NOTHING else "list"
         self.progress: RunProgress | None = None
         self.upload: UploadProgress | None = None
@@ -76,7 +77,7 @@ class ReviewService:
     @property
     def sample_available(self) -> bool:
         """Whether the sample CT came with the installation, and is what new scans are segmented for."""
-        return self.can_upload and self.options.task == HIP_THIGH_CT and _sample_ct() is not None
+        return self.can_upload and self.task == HIP_THIGH_CT and _sample_ct() is not None
 
     def results(self) -> tuple[ListedResult, ...]:
         """The results in the chosen folder, worst first, or in the order of a given list."""
@@ -125,6 +126,12 @@ class ReviewService:
             chosen, self._waiting = replace(self._waiting, series=uid, choices=()), None
             self._begin(self._segment(chosen), "running")
 
+    def choose_task(self, name: str) -> None:
+        """Segment the next scans for another one of the tasks that the options offer; while a file arrives nothing changes."""
+        if self.upload is None:
+            self.task = next((task for task in self.options.tasks if task.name == name), self.task)
+        self._changed()
+
     def cancel(self) -> None:
         """Stop the run, or give up the choice of a series."""
         self._cancel_asked = True
@@ -152,7 +159,7 @@ class ReviewService:
         if not self.can_upload or self.upload is not None or self._is_busy():
             raise MSKSegmentError(_BUSY)
         self.problem, self.notice = None, ""
-        upload = Upload(self.options.folder, name, total, self.max_upload_bytes, self.options.task.modality)
+        upload = Upload(self.options.folder, name, total, self.max_upload_bytes, self.task.modality)
         self.show_upload(upload.progress)
         return upload
 
@@ -236,7 +243,7 @@ class ReviewService:
         self._changed()
 
     async def _segment(self, ct: ArrivedCT) -> None:
-        self._scan = scan = ScanRun(self.options, self._show_progress)
+        self._scan = scan = ScanRun(self.options, self.task, self._show_progress)
         if self._cancel_asked:
             scan.cancel()
         try:

@@ -29,7 +29,7 @@ class ReviewApp:
         self._server = server
         self._service = service
         self._state = server.state
-        self._state.update(initial_state(task=service.options.task))
+        self._state.update(initial_state())
         self._case = CasePage(server, service.options)
         self._opening: asyncio.Task[None] | None = None
         self._shown: Any = None
@@ -39,6 +39,7 @@ class ReviewApp:
             "open_result": service.open,
             "cancel": service.cancel,
             "choose_series": service.choose_series,
+            "choose_task": service.choose_task,
             "dismiss": service.dismiss,
             "speak": self._speak,
             "first_language": self._speak_first,
@@ -70,7 +71,7 @@ class ReviewApp:
             return
         speak(code)
         with self._state as state:
-            state.update(page_words() | opening_words(self._service.options.task))
+            state.update(page_words())
             self._case.speak()
         self._show()
 
@@ -91,6 +92,7 @@ class ReviewApp:
             state.notice, state.making = told(service.notice), service.documents.making
             state.can_upload, state.can_list = service.can_upload, service.can_list
             state.sample_available = service.sample_available
+            state.update(opening_words(service.task, service.options.tasks))
             state.series = [_series(info) for info in service.series]
             state.upload_limit = _size(service.max_upload_bytes)
             state.upload_name = service.upload.name if service.upload else ""

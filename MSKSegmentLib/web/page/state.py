@@ -71,13 +71,12 @@ MOUSE = {
 }
 
 
-def initial_state(dark: bool = False, task: Task = HIP_THIGH_CT) -> dict[str, Any]:
-    """The state of a page that nothing was opened in yet; `task` is what new scans are segmented for."""
+def initial_state(dark: bool = False) -> dict[str, Any]:
+    """The state of a page that nothing was opened in yet."""
     return {
         "theme": "dark" if dark else "light",
         "watching": "",
-        "open_scan": task.modality,
-        **opening_words(task),
+        **opening_words(),
         **page_words(),
         **_start(),
         **_case(),
@@ -88,10 +87,13 @@ def initial_state(dark: bool = False, task: Task = HIP_THIGH_CT) -> dict[str, An
     }
 
 
-def opening_words(task: Task) -> dict[str, str]:
-    """What the start page says of the scans that are taken."""
+def opening_words(task: Task = HIP_THIGH_CT, tasks: Sequence[Task] = ()) -> dict[str, Any]:
+    """What the start page says of the scans that are taken, those of a `task`; another one of `tasks` can be chosen."""
     scan = task.words.scan
     return {
+        "open_scan": task.modality,
+        "open_task": task.name,
+        "open_tasks": [{"name": one.name, "title": tr(one.title)} for one in tasks] if len(tasks) > 1 else [],
         "open_title": tr("Open a CT") if scan == "CT" else tr("Open a scan: {scan}").format(scan=tr(scan)),
         "open_text": tr("A CT of hip and thigh.") if task == HIP_THIGH_CT else tr("{sentence}.").format(sentence=tr(task.title)),
     }
