@@ -38,6 +38,11 @@ _ALL = (
     Family(FIRST_FAMILY, "Bayesian U-Net", ("bayesian_unet", "BayesianUNet")),
     Family("attention-unet", "Attention U-Net", ("attention_unet", "AttentionUNet")),
     Family("spatial-channel-unet", "Spatial-Channel U-Net", ("spatial_channel_unet", "SpatialChannelUNet")),
+    Family(
+        "spatial-channel-unet-multiplied",
+        "Spatial-Channel U-Net, multiplied",
+        ("spatial_channel_unet", "MultipliedSpatialChannelUNet"),
+    ),
     Family("vnet", "V-Net", ("vnet", "BayesianVNet"), (3,), monai=True, always_batch_norm=True),
     Family("dynunet", "dynamic U-Net", ("dynunet", "BayesianDynUNet"), (2, 3), monai=True),
 )

@@ -1,10 +1,13 @@
 """The Spatial-Channel U-Net: the slice's position along the limb speaks for and against each class.
 
 Henson et al. 2024, PLOS ONE 19(4): e0299099, figure 3: the position, one of 100, activates one node of a linear layer that is
-fully connected to the output classes. The U-Net is the Bayesian one, so that dropout follows every block.
+fully connected to the output classes. The text adds the layer to the output, the code that they published multiplies the output by
+it (github.com/whhenson8/image-segmentation-deep-learning). The U-Net is the Bayesian one, so that dropout follows every block.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,15 +22,16 @@ class SpatialChannelUNet(nn.Module):
     """``[N, in_channels, H, W]`` and positions ``[N]`` from 0 to 1 in, logits ``[N, classes, H, W]`` out."""
 
     needs_position = True
+    # What the layer says of every class before it has learned anything: the U-Net is alone then.
+    _neutral: ClassVar[float] = 0.0
 
     def __init__(self, unet: BayesianUNet) -> None:
         super().__init__()
         self.unet = unet
         self.location = nn.Linear(POSITIONS, unet.head.out_channels)
         if not self.location.weight.is_meta:
-            # Untrained, it is the U-Net alone.
             nn.init.zeros_(self.location.weight)
-            nn.init.zeros_(self.location.bias)
+            nn.init.constant_(self.location.bias, self._neutral)
 
     @classmethod
     def from_spec(cls, spec: NetworkSpec) -> SpatialChannelUNet:
@@ -39,4 +43,16 @@ class SpatialChannelUNet(nn.Module):
         logits = self.unet(x)
         node = (position * POSITIONS).long().clamp(0, POSITIONS - 1)
         prior = self.location(functional.one_hot(node, POSITIONS).to(self.location.weight.dtype))
-        return logits + prior[:, :, None, None].to(logits.dtype)
+        return self._joined(logits, prior[:, :, None, None].to(logits.dtype))
+
+    def _joined(self, logits: Tensor, prior: Tensor) -> Tensor:
+        return logits + prior
+
+
+class MultipliedSpatialChannelUNet(SpatialChannelUNet):
+    """The same with logits multiplied by what the position says, as in the authors' code."""
+
+    _neutral = 1.0
+
+    def _joined(self, logits: Tensor, prior: Tensor) -> Tensor:
+        return logits * prior

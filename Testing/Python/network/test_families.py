@@ -78,6 +78,21 @@ def test_position_speaks_for_classes():
         logits_of(network, images, None)
 
 
+def test_position_multiplies_classes_as_in_the_authors_code():
+    network = build_network(spec_of("spatial-channel-unet-multiplied")).eval()
+    images, _ = inputs(2, count=3)
+    positions = torch.tensor([0.0, 0.5, 1.0])
+    with torch.no_grad():
+        alone = network.unet(images)
+        assert torch.equal(network(images, positions), alone)  # untrained
+        network.location.weight[2, POSITIONS // 2] = -3.0
+        expected = alone.clone()
+        expected[1, 2] *= -2
+        assert torch.allclose(network(images, positions), expected) and not torch.allclose(expected, alone)
+    added = build_network(spec_of("spatial-channel-unet"))
+    assert list(added.state_dict()) == list(network.state_dict()), "weights alone do not tell which: the family does"
+
+
 def test_gates_close_skips():
     network = build_network(spec_of("attention-unet", levels=4)).eval()
     images, _ = inputs(2)
