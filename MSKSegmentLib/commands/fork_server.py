@@ -9,6 +9,7 @@ import json
 import os
 import select
 import sys
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -62,6 +63,9 @@ def serve_forks(preloaded: Sequence[str] = PRELOADED) -> int:
 
 
 def _run(request: dict[str, Any]) -> NoReturn:
+    # What the server has to clean up is its own concern. PyTorch alone would take back a hundred registrations at each fork's end.
+    for finalizer in list(vars(weakref.finalize)["_registry"]):
+        finalizer.atexit = False
     os.environ.update(request["environment"])
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for descriptor, path, flags in ((0, os.devnull, os.O_RDONLY), (1, request["lines"], write), (2, request["errors"], write)):

@@ -17,15 +17,16 @@ pytestmark = pytest.mark.skipif(not can_fork(), reason="children are forked on L
 ROOT = Path(__file__).resolve().parents[3]
 # A server that has nothing to import, and commands that tell what they are.
 SERVER = f"""#!{sys.executable} -SE
-import os, sys, time
+import os, sys, tempfile, time
 sys.path.insert(0, {str(ROOT)!r})
 from MSKSegmentLib.commands import fork_server
+kept = tempfile.TemporaryDirectory()
 def main(words):
     if words[0] == "wait":
         sys.stderr.write("waits\\n")
         sys.stderr.flush()
         time.sleep(600)
-    print('{{"message": "told", "server": %d, "run": "%s"}}' % (os.getppid(), os.environ["MSKSEG_RUN"]))
+    print('{{"message": "told", "server": %d, "run": "%s", "kept": "%s"}}' % (os.getppid(), os.environ["MSKSEG_RUN"], kept.name))
     return int(words[1])
 fork_server.main = main
 sys.exit(fork_server.serve_forks(()))
@@ -58,6 +59,8 @@ def test_children_of_one_server_end_as_their_own_selves(tmp_path):
         second = start("end", "2")
         assert second.wait(120) == 2
         assert first.answer["server"] == second.answer["server"] != os.getpid() and first.answer["run"] != second.answer["run"]
+        # A fork's end is not the server's: what this one made for itself stays until then.
+        assert Path(second.answer["kept"]).is_dir()
         # Two at once need two servers.
         waiting, beside = start("wait", "0"), start("end", "0")
         assert beside.wait(120) == 0 and beside.answer["server"] != first.answer["server"] and waiting.exit_code is None
@@ -66,6 +69,7 @@ def test_children_of_one_server_end_as_their_own_selves(tmp_path):
         server = first.answer["server"]
         assert start("end", "0").wait(120) == 0 and lives(server)
     _until(lambda: not lives(server))
+    assert not Path(second.answer["kept"]).exists()
 
 
 def test_no_child_outlives_a_server_that_is_killed_and_the_next_finds_another(tmp_path):
