@@ -8,12 +8,11 @@ from math import inf
 
 from ..anatomy.table import RGB, Side
 from ..case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light, ReviewState, SegmentReport
-from ..comparison.change_words import told_exclusion
 from ..language.catalogue import noted as N_
 from ..language.catalogue import spoken_words, tr
 from ..quality.wording import dice_texts
 from ..results.tables import table_row
-from ..site_reference.applying import PlacedValue, Placing
+from ..site_reference.applying import PlacedValue, Placing, told_missing_percentile
 from ..wording.names import segment_name, structure_name
 from ..wording.reasons import as_sentence, told_words
 from .columns import COLUMN_OF, COLUMNS, FURTHER_COLUMNS, NO_VALUE, SITE_COLUMNS
@@ -252,6 +251,6 @@ def site_sentence(placing: Placing, placed: Sequence[PlacedValue]) -> str:
     """Where the numbers of a segment lie among a site's curves, in a sentence that names the cohort."""
     reasons = dict.fromkeys(one.reason for one in placed if one.standing is None)
     told = [f"{SITE_COLUMNS[one.quantity].title} {one.standing.text}" for one in placed if one.standing is not None]
-    told += [tr("no percentile: {reason}").format(reason=told_exclusion(reason, spoken_words())) for reason in reasons]
+    told += [tr("no percentile: {reason}").format(reason=told_missing_percentile(reason, spoken_words())) for reason in reasons]
     form = tr("Among {source} (the site's own cohort, no norm): {told}.")
     return form.format(source=placing.reference.source, told=tr("; ").join(told))

@@ -9,8 +9,12 @@ from pathlib import Path
 
 from ..anatomy import Segment
 from ..case_result import CaseResult, SegmentReport
+from ..comparison.change_words import told_exclusion
 from ..comparison.usable import why_not_alone
 from ..errors import InputError
+from ..language.catalogue import Words
+from ..language.catalogue import noted as N_
+from ..language.forms import SentenceForm
 from ..output.files import whole_file
 from ..results.tables import table_row
 from .cohort_table import COHORT_QUANTITIES, OLDEST, SEXES
@@ -30,6 +34,8 @@ PLACED_COLUMNS = (
     "light",
     "reason",
 )
+
+_TOO_FEW_NEAR = N_("too few persons of about this age (ages {first} to {last}, n {n})")
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,15 @@ class Placing:
             reason = why_not_alone(report) or ""
             standing = None if reason else curve.standing(value, self.age)
             if not reason and standing is None:
-                reason = f"too few persons of about this age (ages {curve.ages[0]:.0f} to {curve.ages[-1]:.0f}, n {curve.n})"
+                first, last = (f"{age:.0f}" for age in (curve.ages[0], curve.ages[-1]))
+                reason = _TOO_FEW_NEAR.format(first=first, last=last, n=curve.n)
             yield PlacedValue(segment, quantity, value, report.light.value, standing, reason)
+
+
+def told_missing_percentile(reason: str, words: Words) -> str:
+    """Why a number has no percentile (see `PlacedValue.reason`), in the language of `words`."""
+    values = SentenceForm(_TOO_FEW_NEAR).values(reason)
+    return told_exclusion(reason, words) if values is None else words.gettext(_TOO_FEW_NEAR).format(**values)
 
 
 def placed_values(result: CaseResult, reference: SiteReference, age: float, sex: str) -> Iterator[PlacedValue]:

@@ -18,7 +18,7 @@ from MSKSegmentLib.report.structures import card_numbers
 from MSKSegmentLib.results.result_folder import write_result
 from MSKSegmentLib.review import ReviewSession, make_rows
 from MSKSegmentLib.review.columns import NO_VALUE, SITE_COLUMNS
-from MSKSegmentLib.site_reference.applying import Placing, placed_values
+from MSKSegmentLib.site_reference.applying import Placing, placed_values, told_missing_percentile
 from MSKSegmentLib.site_reference.cohort_table import CohortRow, read_cohort
 from MSKSegmentLib.site_reference.curves import FEWEST_PERSONS, PERCENTILES, read_site_reference, write_site_reference
 from MSKSegmentLib.site_reference.fitting import make_site_reference
@@ -150,6 +150,17 @@ def test_rows_show_percentile_z_and_n_where_the_reference_has_a_curve(reference)
     red = with_report(case, PLACED, light=Light.RED)
     failed = next(row for row in make_rows(red.reports, None, placing) if row.key == PLACED)
     assert failed.texts[COLUMN] == NO_VALUE and "no percentile: failed (red light)" in failed.lines[-1]
+    alone = next(row for row in make_rows(case.reports, None, Placing(reference, 119, "F")) if row.key == PLACED)
+    assert alone.texts[COLUMN] == NO_VALUE and f"(ages 40 to 80, n {PERSONS})" in alone.lines[-1]
+
+
+def test_why_there_is_no_percentile_is_told_in_the_front_ends_language(reference):
+    placing = Placing(reference, 119, "F")
+    (one,) = placing.placed(next(report for report in phantom_case().reports if report.segment.key == PLACED))
+    assert one.reason == told_missing_percentile(one.reason, catalogue_of("en"))
+    told = told_missing_percentile(one.reason, catalogue_of("ja"))
+    assert str(PERSONS) in told and not told.isascii() and "person" not in told
+    assert told_missing_percentile("failed (red light)", catalogue_of("ja")) == "失敗（赤）"
 
 
 def test_a_session_has_the_columns_of_the_reference_and_stores_nothing_of_it(reference):
