@@ -47,19 +47,27 @@ def main():
         bundle = resolve_bundle(name)
         segmenter = network_segmenter(bundle, options.device, options.samples, options.seed, lambda: None)
         print(f"{number}: {bundle.manifest.name} {bundle.manifest.version} ({bundle.digest[:12]})", flush=True)
-        evaluate(tasks, segmenter, options.output / str(number), report=lambda line: print("  " + line, flush=True))
+        evaluate(
+            tasks, segmenter, options.output / str(number), report=lambda line: print("  " + line, flush=True), undisputed=True
+        )
         columns.append(_scores(options.output / str(number)))
-    _print_table(columns)
+    _print_table([one[0] for one in columns])
+    print("\nWithout borders that atlases draw differently:")
+    _print_table([one[1] for one in columns])
+    print("\nALL is the mean over structures.")
+    print(f"Differences below {NOISE} on one body are noise: compare at least three training seeds.")
 
 
 def _scores(folder):
-    """Abbreviation to the Dice of all its segments; a missed segment counts 0."""
-    found = defaultdict(list)
+    """Abbreviation to the Dice of all its segments, and to that without disputed borders; a missed segment counts 0."""
+    found, undisputed = defaultdict(list), defaultdict(list)
     for _, case in read_evaluation(folder):
         for row in case.rows:
             if row.outcome in (Outcome.COMPARED, Outcome.MISSED):
                 found[row.segment.structure.abbreviation].append(row.dice or 0.0)
-    return dict(found)
+                if row.dice_undisputed is not None:
+                    undisputed[row.segment.structure.abbreviation].append(row.dice_undisputed)
+    return dict(found), dict(undisputed)
 
 
 def _print_table(columns):
@@ -72,8 +80,6 @@ def _print_table(columns):
         count = sum(map(len, columns[0].values())) if name == "ALL" else len(columns[0][name])
         moved = [f"{value - one[0]:+.3f}" for value in one[1:]]
         print("| " + " | ".join([name, str(count), *(f"{value:.3f}" for value in one), *moved]) + " |")
-    print("\nALL is the mean over structures.")
-    print(f"Differences below {NOISE} on one body are noise: compare at least three training seeds.")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from .base import PLACE, Command, Invocation, exclusive, pass_invocation
 @device_option
 @click.option("--seed", type=int, default=0, metavar="N", help="of the dropout passes (default: 0)")
 @click.option("--labelled-slices-only", is_flag=True, help="count only slices in which the truth holds a label")
+@click.option("--undisputed", is_flag=True, help="also state Dice without borders that atlases of hip and thigh draw differently")
 @click.option(
     "--quality",
     is_flag=True,
@@ -62,7 +63,7 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
         segmenter = network_segmenter(bundle, options["device"], options["samples"], options["seed"], invocation.checkpoint)
     table = segmenter.table
     tasks = folder_tasks(data, table, labelled_only) if truth is None else [pair_task(data, truth, table, labelled_only)]
-    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint):
+    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint, undisputed=options["undisputed"]):
         dice, distance = summary.spreads["dice"].mean, summary.spreads["asd_mm"].mean
         shown = "" if dice is None else f"  Dice {dice:.3f}"
         shown += "" if distance is None else f"  ASD {distance:.2f} mm"

@@ -12,7 +12,7 @@ from ..anatomy import StructureTable, Tissue
 from .metrics import Outcome, SegmentComparison
 
 # The measures of a row that are summarised, in the order of the tables.
-MEASURES = ("dice", "asd_mm", "hd95_mm", "hd_mm", "ave_percent", "rve_percent", "aie_hu")
+MEASURES = ("dice", "asd_mm", "hd95_mm", "hd_mm", "ave_percent", "rve_percent", "aie_hu", "dice_undisputed")
 FEWEST_FOR_AGREEMENT = 3
 GROUPS = (("BONES", (Tissue.BONE,)), ("MUSCLES", (Tissue.MUSCLE,)), ("ALL", tuple(Tissue)))
 

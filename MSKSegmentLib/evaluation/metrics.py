@@ -43,7 +43,8 @@ class SegmentComparison:
     percentiles, `hd_mm` the largest of all. `rve_percent` is 100 (predicted - true) / true of the volumes, `ave_percent` its
     absolute value, `aie_hu` the absolute difference of the mean HU inside prediction and truth. `sensitivity` is the share of the
     true voxels that were found, `specificity` that of all other known voxels of the scan that were left alone: the more air and
-    other tissue a scan shows, the nearer to 1. What follows is said of the whole predicted segment, also where only some slices
+    other tissue a scan shows, the nearer to 1. `dice_undisputed` is Dice without borders that atlases draw differently,
+    where it was asked for. The others are said of the whole predicted segment, also where only some slices
     count: `uncertainty`, `light` and `paper_light`, whether the scan cuts it, and `scores`. Centroids ``(x, y, z)`` are LPS mm.
     """
 
@@ -70,6 +71,7 @@ class SegmentComparison:
     scores: Scores | None = None
     centroid_true_mm: tuple[float, float, float] | None = None
     centroid_predicted_mm: tuple[float, float, float] | None = None
+    dice_undisputed: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..anatomy import StructureTable
-from ..anatomy.built_in import stored_table
+from ..anatomy.built_in import HIP_AND_THIGH, stored_table
 from ..bundle import ModelBundle
 from ..case_result import SegmentReport
 from ..ct import FORMATS, read_labels
@@ -39,6 +39,7 @@ from .cases import (
     read_labelled_case,
     read_pair,
 )
+from .disputed import with_undisputed
 from .folder import CASES, MARKER, kept_scores, scores_json
 from .metrics import (
     Outcome,
@@ -52,12 +53,7 @@ from .metrics import (
     without_densities,
 )
 from .plots import write_plots
-from .tables import (
-    CaseScores,
-    evaluation_csv,
-    summary_csv,
-    summary_markdown,
-)
+from .tables import CaseScores, evaluation_csv, summary_csv, summary_markdown
 
 FORMAT = "mskseg-evaluation"
 ROWS_FILE, SUMMARY_FILE, CARD_FILE = "evaluation.csv", "summary.csv", "summary.md"
@@ -162,8 +158,11 @@ def evaluate(
     folder: Path,
     checkpoint: Callable[[], None] = lambda: None,
     report: Callable[[str], None] = print,
+    undisputed: bool = False,
 ) -> list[Summary]:
     """Evaluate the tasks into `folder` and write its tables and plots; cases that are there unchanged are not done again.
+
+    With `undisputed` the rows also say the Dice coefficient without borders that atlases of hip and thigh draw differently.
 
     Raises:
         InputError: a case or a segmentation cannot be used, no case holds a structure, or the folder holds other files.
@@ -171,12 +170,16 @@ def evaluate(
         Cancelled: `checkpoint` or a signal raised it; finished cases are kept.
     """
     require(*FOR_TRAINING, purpose="mskseg evaluate")
+    if undisputed and segmenter.table != HIP_AND_THIGH:
+        raise InputError("Disputed borders are known for hip and thigh alone; leave out --undisputed.")
     folder = resolved(folder)
     _prepare(folder, segmenter.what)
     cases: list[CaseScores] = []
     for task in tasks:
         files = [_state(path) for path in task.files]
-        settings = {"version": __version__, "labelled_slices_only": task.labelled_slices_only}
+        settings: dict[str, Any] = {"version": __version__, "labelled_slices_only": task.labelled_slices_only}
+        if undisputed:
+            settings["undisputed"] = True
         key = {**settings, **segmenter.key(task.name), "files": files}
         path = folder / CASES / f"{task.name}.json"
         scores, began = kept_scores(path, key), time.perf_counter()
@@ -184,7 +187,7 @@ def evaluate(
         if scores is None:
             try:
                 checkpoint()
-                scores = _evaluated(task, segmenter)
+                scores = _evaluated(task, segmenter, undisputed)
             except Cancelled as error:
                 kept = f"{len(cases)} of {len(tasks)} cases are done"
                 raise Cancelled(f"The evaluation was cancelled; {kept}, and the same command goes on after them.") from error
@@ -211,7 +214,7 @@ def _write_tables(folder: Path, cases: list[CaseScores], segmenter: Segmenter) -
     return summaries
 
 
-def _evaluated(task: EvaluatedCase, segmenter: Segmenter) -> CaseScores:
+def _evaluated(task: EvaluatedCase, segmenter: Segmenter, undisputed: bool) -> CaseScores:
     try:
         case = only_slices_with_labels(task.read()) if task.labelled_slices_only else task.read()
         labels, reports, findings = segmenter.segment(case)
@@ -220,6 +223,8 @@ def _evaluated(task: EvaluatedCase, segmenter: Segmenter) -> CaseScores:
     scope = Scope.of(case)
     geometry = case.volume.geometry
     rows = evaluate_labels(case.truth, labels, geometry, case.volume.hu, scope)
+    if undisputed:
+        rows = with_undisputed(rows, case.truth, labels, geometry, case.volume.hu, scope)
     if case.volume.modality != CT_MODALITY:
         rows = without_densities(rows)
     false_cc = false_muscle_cc(case.truth, labels, geometry, scope)

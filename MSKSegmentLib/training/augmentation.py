@@ -23,6 +23,7 @@ class Augmentation:
     share of the crop are standard deviations of normal distributions, or half widths of uniform ones if `uniform` is set. `flip` is
     the probability of a mirror image, `upside_down` that of one from front to back, `intensity` a factor on all changes of HU (0:
     none), `contrast` the share of simulated slices whose tissues get a random contrast (see `virtual.contrast`).
+    With `open_borders` simulated pixels where atlases disagree (see `evaluation.disputed`) may be either of two classes.
     """
 
     rotation_deg: float = 6.0
@@ -35,6 +36,7 @@ class Augmentation:
     uniform: bool = False
     contrast: float = 0.0
     upside_down: float = 0.0
+    open_borders: bool = False
 
     def draw(self, rng: np.random.Generator, width: float) -> float:
         """One random number around 0 of that width."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import Cancelled, InputError
+from ..evaluation.disputed import open_classes
 from ..inference.devices import choose_device
 from ..network.families import logits_of
 from .checkpoints import CHECKPOINT, TrainingState, initial_weights
@@ -160,7 +161,8 @@ def _learn(recipe: Recipe, state: TrainingState, forward: nn.Module, batch: Batc
     with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bf16"):
         logits = logits_of(forward, images, batch.positions.to(device, non_blocking=True))
     classes = batch.classes.to(device, non_blocking=True)
-    loss = segmentation_loss(logits, classes, recipe.dice_weight, drawn_classes, recipe.cross_entropy_weight)
+    choices = torch.from_numpy(open_classes()).to(device) if recipe.augmentation.open_borders else None
+    loss = segmentation_loss(logits, classes, recipe.dice_weight, drawn_classes, recipe.cross_entropy_weight, choices)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)

@@ -1,4 +1,4 @@
-"""The loss: cross entropy and a batch Dice, both of which ignore unlabelled pixels and structures."""
+"""The loss: cross entropy and a batch Dice, which ignore unlabelled pixels and structures and may leave pixels open."""
 
 from __future__ import annotations
 
@@ -27,28 +27,47 @@ def marginal_log_probability(logits: Tensor, known: Tensor) -> Tensor:
 
 
 def segmentation_loss(
-    logits: Tensor, classes: Tensor, dice_weight: float, known: Tensor | None = None, cross_entropy_weight: float = 1.0
+    logits: Tensor,
+    classes: Tensor,
+    dice_weight: float,
+    known: Tensor | None = None,
+    cross_entropy_weight: float = 1.0,
+    choices: Tensor | None = None,
 ) -> Tensor:
     """`cross_entropy_weight` times the cross entropy plus `dice_weight` times (1 - soft Dice).
 
     Dice is taken over the whole batch and averaged over the structures present in it. Pixels of class `UNLABELLED` and, slice by
-    slice, structures that are not `known` count in neither.
+    slice, structures that are not `known` count in neither. Of a pixel that is open between several classes the cross entropy takes
+    the sum of their probabilities, whichever the network prefers; Dice leaves it out.
 
     Args:
         logits: ``[N, C, (D,) H, W]``, any float type; the loss is computed in float32.
-        classes: int64 ``[N, (D,) H, W]``, 0..C-1 or `UNLABELLED`.
+        classes: int64 ``[N, (D,) H, W]``, 0..C-1, `UNLABELLED`, or C + k: open between the classes of row k of `choices`.
         dice_weight: with 0 the loss is cross entropy alone.
         known: bool ``[N, C]``; None means that everything was labelled.
         cross_entropy_weight: with 0 the loss is Dice alone.
+        choices: bool ``[K, C]``, the classes between which pixels may be open; None: no pixel is.
     """
     log_probability = logits.float().log_softmax(dim=1) if known is None else marginal_log_probability(logits, known)
-    labelled = classes != UNLABELLED
+    labelled, count = classes != UNLABELLED, log_probability.shape[1]
+    settled, open_loss = labelled, torch.zeros((), device=logits.device)
+    if choices is not None:
+        is_open = classes >= count
+        settled, open_loss = labelled & ~is_open, _open_loss(log_probability, classes, is_open, choices)
+        classes = classes.masked_fill(is_open, UNLABELLED)
     # Sum divided by a count of at least 1, because the mean over no pixel is NaN.
     total = functional.nll_loss(log_probability, classes, ignore_index=UNLABELLED, reduction="sum")
-    cross_entropy = cross_entropy_weight * total / labelled.sum().clamp_min(1)
+    cross_entropy = cross_entropy_weight * (total + open_loss) / labelled.sum().clamp_min(1)
     if dice_weight == 0:
         return cross_entropy
-    return cross_entropy + dice_weight * _dice_loss(log_probability.exp(), classes, labelled)
+    return cross_entropy + dice_weight * _dice_loss(log_probability.exp(), classes, settled)
+
+
+def _open_loss(log_probability: Tensor, classes: Tensor, is_open: Tensor, choices: Tensor) -> Tensor:
+    """The sum over the open pixels of minus the log of the probability of all their classes together."""
+    of_pixels = log_probability.movedim(1, -1)[is_open]
+    allowed = choices[classes[is_open] - log_probability.shape[1]]
+    return -of_pixels.masked_fill(~allowed, -torch.inf).logsumexp(dim=1).sum()
 
 
 def _dice_loss(probability: Tensor, classes: Tensor, labelled: Tensor) -> Tensor:

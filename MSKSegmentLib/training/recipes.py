@@ -259,6 +259,8 @@ def _problem(recipe: Recipe) -> str | None:
         "there are virtual patients of hip and thigh in CT alone": bool(recipe.virtual) and recipe.task != DEFAULT_TASK,
         "virtual patients need a first stage of structures that they have": bool(recipe.virtual)
         and not _known_structures(recipe.preprocessing.first_stage),
+        "open_borders needs virtual patients alone, and no first stage": recipe.augmentation.open_borders
+        and (bool(recipe.pairs) or recipe.preprocessing.first_stage is not None),
         "validation needs slices and patients": recipe.validation.every < 0
         or (recipe.validation.every > 0 and min(recipe.validation.slices, recipe.validation.patients) < 1),
         "there is no source": not recipe.sources,

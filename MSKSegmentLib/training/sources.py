@@ -38,9 +38,10 @@ class Batch:
     """N training slices, or N patches of neighbouring slices for a 3D network.
 
     `images` is float32 ``[N, channels, (d,) h, w]``, normalised as the bundle's `Preprocessing` says and augmented. `classes` is
-    int64 ``[N, (d,) h, w]``: 0..n, `UNLABELLED` where nobody drew anything. `known` is bool ``[N, 1 + n]``: False where a
-    structure was not drawn in that slice's case, so that its pixels are background in `classes`. `positions` is float32
-    ``[N]``: the positions of the slices, or of the patches' middles, along the scanned limb, 0 its lower and 1 its upper end.
+    int64 ``[N, (d,) h, w]``: 0..n, `UNLABELLED` where nobody drew anything, 1 + n + k where a pixel is open between the classes
+    of row k of `evaluation.disputed.open_classes`. `known` is bool ``[N, 1 + n]``: False where a structure was not drawn in that
+    slice's case, so that its pixels are background in `classes`. `positions` is float32 ``[N]``: the positions
+    of the slices, or of the patches' middles, along the scanned limb, 0 its lower and 1 its upper end.
     """
 
     images: Tensor

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle.manifest import Preprocessing
 from ..ct.orientation import AIR_HU
 from ..errors import InputError
+from ..evaluation.disputed import disputed
 from ..inference.slices import normalise
 from ..virtual.acquisition import METAL_FROM_HU, Acquisition, blur_slices, outside_view, random_acquisition, scan_slices
 from ..virtual.atlas import Atlas
@@ -50,11 +52,12 @@ def fill_bank(
 
 @dataclass(frozen=True)
 class _Known:
-    """A specimen, its slices through the hip, and the middle ``(y, x)`` of the body in each slice."""
+    """A specimen, its slices through the hip, the middle ``(y, x)`` of the body in each slice, and its open borders, if wanted."""
 
     specimen: Specimen
     hip: np.ndarray
     middles: np.ndarray
+    disputed: np.ndarray | None = None
 
 
 class VirtualSlices:
@@ -112,7 +115,8 @@ class VirtualSlices:
             return None
         classes = self._classes[specimen.tissue[:, ::2, ::2]]
         hip = np.flatnonzero(np.isin(classes, HIP_CLASSES).any(axis=(1, 2)))
-        return _Known(specimen, hip, _middles(specimen.tissue))
+        open_between = disputed(specimen.tissue, specimen.spacing) if self._augmentation.open_borders else None
+        return _Known(specimen, hip, _middles(specimen.tissue), open_between)
 
     def batch(self, size: int) -> Batch:
         """`size` slices of random patients, scanned at random."""
@@ -153,6 +157,9 @@ class VirtualSlices:
         label = np.zeros((len(labelled), *self._crop), np.int16)
         for row, level in zip(label, labelled, strict=True):
             row[inner] = self._classes[slab.tissue[level - first]]
+            if patient.disputed is not None:
+                between = patient.disputed[level][window]
+                row[inner][between > 0] = HIP_AND_THIGH.classes + between[between > 0] - 1
         label = label[0] if self._depth is None else label
         return image, label, settings, bool((slab.depth == METAL).any()), z / max(1, depth - 1)
 

@@ -57,6 +57,40 @@ def test_a_patch_loses_what_its_slices_lose():
     torch.testing.assert_close(alone, both - entropy)
 
 
+def test_an_open_pixel_is_right_with_either_class():
+    choices = torch.zeros(2, 23, dtype=torch.bool)
+    choices[0, [5, 6]] = choices[1, [0, 9]] = True
+    logits, classes = random_logits(), random_classes()
+    settled = segmentation_loss(logits, classes, 0.5)
+    torch.testing.assert_close(segmentation_loss(logits, classes, 0.5, choices=choices), settled)
+    is_open = classes < 12
+    opened = torch.where(is_open, 23 + classes % 2, classes)
+    probability = logits.softmax(dim=1).movedim(1, -1)
+    allowed = torch.where((opened == 23)[..., None], choices[0], choices[1])
+    expected = (
+        -torch.where(is_open, (probability * allowed).sum(dim=-1), probability.gather(-1, classes[..., None])[..., 0]).log().mean()
+    )
+    torch.testing.assert_close(segmentation_loss(logits, opened, 0.0, choices=choices), expected)
+    # Dice counts the settled pixels alone.
+    both = segmentation_loss(logits, opened, 0.5, choices=choices)
+    dice = segmentation_loss(logits, classes.masked_fill(is_open, -1), 0.5, cross_entropy_weight=0.0)
+    torch.testing.assert_close(both, expected + dice)
+    for preferred in (5, 6):
+        sure = torch.full((1, 23, 2, 2), -20.0)
+        sure[:, preferred] = 20.0
+        assert segmentation_loss(sure, torch.full((1, 2, 2), 23), 0.0, choices=choices) < 1e-4
+        assert segmentation_loss(sure, torch.full((1, 2, 2), 24), 0.0, choices=choices) > 30
+
+
+def test_an_open_pixel_has_a_gradient_towards_its_classes_alone():
+    choices = torch.zeros(1, 23, dtype=torch.bool)
+    choices[0, [5, 6]] = True
+    logits = random_logits().requires_grad_()
+    segmentation_loss(logits, torch.full((2, 8, 12), 23), 0.5, choices=choices).backward()
+    downhill = -logits.grad
+    assert bool((downhill[:, [5, 6]] >= 0).all()) and bool((downhill[:, :5] <= 0).all()) and bool((downhill[:, 7:] <= 0).all())
+
+
 @pytest.mark.parametrize("dice_weight", [0.0, 0.5])
 def test_pixels_that_nobody_labelled_have_no_gradient(dice_weight):
     logits, classes = random_logits().requires_grad_(), random_classes()

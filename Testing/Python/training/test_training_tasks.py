@@ -11,7 +11,7 @@ from training_cases import PREPROCESSING, SPACING, SPEC, labels_of, small_recipe
 from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.evaluation.cases import find_labelled_cases
 from MSKSegmentLib.tasks import load_task
-from MSKSegmentLib.training.augmentation import NO_AUGMENTATION
+from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, Augmentation
 from MSKSegmentLib.training.pairs import PairSlices, prepare_case
 from MSKSegmentLib.training.recipes import PairsData, Validation, VirtualData, read_recipe
 from MSKSegmentLib.training.run import Choices, run_recipe
@@ -65,6 +65,7 @@ def test_the_bundle_of_a_trained_task_is_one_of_that_task(tmp_path):
         ({"network": SPEC}, "classes must be 9"),
         ({"sources": (VirtualData(1),)}, "virtual patients of hip and thigh in CT alone"),
         ({"task": "nowhere"}, "no task 'nowhere'"),
+        ({"augmentation": Augmentation(open_borders=True)}, "open_borders needs virtual patients alone"),
     ],
 )
 def test_recipes_that_do_not_fit_their_task_are_refused(tmp_path, changes, words):

@@ -7,9 +7,11 @@ import pytest
 import torch
 from test_virtual import atlas  # noqa: F401
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle.manifest import Preprocessing
 from MSKSegmentLib.errors import InputError
-from MSKSegmentLib.training.augmentation import NO_AUGMENTATION
+from MSKSegmentLib.evaluation.disputed import open_classes
+from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, Augmentation
 from MSKSegmentLib.training.virtual_slices import VirtualSlices, fill_bank
 from MSKSegmentLib.virtual.acquisition import Acquisition, outside_view, random_acquisition, scan_slices
 from MSKSegmentLib.virtual.noise import NoisePool
@@ -41,6 +43,15 @@ def test_batches_repeat_with_their_seed_and_hold_matching_classes(bank):
     middle = batch.images[:, 1]
     assert float(middle[batch.classes == 2].median()) > float(middle[batch.classes == 13].median()) > 0.15
     assert set(batch.classes.unique().tolist()) <= {0, 1, 2, 3, 4, 12, 13, 17, 21}
+
+
+def test_borders_that_atlases_dispute_are_open_when_asked(bank):
+    settled, opened = (_source(bank, augmentation=Augmentation(open_borders=wanted)).batch(24) for wanted in (False, True))
+    is_open = opened.classes >= HIP_AND_THIGH.classes
+    assert torch.equal(settled.images, opened.images) and torch.equal(settled.classes[~is_open], opened.classes[~is_open])
+    choices = torch.from_numpy(open_classes())
+    of_open = choices[opened.classes[is_open] - HIP_AND_THIGH.classes]
+    assert bool(is_open.any()) and bool(of_open.gather(1, settled.classes[is_open][:, None]).all())
 
 
 def test_patches_hold_neighbouring_slices_of_one_patient(bank):

@@ -259,6 +259,7 @@ ABOUT_HIP_AND_THIGH = {
     "MSKSegmentLib.calibration.fit",
     "MSKSegmentLib.calibration.report_measures",
     "MSKSegmentLib.case_result",
+    "MSKSegmentLib.evaluation.disputed",
     "MSKSegmentLib.evaluation.folder",
     "MSKSegmentLib.evaluation.run",
     "MSKSegmentLib.foreign.merged",
