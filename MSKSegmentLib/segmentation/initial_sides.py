@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..anatomy import Landmark, Side
+from ..anatomy import Landmark, Side, StructureTable
 from ..findings import Finding, warning
 from .chirality import handedness, medial_is_left
 from .coarse_scan import CoarseScan
@@ -110,8 +110,7 @@ def find_initial_sides(scan: CoarseScan, bones: Mapping[Landmark, Parts], scanne
     if _mm3(is_bone, grid) < FEWEST_BONE_MM3:
         midline = _midline_of_pairs(scan)
         if midline is not None:
-            sentence = "No hip bone or femur was found, so the sides were told from the muscles alone; check them."
-            return InitialSides(plane(shape, grid.spacing, midline), True, findings=(warning("sides_from_muscles", sentence),))
+            return InitialSides(plane(shape, grid.spacing, midline), True, findings=(_without_bones(scan.table),))
     side, findings = _only_side(scan, is_bone, scanner_x_mm)
     hip_bone = largest_component(bones[Landmark.HIP_BONE], shape, grid) if Landmark.HIP_BONE in bones else None
     only = None if femur is None else OnlyFemur(femur, side is Side.LEFT, _lowest_slice(hip_bone))
@@ -137,6 +136,18 @@ def _lowest_slice(mask: np.ndarray | None) -> int:
     """First slice of a mask; beyond any volume when it is empty or None."""
     slices = np.array([]) if mask is None else np.flatnonzero(mask.any(axis=(1, 2)))
     return int(slices[0]) if slices.size else np.iinfo(np.int32).max
+
+
+def _without_bones(table: StructureTable) -> Finding:
+    """What it means that the midline is that of pairs of muscles.
+
+    A task without these bones tells its sides like this in every scan, also in those of its calibration: that alone is no reason
+    against a green light. Where the network knows the bones and found none, it is.
+    """
+    if table.landmark(Landmark.HIP_BONE) is None and table.landmark(Landmark.FEMUR) is None:
+        return warning("sides_from_pairs", "The task has no bones, so the sides were told from pairs of muscles; check them.")
+    sentence = "No hip bone or femur was found, so the sides were told from the muscles alone; check them."
+    return warning("sides_from_muscles", sentence)
 
 
 def _mm3(mask: np.ndarray, grid: CoarseGrid) -> float:

@@ -1,13 +1,12 @@
 """A calibration on MR: lights come from overlap and doubt alone, and no mean of intensities is learned."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from mr_phantoms import mr_labels, mr_volume
-from quality_cases import observations
+from quality_cases import observations, without_hounsfield
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.calibration import observing
@@ -24,12 +23,8 @@ SOME = ("GMAX", "SART")
 
 
 @pytest.fixture(scope="module")
-def without_hounsfield():
-    """What is observed of scans without Hounsfield units: no difference of means, no spread of means or of shares of fat."""
-    return [
-        replace(item, hu_difference=None, scores=replace(item.scores, sd_mean_hu=None, sd_fat_fraction=None))
-        for item in observations(40, only=SOME)
-    ]
+def observed():
+    return without_hounsfield(observations(40, only=SOME))
 
 
 def test_mr_cases_give_no_difference_of_means(tmp_path, monkeypatch):
@@ -47,12 +42,12 @@ def test_mr_cases_give_no_difference_of_means(tmp_path, monkeypatch):
     assert len(found) > 20 and all(row.mean_hu_true is None and row.aie_hu is None for row in found)
 
 
-def test_such_observations_give_lights(without_hounsfield):
-    calibration = calibrate(without_hounsfield, "2026-01-01", "made up", 10, {}, ("a1",), HIP_AND_THIGH)
+def test_such_observations_give_lights(observed):
+    calibration = calibrate(observed, "2026-01-01", "made up", 10, {}, ("a1",), HIP_AND_THIGH)
     calibration = Calibration.from_json(calibration.to_json())
     assert "sd_mean_hu" not in calibration.model.dice.features and len(calibration.model.dice.features) > 3
     lights = []
-    for item in without_hounsfield:
+    for item in observed:
         rating = rate(item.abbreviation, item.scores, (), calibration, 10, composition=False)
         estimate = calibration.model.estimate(item.abbreviation, item.scores)
         assert estimate.dice_interval is not None and estimate.hu_shifts is None
@@ -62,9 +57,9 @@ def test_such_observations_give_lights(without_hounsfield):
     assert good and bad and np.mean(good) > np.mean(bad) + 0.03
 
 
-def test_the_report_of_such_a_calibration_is_written(without_hounsfield, tmp_path):
-    calibration = calibrate(without_hounsfield, "2026-01-01", "made up", 10, {}, ("a1",), HIP_AND_THIGH)
-    judged = judge_left_out(without_hounsfield, 10)
+def test_the_report_of_such_a_calibration_is_written(observed, tmp_path):
+    calibration = calibrate(observed, "2026-01-01", "made up", 10, {}, ("a1",), HIP_AND_THIGH)
+    judged = judge_left_out(observed, 10)
     write_quality(tmp_path, judged, calibration, "Made-up MR", 0)
-    assert thresholds_of(calibration, without_hounsfield)
+    assert thresholds_of(calibration, observed)
     assert {"quality.md"} <= {path.name for path in tmp_path.iterdir()}

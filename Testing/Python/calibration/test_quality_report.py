@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from command_line import parameters
-from quality_cases import observations
+from quality_cases import comparison_of, evaluated_patients, observations, write_evaluation
 from scipy.stats import mannwhitneyu
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
@@ -33,8 +33,7 @@ from MSKSegmentLib.calibration.report_measures import MEAN, POOLED, WITHIN, meas
 from MSKSegmentLib.case_result import Light, Scores
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.engine.requests import SegmentRequest
-from MSKSegmentLib.evaluation.folder import scores_json
-from MSKSegmentLib.evaluation.metrics import Outcome, SegmentComparison
+from MSKSegmentLib.evaluation.metrics import Outcome
 from MSKSegmentLib.evaluation.tables import CaseScores
 from MSKSegmentLib.settings import Settings
 
@@ -184,39 +183,14 @@ def test_rules_are_ranked_by_their_distance_to_the_threshold(judged):
     assert np.isnan(risk_of(replace(one, paper_dice=None), PAPER_RULE))
 
 
-def _row(item, **changes):
-    segment = next(s for s in HIP_AND_THIGH.segments if (s.structure.abbreviation, s.side.value) == (item.abbreviation, item.side))
-    row = SegmentComparison(
-        segment, Outcome.COMPARED, 1000, 100 * item.volume_ratio, 100.0, item.dice, mean_hu_true=50 + item.hu_difference
-    )
-    return replace(row, mean_hu_predicted=50.0, uncertainty=item.uncertainty, scores=item.scores, truncated=False, **changes)
-
-
-def _cases(items):
-    by_patient = {}
-    for item in items:
-        by_patient.setdefault(item.patient, []).append(item)
-    for name, mine in by_patient.items():
-        stress = {"kind": "none", "strength": 0.0} if mine[0].ordinary else {"kind": "noise", "strength": 0.7}
-        yield CaseScores(name, tuple(map(_row, mine)), 1.0, HIP_AND_THIGH, {"stress": stress})
-
-
-def _write_evaluation(folder, items, key):
-    (folder / "cases").mkdir(parents=True)
-    (folder / "evaluation.json").write_text(json.dumps({"format": "mskseg-evaluation"}))
-    for case in _cases(items):
-        (folder / "cases" / f"{case.name}.json").write_text(json.dumps({"key": key, **scores_json(case)}))
-    return folder
-
-
 def test_rows_become_observations():
     items = observations(4, only=SOME)
-    again = [found for case in _cases(items) for found in case_observations(case)]
+    again = [found for case in evaluated_patients(items) for found in case_observations(case)]
     for one, two in zip(items, again, strict=True):
         assert two.volume_ratio == pytest.approx(one.volume_ratio) and two.hu_difference == pytest.approx(one.hu_difference)
         assert two.condition == ("none" if one.ordinary else "noise")
         assert replace(two, volume_ratio=one.volume_ratio, hu_difference=one.hu_difference, condition="") == one
-    row = _row(items[0])
+    row = comparison_of(items[0])
     odd = (
         replace(row, outcome=Outcome.MISSED, dice=0.0, uncertainty=None, scores=None),
         replace(row, outcome=Outcome.SLIVER),
@@ -236,8 +210,8 @@ def test_calibrate_and_judge_from_evaluations(tiny_bundle, tmp_path, capsys, mon
     monkeypatch.setattr(quality_plots, "DOTS_PER_INCH", 60)
     bundle = load_bundle(tiny_bundle)
     key = {"bundle": bundle.digest, "passes": bundle.manifest.passes, "seed": 0}
-    data = _write_evaluation(tmp_path / "data", observations(40, only=SOME), key)
-    other = _write_evaluation(tmp_path / "other", observations(25, seed=2, only=SOME), key)
+    data = write_evaluation(tmp_path / "data", observations(40, only=SOME), key)
+    other = write_evaluation(tmp_path / "other", observations(25, seed=2, only=SOME), key)
     new, told = tmp_path / "new", tmp_path / "told"
     arguments = ["calibrate", str(data), "--bundle", str(tiny_bundle), "--source", "made up", "--version", "2", "-o", str(new)]
     assert main([*arguments, "--report", str(told)]) == 0
@@ -284,7 +258,7 @@ def test_what_cannot_be_judged_is_told(tiny_bundle, tmp_path, capsys):
         return capsys.readouterr().err
 
     bundle = load_bundle(tiny_bundle)
-    data = _write_evaluation(tmp_path / "data", observations(3, only=SOME), {"bundle": "another", "passes": bundle.manifest.passes})
+    data = write_evaluation(tmp_path / "data", observations(3, only=SOME), {"bundle": "another", "passes": bundle.manifest.passes})
     out = tmp_path / "out"
     assert "not calibrated" in refused("evaluate", data, "--quality", "--bundle", tiny_bundle, "-o", out)
     assert "leave out --segmentations" in refused("evaluate", data, "--quality", "--segmentations", tmp_path, "-o", out)
