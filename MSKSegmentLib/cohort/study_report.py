@@ -12,7 +12,7 @@ from ..wording.findings import meaning_of
 from .pages import rendered_page
 from .records import CaseRecord, CaseState, states
 from .study import StudyFolder
-from .summary import REPORTED_QUANTITIES, SHOWN_IN_REPORT, Distribution, StudySummary
+from .summary import REPORTED_QUANTITIES, SHOWN_AT_ONCE, SHOWN_IN_REPORT, Distribution, StudySummary
 
 _MOST_LISTED = 100
 
@@ -32,13 +32,15 @@ def write_study_report(study: StudyFolder, records: Mapping[str, CaseRecord], su
         total=len(records),
         done=summary.cases,
         shares=summary.shares(),
-        quantities=[(name, unit, _bars(summary.distributions(column))) for column, name, unit in REPORTED_QUANTITIES],
+        quantities=[(name, unit, *_bars(summary.distributions(column))) for column, name, unit in REPORTED_QUANTITIES],
         scanners=summary.scanners.most_common(_MOST_LISTED),
+        makers=summary.makers.most_common(_MOST_LISTED),
         warnings=[(meaning_of(code) or code, number) for code, number in summary.warnings.most_common()],
         reasons=_reasons(without),
         without=without[:_MOST_LISTED],
         without_more=max(0, len(without) - _MOST_LISTED),
         review=summary.worst(SHOWN_IN_REPORT),
+        review_at_once=SHOWN_AT_ONCE,
         review_total=len(summary.review),
     )
     with whole_file(study.report, ".html") as temporary:
@@ -51,14 +53,14 @@ def _reasons(records: list[CaseRecord]) -> list[tuple[str, str, int]]:
     return [(state, sentence, number) for (state, sentence), number in counts.most_common(_MOST_LISTED) if number > 1]
 
 
-def _bars(entries: list[tuple[str, Distribution]]) -> list[dict[str, Any]]:
-    """Each distribution with the places of its percentiles along one axis for all, in percent of its length."""
+def _bars(entries: list[tuple[str, Distribution]]) -> tuple[list[dict[str, Any]], float, float]:
+    """Each distribution with the places of its percentiles along one axis for all, in percent of its length, and the axis' ends."""
     if not entries:
-        return []
-    low = min(0.0, *(entry.percentiles[0] for _, entry in entries)) if len(entries) > 1 else min(0.0, entries[0][1].percentiles[0])
+        return [], 0.0, 0.0
+    low = min(0.0, min(entry.percentiles[0] for _, entry in entries))
     high = max(entry.percentiles[-1] for _, entry in entries)
     length = (high - low) or 1.0
-    return [
+    bars = [
         {
             "name": structure,
             "count": entry.count,
@@ -67,3 +69,4 @@ def _bars(entries: list[tuple[str, Distribution]]) -> list[dict[str, Any]]:
         }
         for structure, entry in entries
     ]
+    return bars, low, high

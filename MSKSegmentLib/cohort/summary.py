@@ -16,6 +16,8 @@ from .found_cases import FoundCase
 from .gathered import GatheredCases
 
 SHOWN_IN_REPORT = 200
+# The others of these unfold by a click.
+SHOWN_AT_ONCE = 20
 _PERCENTILES = (5, 25, 50, 75, 95)
 # (column, name, unit), in the order of the report.
 REPORTED_QUANTITIES = (("volume_cc", "volume", "cc"), ("mean_hu", "mean radiodensity", "HU"), ("fat_percent", "fat", "%"))
@@ -51,6 +53,8 @@ class StudySummary:
     marks: dict[str, Counter[str]] = field(default_factory=dict)
     values: dict[str, dict[str, list[np.ndarray]]] = field(default_factory=dict)
     scanners: Counter[str] = field(default_factory=Counter)
+    # Who segmented, and the network that rated.
+    makers: Counter[tuple[str, str]] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     review: list[ReviewEntry] = field(default_factory=list)
     cases: int = 0
@@ -60,6 +64,7 @@ class StudySummary:
         for facts in gathered.facts:
             self.cases += 1
             self.scanners[cases[facts["case"]].scanner or "not stated"] += 1
+            self.makers[facts["segmented_by"] or "", facts["bundle"] or ""] += 1
             self.warnings.update(set(facts["warnings"] or ()))
         self._take_segments(gathered.segments)
 

@@ -100,8 +100,10 @@ def new_figure(width: float, height: float, columns: int, rows: int = 1) -> tupl
     """A figure of its own, outside pyplot's global state, and its panels row by row; sizes in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    # The usual gap lets a panel's label touch its neighbour's axis.
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.06))
     FigureCanvasAgg(figure)
     panels = [figure.add_subplot(rows, columns, number + 1) for number in range(rows * columns)]
     for axes in panels:

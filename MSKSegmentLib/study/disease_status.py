@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EVERYBODY = "all"
+_PANELS_BESIDE = 3
 
 
 @dataclass(frozen=True)
@@ -169,20 +170,24 @@ def _columns(titles: Mapping[str, str]) -> list[AnalysisColumn]:
 
 
 def _plot(found: _Compared, sources: Sequence[str], scopes: Sequence[StudyScope]) -> Figure:
-    """A row per source, a panel per measure that any source has."""
+    """A panel per measure that any source has, three beside each other; each source begins a row."""
     measures = [measure for measure in STUDY_MEASURES if any(key[2] == measure.name for key in found)]
-    figure, panels = new_figure(max(4.5, 3.1 * len(measures)), 2.9 * len(sources) + 0.4, len(measures), len(sources))
-    for row, source in enumerate(sources):
-        for column, measure in enumerate(measures):
-            axes = panels[row * len(measures) + column]
+    beside = min(_PANELS_BESIDE, len(measures))
+    rows = -(-len(measures) // beside)
+    figure, panels = new_figure(max(4.5, 3.7 * beside), (2.9 * rows + 0.1) * len(sources) + 0.4, beside, rows * len(sources))
+    for number, source in enumerate(sources):
+        own = panels[number * rows * beside : (number + 1) * rows * beside]
+        for axes in own[len(measures) :]:
+            axes.set_axis_off()
+        for axes, measure in zip(own, measures, strict=False):
             parts = [found.get((source, EVERYBODY, measure.name, scope.name)) for scope in scopes]
             if any(part is None for part in parts):
                 axes.set_axis_off()
                 continue
             known = [part for part in parts if part is not None]
             series = [
-                BoxSeries(status, [measure.scale * pairs.values[:, number] for pairs, _ in known])
-                for number, status in enumerate(("unaffected", "affected"))
+                BoxSeries(status, [measure.scale * pairs.values[:, side] for pairs, _ in known])
+                for side, status in enumerate(("unaffected", "affected"))
             ]
             ticks = [
                 f"{scope.title.replace(' ', chr(10))}\nn = {len(pairs.values)}"
@@ -191,7 +196,7 @@ def _plot(found: _Compared, sources: Sequence[str], scopes: Sequence[StudyScope]
             draw_boxes(axes, ticks, series, [Bracket(place, 0, 1, test.mark) for place, (_, test) in enumerate(known)])
             axes.tick_params(axis="x", labelsize=7)
             axes.set_ylabel(measure.axis)
-            if column == 0 and len(sources) > 1:
+            if axes is own[0] and len(sources) > 1:
                 axes.set_title(source, fontsize=9, loc="left")
     legend_of(figure, ["unaffected side", "affected side"])
     return figure

@@ -114,7 +114,7 @@ def _plot(lines: Sequence[Mapping[str, Any]]) -> Figure:
         axes.minorticks_off()
         axes.set_xlabel("Dropout samples")
         axes.set_ylabel(measure.axis)
-    legend_of(figure, [f"all structures, n = {lines[0]['n']} patients"], "published mean, n = 50")
+    legend_of(figure, [f"all structures, mean ± SD of n = {lines[0]['n']} patients"], "published mean, n = 50")
     return figure
 
 

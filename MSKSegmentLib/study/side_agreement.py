@@ -192,7 +192,7 @@ def _plot_errors(lines: Sequence[Mapping[str, Any]], volume: str) -> Figure:
         axes.set_xlabel(f"Mean absolute error ({_UNITS[quantity]})")
     printed = any(line["published_mae"] is not None for line in lines)
     names = ["both sides" if status == EVERY else f"{status} sides" for status in statuses]
-    legend_of(figure, names, "published" if printed else "", "Midline structures are drawn with the first.", MARKERS)
+    legend_of(figure, names, "published" if printed else "", f"Midline structures stand with the {names[0]}.", MARKERS)
     return figure
 
 

@@ -14,6 +14,7 @@ import pytest
 from cohort_cases import ON_POSIX, calls_of, fake_python, run_options, write_scans
 from pyarrow import parquet
 
+from MSKSegmentLib.cohort import study_report
 from MSKSegmentLib.cohort.limits import RunLimits
 from MSKSegmentLib.cohort.progress import status_line
 from MSKSegmentLib.cohort.records import CaseState, read_record
@@ -53,7 +54,8 @@ def _rows(path):
         return list(csv.DictReader(file))
 
 
-def test_every_kind_of_end_is_stored_once_and_tabled(tmp_path, script):
+def test_every_kind_of_end_is_stored_once_and_tabled(tmp_path, script, monkeypatch):
+    monkeypatch.setattr(study_report, "SHOWN_AT_ONCE", 2)
     write_scans(tmp_path / "scans", "good_1", "good_2", "flaky_1", "crash_1", "refused_<b>")
     study, cases, records = _run(tmp_path, script)
     refused = next(name for name in records if name.startswith("refused"))
@@ -84,6 +86,9 @@ def test_every_kind_of_end_is_stored_once_and_tabled(tmp_path, script):
     assert review and harms == sorted(harms, reverse=True)
     page = study.report.read_text(encoding="utf-8")
     assert "Gluteus maximus" in page and records["crash_1"].sentence in page and "<b>" not in page.replace("<div><b>", "")
+    # The first are seen at once, the others unfold; who segmented is named.
+    assert page.index("<details>") < page.index(f"The next {len(review) - 2}<") < page.index("</details>")
+    assert '<td>another segmentation</td><td>not rated</td><td class="n">3</td>' in page
     assert "http-equiv" not in study.progress.read_text(encoding="utf-8")
 
     before = calls_of(script)
