@@ -61,6 +61,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MSKSegmentPanel.exportActions import ExportActions
         from MSKSegmentPanel.inputControl import InputControl
         from MSKSegmentPanel.judgeControl import JudgeControl
+        from MSKSegmentPanel.layoutModes import LayoutModes
         from MSKSegmentPanel.messageArea import MessageArea
         from MSKSegmentPanel.panelLanguage import PanelLanguage
         from MSKSegmentPanel.reviewControl import ReviewControl
@@ -77,8 +78,10 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.language = PanelLanguage(panel, ui, self._languageChosen)
         self.messages = MessageArea(ui)
         self.run = RunControl(ui)
-        self.review = ReviewControl(ui, self.logic, self.messages, self.moduleName, self.addObserver, self.removeObserver)
-        self.earlier = EarlierControl(ui, self.messages, self.review.choose)
+        self.layouts = LayoutModes()
+        watching = self.addObserver, self.removeObserver
+        self.review = ReviewControl(ui, self.logic, self.messages, self.layouts, self.moduleName, *watching)
+        self.earlier = EarlierControl(ui, self.messages, self.layouts, self.review.choose)
         self.site = SiteControl(ui, self.messages, self.review.place)
         self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case, self.run, self._inputsChanged)
         self.judging = JudgeControl(ui, self._judge, self._inputsChanged)
@@ -116,6 +119,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self.keys.remove,
                 self.review.close,
                 self.earlier.close,
+                self.layouts.close,
                 lambda: self.review.showCase(None),
                 self.device.stop,
                 self.run.cancel,

@@ -38,6 +38,11 @@ class ChangesTable:
             self._table.setCurrentItem(None)
         self._fitColumns()
 
+    @property
+    def firstKey(self):
+        """The key of the first row, that of a real change if there is any; None without rows."""
+        return self._rows[0].key if self._rows else None
+
     def close(self):
         """The panel goes away."""
         self._fit.stop()

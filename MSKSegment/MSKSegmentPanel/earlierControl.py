@@ -15,6 +15,7 @@ from MSKSegmentLib.language.catalogue import tr as _
 
 from .changesTable import ChangesTable
 from .dicomSeries import folderOfSeries, seriesOfVolume
+from .earlierViews import EarlierViews
 from .sections import keepFolding
 from .widgets import askFolder, signalsBlocked
 
@@ -22,15 +23,18 @@ from .widgets import askFolder, signalsBlocked
 class EarlierControl:
     """Holds one earlier result against the case that is shown; `onChosen` is called with the key of a structure that is clicked."""
 
-    def __init__(self, ui, messages, onChosen):
+    def __init__(self, ui, messages, layouts, onChosen):
         self._ui = ui
+        self._onChosen = onChosen
+        self._folder = None
+        self._views = EarlierViews(ui, layouts, messages, lambda: self._table.firstKey)
         self._messages = messages
         self._case = None
         self._unsubscribe = None
         self._pair = None
         self._quantities = ()
         self._outdated = False
-        self._table = ChangesTable(ui.changesTable, onChosen)
+        self._table = ChangesTable(ui.changesTable, self._chosen)
         ui.earlierSection.connect("contentsCollapsed(bool)", keepFolding(ui.earlierSection))
         ui.earlierButton.connect("clicked(bool)", self._choose)
         ui.earlierAgainButton.connect("clicked(bool)", self._again)
@@ -65,7 +69,9 @@ class EarlierControl:
             return
         self._messages.clear()
         with self._messages.reported(), slicer.util.WaitCursor():
-            self._compare(read_examination(Path(folder)))
+            before = read_examination(Path(folder))
+            self._folder = Path(folder)
+            self._compare(before)
 
     def _again(self, *args):
         with self._messages.reported(), slicer.util.WaitCursor():
@@ -97,6 +103,7 @@ class EarlierControl:
         for widget in (ui.cautionsLabel, ui.quantitySelector, ui.changesLabel, ui.changesTable, ui.changesNoteLabel):
             widget.setVisible(pair is not None)
         ui.changesNoteLabel.setText(_(words.INTERVAL_NOTE))
+        self._views.setPair(self._case, pair, self._folder)
         self._showOutdated(False)
         self._showRows()
 
@@ -108,6 +115,10 @@ class EarlierControl:
         rows = change_rows_of(self._pair, self._quantities[ui.quantitySelector.currentIndex])
         ui.changesLabel.setText(change_summary(rows))
         self._table.setRows(rows)
+
+    def _chosen(self, key):
+        self._onChosen(key)
+        self._views.follow(key)
 
     def _corrected(self, keys):
         if self._pair is not None:

@@ -21,7 +21,7 @@ _SIDES = (None, "right", "left")
 class ReviewControl:
     """Shows one case of the logic at a time; `observe` and `unobserve` watch an object's VTK event."""
 
-    def __init__(self, ui, logic, messages, moduleName, observe, unobserve):
+    def __init__(self, ui, logic, messages, layouts, moduleName, observe, unobserve):
         self._ui = ui
         self._logic = logic
         self._messages = messages
@@ -33,7 +33,7 @@ class ReviewControl:
         self._slice = 0
         self._groups = (None,)
         self._structure = StructurePanel(ui)
-        self._views = ViewControl(ui)
+        self._views = ViewControl(ui, layouts, messages)
         self._table = ResultsTable(ui.resultsTable, ui.columnsButton, self._chosen)
         self._handover = EditHandover(moduleName)
         self._settle = singleShot(SETTLE_MS, self.measureEdits)

@@ -4,6 +4,8 @@ import slicer
 
 from MSKSegmentLib.language.catalogue import tr as _
 
+from .radiographControl import RadiographControl
+from .sidesControl import SidesControl
 from .widgets import signalsBlocked, singleShot
 
 _OFF, _SELECTED, _ALL = range(3)
@@ -13,15 +15,17 @@ _BONE_SETTING = "MSKSegment/BoneWindow"
 
 
 class ViewControl:
-    """The section Views, the histogram button, and jumping to a place."""
+    """The section Views, the buttons for other layouts, and jumping to a place."""
 
-    def __init__(self, ui):
+    def __init__(self, ui, layouts, messages):
         from MSKSegmentLib.scene.density import register_preset
 
         self._ui = ui
+        self._layouts = layouts
+        self._sides = SidesControl(ui, layouts, self._showSelected)
+        self._radiographs = RadiographControl(ui, layouts, messages)
         self._case = None
         self._key = None
-        self._layoutBefore = None
         self._changed = set()
         self._later = singleShot(0, self._refreshNow)
         ui.uncertaintyCheckBox.connect("toggled(bool)", self._showUncertainty)
@@ -31,9 +35,9 @@ class ViewControl:
         ui.windowSelector.connect("currentIndexChanged(int)", self._showUncertainty)
         ui.boneWindowCheckBox.setChecked(slicer.util.settingsValue(_BONE_SETTING, True, converter=slicer.util.toBool))
         ui.boneWindowCheckBox.connect("toggled(bool)", self._chooseBoneWindow)
-        ui.densitySelector.connect("currentIndexChanged(int)", self._showDensity)
+        ui.densitySelector.connect("currentIndexChanged(int)", lambda place: self._showSelected())
         ui.surfaceSelector.connect("currentIndexChanged(int)", self._showSurfaces)
-        ui.histogramButton.connect("toggled(bool)", self._toggleHistogram)
+        layouts.offer(ui.histogramButton, self._enterHistogram, lambda: None)
         register_preset(slicer.modules.volumerendering.logic())
         self.setCase(None)
 
@@ -42,6 +46,8 @@ class ViewControl:
         ui = self._ui
         self._leave()
         self._case, self._key = case, None
+        self._sides.setCase(case)
+        self._radiographs.setCase(case)
         self._later.stop()
         self._changed = set()
         uncertainty = case.nodes.uncertainty if case else None
@@ -76,6 +82,7 @@ class ViewControl:
         """Take off what belongs to the case shown so far."""
         from MSKSegmentLib.scene import hide_density, set_uncertainty_overlay
 
+        self._layouts.leave()
         if self._case is None or slicer.mrmlScene.IsClosing():
             return
         self._key = None
@@ -90,10 +97,12 @@ class ViewControl:
         if key == self._key:
             return
         self._key = key
+        self._sides.follow(key)
         if self._ui.densitySelector.currentIndex == _SELECTED:
             self._showDensity()
-        if self._ui.surfaceSelector.currentIndex == _SELECTED:
+        if self._sides.keys or self._ui.surfaceSelector.currentIndex == _SELECTED:
             self._showSurfaces()
+            self._sides.show()
             self._lookAtSelected()
         self._showHistogram()
         self._showWindow()
@@ -107,8 +116,9 @@ class ViewControl:
         keys, self._changed = self._changed, set()
         if keys.intersection(self._densityKeys()):
             self._showDensity()
-        if self._key in keys:
+        if self._key in keys or keys.intersection(self._sides.keys):
             self._showSurfaces()
+            self._sides.show()
             self._showHistogram()
 
     def jump(self, pointLps):
@@ -156,7 +166,8 @@ class ViewControl:
         muscles = tuple(segment.key for segment in segments if segment.structure.has_composition)
         if choice == _ALL:
             return muscles
-        return (self._key,) if choice == _SELECTED and self._key in muscles else ()
+        shown = self._sides.keys or (self._key,)
+        return tuple(key for key in shown if key in muscles) if choice == _SELECTED else ()
 
     def _showDensity(self, *args):
         from MSKSegmentLib.scene import hide_density, show_density
@@ -168,7 +179,7 @@ class ViewControl:
             hide_density(slicer.mrmlScene)
 
     def _showSurfaces(self, *args):
-        from MSKSegmentLib.scene import show_only_3d
+        from MSKSegmentLib.scene import ensure_closed_surface, show_only_3d
 
         if self._case is None:
             return
@@ -178,7 +189,15 @@ class ViewControl:
             with slicer.util.WaitCursor():
                 show_only_3d(node, None)
             return
-        show_only_3d(node, (self._key,) if choice == _SELECTED and self._key else ())
+        shown = self._sides.keys or ((self._key,) if choice == _SELECTED and self._key else ())
+        # Views are aimed by the surfaces, also where they are not shown because they would hide the density inside of them.
+        ensure_closed_surface(node, shown)
+        show_only_3d(node, set(shown).difference(self._densityKeys()))
+
+    def _showSelected(self):
+        """What follows the selected structure in 3D, or both of its sides."""
+        self._showDensity()
+        self._showSurfaces()
 
     def _lookAtSelected(self):
         from MSKSegmentLib.scene import bounds_ras, look_at
@@ -187,14 +206,10 @@ class ViewControl:
         if bounds is not None:
             look_at(slicer.mrmlScene, bounds)
 
-    def _toggleHistogram(self, shown):
-        """Bring the plot view in, and give the views back as they were."""
-        manager = slicer.app.layoutManager()
-        if shown:
-            self._layoutBefore = manager.layout if manager else None
-            self._showHistogram()
-        elif manager and self._layoutBefore is not None:
-            manager.setLayout(self._layoutBefore)
+    def _enterHistogram(self):
+        """Bring the plot view in."""
+        self._showHistogram()
+        return True
 
     def _showHistogram(self):
         from MSKSegmentLib.scene import show_histogram

@@ -133,9 +133,7 @@ def _slots(spec: NetworkSpec) -> Iterator[_Slot]:
 
 def _match(layers: list[KerasLayer], declared: bool, slots: list[_Slot], file: str) -> list[tuple[KerasLayer, _Slot]]:
     """Pair each layer of the file with ours: by the declared order or, failing that, by the numbers in the names."""
-    problem = _count_problem(layers, slots)
-    if problem:
-        raise BundleError(f"{file} {problem}.")
+    _check_counts(layers, slots, file)
     problems = []
     for in_sequence in (True, False) if declared else (False,):
         pairs = list(zip(_in_network_order(layers, slots, in_sequence), slots, strict=True))
@@ -146,19 +144,21 @@ def _match(layers: list[KerasLayer], declared: bool, slots: list[_Slot], file: s
     raise BundleError(f"In {file} {problems[0]}; check the number of levels, filters and input channels.")
 
 
-def _count_problem(layers: list[KerasLayer], slots: list[_Slot]) -> str | None:
+def _check_counts(layers: list[KerasLayer], slots: list[_Slot], file: str) -> None:
     kernels = sum(not layer.is_norm for layer in layers)
     wanted = sum(not slot.is_norm for slot in slots)
     if kernels != wanted:
         # n levels have 2n + 2(n-1) convolutions in blocks, n-1 transposed ones and the head.
         levels, rest = divmod(kernels + 2, 5)
-        hint = f"it looks like {levels} levels" if not rest and levels > 1 else "it is another network"
-        return f"holds {kernels} convolutions where the asked-for network has {wanted}; {hint}"
+        if not rest and levels > 1:
+            raise BundleError(
+                f"{file} holds {kernels} convolutions where the asked-for network has {wanted}; it looks like {levels} levels."
+            )
+        raise BundleError(f"{file} holds {kernels} convolutions where the asked-for network has {wanted}; it is another network.")
     norms = sum(layer.is_norm for layer in layers)
     wanted = sum(slot.is_norm for slot in slots)
     if norms != wanted:
-        return f"holds {norms} batch normalisations where the network has {wanted}; it is another network"
-    return None
+        raise BundleError(f"{file} holds {norms} batch normalisations where the network has {wanted}; it is another network.")
 
 
 def _in_network_order(layers: list[KerasLayer], slots: list[_Slot], in_sequence: bool) -> list[KerasLayer | None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from ..anatomy import Segment
 from ..errors import InputError, shown
 from .changes import Change, ChangeVerdict, changes
 from .doubt_sentences import ComparisonDoubt
@@ -26,6 +27,12 @@ class ExaminationPair:
     def count(self, verdict: ChangeVerdict) -> int:
         """How many changes have this verdict."""
         return sum(change.verdict is verdict for change in self.changes)
+
+    def segments(self, key: str) -> tuple[Segment, Segment] | None:
+        """A segment of the later result by its key, as both results know it; None where the earlier one does not."""
+        tables = [one.result.table.segments for one in (self.before, self.after)]
+        before, after = (next((segment for segment in table if segment.key == key), None) for table in tables)
+        return None if before is None or after is None else (before, after)
 
 
 @dataclass(frozen=True)

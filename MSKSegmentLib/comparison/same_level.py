@@ -7,15 +7,16 @@ side, and at those without a side.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..anatomy import Segment, Side
 from ..case_result import CaseResult
 from ..ct.orientation import axis_order
-from ..ct.volume import CTVolume
+from ..ct.volume import CTVolume, Geometry, Vector
 from ..measurement.levels import Level, find_levels
+from ..measurement.shown_extent import extent_in_plane
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,18 @@ class ScanLevel:
 
 
 @dataclass(frozen=True)
+class LevelPlace:
+    """Where to look at a structure at a level: the middle of what to show (LPS, mm), and half of its width in mm.
+
+    `found` is whether the structure is in that slice; else the middle is that of all structures in it.
+    """
+
+    middle_lps: Vector
+    half_mm: float
+    found: bool
+
+
+@dataclass(frozen=True)
 class LevelPair:
     """One level in both scans."""
 
@@ -42,6 +55,14 @@ class LevelPair:
     def name(self) -> str:
         """The name of the level."""
         return self.after.level.name
+
+    def places(self, grids: Sequence[Geometry], segments: Sequence[Segment]) -> tuple[LevelPlace, LevelPlace]:
+        """Where to look at a segment in both scans, at one scale; `grids` and `segments` are those of the two results."""
+        before, after = (
+            _place(one, grid, segment.label) for one, grid, segment in zip((self.before, self.after), grids, segments, strict=True)
+        )
+        half_mm = max((one.half_mm for one in (before, after) if one.found), default=max(before.half_mm, after.half_mm))
+        return replace(before, half_mm=half_mm), replace(after, half_mm=half_mm)
 
 
 def scan_levels(result: CaseResult, volume: CTVolume) -> tuple[ScanLevel, ...]:
@@ -75,3 +96,11 @@ def levels_of_segment(pairs: Sequence[LevelPair], before: Segment, after: Segmen
         if area > 0:
             areas.append((area, pair))
     return tuple(pair for _, pair in sorted(areas, key=lambda entry: -entry[0]))
+
+
+def _place(one: ScanLevel, grid: Geometry, label: int) -> LevelPlace:
+    inside = one.labels == label
+    found = bool(inside.any())
+    (x, y), half_mm = extent_in_plane(inside if found else one.labels > 0, (*one.spacing_mm, 0.0))
+    middle = axis_order(grid.direction).geometry(grid).to_physical((x, y, one.level.index))
+    return LevelPlace((float(middle[0]), float(middle[1]), float(middle[2])), half_mm, found)

@@ -43,22 +43,34 @@ class Radiograph:
         return 0.15 * brightest, max(brightest, 1.0)
 
 
-def radiograph(hu: np.ndarray, geometry: Geometry, view: RayDirection) -> Radiograph:
-    """Sum the attenuation along parallel rays, anterior to posterior (frontal) or right to left (lateral).
+def both_radiographs(hu: np.ndarray, geometry: Geometry) -> dict[RayDirection, Radiograph]:
+    """Sum the attenuation along parallel rays, anterior to posterior (frontal) and right to left (lateral).
 
-    A voxel counts as (HU + 1000) / 1000 of water, air as 0, and the part above `STANDS_OUT_HU` twice.
+    A voxel counts as (HU + 1000) / 1000 of water, air as 0, and the part above `STANDS_OUT_HU` twice. About a second for a scan of
+    512 x 512 x 500.
 
     Args:
         hu: int16 ``[z, y, x]``, axes in order (see `orientation.axis_order`).
         geometry: its grid.
-        view: the direction.
     """
-    step = geometry.spacing[2 - view.value]
-    columns = hu.shape[3 - view.value]
-    water, metal = np.empty((len(hu), columns), np.float32), np.empty((len(hu), columns), bool)
+    slices, rows, columns = hu.shape
+    size = {RayDirection.FRONTAL: columns, RayDirection.LATERAL: rows}
+    water = {view: np.empty((slices, width), np.float32) for view, width in size.items()}
+    metal = {view: np.zeros((slices, width), bool) for view, width in size.items()}
     for k, plane in enumerate(hu):
         along = np.maximum(plane, -1000).astype(np.float32)
-        metal[k] = np.count_nonzero(plane > METAL_HU, axis=view.value - 1) * step > _LEAST_METAL_MM
         along += np.maximum(along - STANDS_OUT_HU, 0)
-        water[k] = (along + 1000).sum(axis=view.value - 1) * (step / 1000)
-    return Radiograph(water, metal, (geometry.spacing[2], geometry.spacing[view.value - 1]))
+        along += 1000
+        is_metal = plane > METAL_HU
+        for view in RayDirection:
+            step = _step(geometry, view)
+            water[view][k] = along.sum(axis=view.value - 1) * (step / 1000)
+            if is_metal.any():
+                metal[view][k] = np.count_nonzero(is_metal, axis=view.value - 1) * step > _LEAST_METAL_MM
+    x, y, z = geometry.spacing
+    return {view: Radiograph(water[view], metal[view], (z, x if view is RayDirection.FRONTAL else y)) for view in RayDirection}
+
+
+def _step(geometry: Geometry, view: RayDirection) -> float:
+    """The length of a voxel along the rays, in mm."""
+    return geometry.spacing[2 - view.value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ct.radiograph import Radiograph, RayDirection, radiograph
+from ..ct.radiograph import Radiograph, RayDirection, both_radiographs
 from ..language.catalogue import Words
 from .case import ReportCase
 from .pictures import Outline, Plane, draw_slice
@@ -17,7 +17,8 @@ def radiographs(case: ReportCase, words: Words) -> list[tuple[bytes, str]]:
     if case.hu is None or not case.result.task.in_hounsfield:
         return []
     captions = {RayDirection.FRONTAL: words.gettext("From the front"), RayDirection.LATERAL: words.gettext("From the right")}
-    return [(_picture(radiograph(case.hu, case.grid, view), _LETTERS[view]), caption) for view, caption in captions.items()]
+    found = both_radiographs(case.hu, case.grid)
+    return [(_picture(found[view], _LETTERS[view]), caption) for view, caption in captions.items()]
 
 
 def _picture(found: Radiograph, letters: tuple[str, str]) -> bytes:

@@ -65,6 +65,14 @@ def read_own_ct(folder: Path, given: Path | None, series: str | None, assume_ori
     return volume
 
 
+def own_ct_at_hand(folder: Path) -> CTVolume | None:
+    """The CT that the result was made from; None where it is not at hand or another one, for what can do without it."""
+    try:
+        return None if locate_ct(folder, None) is None else read_own_ct(folder, None, None, None)
+    except MSKSegmentError:
+        return None
+
+
 def input_of(folder: Path) -> str | None:
     """The digest of the CT that a result was made from; None when it cannot be told."""
     try:

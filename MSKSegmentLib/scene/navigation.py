@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ct.bounds import Bounds
 from .geometry import array_of_matrix
-from .roles import nodes_of_class
+from .roles import is_own_view, nodes_of_class
 
 if TYPE_CHECKING:
     import slicer
@@ -38,12 +38,14 @@ def to_world(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
 
 
 def jump_to(scene: slicer.vtkMRMLScene, point_ras: Point) -> None:
-    """Show the point (RAS, mm) in all slice views and move the crosshair there.
+    """Show the point (RAS, mm) in all slice views of the user and move the crosshair there.
 
     A view in which the point is in sight already keeps its frame and changes only its slice; otherwise the point
     becomes the middle of the view.
     """
     for node in nodes_of_class(scene, "vtkMRMLSliceNode"):
+        if is_own_view(node):
+            continue
         if _in_frame(node, point_ras):
             node.JumpSliceByOffsetting(*point_ras)
         else:
@@ -54,18 +56,24 @@ def jump_to(scene: slicer.vtkMRMLScene, point_ras: Point) -> None:
 
 
 def look_at(scene: slicer.vtkMRMLScene, bounds_ras: Bounds) -> None:
-    """Turn all 3D views to a box ``(r0, r1, a0, a1, s0, s1)`` in mm and fit it in, without changing their direction."""
+    """Turn all 3D views of the user to a box ``(r0, r1, a0, a1, s0, s1)`` in mm and fit it in, without changing their direction."""
+    for node in nodes_of_class(scene, "vtkMRMLCameraNode"):
+        if not is_own_view(node):
+            aim_camera(node, bounds_ras)
+
+
+def aim_camera(node: slicer.vtkMRMLCameraNode, bounds_ras: Bounds) -> None:
+    """Turn one camera to a box in mm and fit it in, without changing the direction."""
     limits = np.reshape(bounds_ras, (3, 2))
     middle, radius = limits.mean(axis=1), float(np.linalg.norm(limits[:, 1] - limits[:, 0])) / 2
-    for node in nodes_of_class(scene, "vtkMRMLCameraNode"):
-        away = np.subtract(node.GetPosition(), node.GetFocalPoint())
-        distance = _MARGIN * radius / np.sin(np.radians(node.GetViewAngle() / 2))
-        modified = node.StartModify()
-        node.SetFocalPoint(*middle)
-        node.SetPosition(*(middle + away / np.linalg.norm(away) * distance))
-        node.SetParallelScale(_MARGIN * radius)
-        node.ResetClippingRange()
-        node.EndModify(modified)
+    away = np.subtract(node.GetPosition(), node.GetFocalPoint())
+    distance = _MARGIN * radius / np.sin(np.radians(node.GetViewAngle() / 2))
+    modified = node.StartModify()
+    node.SetFocalPoint(*middle)
+    node.SetPosition(*(middle + away / np.linalg.norm(away) * distance))
+    node.SetParallelScale(_MARGIN * radius)
+    node.ResetClippingRange()
+    node.EndModify(modified)
 
 
 def _in_frame(node: slicer.vtkMRMLSliceNode, point_ras: Point) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .roles import nodes_of_class
+from .roles import is_own_view, nodes_of_class
 from .uncertainty import set_uncertainty_window
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def set_uncertainty_overlay(
     visible: bool,
     window: tuple[float, float] | None = None,
 ) -> None:
-    """Blend the uncertainty over the CT in all slice views, or take it off again.
+    """Blend the uncertainty over the CT in all slice views of the user, or take it off again.
 
     Args:
         scene: the scene of the views.
@@ -33,6 +33,8 @@ def set_uncertainty_overlay(
     if window is not None:
         set_uncertainty_window(uncertainty_node, *window)
     for composite in nodes_of_class(scene, _COMPOSITE):
+        if is_own_view(composite):
+            continue
         if visible:
             _put_on(composite, uncertainty_node, opacity)
         else:

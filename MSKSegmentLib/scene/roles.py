@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import slicer
 
 ROLE_ATTRIBUTE = "MSKSegment.Role"
+# How the names of the views of `own_views` begin.
+OWN_VIEW_PREFIX = "MSKSegment"
 
 
 def set_role(node: slicer.vtkMRMLNode, role: str) -> None:
@@ -36,3 +38,8 @@ def remove_nodes(scene: slicer.vtkMRMLScene, class_name: str, role: str) -> None
 def nodes_of_class(scene: slicer.vtkMRMLScene, class_name: str) -> list[slicer.vtkMRMLNode]:
     """All nodes of that class, in the scene's order."""
     return [scene.GetNthNodeByClass(number, class_name) for number in range(scene.GetNumberOfNodesByClass(class_name))]
+
+
+def is_own_view(node: Any) -> bool:
+    """Whether a slice, 3D view, composite or camera node belongs to a view of `own_views`, which this project fills by itself."""
+    return (node.GetLayoutName() or "").startswith(OWN_VIEW_PREFIX)

@@ -71,9 +71,15 @@ def _top(femur: np.ndarray) -> int | None:
 
 
 def _finding(beyond_mm: float, removed_cc: float) -> Finding:
-    removed = f", from where labels of {removed_cc:,.0f} cc were removed" if removed_cc >= 1 else ""
+    if removed_cc < 1:
+        return warning(
+            "below_knee",
+            f"The scan reaches at least {beyond_mm:.0f} mm below the knee. The network does not know lower legs: look at "
+            "the lower ends of the structures of the thigh, or segment a region of interest that ends at the knee.",
+        )
     return warning(
         "below_knee",
-        f"The scan reaches at least {beyond_mm:.0f} mm below the knee{removed}. The network does not know lower legs: look at "
-        "the lower ends of the structures of the thigh, or segment a region of interest that ends at the knee.",
+        f"The scan reaches at least {beyond_mm:.0f} mm below the knee, from where labels of {removed_cc:,.0f} cc were removed. The "
+        "network does not know lower legs: look at the lower ends of the structures of the thigh, or segment a region of interest "
+        "that ends at the knee.",
     )

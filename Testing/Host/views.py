@@ -96,12 +96,12 @@ class qMRMLThreeDWidget(QWidget):
         self._logic = slicer.vtkMRMLViewLogic()
         self._logic.SetMRMLApplicationLogic(applicationLogic)
         self._logic.SetMRMLScene(slicer.mrmlScene)
-        self._logic.AddViewNode(node.GetLayoutName())
+        self._node = node
         applicationLogic.GetViewLogics().AddItem(self._logic)
         self._view, self._controller = _View(self, node), _Controller(self)
 
     def mrmlViewNode(self) -> Any:
-        return self._logic.GetViewNode()
+        return self._node
 
     def viewLogic(self) -> Any:
         return self._logic

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...anatomy import Segment
 from ...case_result import CaseResult
 from ...comparison.examination import Examination, examination_of, read_examination
 from ...comparison.follow_up import ExaminationPair, compare_examinations
 from ...comparison.same_level import LevelPair, ScanLevel, levels_of_segment, pairs_of_levels, scan_levels
 from ...ct.modality import CT_MODALITY
 from ...ct.volume import CTVolume
-from ...errors import InputError, MSKSegmentError
+from ...errors import InputError
 from ...results.result_reading import read_content, stored_facts
-from ...review.source_ct import input_of, locate_ct, read_own_ct
+from ...review.source_ct import input_of, own_ct_at_hand
 from ...scene.ct_window import usual_window
 from .opening import Opened
 from .options import ReviewOptions
@@ -45,17 +44,9 @@ class HeldEarlier:
     slices: tuple[ScanLevel, ...] | None
     windows: tuple[GreyWindow, GreyWindow]
 
-    def segments(self, key: str) -> tuple[Segment, Segment] | None:
-        """A segment of the open result by its key, as both results know it; None where the earlier one does not."""
-        both = [
-            next((segment for segment in one.result.table.segments if segment.key == key), None)
-            for one in (self.pair.before, self.pair.after)
-        ]
-        return None if both[0] is None or both[1] is None else (both[0], both[1])
-
     def levels_of(self, key: str) -> tuple[LevelPair, ...]:
         """The levels at which a segment may be shown in both scans, the largest section first."""
-        both = self.segments(key)
+        both = self.pair.segments(key)
         return () if both is None else levels_of_segment(self.levels, *both)
 
 
@@ -87,7 +78,7 @@ def hold_earlier(
     """
     before = replace(read_examination(folder), name=name)
     pair = _compared(before, result, opened, options)
-    earlier = _earlier_scan(folder)
+    earlier = own_ct_at_hand(folder)
     slices = None if earlier is None else scan_levels(before.result, earlier)
     return HeldEarlier(pair, _levels(slices, result, volume), slices, (_window(earlier), _window(volume)))
 
@@ -109,14 +100,6 @@ def _compared(before: Examination, result: CaseResult, opened: Opened, options: 
 
 def _levels(slices: tuple[ScanLevel, ...] | None, result: CaseResult, volume: CTVolume) -> tuple[LevelPair, ...]:
     return () if slices is None else pairs_of_levels(slices, scan_levels(result, volume))
-
-
-def _earlier_scan(folder: Path) -> CTVolume | None:
-    """The scan of a result; None where it is not at hand or another one, since the numbers do without it."""
-    try:
-        return None if locate_ct(folder, None) is None else read_own_ct(folder, None, None, None)
-    except MSKSegmentError:
-        return None
 
 
 def _window(volume: CTVolume | None) -> GreyWindow:

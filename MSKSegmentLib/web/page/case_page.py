@@ -10,6 +10,7 @@ from ...errors import MSKSegmentError
 from ...language.catalogue import spoken, tr
 from ...language.forms import told
 from ...review import ReviewSession, RowFilter, WorstSlice
+from ...review.sections import other_side
 from ...wording.findings import finding_text
 from ..case.opening import Opened
 from ..case.options import ReviewOptions
@@ -18,7 +19,7 @@ from .compare_panel import ComparePanel
 from .earlier_panel import EarlierPanel
 from .picture_panel import PicturePanel
 from .pictures import histogram_chart, thumbnail
-from .sides import other_side, side_comparison
+from .sides import side_comparison
 from .site_panel import SitePanel
 from .state import task_state
 from .tool_panel import ToolPanel

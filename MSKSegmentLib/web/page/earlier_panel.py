@@ -112,13 +112,13 @@ class EarlierPanel:
 
     def look(self, key: str, number: int = 0) -> None:
         """Show a structure in both scans, at one of the levels that both show."""
-        if self._held is None or self._opened is None or self._held.segments(key) is None:
+        if self._held is None or self._opened is None or self._held.pair.segments(key) is None:
             return
         self._select(key)
         self._show_level(key, number)
 
     def _show_level(self, key: str, number: int) -> None:
-        if self._held is None or (both := self._held.segments(key)) is None:
+        if self._held is None or (both := self._held.pair.segments(key)) is None:
             return
         levels = self._held.levels_of(key)
         with self._state as state:

@@ -14,27 +14,15 @@ from ...comparison.same_level import LevelPair
 from ...ct.orientation import axis_order
 from ...ct.volume import Vector
 from ...language.catalogue import tr
-from ...measurement.measure import MM2_PER_CM2
+from ...measurement.shown_extent import extent_in_plane
 from ...review import Histogram, ReviewSession, WorstSlice
-from ...review.worst_slices import input_index
 from ...scene.ct_window import usual_window
 from ..views.four_views import WINDOWS
 
 _THUMBNAIL_PX = 168
-_LEAST_WIDTH_MM = 90.0
-_MARGIN_MM = 18.0
 
 _CHART_WIDTH, _CHART_HEIGHT, _CHART_BASE, _CHART_TOP = 330.0, 150.0, 134.0, 18.0
 _TICKS_HU = (-200, -100, -30, 30, 100, 200, 300)
-
-
-@dataclass(frozen=True)
-class SegmentSection:
-    """A slice of a segment: its `index` counts the CT's slices as `review.WorstSlice` does; `half_mm` is half of what to show."""
-
-    index: int
-    area_cm2: float
-    half_mm: float
 
 
 @dataclass(frozen=True)
@@ -47,12 +35,12 @@ class _Window:
 
 def thumbnail(session: ReviewSession, key: str, worst: WorstSlice) -> str:
     """A slice of the CT around a segment with its outline, as the address of a PNG picture; right is left, as in the views."""
-    return section_picture(session, key, SegmentSection(worst.index, worst.area_cm2, 0.0))
+    return section_picture(session, key, worst.index)
 
 
-def section_picture(session: ReviewSession, key: str, section: SegmentSection, half_mm: float = 0.0) -> str:
+def section_picture(session: ReviewSession, key: str, index: int, half_mm: float = 0.0) -> str:
     """Like `thumbnail`; `half_mm` is half of the width to show, for pictures at one scale, or 0 for what the segment fills."""
-    shown = _planes(session, session.table.segment(key), section.index, [session.result.labels])
+    shown = _planes(session, session.table.segment(key), index, [session.result.labels])
     return _outlined(shown, shown.inside[0], half_mm)
 
 
@@ -71,7 +59,7 @@ def level_pictures(pair: LevelPair, segments: Sequence[Segment], windows: Sequen
         _Planes(one.values, [one.labels == segment.label], (*one.spacing_mm, 0.0), segment, window or _hu_window(segment))
         for one, segment, window in zip((pair.before, pair.after), segments, windows, strict=True)
     ]
-    half_mm = max(_extent(one.inside[0], one.spacing)[1] for one in shown if one.inside[0].any())
+    half_mm = max(extent_in_plane(one.inside[0], one.spacing)[1] for one in shown if one.inside[0].any())
     return [_outlined(one, one.inside[0], half_mm) for one in shown]
 
 
@@ -95,26 +83,13 @@ def _planes(session: ReviewSession, segment: Segment, index: int, maps: Sequence
 
 
 def _outlined(shown: _Planes, inside: np.ndarray, half_mm: float = 0.0) -> str:
-    middle, wanted_mm = _extent(np.any(shown.inside, axis=0), shown.spacing)
+    middle, wanted_mm = extent_in_plane(np.any(shown.inside, axis=0), shown.spacing)
     wanted_mm = half_mm or wanted_mm
     y, x = _samples(_Window(middle, (wanted_mm / shown.spacing[0], wanted_mm / shown.spacing[1])))
     picture = _grey(_sampled(shown.hu, y, x), shown.window)
     mask = _sampled(inside.astype(np.float32), y, x) > 0.5
     picture[_outline(mask)] = _bright(shown.segment.color)
     return _png_address(picture)
-
-
-def widest_section(session: ReviewSession, key: str) -> SegmentSection | None:
-    """The slice with the largest cross-section of a segment; None when there is no voxel of it."""
-    mask = session.mask(key)
-    if mask is None:
-        return None
-    order = axis_order(session.geometry.direction)
-    grid, planes = order.geometry(session.geometry), order.apply(mask.mask)
-    areas = planes.sum(axis=(1, 2))
-    at = int(areas.argmax())
-    _, half_mm = _extent(planes[at], grid.spacing)
-    return SegmentSection(input_index(at, mask, order), float(areas[at] * grid.spacing[0] * grid.spacing[1] / MM2_PER_CM2), half_mm)
 
 
 def histogram_chart(histogram: Histogram | None, other: Histogram | None = None) -> dict[str, Any] | None:
@@ -191,16 +166,6 @@ def _steps(edges: list[float], heights: list[float]) -> str:
     for after, height in zip(edges[1:], heights, strict=True):
         parts.append(f"V{height:.2f}H{after:.2f}")
     return "".join(parts)
-
-
-def _extent(inside: np.ndarray, spacing: Vector) -> tuple[tuple[float, float], float]:
-    """The middle ``(x, y)`` of a plane's voxels in voxels, and half of the width in mm that shows them with a margin."""
-    rows, columns = np.nonzero(inside)
-    if rows.size == 0:
-        rows, columns = (np.array([0, size - 1]) for size in inside.shape)
-    middle = float(columns.min() + columns.max()) / 2, float(rows.min() + rows.max()) / 2
-    extent = max(np.ptp(columns) * spacing[0], np.ptp(rows) * spacing[1])
-    return middle, max(float(extent) / 2 + _MARGIN_MM, _LEAST_WIDTH_MM / 2)
 
 
 def _samples(window: _Window) -> tuple[np.ndarray, np.ndarray]:

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...anatomy import Segment, Side
 from ...language.catalogue import spoken_words, tr
 from ...review import ReviewSession
 from ...review.columns import FURTHER_COLUMNS, NO_VALUE, Column, columns_of
 from ...review.rows import SegmentRow
+from ...review.sections import SegmentSection, pair_of, widest_section
 from ...wording.names import structure_name
-from .pictures import SegmentSection, section_picture, widest_section
+from .pictures import section_picture
 
 # In the order of the table. A difference of Dice coefficients or of their limits says nothing of the patient.
 _COMPARED = ("volume_cc", "volume_cc_per_m2", "mean_hu", "fat_percent", "composite_percent", "lean_percent", "predicted_dice")
 _NO_DIFFERENCE = ("predicted_dice",)
-
-
-def pair_of(session: ReviewSession, key: str) -> tuple[Segment, Segment] | None:
-    """The segments of a structure, right and left; None for one that has no sides."""
-    of_structure = {s.side: s for s in session.table.segments if s.structure == session.table.segment(key).structure}
-    right, left = of_structure.get(Side.RIGHT), of_structure.get(Side.LEFT)
-    return (right, left) if right and left else None
-
-
-def other_side(session: ReviewSession, key: str) -> str | None:
-    """The key of the same structure on the other side; None for one that has no sides."""
-    pair = pair_of(session, key)
-    return next((segment.key for segment in pair if segment.key != key), None) if pair else None
 
 
 def side_comparison(session: ReviewSession, key: str) -> dict[str, Any]:
@@ -53,7 +40,7 @@ def _side(session: ReviewSession, row: SegmentRow, section: SegmentSection | Non
         "title": row.texts["side"].capitalize(),
         "light": row.mark,
         "verdict": row.verdict,
-        "src": section_picture(session, row.key, section, half_mm) if section else "",
+        "src": section_picture(session, row.key, section.index, half_mm) if section else "",
         "text": _section_text(section) if section else "",
     }
 
