@@ -21,7 +21,7 @@ from .measurement.volume import checked_height
 from .prepared_scan import behind_first_stage, cut_finding, prepare_scan
 from .provenance import Stopwatch, run_facts
 from .quality.calibration import Calibration
-from .settings import Settings
+from .settings import CALIBRATED, Settings
 from .tasks import DEFAULT_TASK, HIP_THIGH_CT, Task, load_task
 
 StageProgress = Callable[[str, int, int], None]
@@ -64,8 +64,9 @@ def segment_case(
     from .measurement import measure
     from .measurement.noise import noise_findings, noise_sd
     from .measurement.of_task import in_words_of_task, of_task
-    from .quality.drawn import Drawn, scores_of
+    from .quality.drawn import Drawn, placed_of, scores_of
     from .quality.guards import scan_cautions
+    from .quality.missed import expected_volumes, with_missed
     from .quality.reports import make_reports
     from .segmentation import KneeCut, clean_components, cut_below_knee, split_sides
 
@@ -133,9 +134,12 @@ def segment_case(
             findings += noise_findings(noise_sd(volume.hu[inside.slices], labels[inside.slices], seen, task.table.segments))
         strays = (*strays, *sides.strays)
         drawn = Drawn(labels, uncertainty, thighs.labels, scan.seen_geometry, strays, prediction.evidence)
-        scores = scores_of(drawn, measurements, volume, task, calibration)
+        placed = placed_of(drawn, measurements)
+        scores = scores_of(drawn, placed, volume, task, calibration)
         cautions = scan_cautions(findings)
         reports = make_reports(task.table, measurements, scores, calibration, passes, cautions, settings.lights)
+        if calibration is not None and settings.lights == CALIBRATED:
+            reports = with_missed(reports, expected_volumes(placed, calibration.reference, task.table, scan.seen_geometry))
         if settings.preview:
             reports = preview.unrated(reports)
         progress("measurement", 1, 1)

@@ -13,7 +13,7 @@ from ..ct.volume import CTVolume, Geometry
 from ..tasks import Task
 from .calibration import Calibration
 from .guards import metal_distances
-from .plausibility import deviations, placements
+from .plausibility import SegmentPlacement, deviations, placements
 from .scores import make_scores, structure_uncertainty
 
 if TYPE_CHECKING:
@@ -37,9 +37,14 @@ class Drawn:
     evidence: Sequence[SliceEvidence]
 
 
+def placed_of(drawn: Drawn, measurements: Mapping[int, Measurements]) -> Mapping[int, SegmentPlacement]:
+    """Volume and place of each segment that was found, by label with sides."""
+    return placements(drawn.seen, drawn.seen_geometry, [label for label, found in measurements.items() if found.truncated_by])
+
+
 def scores_of(
     drawn: Drawn,
-    measurements: Mapping[int, Measurements],
+    placed: Mapping[int, SegmentPlacement],
     volume: CTVolume,
     task: Task,
     calibration: Calibration | None,
@@ -47,8 +52,6 @@ def scores_of(
     """The scores of each segment, by label with sides; of scans without Hounsfield units none that speaks of density or fat."""
     uncertainties = structure_uncertainty(drawn.labels, drawn.uncertainty)
     metal_mm = metal_distances(drawn.labels, volume.hu, volume.geometry) if task.runs("metal") else {}
-    cut = [label for label, found in measurements.items() if found.truncated_by]
-    placed = placements(drawn.seen, drawn.seen_geometry, cut)
     off = deviations(placed, calibration.reference if calibration else {}, task.table)
     found = make_scores(drawn.evidence, drawn.seen, task.table, drawn.strays, uncertainties, metal_mm, off)
     if task.in_hounsfield:

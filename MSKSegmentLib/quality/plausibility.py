@@ -107,23 +107,47 @@ def deviations(
     return result
 
 
+def expected_placement(
+    segment: Segment, case: Mapping[int, SegmentPlacement], reference: Mapping[str, Any], table: StructureTable
+) -> SegmentPlacement | None:
+    """The median volume and place of a segment beside the bones of a case; None without a whole bone that the reference knows."""
+    for bone in _bones(table):
+        entry, bones = reference.get(segment.structure.abbreviation, {}).get(bone.abbreviation), _beside(segment, bone, case)
+        if entry is None or bones is None:
+            continue
+        size, middle = bones
+        log_volume, outwards, posterior, superior = entry["median"]
+        lateral = -outwards if segment.side is Side.RIGHT else outwards
+        x, y, z = middle + np.array([lateral, posterior, superior]) * (1000 * size) ** (1 / 3)
+        return SegmentPlacement(float(np.exp(log_volume)) * size, (float(x), float(y), float(z)), True)
+    return None
+
+
 def _bones(table: StructureTable) -> list[Structure]:
     return [bone for mark in REFERENCE_BONES if (bone := table.landmark(mark)) is not None]
 
 
 def _against(segment: Segment, bone: Structure, case: Mapping[int, SegmentPlacement]) -> list[float] | None:
     """Volume and place of a segment against a bone of its side; of the sacrum, against the mean of both sides' bones."""
-    own = case.get(segment.label)
-    if segment.structure.index == bone.index or own is None or not own.whole:
+    own, bones = case.get(segment.label), _beside(segment, bone, case)
+    if own is None or not own.whole or bones is None:
         return None
+    size, middle = bones
+    place = np.asarray(own.centroid_mm) - middle
+    # Lateral is the patient's right (-x in LPS) on the right side.
+    lateral, posterior, superior = place / (1000 * size) ** (1 / 3)
+    outwards = -lateral if segment.side is Side.RIGHT else lateral
+    return [float(np.log(own.volume_cc / size)), float(outwards), float(posterior), float(superior)]
+
+
+def _beside(segment: Segment, bone: Structure, case: Mapping[int, SegmentPlacement]) -> tuple[float, np.ndarray] | None:
+    """Mean volume in cc and middle in LPS mm of the bones that a segment is held against; None where one of them is not whole."""
     index = bone.index
+    if segment.structure.index == index:
+        return None
     wanted = {Side.RIGHT: [index], Side.LEFT: [index + LEFT_OFFSET]}.get(segment.side, [index, index + LEFT_OFFSET])
     bones = [case[label] for label in wanted if label in case]
     if len(bones) < len(wanted) or not all(placement.whole for placement in bones):
         return None
     size = float(np.mean([placement.volume_cc for placement in bones]))
-    place = np.asarray(own.centroid_mm) - np.mean([placement.centroid_mm for placement in bones], axis=0)
-    # Lateral is the patient's right (-x in LPS) on the right side.
-    lateral, posterior, superior = place / (1000 * size) ** (1 / 3)
-    outwards = -lateral if segment.side is Side.RIGHT else lateral
-    return [float(np.log(own.volume_cc / size)), float(outwards), float(posterior), float(superior)]
+    return size, np.mean([placement.centroid_mm for placement in bones], axis=0)

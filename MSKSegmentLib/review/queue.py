@@ -7,7 +7,8 @@ because a small muscle is a result of its own. So none weighs less than half of 
 Where the calibration gives no probability the light stands for it, or that of the part inside the scan where the scan cuts the
 structure: 1 for red, 1/2 for yellow and for grey, 0 for green. A
 structure that was not found although it is found and whole on the other side counts as failed, with the volume of that other
-side, as long as at least half of such structures are found on its own side: else a leg is missing, not a muscle.
+side, as long as at least half of such structures are found on its own side: else a leg is missing, not a muscle. So does one
+with a red light of which nothing was found (`quality.missed`), with the volume of the other side or else the median of all.
 
 First come the flagged structures, which somebody should look at: red, yellow, perhaps missed, and grey ones (such as those that
 the scan cuts) that are more likely wrong than right.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from ..anatomy import Segment, Side
 from ..case_result import Light, ReviewState, SegmentReport, asks_for_a_look
@@ -57,8 +59,8 @@ class Priority:
     """Why a segment stands where it does in the queue.
 
     `probability` (0..1) is that of being inaccurate or failed, predicted or assumed; `weight` its share of the case (0..1);
-    `missed` whether it was not found where the other side says that it should be; `flagged` whether the light, the predicted
-    probability or that asks for a look.
+    `missed` whether it was not found where the other side or its light says that it should be; `flagged` whether the light, the
+    predicted probability or that asks for a look.
     """
 
     probability: float
@@ -122,4 +124,8 @@ def _missed(candidates: tuple[Candidate, ...]) -> dict[str, float]:
         }
         if expected and len(expected.keys() & found) >= SIDE_IS_THERE * len(expected):
             result.update((key, volume) for key, volume in expected.items() if key not in found)
+    volumes = [candidate.volume_cc for candidate in candidates if candidate.volume_cc is not None]
+    for candidate in candidates:
+        if candidate.light is Light.RED and candidate.volume_cc is None:
+            result.setdefault(candidate.segment.key, median(volumes) if volumes else 0.0)
     return result

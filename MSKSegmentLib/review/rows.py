@@ -20,7 +20,7 @@ from .evidence import evidence_lines, expectation_lines
 from .queue import Candidate, Priority, place_in_queue, priorities
 from .reference import published_means
 
-NOT_FOUND = "not found"
+NOT_FOUND, PROBABLY_MISSED = "not found", "probably missed"
 MISSED = "the other side was found: this one may have been missed"
 # Marks beside those of the lights (by their values): grey, but likely wrong; not found, but perhaps missed; yellow, but more likely
 # accurate than not.
@@ -91,7 +91,7 @@ def make_row(report: SegmentReport, priority: Priority, placing: Placing | None 
 
     With a `placing` its numbers are placed among the curves of a site.
     """
-    segment, found = report.segment, report.measurements
+    segment, found, absent = report.segment, report.measurements, _absent(report)
     numbers = table_row(report)
     further = [column for column in FURTHER_COLUMNS if found is not None and column.name in found.further]
     columns = (*COLUMNS, *further)
@@ -111,22 +111,22 @@ def make_row(report: SegmentReport, priority: Priority, placing: Placing | None 
         values[column.name] = None if one.standing is None else one.standing.percentile
         texts[column.name] = NO_VALUE if one.standing is None else one.standing.text
     texts |= {
-        "light": tr(NOT_FOUND if found is None else SUSPECT_WORD if report.suspect else report.light_word),
+        "light": tr(absent or (SUSPECT_WORD if report.suspect else report.light_word)),
         "structure": structure_name(spoken_words(), segment.structure),
         "side": tr(segment.side.value),
         "state": state_text,
     }
     missed = priority.missed and found is None
-    reasons = (*report.reasons, MISSED) if missed else report.reasons
+    reasons = (*report.reasons, MISSED) if missed and absent == NOT_FOUND else report.reasons
     lines, evidence = _lines(report, reasons), evidence_lines(report)
     if placing is not None and placed:
         lines = (*lines, site_sentence(placing, placed))
-    verdict = told_words(spoken_words(), NOT_FOUND if found is None else report.verdict)
+    verdict = told_words(spoken_words(), absent or report.verdict)
     name = segment_name(spoken_words(), segment)
     return SegmentRow(
         key=segment.key,
         light=report.light,
-        mark=_mark(report, missed),
+        mark=_mark(report, missed and absent == NOT_FOUND),
         verdict=verdict,
         name=name,
         color=segment.color,
@@ -148,6 +148,14 @@ def make_row(report: SegmentReport, priority: Priority, placing: Placing | None 
         evidence=evidence,
         tooltip="\n".join([tr("{name}: {text}").format(name=name, text=verdict), *lines, *evidence]),
     )
+
+
+def _absent(report: SegmentReport) -> str:
+    """What is said in place of the light's word of a segment that is not there; empty of one that is."""
+    if report.measurements is not None:
+        return ""
+    is_expected = report.light is Light.RED and report.state is ReviewState.AUTOMATIC
+    return PROBABLY_MISSED if is_expected else NOT_FOUND
 
 
 def _mark(report: SegmentReport, missed: bool) -> str:

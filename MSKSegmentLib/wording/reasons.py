@@ -167,6 +167,7 @@ FORMS = (
         N_("not found in this preview"),
         N_("the segmentation lacks it, but the network finds {volume} cc of it in this scan"),
         N_("the other side was found: this one may have been missed"),
+        N_("nothing of it was found, where the bones let expect about {volume} cc: it was probably missed, or is not there"),
     ),
     *_forms(
         ReasonKind.NOT_ASKED,
@@ -223,7 +224,7 @@ _WORDS = frozenset(
         N_("good"), N_("inaccurate"), N_("failed"), N_("not rated"), N_("likely wrong"), N_("not confirmed"),
         N_("right"), N_("left"), N_("inferior"),
         N_("superior"), N_("anterior"), N_("posterior"), N_("field of view"), N_("beyond the CT"),
-        N_("not found"),
+        N_("not found"), N_("probably missed"),
     )
 )  # fmt: skip
 
