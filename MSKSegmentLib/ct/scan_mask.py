@@ -19,6 +19,11 @@ _JUMP_MM = 4.0
 # Ends of a scan, which are not checked: there a rotated volume shows only a part of the body.
 _ENDS_MM = 20.0
 SMALLEST_MASK_MM3 = 5_000.0
+# A calibration phantom or a table top against the skin: so wide and long, flat within so much, and without fat in a layer that is
+# subcutaneous in a body.
+FLAT_WIDTH_MM, FLAT_LENGTH_MM, FLAT_WITHIN_MM = 120.0, 30.0, 3.0
+_LAYER_MM = (4.0, 12.0)
+MOST_FAT_HU = -30.0
 
 
 def widened(mask: np.ndarray, geometry: Geometry, margin_mm: float) -> np.ndarray:
@@ -56,6 +61,30 @@ def mask_problem(mask: np.ndarray, body: CoarseBody, geometry: Geometry, is_body
     if areas.size > 1 and (np.abs(np.diff(areas)) / np.maximum(areas[1:], areas[:-1])).max() > MOST_JUMP:
         return "its mask jumps between neighbouring slices"
     return None
+
+
+def has_flat_object(mask: np.ndarray, volume: CTVolume) -> bool:
+    """Whether a mask of the body, bool ``[z, y, x]``, includes something flat and dense below it, such as a calibration phantom.
+
+    `volume` is a CT with its axes in order, y growing to posterior. Judged are the columns that reach within 3 mm of the lowest one
+    of their slice: in a body they are a narrow part of it, and 4 to 12 mm above its skin lies fat. An object that is curved, tilted
+    by more than a degree, narrower than 120 mm, as soft as fat, thin, or not the lowest part of the mask is not seen.
+    """
+    x, y, z = volume.geometry.spacing
+    height = mask.shape[1]
+    first, last = (max(1, round(mm / y)) for mm in _LAYER_MM)
+    found_mm = 0.0
+    for plane, section in zip(mask, volume.hu, strict=True):
+        lowest = np.where(plane.any(axis=0), height - 1 - plane[::-1].argmax(axis=0), -1)
+        flat = np.flatnonzero(lowest >= lowest.max() - FLAT_WITHIN_MM / y) if lowest.max() > last else np.empty(0, int)
+        if flat.size:
+            rows = lowest[flat] - np.arange(first, last + 1)[:, None]
+            is_dense = section[rows.clip(0), flat].mean(axis=0) > MOST_FAT_HU
+            # Columns side by side: two legs that lie flat are two objects.
+            runs = np.split(is_dense, np.flatnonzero(np.diff(flat) > 1) + 1)
+            if max(int(np.count_nonzero(run)) for run in runs) * x >= FLAT_WIDTH_MM:
+                found_mm += z
+    return found_mm >= FLAT_LENGTH_MM
 
 
 def seen_through(volume: CTVolume, mask: np.ndarray, fill: float) -> CTVolume:

@@ -15,8 +15,9 @@ from ..bundle import ModelBundle
 from ..bundle.first_stage import WHOLE_BODY, FirstStage
 from ..ct.cropping import KEPT_SHARE, CoarseBody, body_mask, box_around
 from ..ct.intensity import on_scale
+from ..ct.modality import CT_MODALITY
 from ..ct.orientation import WorkingGrid
-from ..ct.scan_mask import mask_problem, widened
+from ..ct.scan_mask import has_flat_object, mask_problem, widened
 from .predict import predict
 from .sampler import Sampling
 
@@ -54,6 +55,8 @@ def stage_mask(
     else:
         mask = _found_by(first, stage.structures, working, body, run)
     problem = mask_problem(mask, body, volume.geometry, stage.kind == WHOLE_BODY)
+    if problem is None and stage.kind == WHOLE_BODY and volume.modality == CT_MODALITY and has_flat_object(mask, volume):
+        problem = "its mask includes something flat under the body, such as a calibration phantom"
     _LOG.info("The first stage shows %.0f %% of the scan, problem: %s", 100 * mask.mean(), problem or "none")
     return (None, problem) if problem else (widened(mask, volume.geometry, stage.margin_mm), None)
 

@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import torch
 from conftest import phantom_hu, phantom_volume
+from quality_cases import observations
 from training_cases import PREPROCESSING, SPEC, small_recipe, write_case
 
-from MSKSegmentLib.bundle import load_bundle, save_bundle
+from MSKSegmentLib.bundle import Manifest, ModelBundle, NetworkSpec, load_bundle, save_bundle
 from MSKSegmentLib.bundle.first_stage import FirstStage
+from MSKSegmentLib.calibration.fit import calibrate
+from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.ct.cropping import coarse_body
-from MSKSegmentLib.ct.scan_mask import labels_cut_by, mask_problem, widened
+from MSKSegmentLib.ct.scan_mask import has_flat_object, labels_cut_by, mask_problem, widened
 from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.evaluation.cases import find_labelled_cases
 from MSKSegmentLib.inference.first_stage import FirstStageRun
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
+from MSKSegmentLib.network.families import build_network
 from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.prepared_scan import behind_first_stage, prepare_scan
 from MSKSegmentLib.quality.guards import scan_cautions
@@ -108,6 +112,57 @@ def test_a_first_network_that_learned_limits_the_second(tmp_path):
     scan = behind_first_stage(prepare_scan(phantom_volume()), blind, FirstStageRun())
     assert scan.mask is None and [finding.code for finding in scan.findings if "first" in finding.code] == ["first_stage_failed"]
     assert scan_cautions(scan.findings) == ("the first stage of the model failed",)
+
+
+class Knowing(torch.nn.Module):
+    """Femur and adductors by intensity alone, and sure of it: what it cannot see it does not find."""
+
+    def forward(self, images):
+        value = images[:, images.shape[1] // 2]
+        logits = torch.zeros((len(images), 23, *value.shape[1:]))
+        logits[:, 2], logits[:, 13] = 200 * (value - 0.8), 100 * (value - 0.25) - 400 * (value - 0.7).relu()
+        return logits
+
+
+def test_where_the_mask_cuts_what_is_wanted_nothing_is_green(tmp_path, monkeypatch):
+    """The whole run: the first stage finds the femur alone, so that muscle which the second network is to find stays hidden."""
+    spec = NetworkSpec(levels=2, base_filters=2, in_channels=1, family="attention-unet")
+    manifest = Manifest("knowing", "1", "For tests.", "2026-01-01", "CC0", spec, PREPROCESSING, passes=2)
+    first = save_bundle(tmp_path / "first", manifest, build_network(spec).state_dict(), None, "A card.")
+    monkeypatch.setattr(ModelBundle, "load_network", lambda bundle: Knowing())
+    calibration = calibrate(observations(24, only=("FEMUR", "AD")), "2026-01-01", "made up", 2).to_json()
+    lights, findings = {}, {}
+    for margin in (None, 100.0, 8.0):
+        stage = FirstStage("bundle", margin or 0.0, bundle=str(first.folder), digest=first.digest, structures=("FEMUR",))
+        preprocessing = replace(PREPROCESSING, first_stage=None if margin is None else stage)
+        bundle = replace(first, manifest=replace(manifest, preprocessing=preprocessing), calibration=calibration)
+        result = segment_case(phantom_volume(), bundle, RUN)
+        findings[margin] = [finding.sentence for finding in result.findings]
+        # The phantom's legs end at the scan's faces: what is judged is the part inside.
+        lights[margin] = {report.segment.key: report.part_light for report in result.reports if report.measurements}
+    assert findings[None] == findings[100.0] == [], "a wide margin hides nothing"
+    assert lights[None] == lights[100.0] and set(lights[None].values()) == {Light.GREEN}
+    (said,) = findings[8.0]
+    assert "ends at Adductors, right, Adductors, left: what lies beyond was hidden" in said
+    assert lights[8.0] and set(lights[8.0].values()) == {Light.YELLOW}
+    told = [report.reasons for report in result.reports if report.measurements]
+    assert all("the first stage of the model hides a part of what lies beside a structure" in reasons for reasons in told)
+
+
+def test_a_mask_with_a_calibration_phantom_is_not_used(behind_skin):
+    """A slab of 20 HU with rods that touches the skin, 200 mm wide: the body's mask takes it in."""
+    volume = phantom_volume()
+    hu = volume.hu.copy()
+    hu[:, 54:60, 15:65] = 20
+    hu[:, 56:58, 20:60:10] = 200
+    seen = behind_first_stage(prepare_scan(replace(volume, hu=hu)), behind_skin, FirstStageRun())
+    assert seen.mask is None and scan_cautions(seen.findings) == ("the first stage of the model failed",)
+    assert "something flat under the body, such as a calibration phantom" in seen.findings[-1].sentence
+    # As soft as fat, or narrow: a mattress is nothing that the network takes for muscle, and a body may lie flat.
+    for soft, width in ((-150, 50), (20, 25)):
+        hu = volume.hu.copy()
+        hu[:, 54:60, 40 - width // 2 : 40 + width // 2] = soft
+        assert not has_flat_object(hu > -300, replace(volume, hu=hu))
 
 
 def test_a_mask_that_cannot_be_right_is_recognised():
