@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from ..ct.orientation import AIR_HU
 
+# Pixels between the control points of elastic displacements: about the width of a thigh's muscle at 2.5 mm.
+_CONTROL_STEP = 16
 ImageWindow = tuple[slice, slice]
 
 
@@ -23,7 +25,9 @@ class Augmentation:
     share of the crop are standard deviations of normal distributions, or half widths of uniform ones if `uniform` is set. `flip` is
     the probability of a mirror image, `upside_down` that of one from front to back, `intensity` a factor on all changes of HU (0:
     none), `contrast` the share of simulated slices whose tissues get a random contrast (see `virtual.contrast`).
-    With `open_borders` simulated pixels where atlases disagree (see `evaluation.disputed`) may be either of two classes.
+    `elastic` is the standard deviation of a smooth displacement as a share of the crop's width: each muscle of a slice gets
+    another size and place. With `open_borders` simulated pixels where atlases disagree (see `evaluation.disputed`) may be either
+    of two classes.
     """
 
     rotation_deg: float = 6.0
@@ -37,6 +41,7 @@ class Augmentation:
     contrast: float = 0.0
     upside_down: float = 0.0
     open_borders: bool = False
+    elastic: float = 0.0
 
     def draw(self, rng: np.random.Generator, width: float) -> float:
         """One random number around 0 of that width."""
@@ -103,11 +108,27 @@ def warp(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: 
             [flip * sin / ratio * stretch, over * cos, 0],
         ]
     grid = functional.affine_grid(torch.from_numpy(matrices), [count, 1, height, width], align_corners=False)
+    if how.elastic:
+        grid = grid + _displacements(rng, how, (count, height, width))
     # Beyond the border grid_sample gives 0, which is air and background once air is 0.
     hu = functional.grid_sample(hu - AIR_HU, grid, mode="bilinear", align_corners=False) + AIR_HU
     planes = classes.float() if classes.dim() == 4 else classes.float().unsqueeze(1)
     moved = functional.grid_sample(planes, grid, mode="nearest", align_corners=False)
     return hu, moved.view(classes.shape[:-2] + moved.shape[-2:]).long()
+
+
+def _displacements(rng: np.random.Generator, how: Augmentation, shape: tuple[int, int, int]) -> Tensor:
+    """Smooth random displacements for slices of `shape` ``(slices, height, width)``, float32 ``[slices, height, width, 2]``.
+
+    In the units of a sampling grid; drawn at control points some `_CONTROL_STEP` pixels apart and interpolated.
+    """
+    count, height, width = shape
+    points = [max(2, round(side / _CONTROL_STEP)) for side in (height, width)]
+    drawn = rng.uniform(-np.sqrt(3), np.sqrt(3), (count, 2, *points)) if how.uniform else rng.normal(size=(count, 2, *points))
+    # A grid's units are half widths along x and half heights along y.
+    drawn *= 2 * how.elastic * np.array([1.0, width / height]).reshape(1, 2, 1, 1)
+    smooth = functional.interpolate(torch.from_numpy(drawn.astype(np.float32)), (height, width), mode="bicubic", align_corners=True)
+    return smooth.movedim(1, -1)
 
 
 def vary_intensity(hu: Tensor, rng: np.random.Generator, strength: float = 1.0) -> Tensor:

@@ -249,6 +249,7 @@ def _problem(recipe: Recipe) -> str | None:
         "contrast and upside_down must lie from 0 to 1": not all(
             0 <= value <= 1 for value in (recipe.augmentation.contrast, recipe.augmentation.upside_down)
         ),
+        "elastic must lie from 0 to below 0.1": not 0 <= recipe.augmentation.elastic < 0.1,
         "average must lie from 0 to below 1": not 0 <= recipe.average < 1,
         "dice_weight, cross_entropy_weight, l2, seed, workers must not be negative": min(
             recipe.dice_weight, recipe.cross_entropy_weight, recipe.l2, recipe.seed, recipe.workers

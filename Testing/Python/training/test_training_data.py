@@ -1,6 +1,7 @@
 """What is learned from: real cases on the network's grid, mixtures, and folds that keep patients apart."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,22 @@ def test_augmentation_keeps_labels_on_their_tissue_and_unlabelled_pixels_apart()
     image, label = cut_slice([hu[0], hu[1]], labels[0], (96, 40), rng, NO_AUGMENTATION)
     assert image.shape == (2, 96, 40) and (image[:, :16] == -1024).all() and (label[:16] == 0).all()
     assert np.array_equal(image[1, 16:80], hu[1][:, 20:60])
+
+
+def test_elastic_displacements_are_smooth_and_as_large_as_stated():
+    still = replace(NO_AUGMENTATION, elastic=0.03)
+    # A ramp along x, and one along y, show how far each pixel was moved.
+    y, x = np.mgrid[:64, :96]
+    ramps = np.stack([np.stack([1000 + 10 * x, 1000 + 10 * y])] * 40).astype(np.int16)
+    labels = np.repeat((x >= 48).astype(np.int16)[None], 40, axis=0)
+    seen, classes = augment(ramps, labels, np.random.default_rng(5), still)
+    moved = (seen - torch.from_numpy(ramps).float())[..., 16:48, 24:72] / 10
+    assert abs(float(moved[:, 0].std()) / (0.03 * 96) - 0.75) < 0.3 and abs(float(moved[:, 1].std()) / (0.03 * 96) - 0.75) < 0.3
+    assert float(moved.diff(dim=-1).abs().max()) < 2
+    # Labels move with the image.
+    inside = classes[:, 16:48, 24:72]
+    agrees = (inside == 1) == (seen[:, 0, 16:48, 24:72] >= 1000 + 10 * 47.5)
+    assert float(agrees.float().mean()) > 0.999
 
 
 class Constant:
