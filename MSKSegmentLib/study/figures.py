@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evaluation.plots import FEWEST_FOR_BOX, STYLES, draw_box
+from .paired_tests import UNTESTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,10 @@ class Bracket:
 
 
 def draw_boxes(axes: Axes, names: Sequence[str], series: Sequence[BoxSeries], brackets: Sequence[Bracket] = ()) -> None:
-    """A box with its points per place and series, its mean as a square; brackets between boxes that were tested."""
+    """A box with its points per place and series, its mean as a square; brackets between boxes that were tested.
+
+    Fewer than `FEWEST_FOR_BOX` values are points alone. Where there is no value at all, the panel says so.
+    """
     # The same scatter every time, so that a picture changes only with its data.
     random = np.random.default_rng(0)
     step = 0.8 / len(series)
@@ -51,8 +55,10 @@ def draw_boxes(axes: Axes, names: Sequence[str], series: Sequence[BoxSeries], br
         for place, values in enumerate(one.values):
             at = _place(place, number, len(series))
             across = at + random.uniform(-0.22 * step, 0.22 * step, values.size)
-            axes.scatter(across, values, s=8, color=colour, alpha=0.45, linewidths=0, zorder=2)
-            if values.size >= FEWEST_FOR_BOX:
+            # Without a box the points are all that there is to see.
+            boxed = values.size >= FEWEST_FOR_BOX
+            axes.scatter(across, values, s=8 if boxed else 18, color=colour, alpha=0.45 if boxed else 0.85, linewidths=0, zorder=2)
+            if boxed:
                 draw_box(axes, at, values, colour, 0.72 * step)
                 axes.scatter([at], [values.mean()], marker="s", s=11, color=colour, edgecolors="white", linewidths=0.5, zorder=4)
             known = one.published[place] if place < len(one.published) else None
@@ -62,7 +68,12 @@ def draw_boxes(axes: Axes, names: Sequence[str], series: Sequence[BoxSeries], br
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(axis="x", visible=False)
     if every:
-        _brackets(axes, np.concatenate(every), len(series), brackets)
+        _brackets(axes, np.concatenate(every), len(series), [one for one in brackets if one.mark != UNTESTED])
+    else:
+        axes.set_yticks([])
+        axes.text(
+            0.5, 0.5, "no numbers to compare", transform=axes.transAxes, ha="center", va="center", fontsize=8, color="#555555"
+        )
 
 
 def legend_of(figure: Figure, series: Sequence[str], published: str = "", note: str = "", marks: Sequence[str] = "s") -> None:

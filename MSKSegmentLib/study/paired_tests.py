@@ -12,6 +12,7 @@ from ..packages import require
 
 # With four pairs Wilcoxon's test cannot fall below 0.125 in either direction.
 FEWEST_FOR_TEST = 5
+UNTESTED = "-"
 SIGNIFICANT = 0.05
 CORRECTIONS = ("bonferroni", "holm")
 T_TEST, WILCOXON = "paired t", "Wilcoxon signed-rank"
@@ -47,7 +48,7 @@ class PairedTest:
     @property
     def mark(self) -> str:
         """``*``, ``n.s.``, or ``-`` without a test."""
-        return "-" if self.significant is None else "*" if self.significant else "n.s."
+        return UNTESTED if self.significant is None else "*" if self.significant else "n.s."
 
 
 def paired_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
