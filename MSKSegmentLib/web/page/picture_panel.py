@@ -12,6 +12,7 @@ from ...language.catalogue import noted as N_
 from ...language.catalogue import tr
 from ...review import ReviewSession
 from ..views.four_views import SLICES, WINDOWS
+from .pictures import density_bands
 
 if TYPE_CHECKING:
     from ..views.case_scene import CaseScene
@@ -24,6 +25,8 @@ _THREE_D_DELAY_S = 0.08
 _THREE_D_PAUSE_S = 0.7
 # Of a case that has just been opened the slices come first.
 _THREE_D_OPENING_S = 1.2
+# A scheduled picture comes after a thirtieth of a second; who waits longer than that goes on when it is drawn.
+_DRAWN_S = 0.1
 # When a page that has been opened may have its views in place, to draw them for it.
 _NEWCOMER_S = (0.5, 2.0)
 _NO_DENSITY = N_("No density to show: choose a muscle that was found.")
@@ -236,6 +239,9 @@ class PicturePanel:
         if scene is None or views is None or session is None:
             return
         key, mode = state.selected, state.threed_mode
+        if self._close_up is None:
+            # Before the first surface, which would else be drawn from wherever the camera stands.
+            self._aim(scene, views, ("", ""))
         waiting = scene.missing_surfaces(mode, key)
         for number, missing in enumerate(waiting):
             if len(waiting) > 1:
@@ -244,10 +250,17 @@ class PicturePanel:
             # The page stays usable between two surfaces.
             await asyncio.sleep(0.05)
             scene.make_surface(missing)
+        if mode == "density":
+            # Without a graphics card it takes seconds, in which the page shows the picture before.
+            with state:
+                state.threed_note = tr("Drawing ...")
+            await asyncio.sleep(0.05)
         found = scene.show_three_d(mode, key)
         note = "" if found or not key else tr(_NO_DENSITY if mode == "density" else _NOT_FOUND)
         self._aim(scene, views, (mode, key) if mode == "density" and found else ("", ""))
         views.three_d.schedule_render()
+        if mode == "density":
+            await asyncio.sleep(_DRAWN_S)
         with state:
             state.threed_note = note
             state.density_bands = density_bands() if mode == "density" and not note else []
@@ -266,24 +279,6 @@ class PicturePanel:
 
 def _window_text(window: float, level: float, unit: str) -> str:
     return tr("{window} / {level}").format(window=f"{window:.0f}", level=f"{level:.0f}") + unit
-
-
-def density_bands() -> list[dict[str, str]]:
-    """The colours of the density rendering for its key."""
-    from ...measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
-    from ...scene.density import density_look
-
-    look = density_look()
-    texts = {
-        "fat": tr("fat, below {limit} HU").format(limit=FAT_BELOW_HU),
-        "composite": tr("composite, {low} to {high} HU").format(low=FAT_BELOW_HU, high=LEAN_ABOVE_HU),
-        "lean": tr("lean, above {limit} HU").format(limit=LEAN_ABOVE_HU),
-    }
-    bands = []
-    for name, text in texts.items():
-        red, green, blue = (round(255 * channel) for channel in getattr(look, name).color)
-        bands.append({"name": name, "text": text, "color": f"rgb({red} {green} {blue})"})
-    return bands
 
 
 def _import_views() -> None:

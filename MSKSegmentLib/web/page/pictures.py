@@ -1,4 +1,4 @@
-"""Small pictures for the details of a segment: its slices to look at, its histogram."""
+"""Small pictures for the details of a segment: its slices to look at, its histogram; the key to the colours of its density."""
 
 from __future__ import annotations
 
@@ -148,6 +148,24 @@ def histogram_chart(histogram: Histogram | None, other: Histogram | None = None)
             "path": _steps([at(edge) for edge in histogram.edges_hu], [_CHART_BASE - min(value, top) * scale for value in line]),
         },
     }
+
+
+def density_bands() -> list[dict[str, str]]:
+    """The colours of the density rendering for its key."""
+    from ...measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
+    from ...scene.density import density_look
+
+    look = density_look()
+    texts = {
+        "fat": tr("fat, below {limit} HU").format(limit=FAT_BELOW_HU),
+        "composite": tr("composite, {low} to {high} HU").format(low=FAT_BELOW_HU, high=LEAN_ABOVE_HU),
+        "lean": tr("lean, above {limit} HU").format(limit=LEAN_ABOVE_HU),
+    }
+    bands = []
+    for name, text in texts.items():
+        red, green, blue = (round(255 * channel) for channel in getattr(look, name).color)
+        bands.append({"name": name, "text": text, "color": f"rgb({red} {green} {blue})"})
+    return bands
 
 
 def _chart_label(title: str, shares: str) -> str:

@@ -70,6 +70,9 @@ def test_reasons_are_in_sight_and_scores_unfold(page):
     assert dice.inner_text() == "0.62" and dice.get_attribute("title") == "0.62 (0.49–0.68)"
     page.locator("#table-wide").click()
     page.wait_for_function("document.querySelector('tr[data-key=FEMUR_right] .interval').offsetWidth > 0")
+    assert page.locator("#table-wide").inner_text() == "Less", "there is a way back to the narrow table"
+    page.locator("#table-wide").click()
+    page.wait_for_function("document.querySelector('tr[data-key=FEMUR_right] .interval').offsetWidth === 0")
     # A result of before there were scores has nothing to unfold.
     row(page, "VLVI_left").click()
     page.wait_for_selector("#evidence", state="detached")
