@@ -30,11 +30,18 @@ def make(invocation: Invocation, cohort: Path, output: Path, source: str, bundle
     from ..bundle import resolve_bundle
     from ..site_reference.cohort_table import read_cohort
     from ..site_reference.curves import FEWEST_PERSONS, write_site_reference
-    from ..site_reference.fitting import make_site_reference
+    from ..site_reference.fitting import LEAST_SPAN_YEARS, make_site_reference
 
     found = make_site_reference(read_cohort(cohort, resolve_bundle(bundle).table), source or cohort.stem)
     write_site_reference(output, found)
     invocation.say(f"{len(found.curves)} curves are in {output}.")
+    constant = [curve for curve in found.curves if curve.is_constant]
+    if constant:
+        ages = f"{min(one.ages[0] for one in constant):g} to {max(one.ages[-1] for one in constant):g}"
+        invocation.warn(
+            f"Curves that are the same at every age, because their persons' ages ({ages}) span less than "
+            f"{LEAST_SPAN_YEARS:g} years: {len(constant)}; other ages get no percentile from them."
+        )
     if found.too_few:
         names = ", ".join(f"{name} ({number})" for name, number in list(found.too_few.items())[:5])
         more = f" and {len(found.too_few) - 5} more" if len(found.too_few) > 5 else ""

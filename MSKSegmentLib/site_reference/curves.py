@@ -58,6 +58,11 @@ class SiteCurve:
     near: tuple[int, ...]
     values: tuple[tuple[float, ...], ...]
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the percentiles are the same at all ages: those of a cohort whose ages are too close for a slope."""
+        return len(set(self.values)) == 1
+
     def standing(self, value: float, age: float) -> Standing | None:
         """Where a value lies at an age; None beyond the cohort's ages and where too few persons are of about that age."""
         if self.n < FEWEST_PERSONS or not self.ages[0] <= age <= self.ages[-1]:

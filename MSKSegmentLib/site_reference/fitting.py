@@ -20,7 +20,7 @@ from .curves import FEWEST_PERSONS, NEAR_YEARS, PERCENTILES, SiteCurve, SiteRefe
 
 FEWEST_FOR_A_BEND = 150
 _MOST_AGES = 11
-_LEAST_SPAN_YEARS = 5.0
+LEAST_SPAN_YEARS = 5.0
 
 
 def make_site_reference(rows: Sequence[CohortRow], source: str) -> SiteReference:
@@ -48,7 +48,7 @@ def make_site_reference(rows: Sequence[CohortRow], source: str) -> SiteReference
 def _site_curve(key: tuple[str, str, str, str], group: Sequence[CohortRow]) -> SiteCurve:
     age, value = np.array([row.age for row in group]), np.array([row.value for row in group])
     span = float(age.max() - age.min())
-    powers = 0 if span < _LEAST_SPAN_YEARS else 2 if len(group) >= FEWEST_FOR_A_BEND else 1
+    powers = 0 if span < LEAST_SPAN_YEARS else 2 if len(group) >= FEWEST_FOR_A_BEND else 1
     grid = np.linspace(age.min(), age.max(), max(2, min(_MOST_AGES, round(span) + 1)))
     curves = np.sort(_quantiles(age, value, grid, powers), axis=1)
     near = [int(np.count_nonzero(np.abs(age - at) <= NEAR_YEARS)) for at in grid]

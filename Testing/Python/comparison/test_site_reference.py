@@ -129,6 +129,18 @@ def test_make_and_read_on_the_command_line(tmp_path, capsys):
     assert "is no reference file" in capsys.readouterr().err
 
 
+def test_ages_that_lie_close_give_constant_curves_and_the_command_tells_it(tmp_path, capsys):
+    close = [replace(row, age=20.0 + number % 4) for number, row in enumerate(people(60))]
+    table = write(tmp_path / "cohort.csv", [*close, *people(60, side="right")])
+    assert main(["reference", "make", str(table), "-o", str(tmp_path / "site.json")]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("2 curves are in") and "the same at every age" in err and "(20 to 23) span less than 5 years: 1;" in err
+    constant, sloped = read_site_reference(tmp_path / "site.json").curves
+    assert constant.is_constant and not sloped.is_constant
+    assert constant.standing(700.0, 20.5) == replace(constant.standing(700.0, 23), near=60)
+    assert constant.standing(700.0, 19) is None is constant.standing(700.0, 24)
+
+
 PLACED, COLUMN = "GMAX_left", SITE_COLUMNS["volume_cc"].name
 
 
