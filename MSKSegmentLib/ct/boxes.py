@@ -123,6 +123,15 @@ def box_of_labels(labels: np.ndarray, wanted: Collection[int]) -> Box | None:
     return _box_of_planes(np.logical_or.reduce([plane == label for label in wanted]) for plane in labels) if wanted else None
 
 
+def labelled(array: np.ndarray) -> np.ndarray:
+    """Where the flattened array is not 0, ascending: numpy finds truth values several times as fast as other numbers.
+
+    >>> labelled(np.array([[0, 3], [7, 0]])).tolist()
+    [1, 2]
+    """
+    return np.flatnonzero(array != 0)
+
+
 def label_boxes(labels: np.ndarray) -> dict[int, Box]:
     """The smallest box around each label from 1 to 255 that occurs in a uint8 map ``[z, y, x]``."""
     from scipy.ndimage import find_objects

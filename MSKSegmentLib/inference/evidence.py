@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ct.boxes import labelled
 from ..measurement.density import FAT_BELOW_HU
 
 # About 15 mm across a body: both sides of one structure hardly ever share a strip.
@@ -78,7 +79,7 @@ class PassVotes:
         flat = np.ascontiguousarray(winners[:height, :width]).ravel()
         if self._kept is not None:
             self._kept.append(flat.reshape(height, width).astype(np.uint8))
-        where = np.flatnonzero(flat)
+        where = labelled(flat)
         found = flat[where].astype(np.intp)
         self._votes[found, where] += 1
         cell = found * STRIPS + self._strip[where]

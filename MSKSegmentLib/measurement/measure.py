@@ -9,7 +9,7 @@ import numpy as np
 
 from ..anatomy import Segment, StructureTable
 from ..case_result import Measurements
-from ..ct.boxes import Box, box_of_labels
+from ..ct.boxes import Box, box_of_labels, labelled
 from ..ct.orientation import AxisOrder, axis_order
 from ..ct.volume import Geometry
 from .density import HU_VALUES, LOWEST_HU, Density, density_of
@@ -126,7 +126,7 @@ def _tally(scan: _Scan, box: Box, only: int | None) -> _Tally:
         block = np.ascontiguousarray(scan.labels[part.slices])
         if only is not None:
             block = np.where(block == only, block, np.uint8(0))
-        where = np.flatnonzero(block)
+        where = labelled(block)
         if where.size == 0:
             continue
         labels = block.ravel()[where]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..anatomy import Segment, Side
+from ..ct.boxes import labelled
 from ..ct.orientation import axis_order
 from ..ct.volume import Geometry
 from .density import FAT_BELOW_HU
@@ -72,7 +73,7 @@ def section_table(labels: np.ndarray, hu: np.ndarray, geometry: Geometry, segmen
     found = []
     for index in range(ordered.shape[0]):
         section = np.ascontiguousarray(ordered[index])
-        where = np.flatnonzero(section)
+        where = labelled(section)
         if where.size == 0:
             continue
         inside, density = section.ravel()[where], np.ascontiguousarray(values[index]).ravel()[where]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..anatomy import LEFT_OFFSET, StructureTable
+from ..ct.boxes import labelled
 from ..inference.evidence import STRIPS, SliceEvidence, strips_of
 
 # The segment's area that the worst slices make up together.
@@ -96,10 +97,10 @@ class PassSums:
         As for every ratio of sums h / v: the variance of the sum of h - r v, with r the mean ratio, over the mean v squared.
         """
         usable = [passes for passes in self.passes if passes.shape[1] > 1]
-        size = sum(float(passes[0].mean()) for passes in usable)
+        size = sum(_of_each([passes[0] for passes in usable], lambda rows: rows.mean(axis=1)))
         if not size:
             return None
-        ratio = sum(float(passes[quantity].mean()) for passes in usable) / size
+        ratio = sum(_of_each([passes[quantity] for passes in usable], lambda rows: rows.mean(axis=1))) / size
         variance = self._variance([passes[quantity] - ratio * passes[0] for passes in usable])
         return float(np.sqrt(variance)) / size
 
@@ -111,7 +112,7 @@ class PassSums:
         """
         members = min(self.members, *(draw.size for draw in draws)) if draws else 1
         if members == 1:
-            return sum(float(draw.var(ddof=1)) for draw in draws)
+            return sum(_of_each(draws, lambda rows: rows.var(axis=1, ddof=1)))
         sums, within, noise = np.zeros(members), 0.0, 0.0
         for draw in draws:
             turns = [draw[member::members] for member in range(members)]
@@ -123,6 +124,15 @@ class PassSums:
                 # What dropout alone makes the means of members differ by.
                 noise += own * members / draw.size
         return within + max(0.0, float(sums.var(ddof=1)) - noise)
+
+
+def _of_each(draws: Sequence[np.ndarray], statistic: Callable[[np.ndarray], np.ndarray]) -> list[float]:
+    """A statistic of each draw ``[passes]``, in order; `statistic` takes ``[draws, passes]``, all of one length, at once."""
+    found = np.zeros(len(draws))
+    for size in {draw.size for draw in draws}:
+        of_size = [number for number, draw in enumerate(draws) if draw.size == size]
+        found[of_size] = statistic(np.stack([draws[number] for number in of_size]))
+    return found.tolist()
 
 
 def sums_by_segment(evidence: Iterable[SliceEvidence], sides: Sides) -> dict[int, PassSums]:
@@ -200,7 +210,7 @@ class Sides:
         return bool(self.at(level)(index)[strip] > 0.5)
 
     def _counts(self, plane: np.ndarray) -> np.ndarray:
-        where = np.flatnonzero(plane)
+        where = labelled(plane)
         cells = plane.ravel()[where].astype(np.intp) * STRIPS + self._strip[where]
         return np.bincount(cells, minlength=256 * STRIPS).reshape(256, STRIPS).astype(float)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..anatomy import LEFT_OFFSET, Landmark, Segment, Side, Structure, StructureTable
+from ..ct.boxes import labelled
 from ..ct.volume import Geometry
 from .paper_rule import MAD_TO_SD
 
@@ -34,7 +35,7 @@ def placements(labels: np.ndarray, geometry: Geometry, truncated: Iterable[int] 
     count, sums = np.zeros(256), np.zeros((3, 256))
     rows, columns = (axis.ravel() for axis in np.indices(labels.shape[1:]))
     for k, plane in enumerate(labels):
-        where = np.flatnonzero(plane)
+        where = labelled(plane)
         if not where.size:
             continue
         found = plane.ravel()[where]

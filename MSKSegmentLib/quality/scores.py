@@ -8,6 +8,7 @@ import numpy as np
 
 from ..anatomy import LEFT_OFFSET, StructureTable
 from ..case_result import Scores
+from ..ct.boxes import labelled
 from ..inference.evidence import SliceEvidence, strips_of
 from ..segmentation import Stray
 from .pass_sums import PassSums, Sides, sums_by_segment
@@ -76,7 +77,7 @@ def structure_uncertainty(labels: np.ndarray, uncertainty: np.ndarray) -> dict[i
     """
     count, total = np.zeros(256), np.zeros(256)
     for plane, values in zip(labels, uncertainty, strict=True):
-        inside = np.flatnonzero(plane)
+        inside = labelled(plane)
         if inside.size:
             found = plane.ravel()[inside]
             count += np.bincount(found, minlength=256)

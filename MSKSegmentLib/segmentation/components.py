@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from ..anatomy import Structure, StructureTable
+from ..ct.boxes import labelled
 from ..ct.volume import Geometry
 
 # 26 neighbours: in thick slices a thin oblique muscle is connected by voxel edges only.
@@ -122,34 +124,56 @@ def clean_components(classes: np.ndarray, geometry: Geometry, table: StructureTa
 
     # All structures at once: their stray voxels lie all over the volume, so that boxes would save nothing.
     ids = cc3d.connected_components(np.ascontiguousarray(classes), connectivity=CONNECTIVITY)
-    facts = cc3d.statistics(ids)
-    found = _Components(ids, np.asarray(facts["voxel_counts"], dtype=np.int64), facts["bounding_boxes"])
-    structure_of_component = np.zeros(found.voxels.size, np.uint8)
-    for plane_ids, plane in zip(ids, classes, strict=True):
-        structure_of_component[plane_ids] = plane
+    found = _Components.of(ids, classes)
     kept = np.ones(found.voxels.size, dtype=bool)
     for structure in table.structures:
-        members = np.flatnonzero(structure_of_component == structure.index)
+        members = np.flatnonzero(found.structures == structure.index)
         if members.size:
             kept[members] = _kept(found, members, structure, geometry)
     result = classes.copy()
     if not kept.all():
         for plane_ids, plane in zip(ids, result, strict=True):
-            plane *= kept[plane_ids]
+            where = labelled(plane)
+            np.put(plane, where[~kept[plane_ids.ravel()[where]]], 0)
     strays = tuple(
-        Stray(int(structure_of_component[index]), int(found.voxels[index]), np.asarray(facts["centroids"][index]))
-        for index in np.flatnonzero(~kept)
+        Stray(int(found.structures[index]), int(found.voxels[index]), found.centroids[index]) for index in np.flatnonzero(~kept)
     )
     return result, strays
 
 
 @dataclass(frozen=True)
 class _Components:
-    """Components of all structures: `ids` ``[z, y, x]``; by id, voxels and box."""
+    """Components of all structures: `ids` ``[z, y, x]``, 0 being none; by id: voxels, index of the structure, centroid in voxels
+    ``(z, y, x)``."""
 
     ids: np.ndarray
     voxels: np.ndarray
-    boxes: Sequence[Slices]
+    structures: np.ndarray
+    centroids: np.ndarray
+
+    @staticmethod
+    def of(ids: np.ndarray, classes: np.ndarray) -> _Components:
+        """Those of classes uint8 ``[z, y, x]``. Only voxels with a class are looked at: most of a scan has none."""
+        number = int(ids.max()) + 1
+        voxels, sums, structures = np.zeros(number, np.int64), np.zeros((number, 3)), np.zeros(number, np.uint8)
+        rows, columns = (axis.ravel() for axis in np.indices(ids.shape[1:]))
+        for z, (plane_ids, plane) in enumerate(zip(ids, classes, strict=True)):
+            where = labelled(plane)
+            here = plane_ids.ravel()[where]
+            count = np.bincount(here, minlength=number)
+            voxels += count
+            sums[:, 0] += z * count
+            sums[:, 1] += np.bincount(here, rows[where], number)
+            sums[:, 2] += np.bincount(here, columns[where], number)
+            structures[here] = plane.ravel()[where]
+        return _Components(ids, voxels, structures, sums / np.maximum(voxels, 1)[:, None])
+
+    @cached_property
+    def boxes(self) -> list[Slices]:
+        """The box around each component, from id 1 on."""
+        from scipy.ndimage import find_objects
+
+        return find_objects(self.ids)
 
 
 def _kept(found: _Components, members: np.ndarray, structure: Structure, geometry: Geometry) -> np.ndarray:
@@ -176,7 +200,8 @@ def _is_near(found: _Components, component: int, main: np.ndarray, geometry: Geo
     spacing = geometry.spacing[::-1]
     margins = (int(PIECE_DISTANCE_MM / step) + 1 for step in spacing)
     around = tuple(
-        slice(max(0, part.start - margin), part.stop + margin) for part, margin in zip(found.boxes[component], margins, strict=True)
+        slice(max(0, part.start - margin), part.stop + margin)
+        for part, margin in zip(found.boxes[component - 1], margins, strict=True)
     )
     ids = found.ids[around]
     is_main = main[ids]

@@ -84,8 +84,6 @@ def read_image_header(path: Path) -> ImageHeader:
     Raises:
         InputError: the file is damaged or of another type, or its header contradicts itself or lacks the spacing.
     """
-    import SimpleITK as sitk
-
     if path.stat().st_size == 0:
         raise InputError(f"The file {path.name} is empty; copy or export it again.")
     path = nifti_file.pair_header(path) or path
@@ -98,6 +96,9 @@ def read_image_header(path: Path) -> ImageHeader:
         raise InputError(f"The file {path.name} is {_NAMES[kind]}, unlike what its name says; rename it to end in {kind[0]}.")
     facts = nrrd_facts(parse_nrrd(path), path.name) if kind is _NRRD else metaimage_facts(parse_metaimage(path), path.name)
     _data_file(path, kind)
+    # Not needed for NIfTI, of which `mskseg check` is to tell within a second.
+    import SimpleITK as sitk
+
     reader = read_information(path)
     if reader is None:
         raise InputError(
