@@ -20,6 +20,7 @@ except ImportError:
 
 from MSKSegmentPanel.about import TITLE, aboutText, acknowledgementText, helpText
 from MSKSegmentPanel.caseLogic import MSKSegmentLogic
+from MSKSegmentPanel.panelState import panelState
 from MSKSegmentPanel.reloading import forgetModules
 from MSKSegmentPanel.sampleData import registerSampleData
 from MSKSegmentPanel.selfTest import MSKSegmentTest
@@ -79,8 +80,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.messages = MessageArea(ui)
         self.run = RunControl(ui)
         self.layouts = LayoutModes()
-        watching = self.addObserver, self.removeObserver
-        self.review = ReviewControl(ui, self.logic, self.messages, self.layouts, self.moduleName, *watching)
+        self.review = ReviewControl(ui, self.logic, self.messages, self.layouts, self)
         self.earlier = EarlierControl(ui, self.messages, self.layouts, self.review.choose)
         self.site = SiteControl(ui, self.messages, self.review.place)
         self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case, self.run, self._inputsChanged)
@@ -151,16 +151,21 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for event, function in (
             (scene.StartCloseEvent, self._sceneCloses),
             (scene.EndCloseEvent, self._sceneClosed),
+            # A wrapper would stumble over texts of an earlier version.
+            (scene.StartImportEvent, lambda caller, event: self._setState(None)),
             (scene.EndImportEvent, self._sceneLoads),
             (scene.NodeRemovedEvent, self._nodeRemoved),
         ):
             self.addObserver(scene, event, function)
 
     def _initializeParameterNode(self):
-        for part in (self.judging, self.inputs):
-            part.setParameterNode(self.logic.getParameterNode())
+        self._setState(panelState(self.logic.getParameterNode()))
         if self.inputs.ctNode is None and not slicer.mrmlScene.IsClosing():
             self.inputs.chooseFirstCt([case.nodes.uncertainty for case in self.logic.cases])
+
+    def _setState(self, state):
+        for part in (self.judging, self.inputs):
+            part.setState(state)
 
     # Running
 
@@ -232,10 +237,8 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._fillResultSelector()
 
     def _languageChosen(self):
-        self.inputs.showTexts()
-        self.review.showTexts()
-        self.earlier.showTexts()
-        self.site.showTexts()
+        for part in (self.inputs, self.review, self.earlier, self.site):
+            part.showTexts()
         self._inputsChanged()
 
     def _fillResultSelector(self):
@@ -266,8 +269,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             part.showCase(None)
         self.logic.forgetAll()
         self.exports.refresh()
-        self.judging.setParameterNode(None)
-        self.inputs.setParameterNode(None)
+        self._setState(None)
         self.messages.clear()
 
     def _sceneClosed(self, caller, event):

@@ -10,7 +10,6 @@ from .modelSelector import ModelSelector
 from .segmentationRun import settingsOf
 from .widgets import signalsBlocked
 
-_CT, _ROI = "ct", "roi"
 _FOR_ANY_MODEL = ("device", "heightCm")
 _FROM_DICOM, _ENTERED = "dicom", "entered"
 
@@ -23,7 +22,7 @@ class InputControl:
         self._onCt = onCt
         self._onChanged = onChanged
         self._onHeight = onHeight
-        self._node = None
+        self._state = None
         self._model = ModelSelector(ui.bundleSelector, messages, self._changed)
         ui.ctSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._ctChosen)
         ui.roiSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._roiChosen)
@@ -61,7 +60,7 @@ class InputControl:
 
     @property
     def _values(self):
-        """What is chosen, by the names that the parameter node keeps it under."""
+        """What is chosen, by the names of the settings and of `panelState`."""
         ui = self._ui
         return {
             "samples": ui.samplesSpinBox.value or None,
@@ -73,10 +72,10 @@ class InputControl:
             "preview": ui.previewCheckBox.checked,
         }
 
-    def setParameterNode(self, node):
-        """Show what a parameter node keeps, and keep changes in it; None forgets the node."""
-        self._node = node
-        if node is None:
+    def setState(self, state):
+        """Show what the scene keeps (`panelState`), and keep changes in it; None forgets it."""
+        self._state = state
+        if state is None:
             return
         ui = self._ui
         with signalsBlocked(
@@ -91,19 +90,17 @@ class InputControl:
             ui.autoPassesCheckBox,
             ui.previewCheckBox,
         ):
-            ui.ctSelector.setCurrentNode(node.GetNodeReference(_CT))
-            ui.roiSelector.setCurrentNode(node.GetNodeReference(_ROI))
-            ui.roiPlaceWidget.setCurrentNode(node.GetNodeReference(_ROI))
-            ui.heightSpinBox.setValue(float(node.GetParameter("heightCm") or 0))
-            ui.samplesSpinBox.setValue(int(node.GetParameter("samples") or 0))
-            ui.seedSpinBox.setValue(int(node.GetParameter("seed") or -1))
-            device = node.GetParameter("device")
-            ui.deviceSelector.setCurrentIndex(DEVICES.index(device) if device in DEVICES else 0)
-            lights = node.GetParameter("lights")
-            ui.lightsSelector.setCurrentIndex(RULES.index(lights) if lights in RULES else 0)
-            ui.autoPassesCheckBox.setChecked(node.GetParameter("auto_passes") == "True")
-            ui.previewCheckBox.setChecked(node.GetParameter("preview") == "True")
-            self._model.select(node.GetParameter("bundle"))
+            ui.ctSelector.setCurrentNode(state.ct)
+            ui.roiSelector.setCurrentNode(state.roi)
+            ui.roiPlaceWidget.setCurrentNode(state.roi)
+            ui.heightSpinBox.setValue(state.heightCm)
+            ui.samplesSpinBox.setValue(state.samples)
+            ui.seedSpinBox.setValue(state.seed)
+            ui.deviceSelector.setCurrentIndex(DEVICES.index(state.device) if state.device in DEVICES else 0)
+            ui.lightsSelector.setCurrentIndex(RULES.index(state.lights) if state.lights in RULES else 0)
+            ui.autoPassesCheckBox.setChecked(state.auto_passes)
+            ui.previewCheckBox.setChecked(state.preview)
+            self._model.select(state.bundle)
         self._showHeightSource()
         self._onCt(self.ctNode)
         self._onChanged()
@@ -128,8 +125,8 @@ class InputControl:
 
     def showHeight(self, heightCm):
         """Show the height that a result was measured with."""
-        if self._node is not None and heightCm != self.heightCm:
-            self._node.SetParameter("heightSource", _ENTERED if heightCm else "")
+        if self._state is not None and heightCm != self.heightCm:
+            self._state.heightSource = _ENTERED if heightCm else ""
         with signalsBlocked(self._ui.heightSpinBox):
             self._ui.heightSpinBox.setValue(heightCm or 0)
         self._showHeightSource()
@@ -137,8 +134,8 @@ class InputControl:
 
     def _ctChosen(self, node):
         height = heightOfVolume(node)
-        if self._node is not None:
-            self._node.SetParameter("heightSource", _FROM_DICOM if height else "")
+        if self._state is not None:
+            self._state.heightSource = _FROM_DICOM if height else ""
         # A height belongs to one patient: it must not stay when the next one's CT is chosen.
         with signalsBlocked(self._ui.heightSpinBox):
             self._ui.heightSpinBox.setValue(height or 0)
@@ -163,8 +160,8 @@ class InputControl:
             button.setVisible(True)
 
     def _heightEntered(self, *args):
-        if self._node is not None:
-            self._node.SetParameter("heightSource", _ENTERED if self.heightCm else "")
+        if self._state is not None:
+            self._state.heightSource = _ENTERED if self.heightCm else ""
         self._showHeightSource()
         self._changed()
         self._onHeight(self.heightCm)
@@ -174,19 +171,20 @@ class InputControl:
         self._onChanged()
 
     def _store(self):
-        node = self._node
-        if node is None:
+        state, ui = self._state, self._ui
+        if state is None:
             return
-        modified = node.StartModify()
-        for role, selector in ((_CT, self._ui.ctSelector), (_ROI, self._ui.roiSelector)):
-            chosen = selector.currentNode()
-            node.SetNodeReferenceID(role, chosen.GetID() if chosen else None)
-        values = {"bundle": self._model.name}
-        for name, value in (values | self._values).items():
-            node.SetParameter(name, "" if value is None else str(value))
-        node.EndModify(modified)
+        modified = state.StartModify()
+        state.ct, state.roi = ui.ctSelector.currentNode(), ui.roiSelector.currentNode()
+        state.bundle = self._model.name or ""
+        state.heightCm = float(ui.heightSpinBox.value)
+        state.samples = int(ui.samplesSpinBox.value)
+        state.seed = int(ui.seedSpinBox.value)
+        for name in ("auto_passes", "device", "lights", "preview"):
+            setattr(state, name, self._values[name])
+        state.EndModify(modified)
 
     def _showHeightSource(self):
-        source = self._node.GetParameter("heightSource") if self._node is not None else ""
+        source = self._state.heightSource if self._state is not None else ""
         texts = {_FROM_DICOM: _("from the DICOM header"), _ENTERED: ""}
         self._ui.heightSourceLabel.setText(texts.get(source, _("needed for volumes in cc/m²")))

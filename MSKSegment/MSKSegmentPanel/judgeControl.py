@@ -4,8 +4,6 @@ from MSKSegmentLib.language.catalogue import tr as _
 
 from .widgets import signalsBlocked
 
-_SEGMENTATION = "judgedSegmentation"
-
 
 class JudgeControl:
     """`onJudge` is called with the chosen segmentation when the button is clicked, `onChanged` when another one is chosen."""
@@ -14,7 +12,7 @@ class JudgeControl:
         self._ui = ui
         self._onJudge = onJudge
         self._onChanged = onChanged
-        self._node = None
+        self._state = None
         ui.judgedSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._chosen)
         ui.judgeButton.connect("clicked(bool)", self._clicked)
 
@@ -23,12 +21,12 @@ class JudgeControl:
         """The chosen segmentation, or None."""
         return self._ui.judgedSelector.currentNode()
 
-    def setParameterNode(self, node):
-        """Show what a parameter node keeps, and keep changes in it; None forgets the node."""
-        self._node = node
-        if node is not None:
+    def setState(self, state):
+        """Show what the scene keeps (`panelState`), and keep changes in it; None forgets it."""
+        self._state = state
+        if state is not None:
             with signalsBlocked(self._ui.judgedSelector):
-                self._ui.judgedSelector.setCurrentNode(node.GetNodeReference(_SEGMENTATION))
+                self._ui.judgedSelector.setCurrentNode(state.judgedSegmentation)
 
     def refresh(self, hindrance):
         """Allow the button unless something hinders a run, which is said."""
@@ -40,8 +38,8 @@ class JudgeControl:
         )
 
     def _chosen(self, node):
-        if self._node is not None:
-            self._node.SetNodeReferenceID(_SEGMENTATION, node.GetID() if node else None)
+        if self._state is not None:
+            self._state.judgedSegmentation = node
         self._onChanged()
 
     def _clicked(self, *args):

@@ -19,13 +19,13 @@ _SIDES = (None, "right", "left")
 
 
 class ReviewControl:
-    """Shows one case of the logic at a time; `observe` and `unobserve` watch an object's VTK event."""
+    """Shows one case of the logic at a time; `module` is the module's widget, which watches VTK events."""
 
-    def __init__(self, ui, logic, messages, layouts, moduleName, observe, unobserve):
+    def __init__(self, ui, logic, messages, layouts, module):
         self._ui = ui
         self._logic = logic
         self._messages = messages
-        self._observe, self._unobserve = observe, unobserve
+        self._observe, self._unobserve = module.addObserver, module.removeObserver
         self._case = None
         self._segmentation = None
         self._unsubscribe = None
@@ -35,7 +35,7 @@ class ReviewControl:
         self._structure = StructurePanel(ui)
         self._views = ViewControl(ui, layouts, messages)
         self._table = ResultsTable(ui.resultsTable, ui.columnsButton, self._chosen)
-        self._handover = EditHandover(moduleName)
+        self._handover = EditHandover(module.moduleName)
         self._settle = singleShot(SETTLE_MS, self.measureEdits)
         ui.flaggedOnlyCheckBox.connect("toggled(bool)", self._filter)
         ui.groupFilter.connect("currentIndexChanged(int)", self._filter)

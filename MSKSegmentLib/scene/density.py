@@ -16,7 +16,7 @@ from ..ct.volume import Geometry
 from ..measurement.density import FAT_BELOW_HU, LEAN_ABOVE_HU
 from ..resources import resource_file
 from ..results.segmentation_file import ras_matrix
-from .density_volume import LOWEST_DRAWN_HU, UNDRAWN_HU, masked_copy
+from .density_volume import FULL_OPACITY, LOWEST_DRAWN_HU, masked_copy
 from .geometry import full_extent, set_scalars, vtk_matrix
 from .roles import find_node, set_role
 from .slice_legend import Color
@@ -98,7 +98,7 @@ def show_density(
         return None
     lookup = np.zeros(256, dtype=bool)
     lookup[wanted] = True
-    array, geometry = masked_copy(volume.hu, lookup[labels[box.slices]], box, volume.geometry)
+    array, geometry = masked_copy(volume.hu, lookup[labels[box.slices]], box, volume.geometry, opacities_of(density_look()))
     node = _density_node(scene)
     _set_image(node, array, geometry)
     node.SetAndObserveTransformNodeID(ct_node.GetTransformNodeID())
@@ -126,22 +126,37 @@ def register_preset(logic: slicer.vtkSlicerVolumeRenderingLogic) -> None:
 
 
 def set_transfer_functions(volume_property: vtk.vtkVolumeProperty, look: DensityLook) -> None:
-    """Colour and opacity over HU as `look` says, with linear interpolation and shading."""
+    """Colour and opacity over HU as `look` says, with linear interpolation and shading: for a whole CT."""
     import vtk
 
-    color, opacity = vtk.vtkColorTransferFunction(), vtk.vtkPiecewiseFunction()
+    opacity = vtk.vtkPiecewiseFunction()
     half = look.step_hu / 2
     # As a preset it meets whole scans: air is no fat.
     opacity.AddPoint(LOWEST_DRAWN_HU - look.step_hu, 0.0)
     opacity.AddPoint(LOWEST_DRAWN_HU, look.fat.opacity)
-    limits = (LOWEST_DRAWN_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, TRANSPARENT_FROM_HU)
-    tissues = (look.fat, look.composite, look.lean)
-    for tissue, low, high in zip(tissues, limits[:-1], limits[1:], strict=True):
-        for hu in (low + half, high - half):
-            color.AddRGBPoint(hu, *tissue.color)
-            opacity.AddPoint(hu, tissue.opacity)
+    for hu, value in opacities_of(look):
+        opacity.AddPoint(hu, value)
     opacity.AddPoint(TRANSPARENT_FROM_HU + half, 0.0)
-    opacity.AddPoint(UNDRAWN_HU, 0.0)
+    _set_look(volume_property, look, opacity)
+
+
+def _set_copy_functions(volume_property: vtk.vtkVolumeProperty, look: DensityLook) -> None:
+    """The same colours for `masked_copy`, whose second value is the opacity."""
+    import vtk
+
+    opacity = vtk.vtkPiecewiseFunction()
+    opacity.AddPoint(0, 0.0)
+    opacity.AddPoint(FULL_OPACITY, 1.0)
+    volume_property.SetIndependentComponents(False)
+    _set_look(volume_property, look, opacity)
+
+
+def _set_look(volume_property: vtk.vtkVolumeProperty, look: DensityLook, opacity: vtk.vtkPiecewiseFunction) -> None:
+    import vtk
+
+    color = vtk.vtkColorTransferFunction()
+    for hu, tissue in _tissue_points(look):
+        color.AddRGBPoint(hu, *tissue.color)
     volume_property.SetColor(color)
     volume_property.SetScalarOpacity(opacity)
     volume_property.SetInterpolationTypeToLinear()
@@ -150,6 +165,19 @@ def set_transfer_functions(volume_property: vtk.vtkVolumeProperty, look: Density
     volume_property.SetDiffuse(look.diffuse)
     volume_property.SetSpecular(look.specular)
     volume_property.SetSpecularPower(look.specular_power)
+
+
+def _tissue_points(look: DensityLook) -> list[tuple[float, TissueLook]]:
+    """Where each tissue begins and ends (HU, rising); over `step_hu` one becomes the next."""
+    half = look.step_hu / 2
+    limits = (LOWEST_DRAWN_HU, FAT_BELOW_HU, LEAN_ABOVE_HU, TRANSPARENT_FROM_HU)
+    tissues = zip((look.fat, look.composite, look.lean), limits[:-1], limits[1:], strict=True)
+    return [(hu, tissue) for tissue, low, high in tissues for hu in (low + half, high - half)]
+
+
+def opacities_of(look: DensityLook) -> list[tuple[float, float]]:
+    """HU, rising, and opacity per millimetre there, as `masked_copy` takes them."""
+    return [(hu, tissue.opacity) for hu, tissue in _tissue_points(look)]
 
 
 def _muscle_labels(table: StructureTable, keys: Iterable[str]) -> list[int]:
@@ -169,7 +197,7 @@ def _density_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode:
         new_node.SetHideFromEditors(True)
         new_node.SetSaveWithScene(False)
     set_role(node, _ROLE)
-    set_transfer_functions(properties.GetVolumeProperty(), density_look())
+    _set_copy_functions(properties.GetVolumeProperty(), density_look())
     display.SetAndObserveVolumePropertyNodeID(properties.GetID())
     node.AddAndObserveDisplayNodeID(display.GetID())
     return node

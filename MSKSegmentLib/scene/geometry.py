@@ -31,18 +31,22 @@ def array_of_matrix(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
 
 
 def array_of_image(image: vtk.vtkImageData) -> np.ndarray:
-    """The scalars of a VTK image as an array ``[z, y, x]`` that shares its memory."""
+    """The scalars of a VTK image as an array ``[z, y, x]``, or ``[z, y, x, values]``, that shares its memory."""
     from vtk.util.numpy_support import vtk_to_numpy
 
     x, y, z = image.GetDimensions()
-    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(z, y, x)
+    scalars = vtk_to_numpy(image.GetPointData().GetScalars())
+    return scalars.reshape(z, y, x, *scalars.shape[1:])
 
 
 def set_scalars(image: vtk.vtkImageData, array: np.ndarray, extent: Extent) -> None:
-    """Give a VTK image a copy of an array ``[z, y, x]`` at the extent ``(x0, x1, y0, y1, z0, z1)``, ends included."""
+    """Give a VTK image a copy of an array ``[z, y, x]`` or ``[z, y, x, values]``.
+
+    Its extent is ``(x0, x1, y0, y1, z0, z1)``, ends included.
+    """
     from vtk.util.numpy_support import numpy_to_vtk
 
-    scalars = numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True)
+    scalars = numpy_to_vtk(np.ascontiguousarray(array).reshape(-1, *array.shape[3:]), deep=True)
     scalars.SetName("ImageScalars")
     image.SetExtent(*extent)
     image.GetPointData().SetScalars(scalars)

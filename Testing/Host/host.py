@@ -18,11 +18,14 @@ _attributes: dict[str, Any] = {}
 _headless: Any = None
 
 
-def start(packaging: bool = True, pytorchExtension: bool = True, mainWindow: bool = True, views: bool = False) -> Any:
+def start(
+    packaging: bool = True, pytorchExtension: bool = True, mainWindow: bool = True, views: bool = False, wrapper: bool = True
+) -> Any:
     """Make ``qt``, ``ctk``, ``slicer.app``, ``slicer.mrmlScene`` and the rest; return the application.
 
     `packaging` chooses a Slicer with or without ``slicer.packaging``, `pytorchExtension` one with or without that
-    extension; `mainWindow` False stands for ``--no-main-window``; `views` prepares offscreen rendering.
+    extension; `mainWindow` False stands for ``--no-main-window``; `views` prepares offscreen rendering; `wrapper` False is a
+    Slicer without ``parameterNodeWrapper``.
 
     Raises:
         RuntimeError: the host is already running.
@@ -45,7 +48,7 @@ def start(packaging: bool = True, pytorchExtension: bool = True, mainWindow: boo
     pythonqt.slotErrors.clear()
     _headless = HeadlessApplication(views=views)
     sys.excepthook = _keepException
-    _provideImports(qt, packaging, pytorchExtension)
+    _provideImports(qt, packaging, pytorchExtension, wrapper)
     _setInSlicer("mrmlScene", _headless.scene)
     _setInSlicer("selfTests", {})
     _setInSlicer("modules", types.SimpleNamespace(sampleDataSources={}, sampleDataSourceCategories={}))
@@ -189,8 +192,8 @@ def _keepException(kind: Any, value: Any, trace: Any) -> None:
         pythonqt.reportError("in Python code called by Qt or VTK")
 
 
-def _provideImports(qt: types.ModuleType, packaging: bool, pytorchExtension: bool) -> None:
-    from . import ctk_widgets, packages, qmrml_widgets, sample_data, scripted, ui_loader
+def _provideImports(qt: types.ModuleType, packaging: bool, pytorchExtension: bool, wrapper: bool) -> None:
+    from . import ctk_widgets, packages, parameter_node_wrapper, qmrml_widgets, sample_data, scripted, ui_loader
 
     vars(qt)["QUiLoader"] = ui_loader.QUiLoader
     ctk, i18n = types.ModuleType("ctk"), types.ModuleType("slicer.i18n")
@@ -203,6 +206,7 @@ def _provideImports(qt: types.ModuleType, packaging: bool, pytorchExtension: boo
         "PyTorchUtils": packages.torchModule() if pytorchExtension else None,
         "slicer.ScriptedLoadableModule": scripted,
         "slicer.i18n": i18n,
+        "slicer.parameterNodeWrapper": parameter_node_wrapper.wrapper_module() if wrapper else None,
         "slicer.packaging": packages.packagingModule() if packaging else None,
     }.items():
         _imports.setdefault(name, sys.modules.get(name, _ABSENT))
