@@ -1,13 +1,11 @@
-"""Context in the third dimension: networks of 2.5 and 3 dimensions trained on the same virtual patients, judged on others.
+"""Context in the third dimension: networks of 2, 2.5 and 3 dimensions trained on the same virtual patients, judged on others.
 
-    python benchmarks/network_context.py train BANK -o OUT [--seconds 400] [--held-out 4]
+    python benchmarks/network_context.py train OUT [--seconds 300] [--patients 24 6] [--seeds 1 2]
     python benchmarks/network_context.py judge OUT
 
-BANK is a folder of specimens that ``mskseg train`` made (``RUN/patients/...``, 3 x 2.5 x 2.5 mm); every second voxel is used. Each
-arm sees as many voxels in an iteration as the others: 16 slices, or one patch of 16 slices. ``train`` gives every arm the same
-processor time, in turns, and then trains those of 2.5 dimensions anew for as many iterations as the one of 3 dimensions had. It
-goes on where it stopped. ``judge`` prints the Dice coefficients on patients held out, what a scan costs, and how well the
-uncertainty of a voxel tells that its label is wrong.
+``train`` makes one simulated CT of 6 x 5 x 5 mm of each patient and gives every arm the same processor time, in turns. Each arm
+sees as many voxels in an iteration as the others: 16 slices, or one patch of 16 slices. It goes on where it stopped. ``judge``
+prints the Dice coefficients on the patients held out, and what an iteration and a scan cost.
 """
 
 import argparse
@@ -31,22 +29,23 @@ from MSKSegmentLib.training.augmentation import NO_AUGMENTATION, USUAL_AUGMENTAT
 from MSKSegmentLib.training.checkpoints import memory_format
 from MSKSegmentLib.training.losses import segmentation_loss
 from MSKSegmentLib.training.pairs import PairSlices
+from MSKSegmentLib.training.run import quick_precision
 from MSKSegmentLib.training.schedules import apply_step, scheduled
-from MSKSegmentLib.training.virtual_slices import VirtualSlices
-from MSKSegmentLib.virtual.specimen import load_specimen, save_specimen
+from MSKSegmentLib.training.virtual_slices import VirtualSlices, fill_bank
+from MSKSegmentLib.virtual.atlas import load_atlases
+from MSKSegmentLib.virtual.specimen import load_specimen
 
 SPACING = (6.0, 5.0, 5.0)
 GRID = Preprocessing(in_plane_spacing_mm=5.0, slice_interval_mm=6.0)
 PATCH = (16, 64, 96)
-SMALL = NetworkSpec(levels=4, base_filters=16, dropout=0.125, in_channels=3)
-SOLID = "DynUNet, 3D"
+FIRST_SEED = 95_000
+PLANE = NetworkSpec(family="dynunet", levels=4, base_filters=16, dropout=0.125, in_channels=1)
 ARMS = {
-    "Bayesian U-Net, 3 slices": SMALL,
-    "DynUNet, 3 slices": replace(SMALL, family="dynunet"),
-    SOLID: replace(SMALL, family="dynunet", in_channels=1, dimensions=3, patch=PATCH),
+    "Bayesian U-Net, 3 slices": replace(PLANE, family="bayesian-unet", in_channels=3),
+    "DynUNet, 1 slice": PLANE,
+    "DynUNet, 3 slices": replace(PLANE, in_channels=3),
+    "DynUNet, 3D": replace(PLANE, dimensions=3, patch=PATCH),
 }
-# What is added to an arm's name where it is trained for the iterations of the one of 3 dimensions.
-SAME_ITERATIONS = ", same iterations"
 PEAK = 3e-3
 # Arms take turns of so many processor seconds, so that whatever else the machine does meets all of them.
 TURN_S = 40.0
@@ -56,55 +55,43 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="what", required=True)
     training = commands.add_parser("train")
-    training.add_argument("bank", type=Path)
-    training.add_argument("-o", "--output", type=Path, required=True)
-    training.add_argument("--seconds", type=float, default=100.0)
-    training.add_argument("--held-out", type=int, default=2)
+    training.add_argument("output", type=Path)
+    training.add_argument("--atlas", type=Path, help="default: MSKSEG_ATLAS")
+    training.add_argument("--seconds", type=float, default=300.0)
+    training.add_argument("--patients", type=int, nargs=2, default=(24, 6), metavar=("TRAINING", "HELD_OUT"))
+    training.add_argument("--seeds", type=int, nargs="+", default=(1,))
     judging = commands.add_parser("judge")
     judging.add_argument("output", type=Path)
     judging.add_argument("--samples", type=int, default=3)
     options = parser.parse_args()
+    out = options.output
     if options.what == "train":
-        scans = make_scans(options.bank, options.output / "scans")
-        learned, kept = scans[: -options.held_out], scans[-options.held_out :]
-        (options.output / "held_out.json").write_text(json.dumps([path.name for path in kept]))
-        in_turns([Arm(name, spec, learned, options.output, seconds=options.seconds) for name, spec in ARMS.items()])
-        solid = Arm(SOLID, ARMS[SOLID], learned, options.output, seconds=options.seconds).iterations
-        plane = {name: spec for name, spec in ARMS.items() if spec.dimensions == 2}
-        in_turns([Arm(name + SAME_ITERATIONS, spec, learned, options.output, limit=solid) for name, spec in plane.items()])
+        scans = make_scans(out, sum(options.patients), options.atlas)
+        learned, kept = scans[: options.patients[0]], scans[options.patients[0] :]
+        (out / "held_out.json").write_text(json.dumps([path.name for path in kept]))
+        for seed in options.seeds:
+            in_turns([Arm(name, spec, learned, out, options.seconds, seed) for name, spec in ARMS.items()])
     else:
-        judge(options.output, options.samples)
+        judge(out, options.samples)
 
 
-def make_scans(bank, folder):
-    """One simulated CT of each specimen on the coarse grid, with its classes: ``[2, z, y, x]`` int16."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = []
-    for number, path in enumerate(sorted(bank.glob("*.npy"))):
-        target = folder / path.name
-        found.append(target)
-        if target.exists():
+def make_scans(folder, number, atlas):
+    """One simulated CT of each patient, with its classes: ``[2, z, y, x]`` int16."""
+    target, bank = folder / "scans", folder / "specimens"
+    target.mkdir(parents=True, exist_ok=True)
+    found = [target / f"{FIRST_SEED + index}.npy" for index in range(number)]
+    atlases = load_atlases(atlas) if not all(path.exists() for path in found) else ()
+    for path in found:
+        if path.exists():
             continue
-        whole = load_specimen(path)
-        halves = (slice(None, None, 2),) * 3
-        femora = {label: (low // 2, high // 2) for label, (low, high) in whole.femora.items()}
-        coarse = replace(
-            whole,
-            tissue=whole.tissue[halves].copy(),
-            depth=whole.depth[halves].copy(),
-            spacing=SPACING,
-            femora=femora,
-            details=None,
-        )
-        alone = folder / path.stem
-        alone.mkdir(exist_ok=True)
-        save_specimen(coarse, alone / path.name)
-        depth, height, width = coarse.tissue.shape
-        # A patch of all slices is a scan of the whole patient by one scanner.
-        crop = (depth, height, width)
-        batch = VirtualSlices(alone, GRID, 1, crop, number, NO_AUGMENTATION).batch(1)
+        seed = int(path.stem)
+        # In a folder of its own, of which the simulated scanner draws its only patient.
+        fill_bank(bank / path.stem, atlases, [seed], SPACING)
+        whole = load_specimen(bank / path.stem / path.name).tissue.shape
+        batch = VirtualSlices(bank / path.stem, GRID, 1, whole, seed, NO_AUGMENTATION).batch(1)
         hu = as_hu(batch.images[0, 0], GRID).round().to(torch.int16).numpy()
-        np.save(target, np.stack([hu, batch.classes[0].numpy().astype(np.int16)]))
+        np.save(path, np.stack([hu, batch.classes[0].numpy().astype(np.int16)]))
+        print(path.stem, hu.shape, flush=True)
     return found
 
 
@@ -122,15 +109,16 @@ def as_cases(scans, channels, folder):
 
 
 class Arm:
-    """A network in training, for so many processor seconds or, with a `limit`, iterations; it begins where its file says."""
+    """A network in training for so many processor seconds; it begins where its file says."""
 
-    def __init__(self, name, spec, scans, folder, seconds=None, limit=None):
-        self.name, self.seconds, self.limit = name, seconds, limit
-        self.path = folder / f"{name}.pt"
+    def __init__(self, name, spec, scans, folder, seconds, seed):
+        self.name, self.seconds = f"{name}, seed {seed}", seconds
+        self.path = folder / f"{self.name}.pt"
         files = as_cases(scans, spec.in_channels, folder / f"cases{spec.in_channels}")
         crop, self.size = (PATCH, 1) if spec.dimensions == 3 else (PATCH[1:], PATCH[0])
-        torch.manual_seed(1)
-        self.layout = memory_format("cpu", "bf16", spec.dimensions)
+        torch.manual_seed(seed)
+        self.is_bf16 = quick_precision("cpu") == "bf16"
+        self.layout = memory_format("cpu", quick_precision("cpu"), spec.dimensions)
         self.network = build_network(spec).to(memory_format=self.layout).train()
         self.optimizer = torch.optim.Adam(self.network.parameters())
         self.spent, self.losses = 0.0, []
@@ -139,26 +127,21 @@ class Arm:
             self.network.load_state_dict(stored["state"])
             self.optimizer.load_state_dict(stored["optimizer"])
             self.spent, self.losses = stored["spent"], stored["losses"]
-        self.source = PairSlices(files, GRID, crop, 1 + len(self.losses), USUAL_AUGMENTATION)
-
-    @property
-    def iterations(self):
-        """How many it has done."""
-        return len(self.losses)
+        self.source = PairSlices(files, GRID, crop, 1000 * seed + len(self.losses), USUAL_AUGMENTATION)
 
     @property
     def progress(self):
-        """From 0 to 1, by time or iterations."""
-        return self.iterations / self.limit if self.limit else self.spent / self.seconds
+        """From 0 to 1, by time."""
+        return self.spent / self.seconds
 
     def turn(self):
         """Train for a turn, and write the state."""
-        until = self.spent + TURN_S
-        while self.spent < until and self.progress < 1:
+        until = min(self.spent + TURN_S, self.seconds)
+        while self.spent < until:
             began = time.process_time()
             apply_step(self.optimizer, scheduled("one-cycle", PEAK, self.progress))
             batch = self.source.batch(self.size)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.is_bf16):
                 logits = logits_of(self.network, batch.images.contiguous(memory_format=self.layout), batch.positions)
             loss = segmentation_loss(logits, batch.classes, 0.5)
             self.optimizer.zero_grad()
@@ -171,7 +154,7 @@ class Arm:
         partial = self.path.with_suffix(".partial")
         torch.save({**state, "spent": self.spent, "losses": self.losses}, partial)
         partial.replace(self.path)
-        print(f"{self.name}: {self.iterations} iterations, {self.spent:.0f} s, loss {np.mean(self.losses[-20:]):.3f}", flush=True)
+        print(f"{self.name}: {len(self.losses)} iterations, {self.spent:.0f} s, loss {np.mean(self.losses[-20:]):.3f}", flush=True)
 
 
 def in_turns(arms):
@@ -181,34 +164,79 @@ def in_turns(arms):
 
 
 def judge(folder, samples):
+    """Tables per arm and structure; the scores of every arm and patient are kept in ``scores.json``."""
     scans = [folder / "scans" / name for name in json.loads((folder / "held_out.json").read_text())]
-    print(machine_line(machine()), f"{torch.get_num_threads()} thread(s); {len(scans)} patients held out, {samples} passes")
-    columns, costs = {}, {}
+    kept = folder / "scores.json"
+    scores = json.loads(kept.read_text()) if kept.exists() else {}
+    facts = {}
     for name, spec in ARMS.items():
-        stored = torch.load(folder / f"{name}.pt", weights_only=True)
-        network = build_network(spec)
-        network.load_state_dict(stored["state"])
-        counts, spent = np.zeros((3, HIP_AND_THIGH.classes)), 0.0
-        for path in scans:
-            hu, truth = np.load(path)
-            depth, height, width = hu.shape
-            volume = CTVolume(hu, Geometry((width, height, depth), (SPACING[2], SPACING[1], SPACING[0])))
-            began = time.process_time()
-            found = predict(volume, network.eval(), spec, GRID, Sampling(samples, 0, backends=["reference"])).classes
-            spent += time.process_time() - began
-            for row, mask in enumerate((truth, found, np.where(truth == found, truth, 0))):
-                counts[row] += np.bincount(mask.ravel(), minlength=HIP_AND_THIGH.classes)
-        columns[name] = 2 * counts[2] / np.maximum(counts[0] + counts[1], 1)
-        parameters = sum(parameter.numel() for parameter in network.parameters())
-        facts = stored["facts"]
-        costs[name] = (parameters, facts["iterations"], facts["seconds"] / facts["iterations"], spent / len(scans), facts["loss"])
-    print("| |", " | ".join(columns), "|")
-    labels = ("parameters", "iterations", "processor seconds an iteration", "processor seconds a scan", "loss at the end")
-    for row, label in enumerate(labels):
-        print(f"| {label} |", " | ".join(f"{costs[name][row]:.4g}" for name in columns), "|")
-    for structure in HIP_AND_THIGH.structures:
-        print(f"| {structure.name} |", " | ".join(f"{dice[structure.index]:.3f}" for dice in columns.values()), "|")
-    print("| mean |", " | ".join(f"{dice[1:].mean():.3f}" for dice in columns.values()), "|")
+        for path in sorted(folder.glob(f"{name}, seed *.pt")):
+            stored = torch.load(path, weights_only=True)
+            facts.setdefault(name, []).append((len(stored["losses"]), stored["spent"], float(np.mean(stored["losses"][-50:]))))
+            network = build_network(spec)
+            network.load_state_dict(stored["state"])
+            for scan in scans:
+                key = f"{path.stem}, {scan.stem}"
+                if key not in scores or scores[key]["iterations"] != len(stored["losses"]):
+                    scores[key] = {"iterations": len(stored["losses"]), **scored(network.eval(), spec, scan, samples)}
+                    kept.write_text(json.dumps(scores, indent=1))
+    print(machine_line(machine()))
+    print(f"{len(scans)} patients held out, {samples} passes, {torch.get_num_threads()} thread(s)")
+    show(facts, scores, [scan.stem for scan in scans])
+
+
+def scored(network, spec, scan, samples):
+    """Dice per structure (both sides together; None where neither has it) and processor seconds of a scan."""
+    hu, truth = np.load(scan)
+    depth, height, width = hu.shape
+    volume = CTVolume(hu, Geometry((width, height, depth), (SPACING[2], SPACING[1], SPACING[0])))
+    began = time.process_time()
+    found = predict(volume, network, spec, GRID, Sampling(samples, 0, backends=["reference"])).classes
+    spent = time.process_time() - began
+    both = (truth, found, np.where(truth == found, truth, 0))
+    sizes = [np.bincount(mask.ravel(), minlength=HIP_AND_THIGH.classes)[1:] for mask in both]
+    dice = [float(2 * same / (one + other)) if one + other else None for one, other, same in zip(*sizes, strict=True)]
+    return {"seconds": spent, "dice": dice}
+
+
+def show(facts, scores, patients):
+    """Columns are arms; means over patients and seeds, ± the standard deviation over patients of the mean of their seeds."""
+    names = list(facts)
+    print("| |", " | ".join(names), "|")
+    parameters = [sum(value.numel() for value in build_network(ARMS[name]).parameters()) for name in names]
+    rows = {
+        "parameters": parameters,
+        "seeds": [len(facts[name]) for name in names],
+        "processor seconds of training": [np.mean([spent for _, spent, _ in facts[name]]) for name in names],
+        "iterations": [np.mean([number for number, _, _ in facts[name]]) for name in names],
+        "processor seconds an iteration": [np.mean([spent / number for number, spent, _ in facts[name]]) for name in names],
+        "loss of the last 50": [np.mean([loss for _, _, loss in facts[name]]) for name in names],
+    }
+    by_arm = {
+        name: [[scores[f"{name}, seed {seed}, {one}"] for seed in seeds_of(name, scores)] for one in patients] for name in names
+    }
+    rows["processor seconds a scan"] = [np.mean([run["seconds"] for runs in by_arm[name] for run in runs]) for name in names]
+    for label, values in rows.items():
+        print(f"| {label} |", " | ".join(f"{value:,d}" if isinstance(value, int) else f"{value:.3g}" for value in values), "|")
+    # [arm, patient, structure]
+    dice = np.array([
+        [np.nanmean(np.array([run["dice"] for run in runs], float), axis=0) for runs in by_arm[name]] for name in names
+    ])  # fmt: skip
+    own = [structure.is_bone for structure in HIP_AND_THIGH.structures]
+    groups = {"all structures": np.ones(len(own), bool), "bones": np.array(own), "muscles": ~np.array(own)}
+    groups |= {structure.name: np.arange(len(own)) == row for row, structure in enumerate(HIP_AND_THIGH.structures)}
+    for label, chosen in groups.items():
+        each = np.nanmean(dice[:, :, chosen], axis=2)
+        print(f"| {label} |", " | ".join(f"{np.nanmean(one):.3f} ± {np.nanstd(one, ddof=1):.3f}" for one in each), "|")
+    print("\nPatients in whom the arm of the row is better than that of the column, all structures:")
+    each = np.nanmean(dice, axis=2)
+    for row, name in enumerate(names):
+        print(f"| {name} |", " | ".join(f"{np.count_nonzero(each[row] > other)}" for other in each), "|")
+
+
+def seeds_of(name, scores):
+    """Of an arm, as the scores' keys say them."""
+    return sorted({int(key[len(name) + 7 :].split(",")[0]) for key in scores if key.startswith(f"{name}, seed ")})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Sparse labels against full ones: Dice coefficients on unseen virtual patients with 1, 2, 5, 10 % of the slices annotated.
 
-Eight muscles a side of hip and thigh stand in for the trunk's, of which there are no virtual patients. Annotated slices are spread
-evenly over the length and dealt out to the patients in turn. A first network learns from them alone. It goes on in two ways for the
-same number of iterations: from the annotated slices alone, and from them and the pseudo-labels of `sparse.pseudo_labels`. Another
-one learns from full labels. Nothing is made twice: call it again to go on, or to add fractions.
+Eight muscles a side of hip and thigh stand in for the trunk's, of which there are no virtual patients. Slices are proposed by level
+and drawn as the truth has them; ``mskseg sparse take`` and ``mskseg sparse train`` do the rest: round 1, pseudo-labels, the gate,
+and round 2 where it lets them through. Beside it, for as many iterations: the annotated slices alone for both rounds, the
+pseudo-labels where the gate holds them back, and full labels. Nothing is made twice: call it again to go on, or to add fractions.
 
     python benchmarks/sparse_labels.py OUT --atlas DIR --percent 1 2 5 10
 """
@@ -14,8 +14,9 @@ import argparse
 import csv
 import json
 import os
+import subprocess
+import sys
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,12 +29,15 @@ from MSKSegmentLib.anatomy import StructureTable, table_json
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.bundle import ModelBundle, load_bundle
 from MSKSegmentLib.bundle.manifest import NetworkSpec, Preprocessing
-from MSKSegmentLib.evaluation.cases import PSEUDO_FILE, find_labelled_cases, read_labelled_case
+from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled_case
+from MSKSegmentLib.evaluation.folder import read_evaluation
 from MSKSegmentLib.evaluation.metrics import Outcome, Scope, overlap_rows
 from MSKSegmentLib.pipeline import segment_case
+from MSKSegmentLib.results.segmentation_file import write_segments_to_draw
 from MSKSegmentLib.settings import Settings
-from MSKSegmentLib.sparse.pseudo_cases import PseudoRun, pseudo_labels, write_pseudo_case
-from MSKSegmentLib.sparse.pseudo_labels import PseudoRule
+from MSKSegmentLib.sparse.annotation import DRAWN_FILE, Proposal, write_annotation_case
+from MSKSegmentLib.sparse.confirmation import ConfirmationGate, Confirmed, joined
+from MSKSegmentLib.sparse.proposing import LevelChoice, propose_levels
 from MSKSegmentLib.tasks import HIP_THIGH_CT, load_task
 from MSKSegmentLib.tasks.finding import TASKS_VARIABLE
 from MSKSegmentLib.tasks.task_json import task_json
@@ -52,23 +56,26 @@ RECIPE = Recipe(
     task=TASK,
     crop=(48, 64),
     batch=6,
-    learning_rate=8e-3,
+    learning_rate=3e-3,
     average=0.95,
     device="cpu",
     precision=quick_precision("cpu"),
 )
-ALONE, PSEUDO, FULL = "annotated slices alone", "with pseudo-labels", "full labels"
-RULES = (PseudoRule(0.5, 50.0, 0.0), PseudoRule(0.5, 3.0, 0.0), PseudoRule(0.9, 50.0, 0.0), PseudoRule(0.9, 3.0, 0.0), PseudoRule())
-_RULE_NAMES = ("most passes", "most passes, neighbours", "90 % of passes", "90 % of passes, neighbours", "the same, slices by half")
+FIRST, ALONE, COMMAND, PSEUDO, FULL = (
+    "round 1",
+    "annotated slices alone",
+    "sparse train",
+    "pseudo-labels without the gate",
+    "full labels",
+)
 
 
 @dataclass(frozen=True)
 class Study:
-    """Where it lies and how much is done: iterations of the first training and of what follows, dropout passes, the seed."""
+    """Where it lies and how much is done: iterations of a round, dropout passes, the seed."""
 
     folder: Path
-    first: int
-    more: int
+    iterations: int
     passes: int
     seed: int
 
@@ -106,22 +113,32 @@ def eight_muscles(source: Path, target: Path, table: StructureTable) -> None:
 
 
 def annotate(source: Path, target: Path, percent: float) -> int:
-    """Cases that link to those of `source`, of which so many slices are called annotated; returns how many slices."""
+    """Cases of `source` of which so many slices are drawn, as the truth has them; returns how many slices are."""
     cases = find_labelled_cases(source)
-    depths = [read_labelled_case(case, RECIPE.table).truth.shape[0] for case in cases]
-    count = max(1, round(percent / 100 * sum(depths)))
-    slices = defaultdict(set)
-    for number in range(count):
-        which = number % len(cases)
-        slices[which].add(int((number + 0.5) / count * depths[which]))
-    for which, case in enumerate(cases):
-        folder = target / case.name
-        if slices[which] and not folder.is_dir():
-            folder.mkdir(parents=True)
-            for file in (case.ct, case.labels):
-                (folder / file.name).symlink_to(file.resolve())
-            (folder / "labelled.json").write_text(json.dumps({"slices": sorted(slices[which])}))
-    return sum(map(len, slices.values()))
+    whole = [read_labelled_case(case, RECIPE.table) for case in cases]
+    count = max(1, round(percent / 100 * sum(len(case.truth) for case in whole)))
+    # Dealt out to the patients in turn, so that one or two slices go to one or two patients.
+    for which, (files, case) in enumerate(zip(cases, whole, strict=True)):
+        levels = len(range(which, count, len(cases)))
+        if not levels or (target / files.name).is_dir():
+            continue
+        task = load_task(TASK)
+        found = propose_levels(case.volume, LevelChoice(count=levels), task.table)
+        names = tuple(structure.abbreviation for structure in task.table.structures)
+        write_annotation_case(target / files.name, case.volume, Proposal(found.levels, names, task))
+        drawn = np.zeros_like(case.truth)
+        numbers = [level.number for level in found.levels]
+        drawn[numbers] = case.truth[numbers]
+        write_segments_to_draw(target / files.name / DRAWN_FILE, drawn, case.volume.geometry, task.table)
+    mskseg("sparse", "take", target)
+    return count
+
+
+def mskseg(*asked: object) -> None:
+    """Run the command, and end with it where it fails."""
+    done = subprocess.run([sys.executable, "-m", "MSKSegmentLib", *map(str, asked)], stdout=sys.stderr)
+    if done.returncode:
+        raise SystemExit(done.returncode)
 
 
 def trained(study: Study, name: str, sources: Sequence[PairsData], iterations: int, initial: Path | None = None) -> ModelBundle:
@@ -156,41 +173,42 @@ def scores(study: Study, name: str, bundle: ModelBundle) -> list[dict[str, objec
     return rows
 
 
-def one_fraction(study: Study, percent: float) -> tuple[int, dict[str, list[dict[str, object]]]]:
-    """Number of annotated slices, and the scores of both ways of going on."""
+def one_fraction(study: Study, percent: float) -> tuple[int, Confirmed, dict[str, list[dict[str, object]]]]:
+    """Number of annotated slices, how the pseudo-labels do on them, and the scores of every way."""
     name = f"{percent:g}"
-    cases = study.folder / "annotated" / name
+    cases, run = study.folder / "annotated" / name, study.folder / "sparse" / name
     count = annotate(study.folder / "training", cases, percent)
-    first = trained(study, f"{name}-first", [PairsData(cases)], study.first)
-    place = study.folder / "pseudo" / name
-    run = PseudoRun(study.passes, study.seed, "cpu")
-    for files in find_labelled_cases(cases):
-        if not (place / files.name / PSEUDO_FILE).is_file():
-            found = write_pseudo_case(place / files.name, files, first, run)
-            print(f"{name} %, {files.name}: {found.slices} slices, {found.share:.0%} kept", flush=True)
-            if not found.slices:
-                (place / files.name).rename(place / f".{files.name}")
-    start = study.folder / "runs" / f"{name}-first"
-    alone = trained(study, f"{name}-alone", [PairsData(cases)], study.more, start)
-    ways = {ALONE: scores(study, f"{name}-alone", alone)}
-    if any(place.glob("[!.]*")):
-        both = trained(study, f"{name}-pseudo", [PairsData(cases, 0.5), PairsData(place, 0.5)], study.more, start)
+    recipe, length = study.folder / "sparse.json", study.iterations
+    content = replace(RECIPE, iterations=length, checkpoint_every=length, sources=(PairsData(cases),)).to_json()
+    recipe.write_text(json.dumps(content))
+    how = ("--samples", study.passes, "--seed", study.seed, "--device", "cpu")
+    mskseg("sparse", "train", cases, "-o", run, "--recipe", recipe, "--test", study.folder / "test", *how)
+    ways = {FIRST: tested(run / "test-1")}
+    rounds = {mean_dice(ways[FIRST]): ways[FIRST]}
+    place = run / "pseudo-2"
+    held = [json.loads(path.read_text())["on_drawn"] for path in place.glob("*/pseudo.json")]
+    start = run / "round-1"
+    alone = trained(study, f"{name}-alone", [PairsData(cases)], study.iterations, start)
+    ways[ALONE] = scores(study, f"{name}-alone", alone)
+    if (run / "test-2").is_dir():
+        ways[PSEUDO] = tested(run / "test-2")
+        rounds[mean_dice(ways[PSEUDO])] = ways[PSEUDO]
+    elif any(place.glob("[!.]*")):
+        both = trained(study, f"{name}-pseudo", [PairsData(cases, 0.5), PairsData(place, 0.5)], study.iterations, start)
         ways[PSEUDO] = scores(study, f"{name}-pseudo", both)
-    return count, ways
+    # The command takes the round that is best on the test.
+    ways[COMMAND] = rounds[max(rounds)]
+    return count, joined(Confirmed(**one) for one in held), ways
 
 
-def rule_table(study: Study, percent: float) -> list[list[object]]:
-    """What each rule keeps of a first network's labels, and how much of that is right; by voxels called a structure."""
-    bundle = load_bundle(study.folder / "runs" / f"{percent:g}-first" / "bundle")
-    files = find_labelled_cases(study.folder / "training")[0]
-    case = read_labelled_case(files, RECIPE.table)
-    rows = []
-    for name, rule in zip(_RULE_NAMES, RULES, strict=True):
-        found = pseudo_labels(case.volume, bundle, PseudoRun(study.passes, study.seed, "cpu", rule))
-        kept = found.known & (found.labels > 0)
-        right = (found.labels[kept] == case.truth[kept]).mean() if kept.any() else float("nan")
-        rows.append([f"{percent:g}", name, f"{found.share:.2f}", f"{right:.3f}"])
-    return rows
+def tested(folder: Path) -> list[dict[str, object]]:
+    """The same from an evaluation of ``mskseg sparse train``."""
+    return [
+        {"patient": case.name, "segment": row.segment.key, "dice": round(row.dice, 4)}
+        for _, case in read_evaluation(folder)
+        for row in case.rows
+        if row.outcome in (Outcome.COMPARED, Outcome.MISSED)
+    ]
 
 
 def mean_dice(rows: Sequence[dict[str, object]]) -> float:
@@ -213,16 +231,14 @@ def draw(path: Path, every: dict[tuple[str, str], list[dict[str, object]]]) -> N
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained", dpi=120)
     axes = figure.subplots()
-    for way, colour, marker in ((ALONE, "#1f77b4", "o"), (PSEUDO, "#d95f02", "s")):
+    for way, colour, marker in ((ALONE, "#1f77b4", "o"), (PSEUDO, "#d95f02", "s"), (COMMAND, "#1b9e77", "D")):
         found = sorted((float(percent), rows) for (percent, name), rows in every.items() if name == way)
         axes.plot([one for one, _ in found], [mean_dice(rows) for _, rows in found], marker=marker, color=colour, label=way)
         for percent, rows in found:
             for patient in {row["patient"] for row in rows}:
                 own = mean_dice([row for row in rows if row["patient"] == patient])
                 axes.plot([percent], [own], marker=marker, color=colour, alpha=0.35, markersize=4, linestyle="none")
-    full = [rows for (_, way), rows in every.items() if way == FULL]
-    if full:
-        axes.axhline(mean_dice(full[0]), color="#555555", linestyle="--", label=FULL)
+    axes.axhline(mean_dice(every["100", FULL]), color="#555555", linestyle="--", label=FULL)
     axes.set(xscale="log", xlabel="annotated slices (%)", ylabel="mean Dice coefficient, unseen patients", ylim=(0, 1))
     ticks = sorted({float(percent) for percent, way in every if way != FULL})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -239,44 +255,40 @@ def main() -> None:
     parser.add_argument("--atlas", type=Path, help="default: MSKSEG_ATLAS")
     parser.add_argument("--percent", type=float, nargs="+", default=(1, 2, 5, 10))
     parser.add_argument("--patients", type=int, nargs=2, default=(6, 3), metavar=("TRAINING", "TEST"))
-    parser.add_argument("--iterations", type=int, nargs=2, default=(400, 200), metavar=("FIRST", "MORE"))
-    parser.add_argument("--samples", type=int, default=5)
-    parser.add_argument("--rules-of", type=float, default=5.0, metavar="PERCENT", help="compare rules of pseudo-labels at this one")
+    parser.add_argument("--iterations", type=int, default=1000, help="of a round")
+    parser.add_argument("--samples", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     out, (learners, judges) = options.output, options.patients
-    study = Study(out, *options.iterations, options.samples, options.seed)
+    study = Study(out, options.iterations, options.samples, options.seed)
     table = make_task(out / "task")
     for folder, number, seed in (("training", learners, FIRST_SEED), ("test", judges, FIRST_SEED + learners)):
         for line in write_patients(out / "whole" / folder, PatientSeries(number, seed, GRID_MM), options.atlas):
             print(line, flush=True)
         eight_muscles(out / "whole" / folder, out / folder, table)
     every: dict[tuple[str, str], list[dict[str, object]]] = {}
-    full = trained(study, "full", [PairsData(out / "training")], study.first + study.more)
+    full = trained(study, "full", [PairsData(out / "training")], 2 * study.iterations)
     every["100", FULL] = scores(study, "full", full)
     print(f"full labels: {mean_dice(every['100', FULL]):.3f}", flush=True)
-    means, rules = [], list[list[object]]()
+    means = []
     for percent in sorted(options.percent):
-        count, ways = one_fraction(study, percent)
+        count, gate, ways = one_fraction(study, percent)
         every |= {(f"{percent:g}", way): rows for way, rows in ways.items()}
-        cells = [f"{mean_dice(ways[way]):.3f}" if way in ways else "nothing kept" for way in (ALONE, PSEUDO)]
-        means.append([f"{percent:g} %", count, *cells])
-        if percent == options.rules_of:
-            rules = rule_table(study, percent)
+        cells = [f"{mean_dice(ways[way]):.3f}" if way in ways else "nothing kept" for way in (FIRST, ALONE, PSEUDO, COMMAND)]
+        passed = "yes" if ConfirmationGate().lets_through(gate) else "no"
+        means.append([f"{percent:g} %", count, *cells, f"{100 * gate.right_share:.0f}", f"{100 * gate.missed_share:.0f}", passed])
         print(*means[-1], flush=True)
-    means.append(["100 %", "all", f"{mean_dice(every['100', FULL]):.3f}", "-"])
+    means.append(["100 %", "all", "", f"{mean_dice(every['100', FULL]):.3f}", "", "", "", "", ""])
     write_csv(out / "sparse.csv", every)
     draw(out / "sparse.png", every)
-    segments = len(every["100", FULL])
+    head = ("annotated", "slices", FIRST, ALONE, PSEUDO, COMMAND, "right %", "missed %", "let through")
     text = "\n".join(
         (
             machine_line(machine()),
-            f"{learners} patients to learn from, {judges} unseen ones with {segments} segments together, seed {options.seed}, "
-            f"{study.first} + {study.more} iterations, {study.passes} passes.",
+            f"{learners} patients to learn from, {judges} unseen ones with {len(every['100', FULL])} segments together, seed "
+            f"{study.seed}, two rounds of {study.iterations} iterations, {study.passes} passes.",
             "",
-            markdown_table(("annotated", "slices", ALONE, PSEUDO), means),
-            "",
-            markdown_table(("annotated %", "rule", "share kept", "right"), rules),
+            markdown_table(head, means),
         )
     )
     (out / "sparse.md").write_text(text + "\n", encoding="utf-8")
