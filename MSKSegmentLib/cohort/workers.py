@@ -18,6 +18,8 @@ _CORES_OF_A_CASE = 4
 # Left to the system and to whoever schedules.
 _SHARE_FOR_CASES = 0.9
 _CONNECT_S = 30
+# A busy computer takes minutes to start a worker anew.
+_RESTART_S = 3600
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,13 @@ def local_client(plan: WorkerPlan, processes: bool = True) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     # Children hold the memory, and `limits` watches them.
-    # With the usual 1.1 a worker gets two cases at once, and the second waits for it while others have nothing to do.
-    with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
+    settings = {
+        # With the usual 1.1 a worker gets two cases at once, and the second waits for it while others have nothing to do.
+        "distributed.scheduler.worker-saturation": 1.0,
+        # After the usual 15 s a lost worker that still starts is given up for good, and with the last one the run stands still.
+        "distributed.deploy.lost-worker-timeout": _RESTART_S,
+    }
+    with dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=plan.workers,
             threads_per_worker=1,

@@ -17,14 +17,13 @@ from .chirality import handedness, medial_is_left
 from .coarse_scan import CoarseScan
 from .components import MAIN_SHARE, Parts, parts_of
 from .side_field import CoarseGrid, between, plane
+from .tracks import component_tracks, track_distance, upper_x
 
 # Cross-sections of one bone's pieces lie nearer than this to one another, those of two legs pressed together
 # farther apart.
 LEGS_APART_MM = 75.0
 # In volume and in number of slices.
 COMPARABLE_SHARE = 0.4
-# Legs may cross at the knees but not at the hips: the upper part decides which leg is which.
-UPPER_MM = 100.0
 # A single hip bone is not this wide.
 BOTH_HIP_BONES_MM = 220.0
 # Of the bones this share must lie farther than 25 mm (50 in units of the field) from a midline on each side of it.
@@ -175,46 +174,16 @@ def _pair(parts: Parts, shape: tuple[int, ...], grid: CoarseGrid) -> tuple[np.nd
     """
     by_size = np.argsort(parts.voxels)[::-1]
     largest = int(by_size[0])
-    first = component_mask(parts, largest, shape, grid)
-    track = track_of(first, grid)
-    for index in by_size[1:]:
-        second = component_mask(parts, int(index), shape, grid)
-        other = track_of(second, grid)
+    tracks = component_tracks(parts, by_size, shape[0], grid)
+    _, track = next(tracks)
+    for index, other in tracks:
         slices = np.isfinite(other[:, 0]).sum() / np.isfinite(track[:, 0]).sum()
         if min(parts.voxels[index] / parts.voxels[largest], slices) < COMPARABLE_SHARE:
             return None
-        if _distance(track, other, grid) > LEGS_APART_MM:
-            return (first, second) if _upper_x(track, other, grid) else (second, first)
+        if track_distance(track, other, grid) > LEGS_APART_MM:
+            first, second = (component_mask(parts, one, shape, grid) for one in (largest, index))
+            return (first, second) if upper_x(track, other, grid) else (second, first)
     return None
-
-
-def track_of(mask: np.ndarray, grid: CoarseGrid) -> np.ndarray:
-    """Centroid ``(y, x)`` in mm of each slice of a mask, nan where there is none: ``[z, 2]``."""
-    z, y, x = np.nonzero(mask)
-    count = np.bincount(z, minlength=mask.shape[0]).astype(float)
-    count[count == 0] = np.nan
-    sums = [np.bincount(z, values, minlength=mask.shape[0]) for values in (y * grid.spacing[1], x * grid.spacing[2])]
-    return np.stack(sums, axis=1) / count[:, None]
-
-
-def _distance(track: np.ndarray, other: np.ndarray, grid: CoarseGrid) -> float:
-    """Median distance of two tracks in the slices they share; else between the ends that face each other."""
-    difference = np.linalg.norm(track - other, axis=1)
-    shared = np.isfinite(difference)
-    if shared.any():
-        return float(np.median(difference[shared]))
-    here, there = (np.flatnonzero(np.isfinite(positions[:, 0])) for positions in (track, other))
-    ends = (here[-1], there[0]) if here[-1] < there[0] else (here[0], there[-1])
-    return float(np.linalg.norm(track[ends[0]] - other[ends[1]]))
-
-
-def _upper_x(track: np.ndarray, other: np.ndarray, grid: CoarseGrid) -> bool:
-    """Whether the first track lies to the right (at smaller x) of the other in the upper part of what they share."""
-    shared = np.flatnonzero(np.isfinite(track[:, 1] - other[:, 1]))
-    if shared.size == 0:
-        return bool(np.nanmean(track[:, 1]) < np.nanmean(other[:, 1]))
-    upper = shared[shared > shared[-1] - UPPER_MM / grid.spacing[0]]
-    return bool(np.mean(track[upper, 1] - other[upper, 1]) < 0)
 
 
 def _midline_of_bones(scan: CoarseScan) -> float | None:

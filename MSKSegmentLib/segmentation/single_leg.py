@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .components import Parts
-from .initial_sides import component_mask, track_of
 from .side_field import CoarseGrid
+from .tracks import component_tracks, track_of
 
 # Pieces of one muscle lie about as far from its femur; the same muscle of the other leg lies this much farther.
 FARTHER_MM = 30.0
@@ -27,10 +27,8 @@ def own_and_other(parts: Parts, femur: np.ndarray, grid: CoarseGrid) -> tuple[np
     """
     axis = _continued(track_of(femur, grid))
     large = np.flatnonzero(parts.voxels >= SMALLEST_SHARE * parts.voxels.max())
-    distances = {
-        int(index): np.linalg.norm(track_of(component_mask(parts, int(index), femur.shape, grid), grid) - axis, axis=1)
-        for index in large
-    }
+    tracks = component_tracks(parts, large, femur.shape[0], grid)
+    distances = {index: np.linalg.norm(track - axis, axis=1) for index, track in tracks}
     nearest = min(distances, key=lambda index: float(np.nanmean(distances[index])))
     own = np.zeros(parts.voxels.size, dtype=bool)
     own[nearest] = True

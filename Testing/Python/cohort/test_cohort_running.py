@@ -144,7 +144,7 @@ from MSKSegmentLib.settings import Settings
 if __name__ == "__main__":
     study = open_study(Path({study!r}), Settings())
     with study.locked():
-        run_cases(study, find_cases(Path({scans!r})), run_options(Path({script!r}), processes=True, workers=3))
+        run_cases(study, find_cases(Path({scans!r})), run_options(Path({script!r}), processes=True, workers=2))
 """
 
 
@@ -153,7 +153,9 @@ def test_a_lost_worker_and_a_killed_run_cost_nothing_that_was_done(tmp_path, scr
     program = tmp_path / "program.py"
     places = {"helpers": str(HELPERS), "testing": str(HELPERS.parent), "study": str(tmp_path / "study")}
     program.write_text(CHILD.format(**places, scans=str(scans), script=str(script)))
-    run = subprocess.Popen([sys.executable, str(program)], stderr=subprocess.DEVNULL)
+    # Dask's own patience with a worker that starts anew: none, as on a computer where that takes longer than it waits.
+    environment = {**os.environ, "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "1ms"}
+    run = subprocess.Popen([sys.executable, str(program)], stderr=subprocess.DEVNULL, env=environment)
     end = time.monotonic() + 300
     records = tmp_path / "study" / "records"
     try:

@@ -18,6 +18,7 @@ from MSKSegmentLib.findings import sentences
 from MSKSegmentLib.quality.guards import scan_cautions
 from MSKSegmentLib.segmentation import split_sides
 from MSKSegmentLib.segmentation.chirality import handedness, medial_is_left
+from MSKSegmentLib.segmentation.side_field import CoarseGrid
 
 HIP = int(KNEE_TO_HIP_MM / SPACING)
 SACRUM = HIP_AND_THIGH.structure("SACRUM").index
@@ -130,6 +131,22 @@ def test_missing_bones(missing):
 def test_one_femur_not_found():
     labels = truth()[0]
     assert_sides(np.where(labels == 100 + INDEX["FEMUR"], 0, labels).astype(np.uint8))
+
+
+def test_thousands_of_specks_beside_one_femur_are_sampled_once_a_structure(monkeypatch):
+    """What an untrained network draws: no component is large, so that each of them may be the leg's own."""
+    rng, calls = np.random.default_rng(0), []
+    labels = leg("right")
+    specks = (rng.random(labels.shape) < 0.004) & (labels == 0)
+    muscles = [structure.index for structure in HIP_AND_THIGH.structures if structure.paired and not structure.is_bone]
+    classes = np.where(specks, rng.choice(muscles, labels.shape), classes_of(labels)).astype(np.uint8)
+    classes[np.isin(classes, muscles) & ~specks] = 0
+    sampled = CoarseGrid.component_samples
+    monkeypatch.setattr(
+        CoarseGrid, "component_samples", lambda grid, parts: calls.append(parts.voxels.size) or sampled(grid, parts)
+    )
+    split_sides(classes, grid_of(labels), HIP_AND_THIGH)
+    assert max(calls) > 50 and sum(pieces > 1 for pieces in calls) < 5 * len(muscles)
 
 
 def test_empty():
