@@ -63,17 +63,22 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MSKSegmentPanel.inputControl import InputControl
         from MSKSegmentPanel.judgeControl import JudgeControl
         from MSKSegmentPanel.layoutModes import LayoutModes
+        from MSKSegmentPanel.learnControl import LearnControl
         from MSKSegmentPanel.messageArea import MessageArea
+        from MSKSegmentPanel.otherControl import OtherControl
         from MSKSegmentPanel.panelLanguage import PanelLanguage
+        from MSKSegmentPanel.resultSelector import ResultSelector
         from MSKSegmentPanel.reviewControl import ReviewControl
         from MSKSegmentPanel.runControl import RunControl
-        from MSKSegmentPanel.sections import keepFolding
+        from MSKSegmentPanel.sections import addSection, keepFolding
         from MSKSegmentPanel.shortcuts import Shortcuts
         from MSKSegmentPanel.siteControl import SiteControl
         from MSKSegmentPanel.widgets import singleShot
 
         panel = slicer.util.loadUI(self.resourcePath("UI/MSKSegment.ui"))
         self.layout.addWidget(panel)
+        for name, before in (("OtherResult", "siteSection"), ("Learning", None)):
+            addSection(panel, self.resourcePath(f"UI/{name}.ui"), before)
         self.ui = ui = slicer.util.childWidgetVariables(panel)
         self.logic = MSKSegmentLogic()
         self.language = PanelLanguage(panel, ui, self._languageChosen)
@@ -82,11 +87,14 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layouts = LayoutModes()
         self.review = ReviewControl(ui, self.logic, self.messages, self.layouts, self)
         self.earlier = EarlierControl(ui, self.messages, self.layouts, self.review.choose)
+        self.other = OtherControl(ui, self.logic, self.messages, self.layouts, self.review, self._startRun)
         self.site = SiteControl(ui, self.messages, self.review.place)
         self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case, self.run, self._inputsChanged)
         self.judging = JudgeControl(ui, self._judge, self._inputsChanged)
         self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
+        self.learning = LearnControl(ui, self.messages, self.inputs)
         self.device = DeviceLine(ui.deviceLabel, self.inputs)
+        self.results = ResultSelector(ui.resultSelector, self.logic, self._showCase)
         self.keys = Shortcuts(
             panel,
             {
@@ -103,10 +111,9 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.segmentButton.connect("clicked(bool)", self._segment)
         ui.cancelButton.connect("clicked(bool)", self._cancel)
         ui.aboutButton.connect("clicked(bool)", self._about)
-        ui.resultSelector.connect("activated(int)", lambda index: self._showCase(self.logic.cases[index]))
         self._loaded = singleShot(0, self._sceneLoaded)
         self._observeScene()
-        self._fillResultSelector()
+        self.results.refresh(self.review.case)
         self._initializeParameterNode()
         self._restore()
 
@@ -117,9 +124,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             for step in (
                 self.removeObservers,
                 self.keys.remove,
-                self.review.close,
-                self.earlier.close,
-                self.layouts.close,
+                *(part.close for part in (self.review, self.earlier, self.other, self.learning, self.layouts)),
                 lambda: self.review.showCase(None),
                 self.device.stop,
                 self.run.cancel,
@@ -170,20 +175,24 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # Running
 
     def _segment(self, *args):
-        self._startRun(self.logic.startSegmentation, self.inputs.settings, self.inputs.roiNode)
+        self._startRun(self._runEnded, self.logic.startSegmentation, self.inputs.ctNode, self.inputs.settings, self.inputs.roiNode)
 
     def _judge(self, segmentationNode):
-        self._startRun(self.logic.startJudgement, segmentationNode, self.inputs.settings)
+        self._startRun(self._runEnded, self.logic.startJudgement, self.inputs.ctNode, segmentationNode, self.inputs.settings)
 
-    def _startRun(self, start, *options):
+    def _startRun(self, onEnd, start, *options):
         from MSKSegmentPanel.dependencies import ensureRequirements
+
+        def ended(run):
+            onEnd(run)
+            self._inputsChanged()
 
         self.messages.clear()
         with self.messages.reported():
             ensureRequirements()
             # Packages may have been installed since the line was written.
             self.device.askAgain()
-            self.run.watch(start(self.inputs.ctNode, *options), self._runEnded)
+            self.run.watch(start(*options), ended)
         self._inputsChanged()
 
     def _runEnded(self, run):
@@ -196,7 +205,6 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 slicer.util.setSliceViewerLayers(background=case.nodes.ct)
             if case.session.result.warnings:
                 self.messages.showWarning("\n".join(case.session.result.warnings))
-        self._inputsChanged()
 
     def _cancel(self, *args):
         if self.run.running:
@@ -211,6 +219,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.segmentButton.setEnabled(not hindrance)
         self.ui.segmentButton.setToolTip(hindrance or _("Segment the chosen CT on this computer"))
         self.judging.refresh(hindrance)
+        self.other.refresh(_("A run is under way") if self.run.running else "")
         self.exports.refresh()
         self.device.refresh()
 
@@ -228,27 +237,18 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 case.session.set_height(heightCm / 100 if heightCm else None)
 
     def _showCase(self, case):
-        for part in (self.review, self.earlier, self.site):
+        for part in (self.review, self.earlier, self.other, self.site):
             part.showCase(case)
         if case is not None:
             self.inputs.chooseCt(case.nodes.ct)
             self.inputs.showHeight(100 * case.session.height_m if case.session.height_m else None)
         self.exports.refresh()
-        self._fillResultSelector()
+        self.results.refresh(self.review.case)
 
     def _languageChosen(self):
-        for part in (self.inputs, self.review, self.earlier, self.site):
+        for part in (self.inputs, self.review, self.earlier, self.other, self.site, self.learning):
             part.showTexts()
         self._inputsChanged()
-
-    def _fillResultSelector(self):
-        selector, cases = self.ui.resultSelector, self.logic.cases
-        selector.clear()
-        for case in cases:
-            selector.addItem(f"{case.nodes.segmentation.GetName()} ({case.nodes.ct.GetName()})")
-        if self.review.case in cases:
-            selector.setCurrentIndex(cases.index(self.review.case))
-        selector.setVisible(len(cases) > 1)
 
     def _about(self, *args):
         slicer.util.infoDisplay(aboutText(), windowTitle=_("About {name}").format(name=TITLE))
@@ -265,7 +265,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _sceneCloses(self, caller, event):
         self.run.cancel()
-        for part in (self.review, self.earlier, self.site):
+        for part in (self.review, self.earlier, self.other, self.site):
             part.showCase(None)
         self.logic.forgetAll()
         self.exports.refresh()
@@ -273,7 +273,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.messages.clear()
 
     def _sceneClosed(self, caller, event):
-        self._fillResultSelector()
+        self.results.refresh(self.review.case)
         if self._entered:
             self._initializeParameterNode()
         self._inputsChanged()

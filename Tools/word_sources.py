@@ -12,7 +12,7 @@ from pathlib import Path
 MARKS = {"_", "N_", "tr", "noted", "gettext"}
 # What a user of panel or page may be told of: not what training, studies and the like say on a command line.
 SENTENCE_LAYERS = (
-    "anatomy", "bundle", "ct", "dicom_results", "engine", "foreign", "inference", "language", "measurement",
+    "anatomy", "bundle", "ct", "dicom_results", "engine", "foreign", "inference", "language", "learning", "measurement",
     "other_models", "output", "packages", "pipeline", "prepared_scan", "preview", "quality", "rating", "report",
     "resources", "results", "review", "scene", "segmentation", "tasks", "two_results", "web",
 )  # fmt: skip

@@ -92,6 +92,12 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
 
         return JudgeRun(ctNode, segmentationNode, settings)
 
+    def startImport(self, case, segmentationNode):
+        """Start reading a segmentation of another module as a result of a case's CT; its `result` is of that kind."""
+        from .judgeRun import JudgeRun
+
+        return JudgeRun(case.nodes.ct, segmentationNode, settingsOf(task=case.session.task.name), rate=False)
+
     def finishSegmentation(self, run):
         """Put the result of a run that has ended into the scene, and return the new case.
 
@@ -134,6 +140,18 @@ class MSKSegmentLogic(ScriptedLoadableModuleLogic):
         from MSKSegmentLib.scene import put_mask
 
         put_mask(case.nodes.segmentation, key, case.session.revert(key))
+
+    def takeFrom(self, case, key, mask, source):
+        """Give a structure the voxels that another result, `source`, gives it; returns what `takeBack` undoes."""
+        from MSKSegmentLib.scene.edits import take_from
+
+        return take_from(case.nodes.segmentation, case.session, key, mask, source)
+
+    def takeBack(self, case, edit):
+        """Undo what `takeFrom` did, except where something was drawn since; returns whether anything changed."""
+        from MSKSegmentLib.scene.edits import take_back
+
+        return take_back(case.nodes.segmentation, case.session, edit) is not None
 
     def restoreCases(self):
         """Take up the cases of a scene that was loaded; returns the new ones, and an error for each that cannot be read."""

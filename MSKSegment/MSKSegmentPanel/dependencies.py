@@ -17,10 +17,11 @@ _LOG = logging.getLogger(__name__)
 REQUESTER = "MSKSegment"
 TORCH = "torch"
 TORCH_VERSIONS = ">=2.4"
-# What exports need beside a run, as the extras of pyproject.toml that are called report and dicom.
+# What exports and learning need beside a run, as the extras of pyproject.toml that are called report, dicom and train.
 PDF_REQUIREMENTS = ("weasyprint>=68",)
 REPORT_REQUIREMENTS = ("jinja2>=3.1", "matplotlib>=3.8")
 DICOM_REQUIREMENTS = ("highdicom>=0.28",)
+LEARNING_REQUIREMENTS = ("monai>=1.5", "matplotlib>=3.8")
 REQUIREMENTS_FILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Resources", "requirements.txt")
 
 
@@ -68,11 +69,25 @@ def ensureExportRequirements(requirements):
     Raises:
         DependencyError: something is still missing; the sentence says what to do.
     """
+    _ensure(requirements, _("This export"))
+
+
+def ensureLearningRequirements():
+    """Install what of learning's requirements is missing, those of a run included, after asking the user.
+
+    Raises:
+        DependencyError: something is still missing; the sentence says what to do.
+    """
+    ensureRequirements()
+    _ensure(LEARNING_REQUIREMENTS, _("Learning"))
+
+
+def _ensure(requirements, purpose):
     importlib.invalidate_caches()
     missing = [text for text in requirements if not _isSatisfied(text)]
     if missing:
         _refuseInTests(missing)
-        _installOthers(missing, _("This export"), _("the button"))
+        _installOthers(missing, purpose, _("the button"))
 
 
 def _refuseInTests(missing):

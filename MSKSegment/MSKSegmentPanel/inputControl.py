@@ -110,6 +110,14 @@ class InputControl:
         self._model.showTexts()
         self._showHeightSource()
 
+    def bundles(self, task):
+        """The bundles of a task that can be chosen."""
+        return self._model.bundles(task)
+
+    def addModel(self, folder):
+        """Offer the model in a folder among the others."""
+        self._model.addFolder(folder)
+
     def chooseCt(self, node):
         """Choose a CT as the user would."""
         self._ui.ctSelector.setCurrentNode(node)

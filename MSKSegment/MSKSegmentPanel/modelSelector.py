@@ -1,6 +1,10 @@
 """The selector of models: bundles, the models of other programs that are installed, and another folder of either."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
+
+import slicer
 
 from MSKSegmentLib.bundle import read_manifest
 from MSKSegmentLib.errors import BundleError
@@ -9,6 +13,9 @@ from MSKSegmentLib.other_models.finding import ListedModel, is_trained_model, li
 from MSKSegmentLib.settings import OtherModel
 
 from .widgets import askFolder, signalsBlocked
+
+# Folders of models that the user has chosen or made; they are offered again.
+_SETTING = "MSKSegment/ModelFolders"
 
 
 class ModelSelector:
@@ -24,6 +31,10 @@ class ModelSelector:
             widget.addItem(_title(model))
         widget.addItem(_("Other folder..."))
         self._chosen = 0
+        for folder in filter(os.path.isdir, slicer.util.settingsValue(_SETTING, "").split(os.pathsep)):
+            # What lies there now may be no model any more.
+            with suppress(BundleError):
+                self._insert(folder)
         widget.connect("activated(int)", self._activated)
 
     def showTexts(self):
@@ -52,10 +63,25 @@ class ModelSelector:
         """What a scene calls the model, which is not its place on this computer; None without any."""
         return _name(self._models[self._chosen]) if self._models else None
 
+    def bundles(self, task):
+        """The `ListedModel` of each bundle of a task that can be read."""
+        ready = (model for model in self._models if model.is_bundle and model.is_ready)
+        return tuple(model for model in ready if read_manifest(model.folder).task == task)
+
     def select(self, name):
         """Show the model that a scene calls so; the first one where there is none."""
         names = [_name(model) for model in self._models]
         self._show(names.index(name) if name in names else 0)
+
+    def addFolder(self, folder):
+        """Offer the model in a folder, now and in later sessions; which one is chosen does not change.
+
+        Raises:
+            BundleError: there is none.
+        """
+        self._insert(folder)
+        kept = [one for one in slicer.util.settingsValue(_SETTING, "").split(os.pathsep) if one and one != folder]
+        slicer.app.settings().setValue(_SETTING, os.pathsep.join((*kept, folder)))
 
     def _activated(self, index):
         if index == len(self._models):
@@ -65,17 +91,23 @@ class ModelSelector:
 
     def _added(self, folder):
         """The place in the list of the model in that folder; that of the last choice where there is none."""
-        known = [str(model.folder) for model in self._models]
-        if folder and folder not in known:
-            try:
-                model = _modelIn(Path(folder))
-            except BundleError as error:
-                self._messages.showError(str(error))
-                return self._chosen
-            self._models.append(model)
-            self._widget.insertItem(len(self._models) - 1, _title(model))
-            return len(self._models) - 1
-        return known.index(folder) if folder in known else self._chosen
+        if not folder:
+            return self._chosen
+        try:
+            self.addFolder(folder)
+        except BundleError as error:
+            self._messages.showError(str(error))
+            return self._chosen
+        return self._places[folder]
+
+    @property
+    def _places(self):
+        return {str(model.folder): place for place, model in enumerate(self._models)}
+
+    def _insert(self, folder):
+        if folder not in self._places:
+            self._models.append(_modelIn(Path(folder)))
+            self._widget.insertItem(len(self._models) - 1, _title(self._models[-1]))
 
     def _show(self, index):
         self._chosen = index

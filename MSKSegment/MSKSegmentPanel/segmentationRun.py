@@ -31,13 +31,14 @@ def settingsOf(heightCm=None, samples=None, **others):
 
 
 class EngineChild:
-    """The engine at work on files in a temporary folder; poll it until it has ended. The folder vanishes with `close`.
+    """The engine at work, on files in a temporary folder; poll it until it has ended. The folder vanishes with `close`.
 
-    A subclass sets `ctNode`, the CT that the work is about, `_folder` and `_engine`; one that makes a result also `_output`, where
-    the engine writes it, and `_series`, that of the CT; one that judges a segmentation node `judgedNode`, too.
+    A subclass sets `_engine` and, where it has one, `_folder`; one that works on a CT `ctNode`; one that makes a result also
+    `_output`, where the engine writes it, and `_series`, that of the CT; one that judges a segmentation node `judgedNode`, too.
     """
 
     judgedNode = None
+    _folder = None
 
     @property
     def ended(self):
@@ -78,7 +79,8 @@ class EngineChild:
 
     def close(self):
         """Remove the temporary files."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class SegmentationRun(EngineChild):

@@ -6,7 +6,7 @@ from MSKSegmentLib.language.catalogue import tr as _
 
 from .radiographControl import RadiographControl
 from .sidesControl import SidesControl
-from .widgets import signalsBlocked, singleShot
+from .widgets import legendText, signalsBlocked, singleShot
 
 _OFF, _SELECTED, _ALL = range(3)
 # Percent of a scan's uncertain voxels that have the brightest colour; the first that is offered is the usual one.
@@ -231,9 +231,4 @@ def _densityLegend():
 
     look = density_look()
     words = ((look.fat, _("fat")), (look.composite, _("composite")), (look.lean, _("lean")))
-    squares = (f'<span style="color:{_hex(tissue.color)}">&#9632;</span> {word}' for tissue, word in words)
-    return "&nbsp;&nbsp;".join(squares)
-
-
-def _hex(color):
-    return "#" + "".join(f"{round(255 * channel):02x}" for channel in color)
+    return legendText((tissue.color, word) for tissue, word in words)

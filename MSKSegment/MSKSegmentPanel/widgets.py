@@ -46,6 +46,17 @@ def fitHeight(table):
     table.setFixedHeight(height)
 
 
+def legendText(entries):
+    """Colours (red, green, blue from 0 to 1) with their words, as rich text."""
+    squares = (f'<span style="color:{_hex(color)}">&#9632;</span>&nbsp;{words}' for color, words in entries)
+    # Lines may break between them.
+    return "&nbsp; ".join(squares)
+
+
+def _hex(color):
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in color)
+
+
 def askFileToSave(parent, title, proposal, kinds):
     """The path that the user chose for a new file; empty when the dialog was cancelled."""
     chosen = qt.QFileDialog.getSaveFileName(parent, title, proposal, kinds)

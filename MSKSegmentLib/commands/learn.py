@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..engine.progress import JsonLines
 from ..errors import InputError
 from ..packages import FOR_SEGMENTING, FOR_TRAINING, require
 from .arguments import bundle_option, device_option
@@ -46,11 +47,14 @@ def command(
     """
     require(*FOR_SEGMENTING, *FOR_TRAINING, purpose="Learning", extra="train")
     from ..learning.gathering import gather, known_lines
+    from ..learning.listing import listing_of
     from ..learning.plan import LearningPlan
 
     gathered = gather(reviews, options["patients"], invocation.checkpoint)
     if only_list:
-        for line in known_lines(gathered):
+        if progress == "json":
+            JsonLines().write(listing_of(gathered))
+        for line in known_lines(gathered) if progress != "json" else ():
             print(line)
         return
     if options["output"] is None:
@@ -64,11 +68,13 @@ def _learn(invocation: Invocation, gathered: Gathered, plan: LearningPlan, bundl
     from ..learning.run import LearningCalls, learn
 
     wait_without_spinning()
+    lines = JsonLines() if progress == "json" else None
     say, report = status_calls(invocation, progress)
-    end = learn(resolve_bundle(bundle), gathered, plan, LearningCalls(say, report, invocation.checkpoint))
+    calls = LearningCalls(say if lines is None else lines.say, report, invocation.checkpoint)
+    end = learn(resolve_bundle(bundle), gathered, plan, calls)
     if end.bundle is None:
-        raise InputError(
-            f"The new bundle is not published: {'; '.join(end.outcome.reasons)}; the comparison is in {end.folder.name}, and more "
-            "corrections or iterations may help."
-        )
-    invocation.say(f"The bundle {end.bundle.manifest.name} {end.bundle.manifest.version} is in {end.bundle.folder}.")
+        raise InputError(end.sentence)
+    if lines is None:
+        invocation.say(end.sentence)
+    else:
+        lines.end(end.sentence)

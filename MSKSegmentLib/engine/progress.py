@@ -14,6 +14,8 @@ from ..language.catalogue import stated
 OTHER_MODEL = "other_model"
 # The stages in which our network looks at slices: to label them, or to judge the labels that others gave.
 INFERENCE, JUDGING = "inference", "judging"
+# A line of a program that says something of its work, without progress.
+SAID = "said"
 # The stage of a cascade before its second network.
 FIRST_STAGE = "first_stage"
 STAGES = {
@@ -69,6 +71,10 @@ class JsonLines:
         elif stage == OTHER_MODEL and done:
             message = f"{message}: {done} % of its present step"
         self.write({"stage": stage, "done": done, "total": total, "eta_s": eta, "message": message})
+
+    def say(self, message: str) -> None:
+        """Write a sentence on the work as a line."""
+        self.write({"stage": SAID, "done": 0, "total": 0, "eta_s": None, "message": message})
 
     def end(self, message: str) -> None:
         """Write what was done, as the last line."""

@@ -65,6 +65,38 @@ class ImportRequest:
         return [*place, *_given(options), *(name for name, on in choices.items() if on), "--progress", "json"]
 
 
+@dataclass(frozen=True)
+class LearnRequest:
+    """What to learn from reviewed results: the new bundle goes to `output`; without one it is only said what there is.
+
+    Other patients are rehearsed: the cases in `rehearsal`, or virtual ones of the bodies in `atlas` (None: that of the
+    environment), or none where not `rehearses`. `hours` None is the usual number of iterations.
+    """
+
+    reviews: Path
+    output: Path | None = None
+    bundle: str | None = None
+    rehearsal: Path | None = None
+    atlas: Path | None = None
+    rehearses: bool = True
+    hours: float | None = None
+    device: str | None = None
+
+    def arguments(self) -> list[str]:
+        """The command line after ``mskseg``."""
+        if self.output is None:
+            return ["learn", str(self.reviews), "--list", "--progress", "json"]
+        options = {
+            "--bundle": self.bundle,
+            "--rehearse": self.rehearsal,
+            "--atlas": self.atlas,
+            "--rehearsal-share": None if self.rehearses else 0,
+            "--hours": self.hours,
+            "--device": self.device,
+        }
+        return ["learn", str(self.reviews), "-o", str(self.output), *_given(options), "--progress", "json"]
+
+
 def arguments_of(settings: Settings) -> list[str]:
     """The options of the command line that mean these settings; `commands.arguments.settings_of` reads them again."""
     region = settings.region

@@ -11,6 +11,7 @@ import numpy as np
 from ..evaluation.cases import patient_of
 from ..evaluation.metrics import Outcome
 from ..evaluation.tables import CaseScores
+from ..language.catalogue import stated
 from .corrections import KnownKind
 
 _RESAMPLES = 2000
@@ -133,17 +134,17 @@ def _reasons(means: Mapping[JudgedGroup, PairedMean], structures: Mapping[tuple[
     reasons = []
     corrected, drawn, rehearsed = (means.get(group) for group in JudgedGroup)
     if corrected is None:
-        reasons.append("no corrected segment of the patients held out could be compared")
+        reasons.append(stated("no corrected segment of the patients held out could be compared"))
     elif corrected.difference <= 0:
-        reasons.append(f"on corrections held out the mean Dice coefficient went {_went(corrected)}, and did not rise")
+        reasons.append(stated(f"on corrections held out the mean Dice coefficient went {_went(corrected)}, and did not rise"))
     if rehearsed is not None and rehearsed.difference < -FORGETTING_ALLOWED:
-        reasons.append(f"on rehearsed patients it fell {_went(rehearsed)}, by more than {FORGETTING_ALLOWED:g}")
+        reasons.append(stated(f"on rehearsed patients it fell {_went(rehearsed)}, by more than {FORGETTING_ALLOWED:g}"))
     if drawn is not None and drawn.segments >= FEWEST_DRAWN and drawn.difference < -DRAWN_ALLOWED:
-        reasons.append(f"where the old drawing had been accepted it fell {_went(drawn)}, by more than {DRAWN_ALLOWED:g}")
+        reasons.append(stated(f"where the old drawing had been accepted it fell {_went(drawn)}, by more than {DRAWN_ALLOWED:g}"))
     for (group, name), mean in structures.items():
         certain = mean.interval is not None and mean.interval[1] < 0
         if certain and mean.difference < -STRUCTURE_ALLOWED:
-            reasons.append(f"{name} ({group.value}) fell {_went(mean)}")
+            reasons.append(stated(f"{name} ({group.value}) fell {_went(mean)}"))
     return reasons
 
 

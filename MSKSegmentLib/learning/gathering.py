@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..anatomy.built_in import HIP_AND_THIGH
 from ..errors import InputError, MSKSegmentError, shown
+from ..language.catalogue import stated
 from ..results.result_folder import RESULT
 from ..review.source_ct import find_ct
 from .corrections import KnownKind, ReviewedResult, read_reviewed
@@ -88,18 +89,20 @@ def known_lines(gathered: Gathered) -> list[str]:
     """What is there and what is missing, as lines for people."""
     head = ["structure", *(kind.value for kind in KnownKind), "patients"]
     lines = ["  ".join(head)]
-    missing = []
     for name, counts, patients in known_table(gathered):
         cells = [name, *(str(counts[kind]) for kind in KnownKind), str(patients)]
         lines.append("  ".join(cell.ljust(len(title)) for cell, title in zip(cells, head, strict=True)).rstrip())
-        if not patients:
-            missing.append(name)
-    lines.append(
-        f"{len(gathered.results)} reviewed results of {len(gathered.names)} patients, {len(gathered.corrected)} of them corrected."
-    )
+    return [*lines, *known_sentences(gathered)]
+
+
+def known_sentences(gathered: Gathered) -> list[str]:
+    """What is there on the whole, which structures nobody has, and what was left out and why."""
+    corrected = len(gathered.corrected)
+    said = [stated(f"{len(gathered.results)} reviewed results of {len(gathered.names)} patients, {corrected} of them corrected.")]
+    missing = ", ".join(name for name, _, patients in known_table(gathered) if not patients)
     if missing:
-        lines.append(f"Known in nobody: {', '.join(missing)}.")
-    return [*lines, *gathered.left_out]
+        said.append(stated(f"Known in nobody: {missing}."))
+    return [*said, *gathered.left_out]
 
 
 def result_folders(reviews: Sequence[Path]) -> list[Path]:

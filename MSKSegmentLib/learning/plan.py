@@ -69,11 +69,11 @@ class LearningPlan:
             raise InputError(f"{self.passes} dropout passes cannot be run; give --samples from 1.")
 
 
-def held_out_patients(gathered: Gathered, plan: LearningPlan) -> tuple[str, ...]:
-    """The patients that judge: drawn from those in whom something was corrected, by the plan's seed.
+def check_enough(gathered: Gathered) -> None:
+    """Refuse too few corrected patients.
 
     Raises:
-        InputError: there are too few of them.
+        InputError: there is not one to learn from and enough to judge by.
     """
     corrected = gathered.corrected
     if len(corrected) < FEWEST_CORRECTED:
@@ -82,6 +82,16 @@ def held_out_patients(gathered: Gathered, plan: LearningPlan) -> tuple[str, ...]
             f"In {some} anything was corrected, and {FEWEST_CORRECTED} are needed: one to learn from and "
             f"{FEWEST_HELD_OUT} to judge by; correct more. What is accepted as drawn teaches nothing new."
         )
+
+
+def held_out_patients(gathered: Gathered, plan: LearningPlan) -> tuple[str, ...]:
+    """The patients that judge: drawn from those in whom something was corrected, by the plan's seed.
+
+    Raises:
+        InputError: there are too few of them.
+    """
+    check_enough(gathered)
+    corrected = gathered.corrected
     number = min(max(FEWEST_HELD_OUT, round(plan.hold_out * len(corrected))), len(corrected) - 1)
     return tuple(sorted(draw_names(corrected, number, plan.seed)))
 

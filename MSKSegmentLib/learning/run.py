@@ -14,6 +14,8 @@ from ..errors import InputError
 from ..evaluation.folder import read_evaluation
 from ..evaluation.run import evaluate, folder_tasks, network_segmenter
 from ..evaluation.tables import CaseScores
+from ..language.catalogue import noted as N_
+from ..language.catalogue import stated
 from ..output.stages import StagedWork, StageFolder
 from ..quality.conformal import FEWEST_FOR_INTERVALS
 from ..training.checkpoints import CHECKPOINT, stored_progress
@@ -24,6 +26,7 @@ from .case_files import case_names, write_cases
 from .comparison import DicePair, LearningOutcome, dice_pairs, judge_learning
 from .corrections import KnownKind
 from .gathering import Gathered, known_lines
+from .places import learning_place
 from .plan import LearningPlan, fine_tuning, grid_of, held_out_patients, request_digest
 from .rehearsal import REHEARSED, REHEARSED_HELD_OUT, check_rehearsal, prepare_rehearsal
 from .report import LearningStory, comparison_lines, learning_card, write_learning_report
@@ -58,10 +61,17 @@ class LearningEnd:
     folder: Path
     bundle: ModelBundle | None
 
-
-def learning_place(output: Path) -> Path:
-    """The folder, beside the new bundle, that keeps the state and the report of a learning."""
-    return output.absolute().with_name(f"{output.absolute().name}-learning")
+    @property
+    def sentence(self) -> str:
+        """What became of it."""
+        if self.bundle is None:
+            reasons = "; ".join(self.outcome.reasons)
+            return stated(
+                f"The new bundle is not published: {reasons}; the comparison is in {self.folder.name}, and more corrections or "
+                "iterations may help."
+            )
+        manifest = self.bundle.manifest
+        return stated(f"The bundle {manifest.name} {manifest.version} is in {self.bundle.folder}.")
 
 
 def learn(bundle: ModelBundle, gathered: Gathered, plan: LearningPlan, calls: LearningCalls) -> LearningEnd:
@@ -95,14 +105,14 @@ class _Learning:
         for line in known_lines(self.gathered):
             calls.say(line)
         calls.say(f"Held out: {', '.join(self.held_out)}. State and report are in {folder.root}.")
-        folder.run("cases", "Writing the cases", self._write_cases)
-        folder.run("rehearsal", "Preparing the rehearsal", self._prepare_rehearsal)
-        folder.run("before", "Judging the bundle as it is", lambda: self._evaluate(self.bundle, _BEFORE))
+        folder.run("cases", N_("Writing the cases"), self._write_cases)
+        folder.run("rehearsal", N_("Preparing the rehearsal"), self._prepare_rehearsal)
+        folder.run("before", N_("Judging the bundle as it is"), lambda: self._evaluate(self.bundle, _BEFORE))
         recipe = self._recipe()
-        folder.run("training", "Training", lambda: self._train(recipe))
+        folder.run("training", N_("Training"), lambda: self._train(recipe))
         candidate = load_bundle(folder.place(_TRAINING, BUNDLE))
-        folder.run("after", "Judging the new bundle", lambda: self._evaluate(candidate, _AFTER))
-        lights = str(folder.run("lights", "Calibrating", lambda: {"lights": self._calibrate(candidate)})["lights"])
+        folder.run("after", N_("Judging the new bundle"), lambda: self._evaluate(candidate, _AFTER))
+        lights = str(folder.run("lights", N_("Calibrating"), lambda: {"lights": self._calibrate(candidate)})["lights"])
         outcome = judge_learning(self._pairs())
         story = self._story(candidate, recipe, lights)
         write_learning_report(folder.root, self.gathered, self.held_out, outcome, story)

@@ -17,7 +17,9 @@ from .volume_node import geometry_of_node
 if TYPE_CHECKING:
     import slicer
 
-_CLASS, _ROLE = "vtkMRMLSegmentationNode", "differences"
+# The role of the node, see `roles`.
+DIFFERENCES = "differences"
+_CLASS = "vtkMRMLSegmentationNode"
 # Red, green and blue from 0 to 1, which no segment has; told apart by people who do not see red and green, too.
 DIFFERENCE_COLORS: Mapping[DifferenceKind, tuple[float, float, float]] = {
     DifferenceKind.ONLY_FIRST: (1.0, 0.1, 0.85),
@@ -43,7 +45,7 @@ def show_differences(
         return None
     node = scene.AddNewNodeByClass(_CLASS, "Differences")
     modified = node.StartModify()
-    set_role(node, _ROLE)
+    set_role(node, DIFFERENCES)
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(REPRESENTATION)
     (x0, y0, z0), (x1, y1, z1) = around.start_xyz, around.stop_xyz
@@ -71,4 +73,4 @@ def show_differences(
 
 def hide_differences(scene: slicer.vtkMRMLScene) -> None:
     """Take them off the slices."""
-    remove_nodes(scene, _CLASS, _ROLE)
+    remove_nodes(scene, _CLASS, DIFFERENCES)

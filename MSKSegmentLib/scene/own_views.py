@@ -59,17 +59,19 @@ FRONT, FROM_RIGHT = (
 )
 RIGHT, LEFT = OwnView("MSKSegmentRight", "R", "Axial"), OwnView("MSKSegmentLeft", "L", "Axial")
 RIGHT_3D, LEFT_3D = OwnView("MSKSegmentRight3D", "R", ""), OwnView("MSKSegmentLeft3D", "L", "")
+OPEN, OTHER = OwnView("MSKSegmentOpen", "1", "Axial"), OwnView("MSKSegmentOther", "2", "Axial")
 EARLIER, CURRENT = OwnView("MSKSegmentBefore", "1", "Axial"), OwnView("MSKSegmentAfter", "2", "Axial")
 
 RADIOGRAPHS = OwnLayout(_FIRST_NUMBER, ((FRONT, FROM_RIGHT),))
 # The patient's right on the left, as in every slice.
 SIDES = OwnLayout(_FIRST_NUMBER + 1, ((RIGHT, LEFT), (RIGHT_3D, LEFT_3D)))
 TWO_DATES = OwnLayout(_FIRST_NUMBER + 2, ((EARLIER, CURRENT),))
+TWO_RESULTS = OwnLayout(_FIRST_NUMBER + 3, ((OPEN, OTHER),))
 
 
 def offer_layouts(layout_node: slicer.vtkMRMLLayoutNode) -> None:
     """Make the layouts known to a scene, once."""
-    for layout in (RADIOGRAPHS, SIDES, TWO_DATES):
+    for layout in (RADIOGRAPHS, SIDES, TWO_DATES, TWO_RESULTS):
         if not layout_node.IsLayoutDescription(layout.number):
             layout_node.AddLayoutDescription(layout.number, layout.description)
 

@@ -1,21 +1,27 @@
-"""Two segmentations of one CT in two slice views beside each other, at the same level."""
+"""Two results of one CT in two slice views beside each other, at the same place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..case_result import CaseResult, Light, SegmentReport
 from ..two_results.pair import ResultPair
-from .roles import nodes_of_class, remove_nodes, set_role
+from .differences import DIFFERENCES
+from .linked_slices import LinkedSlices
+from .navigation import Point
+from .own_views import OPEN, OTHER, aim_slice
+from .roles import find_node, nodes_of_class, remove_nodes, set_role
+from .segment_views import SegmentsHidden, show_in_views
 from .segmentation import add_segmentation
 
 if TYPE_CHECKING:
     import slicer
-    import vtk
 
 _CLASS, _ROLE = "vtkMRMLSegmentationNode", "other result"
+# So much more than the segments is seen.
+_MARGIN_MM = 60.0
 
 
 def add_other_result(
@@ -36,79 +42,59 @@ def add_other_result(
     return node
 
 
+def find_other_result(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLSegmentationNode | None:
+    """The node that `add_other_result` made; None where there is none."""
+    return find_node(scene, _CLASS, _ROLE)
+
+
 def remove_other_result(scene: slicer.vtkMRMLScene) -> None:
     """Take it out of the scene again."""
     remove_nodes(scene, _CLASS, _ROLE)
 
 
-@dataclass(frozen=True)
-class _ViewBefore:
-    """What a slice view looked like."""
-
-    slice_to_ras: vtk.vtkMatrix4x4
-    field_of_view: tuple[float, float, float]
-    linked: bool
-    hot_linked: bool
-
-
 class SideBySide:
-    """Shows one segmentation in the first of two slice views and the other in the second; `close` gives the views back.
+    """Shows the open result in the first and the other one in the second view of `own_views.TWO_RESULTS`; `close` ends that.
 
-    Both views show axial slices of the same place and move together. What other segmentations show does not change.
+    Both views show the same axial slice and move together.
     """
 
-    def __init__(self, scene: slicer.vtkMRMLScene, views: tuple[str, str], shown: Sequence[slicer.vtkMRMLSegmentationNode]) -> None:
-        """`views` are the layout names of slice views of the scene, such as "Red"; `shown` what the first and second show."""
-        import vtk
+    def __init__(self, ct_node: slicer.vtkMRMLScalarVolumeNode, own: slicer.vtkMRMLSegmentationNode) -> None:
+        """The views are in the scene; the middle of the segments of `own`, the open result, is shown first."""
+        self._scene = scene = ct_node.GetScene()
+        self._hidden: SegmentsHidden | None = None
+        nodes, composites = (nodes_of_class(scene, f"vtkMRMLSlice{kind}Node") for kind in ("", "Composite"))
+        self._views = [next(node for node in nodes if node.GetLayoutName() == view.name) for view in (OPEN, OTHER)]
+        limits = _limits(own if own.GetSegmentation().GetNumberOfSegments() else ct_node)
+        middle = limits.mean(axis=1).tolist()
+        for view in self._views:
+            aim_slice(view, (middle[0], middle[1], middle[2]), float(np.ptp(limits[:2], axis=1).max()) + _MARGIN_MM)
+        for composite in composites:
+            if composite.GetLayoutName() in (OPEN.name, OTHER.name):
+                composite.SetDoPropagateVolumeSelection(False)
+                composite.SetBackgroundVolumeID(ct_node.GetID())
+        self._link = LinkedSlices(*self._views)
 
-        slices = nodes_of_class(scene, "vtkMRMLSliceNode")
-        self._slices = [next(node for node in slices if node.GetLayoutName() == name) for name in views]
-        composites = nodes_of_class(scene, "vtkMRMLSliceCompositeNode")
-        self._composites = [next(node for node in composites if node.GetLayoutName() == name) for name in views]
-        self._displays = [node.GetDisplayNode() for node in shown]
-        self._view_ids = [tuple(display.GetViewNodeIDs() or ()) for display in self._displays]
-        self._before = []
-        for node, composite in zip(self._slices, self._composites, strict=True):
-            matrix = vtk.vtkMatrix4x4()
-            matrix.DeepCopy(node.GetSliceToRAS())
-            linked = composite.GetLinkedControl(), composite.GetHotLinkedControl()
-            self._before.append(_ViewBefore(matrix, tuple(node.GetFieldOfView()), *map(bool, linked)))
-        for display, node in zip(self._displays, self._slices, strict=True):
-            display.SetViewNodeIDs([node.GetID()])
-        self._align()
-        for composite in self._composites:
-            composite.SetLinkedControl(True)
-            composite.SetHotLinkedControl(True)
+    def show_other(self, node: slicer.vtkMRMLSegmentationNode) -> None:
+        """Show what `add_other_result` made, in the second view only, and nothing but it and the differences there."""
+        if self._hidden is not None:
+            self._hidden.close()
+        show_in_views(node.GetDisplayNode(), [self._views[1].GetID()])
+        differences = find_node(self._scene, _CLASS, DIFFERENCES)
+        self._hidden = SegmentsHidden(self._scene, (OTHER.name,), [one for one in (node, differences) if one is not None])
 
-    def show_second(self, node: slicer.vtkMRMLSegmentationNode) -> None:
-        """Show another segmentation in the second view; the one so far has left the scene."""
-        self._displays[1] = node.GetDisplayNode()
-        self._view_ids[1] = ()
-        self._displays[1].SetViewNodeIDs([self._slices[1].GetID()])
+    def jump(self, point_ras: Point) -> None:
+        """Go to the slice of a point (RAS, mm); what the views show of it stays."""
+        self._views[0].JumpSliceByOffsetting(*point_ras)
 
     def close(self) -> None:
-        """Give views and segmentations back as they were; what left the scene meanwhile is passed over."""
-        for display, ids in zip(self._displays, self._view_ids, strict=True):
-            display.SetViewNodeIDs(ids)
-        for node, composite, before in zip(self._slices, self._composites, self._before, strict=True):
-            composite.SetHotLinkedControl(before.hot_linked)
-            composite.SetLinkedControl(before.linked)
-            node.GetSliceToRAS().DeepCopy(before.slice_to_ras)
-            node.UpdateMatrices()
-            node.SetFieldOfView(*before.field_of_view)
+        """Let the views go, and show in them what they show otherwise."""
+        self._link.close()
+        if self._hidden is not None:
+            self._hidden.close()
 
-    def _align(self) -> None:
-        """Turn both views to axial, at the place and scale of the first."""
-        first, second = self._slices
-        offset = first.GetSliceOffset() if first.GetOrientation() == "Axial" else None
-        for node in self._slices:
-            node.SetOrientation("Axial")
-        if offset is not None:
-            first.SetSliceOffset(offset)
-        second.GetSliceToRAS().DeepCopy(first.GetSliceToRAS())
-        second.UpdateMatrices()
-        second.SetFieldOfView(*first.GetFieldOfView())
-        # One of them may have had no scan yet.
-        ct_id = self._composites[0].GetBackgroundVolumeID()
-        if ct_id:
-            self._composites[1].SetBackgroundVolumeID(ct_id)
+
+def _limits(node: slicer.vtkMRMLDisplayableNode) -> np.ndarray:
+    """From where to where a node reaches in the world, RAS in mm ``[3, 2]``."""
+    bounds = [0.0] * 6
+    node.GetRASBounds(bounds)
+    return np.reshape(bounds, (3, 2))

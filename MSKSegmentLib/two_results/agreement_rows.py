@@ -86,5 +86,6 @@ def _not_drawn(one: NotDrawn) -> AgreementRow:
 def _difference(row: StructureAgreement) -> str:
     """That of the volumes; of what only one result has, a number would say nothing."""
     if row.volume_first_cc and row.volume_second_cc:
-        return f"{row.volume_difference_percent:+.0f} %"
+        rounded = round(row.volume_difference_percent)
+        return f"{rounded:+d} %" if rounded else "0 %"
     return tr("only in the first") if row.volume_first_cc else tr("only in the second")

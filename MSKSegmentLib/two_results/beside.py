@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from ..ct.boxes import label_boxes
 from ..ct.volume import CTVolume
-from ..results.result_reading import StoredCase
+from ..errors import InputError, shown
+from ..results.result_reading import StoredCase, read_case
 from ..review import ReviewSession
 from ..review.masks import SegmentMask
+from ..review.source_ct import input_of
+from ..run_facts import RunFacts
 from .agreement_table import StructureAgreement, agreement_of
 from .differences import kinds_of_difference
 from .known import source_of
@@ -55,6 +59,19 @@ def snapshot_of(session: ReviewSession) -> StoredCase:
     """The case as it stands, whose label map later corrections do not change."""
     result = session.result
     return StoredCase(replace(result, labels=result.labels.copy()), session.automatic, session.history)
+
+
+def read_of_same_ct(folder: Path, facts: RunFacts) -> StoredCase:
+    """Read a result folder that is to be held beside a result with these facts.
+
+    Raises:
+        InputError: it holds no result, or one of another scan.
+    """
+    digests = {digest for digest in (input_of(folder), facts.input_digest) if digest is not None}
+    case = read_case(folder)
+    if len(digests) > 1:
+        raise InputError(f"The result {shown(folder)!r} is of another scan than the open one; choose a result of the same scan.")
+    return case
 
 
 def hold_beside(first: StoredCase, second: StoredCase, volume: CTVolume, name: str) -> HeldBeside:

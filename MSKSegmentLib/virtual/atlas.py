@@ -26,6 +26,8 @@ COCCYX = 200
 PATELLA, TIBIA, FIBULA, CARTILAGE, OTHER_MUSCLE, LIGAMENT = 201, 202, 203, 204, 205, 206
 MIRRORED_EXTRA_OFFSET = 10
 
+ATLAS_VARIABLE = "MSKSEG_ATLAS"
+
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
@@ -47,7 +49,7 @@ def atlas_folder(folder: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         InputError: neither names a folder.
     """
-    chosen = folder or os.environ.get("MSKSEG_ATLAS")
+    chosen = folder or os.environ.get(ATLAS_VARIABLE)
     if not chosen:
         raise InputError("No atlas folder is known; name one with --atlas or in the environment variable MSKSEG_ATLAS.")
     path = Path(chosen)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...results.result_reading import StoredCase, read_case
+from ...results.result_reading import StoredCase
 from ...review import ReviewSession
 from ...review.source_ct import input_of
-from ...two_results.beside import HeldBeside, hold_beside
+from ...two_results.beside import HeldBeside, hold_beside, read_of_same_ct
 from .opening import Opened
 from .options import ReviewOptions
 from .result_list import list_results
@@ -32,6 +32,6 @@ def compare_with(first: StoredCase, session: ReviewSession, name: str, folder: P
     """Hold the result in a folder beside the open one, which was taken by `two_results.beside.snapshot_of`.
 
     Raises:
-        InputError: it cannot be read, or has no structure in common.
+        InputError: it cannot be read, is of another scan, or has no structure in common.
     """
-    return hold_beside(first, read_case(folder), session.volume, name)
+    return hold_beside(first, read_of_same_ct(folder, first.result.facts), session.volume, name)

@@ -16,10 +16,12 @@ from MSKSegmentLib.case_result import ReviewState
 from MSKSegmentLib.results.result_reading import StoredCase
 from MSKSegmentLib.review import ReviewSession
 from MSKSegmentLib.scene import add_ct, add_segmentation, segment_labels
+from MSKSegmentLib.scene.compared_display import fill_faintly, hide_others_in_slices, show_as_before
 from MSKSegmentLib.scene.differences import DIFFERENCE_COLORS, hide_differences, show_differences
 from MSKSegmentLib.scene.edits import take_back, take_edit, take_from
 from MSKSegmentLib.scene.geometry import array_of_image
-from MSKSegmentLib.scene.side_by_side import SideBySide, add_other_result, remove_other_result
+from MSKSegmentLib.scene.own_views import OPEN, OTHER
+from MSKSegmentLib.scene.side_by_side import SideBySide, add_other_result, find_other_result, remove_other_result
 from MSKSegmentLib.two_results.differences import DifferenceKind, kinds_of_difference
 from MSKSegmentLib.two_results.pair import pair_cases
 
@@ -91,36 +93,57 @@ def add_view(scene, name, orientation):
     return node, composite
 
 
-def test_both_results_stand_beside_each_other_at_one_level(scene):
+def test_both_results_stand_beside_each_other_and_move_together(scene):
     grid = GEOMETRIES["axial"]
     ct = add_ct(scene, make_ct(grid))
     own, other = add_segmentation(scene, make_result(grid), ct), add_other_result(scene, pair_on(grid), ct, "theirs")
     assert np.array_equal(segment_labels(other, grid), other_labels()) and not other.GetSaveWithScene()
-    views = [add_view(scene, name, orientation) for name, orientation in (("Red", "Axial"), ("Yellow", "Sagittal"))]
-    (red, red_ct), (yellow, yellow_ct) = views
-    red_ct.SetBackgroundVolumeID(ct.GetID())
-    red.SetSliceOffset(-395.0)
-    red.SetFieldOfView(60.0, 50.0, 1.0)
-    yellow.SetFieldOfView(200.0, 100.0, 1.0)
-    before = [[node.GetSliceToRAS().GetElement(i, j) for i in range(4) for j in range(4)] for node, _ in views]
-    both = SideBySide(scene, ("Red", "Yellow"), (own, other))
-    shown = [node.GetDisplayNode().GetViewNodeIDs() for node in (own, other)]
-    assert shown == [(red.GetID(),), (yellow.GetID(),)]
-    assert red.GetOrientation() == yellow.GetOrientation() == "Axial"
-    assert red.GetSliceOffset() == yellow.GetSliceOffset() == pytest.approx(-395.0)
-    assert yellow.GetFieldOfView()[:2] == pytest.approx((60.0, 50.0)) and yellow_ct.GetBackgroundVolumeID() == ct.GetID()
-    assert all(composite.GetLinkedControl() and composite.GetHotLinkedControl() for _, composite in views)
+    views = [add_view(scene, name, "Axial") for name in ("Red", OPEN.name, OTHER.name)]
+    (red, _), (first, first_ct), (second, second_ct) = views
+    differences = show_differences(scene, kinds_of_difference(pair_on(grid)), ct)
+    both = SideBySide(ct, own)
+    both.show_other(other)
+
+    def seen(node):
+        ids = node.GetDisplayNode().GetViewNodeIDs()
+        return [view for view, _ in views if not ids or view.GetID() in ids]
+
+    assert seen(own) == [red, first] and seen(other) == [second] and seen(differences) == [red, first, second]
+    assert first_ct.GetBackgroundVolumeID() == second_ct.GetBackgroundVolumeID() == ct.GetID()
+    # All segments are in sight: they reach over 34 of 0.8 mm.
+    assert 34 * 0.8 < min(first.GetFieldOfView()[:2]) < 34 * 0.8 + 70 and first.GetSliceOffset() == second.GetSliceOffset()
+    both.jump((0.0, 0.0, -395.0))
+    assert first.GetSliceOffset() == second.GetSliceOffset() == pytest.approx(-395.0)
     # Compared again, the other result is another node.
     again = add_other_result(scene, pair_on(grid), ct, "theirs")
-    both.show_second(again)
-    assert again.GetDisplayNode().GetViewNodeIDs() == (yellow.GetID(),)
+    both.show_other(again)
+    assert seen(again) == [second] and seen(own) == [red, first]
     both.close()
-    assert [[node.GetSliceToRAS().GetElement(i, j) for i in range(4) for j in range(4)] for node, _ in views] == before
-    assert not own.GetDisplayNode().GetViewNodeIDs() and not again.GetDisplayNode().GetViewNodeIDs()
-    assert yellow.GetOrientation() == "Sagittal" and yellow.GetFieldOfView()[:2] == pytest.approx((200.0, 100.0))
-    assert not any(composite.GetLinkedControl() or composite.GetHotLinkedControl() for _, composite in views)
     remove_other_result(scene)
-    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
+    assert seen(own) == [red, first, second] and find_other_result(scene) is None
+    first.SetSliceOffset(-400.0)
+    assert second.GetSliceOffset() == pytest.approx(-395.0)
+
+
+def test_what_is_compared_is_seen_alone_and_faint_and_a_saved_scene_can_be_put_right(scene):
+    grid = GEOMETRIES["axial"]
+    ct = add_ct(scene, make_ct(grid))
+    own, foreign, off = (add_segmentation(scene, make_result(grid), ct, name) for name in ("own", "foreign", "off"))
+    off.GetDisplayNode().SetVisibility2D(False)
+    other, display = add_other_result(scene, pair_on(grid), ct, "theirs"), own.GetDisplayNode()
+    before = display.GetOpacity2DFill()
+    hide_others_in_slices(own)
+    for _ in range(2):
+        fill_faintly(own, True)
+    seen = [node.GetDisplayNode().GetVisibility2D() for node in (own, foreign, off, other)]
+    assert seen == [True, False, False, True] and display.GetOpacity2DFill() < before / 2
+    # As after the scene was saved and opened.
+    show_as_before(own)
+    assert [node.GetDisplayNode().GetVisibility2D() for node in (own, foreign, off)] == [True, True, False]
+    assert display.GetOpacity2DFill() == before
+    display.SetOpacity2DFill(0.9)
+    show_as_before(own)
+    assert display.GetOpacity2DFill() == pytest.approx(0.9), "nothing is noted any more"
 
 
 def test_a_structure_is_taken_in_scene_and_session_and_taken_back(scene, grid):
