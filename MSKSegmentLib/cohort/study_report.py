@@ -53,10 +53,10 @@ def _reasons(records: list[CaseRecord]) -> list[tuple[str, str, int]]:
     return [(state, sentence, number) for (state, sentence), number in counts.most_common(_MOST_LISTED) if number > 1]
 
 
-def _bars(entries: list[tuple[str, Distribution]]) -> tuple[list[dict[str, Any]], float, float]:
+def _bars(entries: list[tuple[str, Distribution]]) -> tuple[list[dict[str, Any]], str, str]:
     """Each distribution with the places of its percentiles along one axis for all, in percent of its length, and the axis' ends."""
     if not entries:
-        return [], 0.0, 0.0
+        return [], "", ""
     low = min(0.0, min(entry.percentiles[0] for _, entry in entries))
     high = max(entry.percentiles[-1] for _, entry in entries)
     length = (high - low) or 1.0
@@ -69,4 +69,5 @@ def _bars(entries: list[tuple[str, Distribution]]) -> tuple[list[dict[str, Any]]
         }
         for structure, entry in entries
     ]
-    return bars, low, high
+    digits = 0 if length >= 10 else 2
+    return bars, f"{low:.{digits}f}", f"{high:.{digits}f}"
