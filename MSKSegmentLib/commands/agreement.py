@@ -86,7 +86,7 @@ def _print(pair: ResultPair, rows: Sequence[StructureAgreement], names: tuple[st
     table.add_column("slices that differ most")
     for row in rows:
         distances = ("" if value is None else f"{value:.1f}" for value in (row.asd_mm, row.hd95_mm))
-        slices = ", ".join(f"{one.index} ({one.area_cm2:.1f} cm²)" for one in row.slices)
+        slices = ", ".join(f"{one.index + 1} ({one.area_cm2:.1f} cm²)" for one in row.slices)
         volumes = (f"{value:.1f}" for value in (row.volume_first_cc, row.volume_second_cc))
         change = f"{row.volume_difference_percent:+.0f} %"
         table.add_row(row.segment.name, *volumes, change, f"{row.dice:.3f}", *distances, slices)
