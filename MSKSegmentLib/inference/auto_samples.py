@@ -1,8 +1,8 @@
 """When enough passes have been drawn of a slice: its labels and its uncertainty have settled.
 
-After every pass from the fourth on, of the mean over the passes so far: both in the last pass and in the one before at most 2 %
-of the labelled voxels changed their label, and the uncertainty inside the labels changed by at most 10 %. A slice without a label
-in four passes has settled too.
+From the fourth pass on, the mean over the passes so far is held against that of one pass earlier. A slice has settled when twice in
+a row at most 2 % of the labelled voxels changed their label and the uncertainty inside the labels changed by at most 10 %; or when
+four passes gave no label.
 """
 
 from __future__ import annotations

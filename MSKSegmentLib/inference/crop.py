@@ -79,7 +79,7 @@ class PixelWindow:
 def body_windows(
     geometry: Geometry, body: CoarseBody | None, plan: SlicePlan, stride: int, passes: int
 ) -> list[PixelWindow | None]:
-    """One window per level of the plan, None where there is no body; few different ones.
+    """One window per level of the plan, None where there is no body; few of them differ.
 
     `body` is the body of a CT on `geometry`; where it is None, the windows are whole slices. `stride` is the number of pixels that
     one pixel of the network's coarsest level covers.

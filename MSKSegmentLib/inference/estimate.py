@@ -23,8 +23,8 @@ from .slices import plan_slices
 # The timing uses as many dropout passes as fit into this time.
 _BUDGET_S = 3.0
 _SOFT_TISSUE_HU = 40
-# Starting, and then reading, checks, sides, measuring and writing: two idle cores took 6.3, 13.2 and 22.8 s for 39, 131 and 262
-# million voxels (benchmarks/RESULTS.md), another machine 22 s for 131. The rule lies between them.
+# Starting; and reading, checks, sides, measuring and writing. Two idle cores took 6.3, 13.2 and 22.8 s for scans of 39, 131 and 262
+# million voxels (benchmarks/RESULTS.md), another machine 22 s for 131: the rule lies between them.
 _START_S = 3.5
 _OTHER_S_PER_MILLION_VOXELS = 0.1
 # Finding, widening and applying the mask of a first stage, and looking where it cuts; without a first network.

@@ -23,11 +23,12 @@ _NO_PROBABILITY = 1e-6
 class SliceEvidence:
     """Sums over the voxels of one sampled slice, by structure and strip; float32, on the network's grid.
 
-    `level` is the slice's position in slices of the result, `passes` how many were drawn; `structures` ``[n]`` are the indices
-    (1..22) that any pass or the mean predicts. ``[n, passes, STRIPS]``: `voxels` that a pass gives to the structure, `hu` the sum
-    of their HU (clipped to the network's window) and `fat` how many are fat. ``[n, STRIPS]``: `squared_votes`, the sum of the
-    squared number of passes that agree on a voxel; of the mean over the passes `mass`, the sum of its probability, `label`, the
-    voxels of its likeliest class, `hit`, the sum of the probability inside these, and `entropy` likewise in nats.
+    `level` is the slice's position in slices of the result, `passes` how many were drawn; `structures` ``[n]`` are the
+    indices (from 1 on) that any pass or the mean predicts. ``[n, passes, STRIPS]``: `voxels` that a pass gives to the
+    structure, `hu` the sum of their HU (clipped to the network's window) and `fat` how many are fat. ``[n, STRIPS]``:
+    `squared_votes`, the sum of the squared number of passes that agree on a voxel; of the mean over the passes `mass`,
+    the sum of its probability, `label`, the voxels of its likeliest class, `hit`, the sum of the probability inside
+    these, and `entropy` likewise in nats.
     `maps` are the class maps of the passes, uint8 ``[passes, H, W]`` without padding, where they were asked for. Slices whose
     passes were drawn together have a `group` in common, a number; None: they are independent of those of all other slices. With
     several `members` pass n is one of network n modulo their number (`turns`).

@@ -21,7 +21,7 @@ from .slices import SlicePlan, SliceReader, limb_positions
 
 @dataclass(frozen=True)
 class Look:
-    """A CT, where a network or so many `members` look at it (`plan`, a window for each level, None without a body), and how."""
+    """A CT, and where and how a network or so many `members` look at it: a `plan`, a window for each level (None: no body)."""
 
     volume: CTVolume
     plan: SlicePlan

@@ -30,7 +30,7 @@ SliceProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Prediction:
-    """`classes` uint8 ``[z, y, x]`` (0..22, no sides) and `uncertainty` float32 ``[z, y, x]`` on the CT's grid.
+    """`classes` uint8 and `uncertainty` float32 ``[z, y, x]`` on the CT's grid; classes are indices of structures, without sides.
 
     `backends` are those that sampled slices, in order; `findings` say which were given up and why. `evidence` holds what the passes
     said, for every slice in which they found a structure; `drawn` how many passes each sampled slice got.

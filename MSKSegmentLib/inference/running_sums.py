@@ -23,7 +23,7 @@ class SampledSlice:
     slab_evidence: tuple[SliceEvidence, ...] = ()
 
     def plane(self, depth: int, counted: int) -> SampledSlice:
-        """One slice of a sampled slab: the plane at a depth, which is the `counted`-th of those that count."""
+        """One slice of a sampled slab: the plane at a depth; `counted` is its number among those that count, from 0."""
         evidence = self.slab_evidence[counted] if self.slab_evidence else None
         return SampledSlice(self.probability[:, depth], self.uncertainty[depth], evidence)
 

@@ -14,7 +14,7 @@ FAT_PERCENT = "dixon_fat_percent"
 _LEAST_SIGNAL = 0.1
 # From this share of its voxels with signal on, a segment's value stands for the segment.
 _LEAST_COVERED = 0.9
-# Muscles of hardly anybody are mostly fat; exchanged images make them so.
+# Hardly anybody's muscles are mostly fat: where they seem so, the two images were exchanged.
 _EXCHANGED_FROM = 0.6
 
 

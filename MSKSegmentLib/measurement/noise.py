@@ -22,7 +22,7 @@ from .density import FAT_BELOW_HU
 LAG_MM = 3.0
 # Fewer triples of voxels say little of a muscle.
 FEWEST_TRIPLES = 1000
-# Fat between fibres looks like noise; of all muscles these, the smoothest, show it least.
+# Fat between fibres looks like noise; the smoothest quarter of the muscles shows it least.
 SMOOTHEST_SHARE = 0.25
 LEAST_MUSCLES = 4
 # Of long scans so many slices, evenly, say enough.

@@ -49,7 +49,7 @@ def scores_of(
     task: Task,
     calibration: Calibration | None,
 ) -> Mapping[int, Scores]:
-    """The scores of each segment, by label with sides; of scans without Hounsfield units none that speaks of density or fat."""
+    """The scores of each segment, by label with sides; of scans without Hounsfield units none about density or fat."""
     uncertainties = structure_uncertainty(drawn.labels, drawn.uncertainty)
     metal_mm = metal_distances(drawn.labels, volume.hu, volume.geometry) if task.runs("metal") else {}
     off = deviations(placed, calibration.reference if calibration else {}, task.table)

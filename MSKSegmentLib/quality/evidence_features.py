@@ -39,7 +39,7 @@ class Feature:
         return self.risk(float(value))
 
     def told(self, value: float, usual: float | None) -> str:
-        """What a high risk means, in words, with the score and, where it looks another, the usual one."""
+        """What a high risk means, in words, with the score and, where that reads differently, the usual one."""
         here = self.form.format(self.factor * value)
         there = here if usual is None else self.form.format(self.factor * usual)
         beside = "" if there == here else f", usually {there}"

@@ -43,7 +43,7 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Doubt:
-    """A reason against a structure's numbers; `grave` where they are not its numbers at all."""
+    """A reason against a structure's numbers; `grave` where they belong to something else."""
 
     reason: str
     grave: bool = True
@@ -58,7 +58,7 @@ class Verdict:
 
     @property
     def grave(self) -> list[int]:
-        """The labels whose numbers are not theirs at all."""
+        """The labels whose numbers belong to something else."""
         return [label for label, found in self.doubts.items() if any(doubt.grave for doubt in found)]
 
 

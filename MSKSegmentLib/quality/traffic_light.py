@@ -92,7 +92,7 @@ def rate(
 
 
 def failing_scan(segments: Iterable[tuple[str, Scores]], calibration: Calibration | None, warned: bool = False) -> tuple[str, ...]:
-    """A reason against green for all segments of a scan, (abbreviation, scores), where a third of them is predicted to have failed.
+    """A reason against green for all of a scan's `segments` (abbreviation, scores) where a third is predicted to have failed.
 
     A network that fails in a scan also misses muscle on which its passes agree.
     """

@@ -89,7 +89,7 @@ def find_case_nodes(scene: slicer.vtkMRMLScene) -> list[CaseNodes]:
 def store_session(nodes: CaseNodes, session: ReviewSession) -> None:
     """Note the review in the scene: reports, states, history, and what the network drew in corrected segments.
 
-    Quick enough to be called after every change. The segmentation itself is the front end's to keep in step.
+    Quick enough to be called after every change. The front end keeps the segmentation itself in step.
     """
     corrected = [row.key for row in session.rows() if session.report(row.key).dice_to_automatic is not None]
     _store(nodes.state, session.to_json(), corrected)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float, float]
 
-# Share of a slice view's width and height around its middle within which a point counts as seen: also the last slice of a scan
-# that fills the view but for some percent.
+# A point counts as seen within this share of a slice view's width and height around its middle. The first and last slice of a scan
+# that fills the view, with some percent of room, lie within.
 _SEEN_SHARE = 0.96
 # Room around a box in a 3D view.
 _MARGIN = 1.1

@@ -1,9 +1,9 @@
 """Closed surfaces of single segments for the 3D views.
 
 Slicer converts all segments of a node as soon as a view asks for one surface, which takes ten seconds for a large scan.
-So the surfaces lie in a node of their own, beside the segmentation, to which they are added one by one as they are asked
-for. They are made for the eye (`smooth_surface`), while all numbers come from the voxels. Where the segmentation itself has
-surfaces already, as after "Show 3D", Slicer keeps them up to date and those serve.
+Therefore a node beside the segmentation holds the surfaces; each is added when it is asked for. They are made for the eye
+(`smooth_surface`), while all numbers come from the voxels. Where the segmentation itself has surfaces already, as after
+"Show 3D", Slicer keeps them up to date and those serve.
 """
 
 from __future__ import annotations
