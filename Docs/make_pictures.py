@@ -1,8 +1,9 @@
 """Draw a result folder as PNG: slices of the CT with its segments and with the uncertainty overlay.
 
-    python Docs/make_pictures.py CT RESULT OUT [Z_MM ...]
+    python Docs/make_pictures.py CT RESULT OUT [LEVEL ...]
 
-Slice positions are fractions of the scan's length (0 inferior, 1 superior); without any, four are spread over it.
+The README shows level 0.807 of the result that picture_result.py makes. Levels are fractions of the scan's length (0 inferior, 1
+superior); without any, four are spread over it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def draw(ct: Path, folder: Path, out: Path, levels: list[float]) -> None:
             z = float(min(corners) + level * abs(corners[1] - corners[0]))
             name = f"{folder.name}_{round(100 * level):03d}"
             for kind, shown in (("segments", {"segmentation_node": segments}), ("uncertainty", {"uncertainty_node": overlay})):
-                view = SliceView("Axial", z, (1000, 700), f"{folder.name}, z = {z:.0f} mm")
+                view = SliceView("Axial", z, (1000, 700), folder.name)
                 render_slice_png(out / f"{name}_{kind}.png", application.logic, node, view, **shown)
 
 

@@ -74,6 +74,6 @@ def _show_legend(node: slicer.vtkMRMLScalarVolumeNode, visible: bool) -> None:
             return
         legend = logic.AddDefaultColorLegendDisplayNode(node)
         legend.SetTitleText(node.GetName())
-        legend.SetLabelFormat("%.1e")
+        legend.SetLabelFormat("%.2g")
         legend.SetNumberOfLabels(5)
     legend.SetVisibility(visible)

@@ -136,7 +136,7 @@ def _add_color_bar(renderer: vtk.vtkRenderer, node: slicer.vtkMRMLScalarVolumeNo
     width, height = renderer.GetSize()
     bar = vtk.vtkScalarBarActor()
     bar.SetLookupTable(table)
-    bar.SetLabelFormat("%.1e")
+    bar.SetLabelFormat("%.2g")
     bar.SetNumberOfLabels(5)
     bar.SetPosition(_MARGIN / width, bottom / height)
     bar.SetWidth(0.4)
