@@ -165,8 +165,11 @@ def _learn(recipe: Recipe, state: TrainingState, forward: nn.Module, batch: Batc
     loss = segmentation_loss(logits, classes, recipe.dice_weight, drawn_classes, recipe.cross_entropy_weight, choices)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)
-    state.optimizer.step()
+    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)
+    # On some processors convolutions in 3D and bfloat16 give, once in a while, a gradient that is no number: one such batch would
+    # ruin all weights. Where the loss itself is none, the training ends at its next checkpoint as before.
+    if device != "cpu" or bool(torch.isfinite(norm)):
+        state.optimizer.step()
     state.averaged.update_parameters(state.network)
     return loss.detach()
 

@@ -251,6 +251,19 @@ def test_validation_counts_what_was_drawn():
     assert math.isnan(validate(Oracle(), [Batch(images, classes * 0, known, torch.zeros(2))], "cpu", "fp32").mean)
 
 
+def test_a_gradient_that_is_no_number_leaves_the_weights_alone(data, tmp_path, monkeypatch):
+    recipe = small_recipe(iterations=1, batch=2, average=0)
+    norms = {"as it is": torch.nn.utils.clip_grad_norm_, "none": lambda parameters, most: torch.tensor(torch.nan)}
+    moved = {}
+    for name, norm in norms.items():
+        monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", norm)
+        torch.manual_seed(recipe.seed)
+        before = TrainingState(recipe, "cpu").network.state_dict()
+        after = initial_weights(str(train(recipe, data, tmp_path / name, silent)), SPEC)
+        moved[name] = [key for key in before if key.endswith("weight") and not torch.equal(before[key], after[key])]
+    assert moved["as it is"] and not moved["none"]
+
+
 @pytest.mark.parametrize("family", ["attention-unet", "spatial-channel-unet", "dynunet"])
 def test_other_families_are_trained(data, held_out, tmp_path, family):
     network = NetworkSpec(levels=2, base_filters=4, in_channels=3, family=family)
