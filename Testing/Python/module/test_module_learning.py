@@ -11,13 +11,14 @@ from Host import host
 from learning_cases import correct, opened, write_corrected, write_reviewed
 from module_cases import PANEL_WIDTH, click, open_module, wait
 
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.commands.learn import command
 from MSKSegmentLib.engine import EngineEvent, LearnRequest
 from MSKSegmentLib.learning.places import learning_place
 
 pytest_plugins = ("warm_children",)
 
-ATLAS, CASES, NOTHING = range(3)
+NOTHING = 2
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +60,12 @@ class Scripted:
 
     script = ()
     asked = ()
+    answer = {}
 
     def __init__(self, words, *options):
         type(self).asked = words
         *self._events, self._end = self.script
-        self.details, self.answer = "a line of a library\n", {}
+        self.details = "a line of a library\n"
 
     def poll(self):
         events, self._events = self._events, []
@@ -85,12 +87,12 @@ def said(words):
     return EngineEvent("said", 0, 0, None, words)
 
 
-def run_scripted(panel, monkeypatch, *script):
+def run_scripted(panel, monkeypatch, *script, button=None):
     from MSKSegmentPanel import learnRun
 
     monkeypatch.setattr(Scripted, "script", script)
     monkeypatch.setattr(learnRun, "EngineRun", Scripted)
-    click(panel.ui.learnStartButton)
+    click(button or panel.ui.learnStartButton)
 
 
 def known(table):
@@ -140,12 +142,6 @@ def test_a_learning_is_stopped_and_goes_on(panel, reviews, tmp_path):
     click(ui.learnStartButton)
     wait(lambda: "Writing the cases: done before." in ui.learnLogText.plainText, 180)
     click(ui.learnStopButton)
-    # Other options are another learning, which is said.
-    ui.learnKindSelector.setCurrentIndex(CASES)
-    choose(panel, ui.learnRehearsalButton, tmp_path / "nowhere")
-    click(ui.learnStartButton)
-    wait(lambda: not panel.learning.running, 120)
-    assert ui.learnEndLabel.text and ui.learnStartButton.text == "Go on"
 
 
 def test_a_published_bundle_is_in_the_list_of_models(panel, reviews, tiny_bundle, tmp_path, monkeypatch):
@@ -229,9 +225,14 @@ def test_the_words_for_the_engine_are_those_of_the_command(tmp_path):
     assert usual["rehearsal_share"] == 0.5 and usual["hours"] is None
 
 
-def test_the_section_can_be_looked_at(panel, reviews, tmp_path):
+def test_the_section_can_be_looked_at(panel, reviews, tmp_path, monkeypatch):
+    ui = panel.ui
     prepare(panel, reviews, tmp_path / "bundle 2026")
-    click(panel.ui.learnListButton)
-    wait(lambda: not panel.learning.running, 120)
+    rows = [[structure.abbreviation, 1, 0, 2, 3] for structure in HIP_AND_THIGH.structures]
+    answer = {"rows": rows, "sentences": ["3 reviewed results of 3 patients, 3 of them corrected."], "hindrance": ""}
+    monkeypatch.setattr(Scripted, "answer", answer)
+    run_scripted(panel, monkeypatch, (0, ""), button=ui.learnListButton)
+    wait(lambda: not panel.learning.running)
     host.grab(slicer.util.mainWindow(), tmp_path / "window.png", PANEL_WIDTH, 1000)
-    assert host.grab(panel.ui.learnSection, tmp_path / "learning.png").stat().st_size > 10_000
+    assert known(ui.learnTable)["Femur"] == ["1", "", "2", "3"]
+    assert host.grab(ui.learnSection, tmp_path / "learning.png").stat().st_size > 10_000
