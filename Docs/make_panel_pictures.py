@@ -18,18 +18,21 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Testing"))
 
 from Host import host  # noqa: E402
+from host_views import grid_of_pictures, slice_picture, three_d_picture  # noqa: E402
 from picture_result import HEIGHT_CM, NAME, noisy_sample  # noqa: E402
 from PIL import Image  # noqa: E402
 
 WIDTH, HEIGHT = 500, 1000
 SHORT = 420
+# Muscles of the thigh, whose slices show no contrast medium in the bladder.
+SELECTED, COMPARED = "SART_right", "BF_right"
 VIEW = (560, HEIGHT // 2)
 COLORS = 256
 PATIENCE_S = 1800
 
 
 def draw(out: Path, result_folder: Path | None) -> None:
-    """Write ``panel_<state>.png`` for each state."""
+    """Write ``panel_<state>.png`` for each state, and ``views_<button>.png``."""
     out.mkdir(parents=True, exist_ok=True)
     host.start(views=True)
     panel = host.loadModule("MSKSegment")
@@ -56,13 +59,39 @@ def draw(out: Path, result_folder: Path | None) -> None:
     header.sectionClicked.emit(0)
     panel.ui.viewsSection.setCollapsed(False)
     panel.ui.exportSection.setCollapsed(False)
-    panel.review.chooseNextFlagged()
+    panel.review.choose(SELECTED)
     _with_views(panel, out, _picture(out, "selected", HEIGHT))
     panel.ui.viewsSection.setCollapsed(True)
     panel.ui.exportSection.setCollapsed(True)
     panel.ui.numbersSection.setCollapsed(False)
+    _layouts(panel, out)
+    panel.review.choose(SELECTED)
     _edit(panel, out)
     host.close()
+
+
+def _layouts(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
+    """The views of the buttons *Right and left* and *Radiographs*."""
+    import slicer
+
+    from MSKSegmentLib.scene.own_views import LEFT, LEFT_3D, RADIOGRAPHS, RIGHT, RIGHT_3D
+
+    manager, half = slicer.app.layoutManager(), (VIEW[0], VIEW[1] * 3 // 4)
+    panel.review.choose(COMPARED)
+    panel.ui.sidesButton.setChecked(True)
+    slices = [slice_picture(manager.sliceWidget(view.name), half, view.orientation) for view in (RIGHT, LEFT)]
+    solids = [three_d_picture(manager.threeDWidget(view.name), half) for view in (RIGHT_3D, LEFT_3D)]
+    _save(grid_of_pictures([slices, solids]), out / "views_sides.png")
+    panel.ui.sidesButton.setChecked(False)
+    # The views have their size before anything is fitted into them, as in Slicer.
+    panel.ui.radiographsButton.setChecked(True)
+    panel.ui.radiographsButton.setChecked(False)
+    for view in RADIOGRAPHS.rows[0]:
+        manager.sliceWidget(view.name).sliceLogic().ResizeSliceNode(*VIEW)
+    panel.ui.radiographsButton.setChecked(True)
+    pictures = [slice_picture(manager.sliceWidget(view.name), VIEW, view.orientation) for view in RADIOGRAPHS.rows[0]]
+    _save(grid_of_pictures([pictures]), out / "views_radiographs.png")
+    panel.ui.radiographsButton.setChecked(False)
 
 
 def _running(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
@@ -78,7 +107,8 @@ def _error(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
     panel.ui.segmentButton.click()
     host.processEvents(PATIENCE_S, lambda: not panel.run.running)
     panel.ui.detailsButton.setChecked(True)
-    _picture(out, "error", SHORT)
+    # Without the lines on this computer.
+    _picture(out, "error", SHORT - 20)
     panel.ui.deviceSelector.setCurrentIndex(0)
 
 

@@ -49,6 +49,7 @@ class StructurePanel:
         ui.valuesLabel.setToolTip("\n".join(row.evidence))
         events = [_eventText(event) for event in session.history if event.key == key][-_HISTORY_LINES:]
         ui.historyLabel.setText("\n".join(events))
+        ui.historyLabel.setVisible(bool(events))
         for widget in (ui.reasonsLabel, ui.numbersSection):
             widget.setVisible(True)
         ui.editButton.setEnabled(True)

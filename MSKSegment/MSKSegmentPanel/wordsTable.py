@@ -7,7 +7,7 @@ from MSKSegmentLib.language.catalogue import tr as _
 from .widgets import RIGHT_CENTRED, fitHeight, signalsBlocked, singleShot
 
 _CELL_MARGIN = 12
-_LEAST_NAME = 120
+_LEAST_NAME = 90
 
 
 class WordsTable:
