@@ -107,6 +107,8 @@ def test_behind_a_first_stage_what_lies_beside_the_body_has_no_part_in_the_stati
     for scan in (alone, with_bottle):
         # A corner of air, so that the network's window around the body shows what lies there.
         scan.hu[:, 12:26, 38:52] = -1000
+        # Fat under the skin, without which a flat back would be taken for a phantom.
+        scan.hu[:, 48:52, 12:52] = -100
     with_bottle.hu[:, 15:20, 43:48] = 300
     found = {}
     for name, one in (("whole", bundle), ("behind", behind)):
