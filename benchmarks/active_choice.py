@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, nargs="+", default=(0.5, 1.0, 2.0))
     parser.add_argument("--seeds", type=int, default=2, help="trials of each order, with another training each")
     parser.add_argument("--iterations", type=int, default=60)
-    parser.add_argument("--samples", type=int, default=2, help="dropout passes")
+    parser.add_argument("--samples", type=int, default=2, help="dropout passes on the patients to judge by")
     parser.add_argument("--length-mm", type=float, default=300.0, help="of each scan, from the top")
     parser.add_argument("--grid", type=float, nargs=3, default=(6.0, 3.0, 3.0), metavar="MM", help="of the scans: z y x")
     options = parser.parse_args()
@@ -173,7 +173,9 @@ def main() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + options.test + options.pool)
     everyone = [shifted_patient(atlases, seed, tuple(options.grid), options.length_mm) for seed in seeds]
     test, others = everyone[: options.test], everyone[options.test :]
-    pool = {f"v{n}": PoolCase(patient, *scores(patient, bundle, options.samples)) for n, patient in enumerate(others)}
+    # The choice rests on lights, which need as many passes as the bundle's calibration.
+    passes = bundle.manifest.passes
+    pool = {f"v{n}": PoolCase(patient, *scores(patient, bundle, passes)) for n, patient in enumerate(others)}
     before = mean_dice(test, bundle, options.samples)
     print(f"Before: Dice {before:.3f} on {options.test} unseen patients", flush=True)
     trials = [Trial(s, seed, hours) for hours in options.hours for seed in range(options.seeds) for s in (CHOSEN, RANDOM)]
