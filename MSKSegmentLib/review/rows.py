@@ -154,8 +154,8 @@ def _absent(report: SegmentReport) -> str:
     """What is said in place of the light's word of a segment that is not there; empty of one that is."""
     if report.measurements is not None:
         return ""
-    is_expected = report.light is Light.RED and report.state is ReviewState.AUTOMATIC
-    return PROBABLY_MISSED if is_expected else NOT_FOUND
+    # What was erased by hand has no light of its own any more: red is what the bones let expect, accepted or not.
+    return PROBABLY_MISSED if report.light is Light.RED else NOT_FOUND
 
 
 def _mark(report: SegmentReport, missed: bool) -> str:

@@ -21,6 +21,7 @@ from MSKSegmentLib.quality.plausibility import SegmentPlacement, make_reference,
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.results.result_folder import report_json
 from MSKSegmentLib.results.result_reading import report_from_json
+from MSKSegmentLib.review.corrections import corrected
 from MSKSegmentLib.review.queue import Candidate, priorities
 from MSKSegmentLib.review.rows import make_rows
 from MSKSegmentLib.settings import PAPER, Settings
@@ -92,11 +93,15 @@ def test_an_expected_segment_is_red_flagged_and_says_why():
     report = by_key["GRAC_left"]
     assert report.light is Light.RED and by_key["GRAC_right"].light is Light.GREY
     assert report_from_json(report_json(report), HIP_AND_THIGH) == report
-    row = next(row for row in make_rows(reports) if row.key == "GRAC_left")
+    row_key = "GRAC_left"
+    row = next(row for row in make_rows(reports) if row.key == row_key)
     assert row.mark == Light.RED.value and row.needs_review and not row.found
     assert row.texts["light"] == row.verdict == "probably missed" and "about 83 cc" in row.lines[0] and len(row.lines) == 1
-    erased = make_rows([replace(report, state=ReviewState.EDITED)])[0]
+    erased = make_rows([corrected(report, None, None)])[0]
     assert erased.texts["light"] == "not found"
+    # Accepted as gone: no other reason takes the place of its own.
+    accepted = next(row for row in make_rows([replace(one, state=ReviewState.ACCEPTED) for one in reports]) if row.key == row_key)
+    assert not accepted.needs_review and accepted.texts["light"] == "probably missed" and accepted.lines == row.lines
 
 
 def test_the_queue_weighs_it_like_the_other_side_or_an_average_muscle():
