@@ -26,7 +26,7 @@ SMALLEST_CC = 5.0
 def expected_volumes(
     placed: Mapping[int, SegmentPlacement], reference: Mapping[str, Any], table: StructureTable, geometry: Geometry
 ) -> dict[int, float]:
-    """Label with side -> volume in cc that the calibration cases let expect, of structures that were not found but should be seen.
+    """Label with side -> volume in cc that the calibration cases suggest, of structures that were not found but should be seen.
 
     `placed` are the segments that were found in the scan on `geometry`, `reference` is that of `plausibility.make_reference`.
     """
@@ -51,7 +51,7 @@ def with_missed(reports: Iterable[SegmentReport], expected: Mapping[int, float])
 
 
 def _reason(volume_cc: float) -> str:
-    return f"nothing of it was found, where the bones let expect about {volume_cc:.0f} cc: it was probably missed, or is not there"
+    return f"nothing of it was found, but the bones beside it suggest about {volume_cc:.0f} cc: probably missed, or not there"
 
 
 def _is_inside(point_mm: tuple[float, float, float], geometry: Geometry) -> bool:

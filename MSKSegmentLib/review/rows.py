@@ -154,7 +154,7 @@ def _absent(report: SegmentReport) -> str:
     """What is said in place of the light's word of a segment that is not there; empty of one that is."""
     if report.measurements is not None:
         return ""
-    # What was erased by hand has no light of its own any more: red is what the bones let expect, accepted or not.
+    # What was erased by hand has no light of its own any more: red is what the bones suggest, accepted or not.
     return PROBABLY_MISSED if report.light is Light.RED else NOT_FOUND
 
 

@@ -167,7 +167,7 @@ FORMS = (
         N_("not found in this preview"),
         N_("the segmentation lacks it, but the network finds {volume} cc of it in this scan"),
         N_("the other side was found: this one may have been missed"),
-        N_("nothing of it was found, where the bones let expect about {volume} cc: it was probably missed, or is not there"),
+        N_("nothing of it was found, but the bones beside it suggest about {volume} cc: probably missed, or not there"),
     ),
     *_forms(
         ReasonKind.NOT_ASKED,

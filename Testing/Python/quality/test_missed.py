@@ -1,4 +1,4 @@
-"""Structures that were missed altogether: what the bones let expect, and the red light for it."""
+"""Structures that were missed altogether: what the bones suggest, and the red light for it."""
 
 import json
 from dataclasses import replace
