@@ -13,14 +13,18 @@ from .side_field import CoarseGrid
 MINOR_SHARE = 0.02
 # Two components of one structure of which the smaller has at least this share of the larger are its two sides ...
 COMPARABLE_SHARE = 0.5
-# ... when the means of the field over them differ by this much (mm, 2 per mm).
+# ... when the means of the field over them differ by this much (mm, 2 per mm) ...
 COMPARABLE_APART = 20.0
+# ... and this share of the shorter one's length lies at the levels of the other: the pieces of a muscle that the network broke in
+# two lie one above the other.
+BESIDE_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Leaning:
     """Where the components of a structure lie: for each the shares of its voxels on the right and on the left, the
-    shares deep on the right and on the left (beyond the depth asked for), and the mean of the field in mm. All ``[n]``.
+    shares deep on the right and on the left (beyond the depth asked for), the mean of the field in mm, and the first and the last
+    coarse slice. All ``[n]``.
     """
 
     right: np.ndarray
@@ -28,6 +32,8 @@ class Leaning:
     deep_right: np.ndarray
     deep_left: np.ndarray
     mean: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
 
     @property
     def minor(self) -> np.ndarray:
@@ -38,6 +44,12 @@ class Leaning:
     def on_both_sides(self) -> np.ndarray:
         """Which components reach deep into both sides, and not with their tip alone."""
         return (self.deep_right > 0) & (self.deep_left > 0) & (self.minor >= MINOR_SHARE)
+
+    def beside(self, one: int, other: int) -> bool:
+        """Whether two components lie at the same levels, for the most part of the shorter one."""
+        ends, starts = self.highest[[one, other]], self.lowest[[one, other]]
+        shared = min(ends) - max(starts) + 1
+        return bool(shared >= BESIDE_SHARE * (ends - starts + 1).min())
 
 
 def leaning(parts: Parts, field: np.ndarray, grid: CoarseGrid, depth_mm: float) -> Leaning:
@@ -50,27 +62,35 @@ def leaning(parts: Parts, field: np.ndarray, grid: CoarseGrid, depth_mm: float) 
     def share(chosen: np.ndarray) -> np.ndarray:
         return np.bincount(ids[chosen], minlength=slots)[1:] / count
 
+    lowest = np.full(slots, field.shape[0])
+    highest = np.full(slots, -1)
+    np.minimum.at(lowest, ids, where[0])
+    np.maximum.at(highest, ids, where[0])
     return Leaning(
         share(values < 0),
         share(values > 0),
         share(values < -depth_mm),
         share(values > depth_mm),
         np.bincount(ids, values, minlength=slots)[1:] / count,
+        lowest[1:],
+        highest[1:],
     )
 
 
 def sides_of_whole(parts: Parts, lean: Leaning) -> tuple[np.ndarray, np.ndarray]:
     """For each component whether it goes to the left, and whether it is known to be one side that must not be cut.
 
-    A structure that comes in two comparable components is not fused: the one with the lower mean is right, whatever
-    the field says of their parts. So muscles of crossed legs stay whole.
+    A structure that comes in two comparable components beside each other is not fused: the one with the lower mean is right,
+    whatever the field says of their parts. So muscles of crossed legs stay whole. Components above each other are no such
+    pair: they may be pieces of one side's muscle, of which the other side's was missed.
     """
     is_left = lean.left > 0.5
     whole = np.zeros(parts.voxels.size, dtype=bool)
     if parts.voxels.size > 1:
         second, first = np.argsort(parts.voxels)[-2:]
         comparable = parts.voxels[second] >= COMPARABLE_SHARE * parts.voxels[first]
-        if comparable and abs(lean.mean[first] - lean.mean[second]) > COMPARABLE_APART:
+        apart = abs(lean.mean[first] - lean.mean[second]) > COMPARABLE_APART
+        if comparable and apart and lean.beside(int(first), int(second)):
             whole[[first, second]] = True
             is_left[first] = lean.mean[first] > lean.mean[second]
             is_left[second] = not is_left[first]

@@ -194,6 +194,23 @@ def test_turned_body(axes, degrees):
     assert_sides(rotate(truth()[0], degrees, axes=axes, order=0, reshape=True), 0.998)
 
 
+@pytest.mark.parametrize("missed", ["right", "left"])
+def test_pieces_above_each_other_are_of_one_side(missed):
+    """The network misses a muscle on one side and breaks that of the other, which runs obliquely, in two comparable pieces."""
+    labels = truth()[0].copy()
+    muscle, gone = INDEX["RF"] + 100 * (missed == "right"), INDEX["RF"] + 100 * (missed == "left")
+    labels[labels == gone] = 0
+    slices = np.flatnonzero((labels == muscle).any(axis=(1, 2)))
+    middle = int(slices[len(slices) // 2])
+    whole = labels == muscle
+    labels[whole] = 0
+    inwards = round(20 / SPACING) * (1 if missed == "left" else -1)
+    lower = np.roll(whole[: middle - 2], inwards, axis=2)
+    labels[: middle - 2][lower & (labels[: middle - 2] == 0)] = muscle
+    labels[middle + 2 :][whole[middle + 2 :]] = muscle
+    assert_sides(labels)
+
+
 def test_crossed_legs():
     """The right leg forwards and across, the left one back and across, until the knees have changed sides."""
     labels = truth()[0]
