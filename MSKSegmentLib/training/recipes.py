@@ -29,19 +29,20 @@ SCHEDULES = ("one-cycle", "constant")
 class VirtualData:
     """Simulated patients: `number` seeds from `first_seed` on; `weight` is their share among all sources.
 
-    `muscle_variation` and `abdomen` switch on these `virtual.ingredients`.
+    `muscle_variation`, `abdomen` and `retroperitoneal_fat` switch on these `virtual.ingredients`.
     """
 
     number: int
     first_seed: int = 0
     muscle_variation: bool = False
     abdomen: bool = False
+    retroperitoneal_fat: bool = False
     weight: float = 1.0
 
     @property
     def ingredients(self) -> Ingredients:
         """The optional parts of these patients."""
-        return Ingredients(self.muscle_variation, self.abdomen)
+        return Ingredients(self.muscle_variation, self.abdomen, self.retroperitoneal_fat)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from .abdomen import ILIAC_MM, add_abdomen, aortic_bifurcation
 from .build import Build
 from .inner_organs import add_genitals, fill_trunk
 from .lumbar import add_lumbar_spine
+from .retroperitoneum import add_retroperitoneal_fat
 from .spine import add_spine, extend_psoas, trace_spine
 from .strands import add_tendons, add_vessels
 from .surroundings import add_arms, add_clothes, add_table
@@ -42,6 +43,8 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
     else:
         add_spine(tissue, frame, spine, rng)
         add_vessels(tissue, frame, build, rng)
+    if build.retroperitoneal_fat:
+        add_retroperitoneal_fat(tissue, spacing, rng.spawn(1)[0])
     if build.tendons:
         add_tendons(tissue, frame, rng)
     if build.male:

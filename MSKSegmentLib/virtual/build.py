@@ -12,7 +12,8 @@ class Build:
     """How a body is completed; lengths in mm.
 
     `fat` is the subcutaneous thickness, `belly` how far the abdomen bulges; shares are 0..1; `calcification` is the share
-    of the arteries' levels that carry a plaque. With `abdomen` spine and organs above the iliac crest are modelled (see `abdomen`).
+    of the arteries' levels that carry a plaque. With `abdomen` spine and organs above the iliac crest are modelled (see `abdomen`), with
+    `retroperitoneal_fat` that layer (see `retroperitoneum`).
     """
 
     fat: float
@@ -30,6 +31,7 @@ class Build:
     tendons: bool
     standing: bool
     abdomen: bool = False
+    retroperitoneal_fat: bool = False
 
 
 def random_build(rng: np.random.Generator, standing: bool) -> Build:
