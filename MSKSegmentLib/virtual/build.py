@@ -12,8 +12,8 @@ class Build:
     """How a body is completed; lengths in mm.
 
     `fat` is the subcutaneous thickness, `belly` how far the abdomen bulges; shares are 0..1; `calcification` is the share
-    of the arteries' levels that carry a plaque. With `abdomen` spine and organs above the iliac crest are modelled (see `abdomen`), with
-    `retroperitoneal_fat` that layer (see `retroperitoneum`).
+    of the arteries' levels that carry a plaque. With `abdomen` spine and organs above the iliac crest are modelled, with
+    `retroperitoneal_fat` a layer between bowel and muscle (see the modules of these names).
     """
 
     fat: float

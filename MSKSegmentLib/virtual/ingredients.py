@@ -10,8 +10,8 @@ class Ingredients:
     """Optional parts; each is off by default.
 
     With `muscle_variation` each muscle gets its own size, length and position (see `muscle_variation`); with `abdomen` the lumbar
-    spine and the organs beside it are modelled, not only filled in (see `lumbar` and `abdomen`); with `retroperitoneal_fat` a layer of
-    fat keeps bowel off iliacus and psoas (see `retroperitoneum`).
+    spine and the organs beside it are modelled, not only filled in (see `lumbar` and `abdomen`); with `retroperitoneal_fat`
+    a layer of fat keeps bowel off iliacus and psoas (see `retroperitoneum`).
     """
 
     muscle_variation: bool = False
