@@ -1,7 +1,7 @@
 """The fat behind the peritoneum, which keeps bowel off iliacus and psoas.
 
-On a real pelvis (3 mm slices, labels of the network) 73 % of what lies 3 to 5 mm in front of the psoas is fat, and 81 % of what lies
-there in front of the iliacus; bodies without this layer have about 45 % and 60 %, the rest being bowel that touches muscle.
+On a real pelvis (3 mm slices, labels of the network) 73 % of what lies 3 to 5 mm in front of the psoas is fat, and 81 % of what
+lies there in front of the iliacus; bodies without this layer have about 45 % and 60 %, the rest being bowel that touches muscle.
 """
 
 from __future__ import annotations
