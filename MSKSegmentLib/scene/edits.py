@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ct.boxes import Box, union_box
+from ..ct.volume import Geometry
 from ..errors import InputError
 from ..results.segmentation_file import REPRESENTATION
 from ..review import LabelEdit, ReviewSession
@@ -89,25 +90,43 @@ def put_mask(node: slicer.vtkMRMLSegmentationNode, key: str, mask: SegmentMask) 
         InputError: the node was not made by this project.
         KeyError: there is no such segment in the node's table of structures.
     """
-    import slicer
-
     grid = grid_of_node(node)
     ensure_segment(node, key)
+    if not (_paint(node, key, mask, grid) if mask.mask.any() else _erase(node, key)):
+        raise InputError(f"The segment {key} could not be changed; reload the segmentation.")
+
+
+def _paint(node: slicer.vtkMRMLSegmentationNode, key: str, mask: SegmentMask, grid: Geometry) -> bool:
+    import slicer
+
     (x, y, z), (nx, ny, nz) = mask.box.start_xyz, mask.box.size_xyz
     voxels, extent = mask.mask.astype(np.uint8), (x, x + nx - 1, y, y + ny - 1, z, z + nz - 1)
-    if not voxels.any():
-        voxels, extent = np.zeros((1, 1, 1), np.uint8), (0, 0, 0, 0, 0, 0)
     logic, segmentation = slicer.vtkSlicerSegmentationsModuleLogic, node.GetSegmentation()
     others = [other for other in segmentation.GetSegmentIDs() if other != key]
     painted = oriented_image(voxels, grid, extent)
     if not logic.SetBinaryLabelmapToSegment(painted, node, key, logic.MODE_REPLACE, None, False, others):
-        raise InputError(f"The segment {key} could not be changed; reload the segmentation.")
+        return False
     # In its own layer the segment has painted over the others.
     layer = segmentation.GetLayerIndex(key, REPRESENTATION)
     kept = oriented_image(1 - voxels, grid, extent)
     for other in others:
         if segmentation.GetLayerIndex(other, REPRESENTATION) != layer:
             logic.SetBinaryLabelmapToSegment(kept, node, other, logic.MODE_MERGE_MIN, extent)
+    return True
+
+
+def _erase(node: slicer.vtkMRMLSegmentationNode, key: str) -> bool:
+    """Take all voxels from a segment. Replacing it by nothing would do so, too, but tells nobody who observes the node."""
+    import slicer
+
+    layer = node.GetSegmentation().GetSegment(key).GetRepresentation(REPRESENTATION)
+    if layer is None or layer.IsEmpty():
+        return True
+    nothing = slicer.vtkOrientedImageData()
+    nothing.DeepCopy(layer)
+    nothing.GetPointData().GetScalars().Fill(0)
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    return bool(logic.SetBinaryLabelmapToSegment(nothing, node, key, logic.MODE_MERGE_MIN))
 
 
 def ensure_segment(node: slicer.vtkMRMLSegmentationNode, key: str) -> None:

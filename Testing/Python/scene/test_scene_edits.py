@@ -117,6 +117,19 @@ def test_erased_and_deleted_segments_come_as_empty_masks(scene):
     assert not any(mask.mask.any() for mask in found.values())
 
 
+def test_who_observes_the_node_hears_that_a_segment_was_erased(scene):
+    node = node_of(scene)
+    segmentation, heard = node.GetSegmentation(), []
+    segmentation.AddObserver(segmentation.SourceRepresentationModified, lambda caller, event: heard.append(event))
+    before = segment_labels(node, AXIAL)
+    put_mask(node, "VM_left", SegmentMask.empty())
+    assert len(heard) == 1
+    before[before == LABELS["VM_left"]] = 0
+    np.testing.assert_array_equal(segment_labels(node, AXIAL), before)
+    put_mask(node, "VM_left", SegmentMask.empty())
+    assert len(heard) == 1, "nothing was left to erase"
+
+
 def test_segments_of_other_origin_are_background(scene):
     node = node_of(scene)
     node.GetSegmentation().AddEmptySegment("tumour", "tumour")
