@@ -70,6 +70,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MSKSegmentPanel.resultSelector import ResultSelector
         from MSKSegmentPanel.reviewControl import ReviewControl
         from MSKSegmentPanel.runControl import RunControl
+        from MSKSegmentPanel.runStarter import RunStarter
         from MSKSegmentPanel.sections import addSection, keepFolding
         from MSKSegmentPanel.shortcuts import Shortcuts
         from MSKSegmentPanel.siteControl import SiteControl
@@ -84,16 +85,19 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.language = PanelLanguage(panel, ui, self._languageChosen)
         self.messages = MessageArea(ui)
         self.run = RunControl(ui)
+        self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
+        self.device = DeviceLine(ui.deviceLabel, self.inputs)
+        self.runs = RunStarter(
+            ui, self.logic, self.messages, self.run, self.inputs, self.device, self._showCase, self._inputsChanged
+        )
         self.layouts = LayoutModes()
         self.review = ReviewControl(ui, self.logic, self.messages, self.layouts, self)
         self.earlier = EarlierControl(ui, self.messages, self.layouts, self.review.choose)
-        self.other = OtherControl(ui, self.logic, self.messages, self.layouts, self.review, self._startRun)
+        self.other = OtherControl(ui, self.logic, self.messages, self.layouts, self.review, self.runs.start)
         self.site = SiteControl(ui, self.messages, self.review.place)
         self.exports = ExportActions(ui, self.logic, self.messages, lambda: self.review.case, self.run, self._inputsChanged)
-        self.judging = JudgeControl(ui, self._judge, self._inputsChanged)
-        self.inputs = InputControl(ui, self.messages, self._ctChosen, self._inputsChanged, self._heightChanged)
+        self.judging = JudgeControl(ui, self.runs.judge, self._inputsChanged)
         self.learning = LearnControl(ui, self.messages, self.inputs)
-        self.device = DeviceLine(ui.deviceLabel, self.inputs)
         self.results = ResultSelector(ui.resultSelector, self.logic, self._showCase)
         self.keys = Shortcuts(
             panel,
@@ -108,8 +112,6 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for section in (ui.judgeSection, ui.numbersSection, ui.viewsSection, ui.exportSection):
             section.connect("contentsCollapsed(bool)", keepFolding(section))
         panel.setMRMLScene(slicer.mrmlScene)
-        ui.segmentButton.connect("clicked(bool)", self._segment)
-        ui.cancelButton.connect("clicked(bool)", self._cancel)
         ui.aboutButton.connect("clicked(bool)", self._about)
         self._loaded = singleShot(0, self._sceneLoaded)
         self._observeScene()
@@ -172,45 +174,7 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for part in (self.judging, self.inputs):
             part.setState(state)
 
-    # Running
-
-    def _segment(self, *args):
-        self._startRun(self._runEnded, self.logic.startSegmentation, self.inputs.ctNode, self.inputs.settings, self.inputs.roiNode)
-
-    def _judge(self, segmentationNode):
-        self._startRun(self._runEnded, self.logic.startJudgement, self.inputs.ctNode, segmentationNode, self.inputs.settings)
-
-    def _startRun(self, onEnd, start, *options):
-        from MSKSegmentPanel.dependencies import ensureRequirements
-
-        def ended(run):
-            onEnd(run)
-            self._inputsChanged()
-
-        self.messages.clear()
-        with self.messages.reported():
-            ensureRequirements()
-            # Packages may have been installed since the line was written.
-            self.device.askAgain()
-            self.run.watch(start(*options), ended)
-        self._inputsChanged()
-
-    def _runEnded(self, run):
-        with self.messages.reported():
-            case = self.logic.finishSegmentation(run)
-            self._showCase(case)
-            # The room is needed for what was found.
-            self.ui.inputSection.setCollapsed(True)
-            if slicer.app.layoutManager() is not None:
-                slicer.util.setSliceViewerLayers(background=case.nodes.ct)
-            if case.session.result.warnings:
-                self.messages.showWarning("\n".join(case.session.result.warnings))
-
-    def _cancel(self, *args):
-        if self.run.running:
-            self.run.cancel()
-            self.messages.showInfo(_("The run was cancelled; nothing was kept."))
-        self._inputsChanged()
+    # Showing
 
     def _inputsChanged(self):
         hindrance = "" if self.inputs.ctNode else _("Choose a CT first")
@@ -222,8 +186,6 @@ class MSKSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.other.refresh(_("A run is under way") if self.run.running else "")
         self.exports.refresh()
         self.device.refresh()
-
-    # Showing
 
     def _ctChosen(self, node):
         shown = self.review.case

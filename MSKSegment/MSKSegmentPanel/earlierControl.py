@@ -14,9 +14,9 @@ from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.language.catalogue import tr as _
 
 from .changesTable import ChangesTable
+from .comparedCase import ComparedCase
 from .dicomSeries import folderOfSeries, seriesOfVolume
 from .earlierViews import EarlierViews
-from .sections import keepFolding
 from .widgets import askFolder, signalsBlocked
 
 
@@ -29,13 +29,11 @@ class EarlierControl:
         self._folder = None
         self._views = EarlierViews(ui, layouts, messages, lambda: self._table.firstKey)
         self._messages = messages
-        self._case = None
-        self._unsubscribe = None
+        outdating = (ui.changesTable, ui.changesLabel, ui.quantitySelector)
+        self._compared = ComparedCase(ui.earlierSection, ui.earlierAgainButton, outdating, words.OUTDATED, self._corrected)
         self._pair = None
         self._quantities = ()
-        self._outdated = False
         self._table = ChangesTable(ui.changesTable, self._chosen)
-        ui.earlierSection.connect("contentsCollapsed(bool)", keepFolding(ui.earlierSection))
         ui.earlierButton.connect("clicked(bool)", self._choose)
         ui.earlierAgainButton.connect("clicked(bool)", self._again)
         ui.quantitySelector.connect("currentIndexChanged(int)", self._showRows)
@@ -43,20 +41,16 @@ class EarlierControl:
 
     def showCase(self, case):
         """Another case is shown, or with None none: what was held against the one before is put away."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-        self._case = case
-        self._unsubscribe = case.session.subscribe(self._corrected) if case is not None else None
-        self._ui.earlierSection.setVisible(case is not None)
+        self._compared.setCase(case)
         self._show(None)
 
     def showTexts(self):
         """The panel has another language; what was compared stays as it is."""
-        outdated, place = self._outdated, self._ui.quantitySelector.currentIndex
+        outdated, place = self._compared.outdated, self._ui.quantitySelector.currentIndex
         self._show(self._pair)
         if self._pair is not None:
             self._ui.quantitySelector.setCurrentIndex(place)
-        self._showOutdated(outdated)
+        self._compared.setOutdated(outdated)
 
     def close(self):
         """The panel goes away."""
@@ -78,7 +72,7 @@ class EarlierControl:
             self._compare(self._pair.before)
 
     def _compare(self, before):
-        node, result = self._case.nodes.ct, self._case.session.result
+        node, result = self._compared.case.nodes.ct, self._compared.case.session.result
         # The labels of the session follow every stroke.
         after = replace(result, labels=result.labels.copy())
         series, folder = seriesOfVolume(node), None
@@ -103,8 +97,8 @@ class EarlierControl:
         for widget in (ui.cautionsLabel, ui.quantitySelector, ui.changesLabel, ui.changesTable, ui.changesNoteLabel):
             widget.setVisible(pair is not None)
         ui.changesNoteLabel.setText(_(words.INTERVAL_NOTE))
-        self._views.setPair(self._case, pair, self._folder)
-        self._showOutdated(False)
+        self._views.setPair(self._compared.case, pair, self._folder)
+        self._compared.setOutdated(False)
         self._showRows()
 
     def _showRows(self, *args):
@@ -122,12 +116,4 @@ class EarlierControl:
 
     def _corrected(self, keys):
         if self._pair is not None:
-            self._showOutdated(True)
-
-    def _showOutdated(self, outdated):
-        """A table of before a correction must not be read as one of now."""
-        self._outdated = outdated
-        self._ui.earlierAgainButton.setVisible(outdated)
-        for widget in (self._ui.changesTable, self._ui.changesLabel, self._ui.quantitySelector):
-            widget.setEnabled(not outdated)
-        self._ui.earlierAgainButton.setToolTip(_(words.OUTDATED) if outdated else "")
+            self._compared.setOutdated(True)

@@ -14,8 +14,8 @@ from MSKSegmentLib.two_results.beside import hold_beside, hold_beside_again, rea
 from MSKSegmentLib.two_results.known import source_of
 
 from .agreementTable import AgreementTable
+from .comparedCase import ComparedCase
 from .comparedViews import ComparedViews
-from .sections import keepFolding
 from .widgets import askFolder
 
 
@@ -28,17 +28,15 @@ class OtherControl:
         self._messages = messages
         self._review = review
         self._startRun = startRun
-        self._case = None
-        self._unsubscribe = None
+        outdating = (ui.agreementTable, ui.otherSummaryLabel, ui.differencesCheckBox)
+        self._compared = ComparedCase(ui.otherSection, ui.compareAgainButton, outdating, OUTDATED, self._corrected)
         self._held = None
-        self._outdated = False
         self._hindrance = ""
         self._number = 0
         self._taken = []
         self._views = ComparedViews(ui, layouts)
         self._table = AgreementTable(ui.agreementTable, self._look)
         ui.otherSelector.setMRMLScene(slicer.mrmlScene)
-        ui.otherSection.connect("contentsCollapsed(bool)", keepFolding(ui.otherSection))
         ui.otherSelector.connect("currentNodeChanged(vtkMRMLNode*)", lambda *args: self.refresh(self._hindrance))
         ui.compareButton.connect("clicked(bool)", self._compareNode)
         ui.otherFolderButton.connect("clicked(bool)", self._compareFolder)
@@ -51,11 +49,7 @@ class OtherControl:
 
     def showCase(self, case):
         """Another case is shown, or with None none: what was held beside the one before is put away."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-        self._case = case
-        self._unsubscribe = case.session.subscribe(self._corrected) if case is not None else None
-        self._ui.otherSection.setVisible(case is not None)
+        self._compared.setCase(case)
         self._taken = []
         self._views.setCase(case)
         self._show(None)
@@ -63,7 +57,7 @@ class OtherControl:
 
     def showTexts(self):
         """The panel speaks another language; what was compared stays as it is."""
-        outdated, row = self._outdated, self._table.chosen
+        outdated, row = self._compared.outdated, self._table.chosen
         self._show(self._held)
         self._showOutdated(outdated)
         self._choose(row)
@@ -74,7 +68,7 @@ class OtherControl:
         node = self._ui.otherSelector.currentNode()
         if not hindrance and node is None:
             hindrance = _("Choose a segmentation first")
-        elif not hindrance and self._case is not None and node is self._case.nodes.segmentation:
+        elif not hindrance and self._compared.case is not None and node is self._compared.case.nodes.segmentation:
             hindrance = _("This is the open result itself; choose another segmentation")
         self._ui.compareButton.setEnabled(not hindrance)
         self._ui.compareButton.setToolTip(hindrance or _("Hold the chosen segmentation beside the open result"))
@@ -88,11 +82,11 @@ class OtherControl:
         node = self._ui.otherSelector.currentNode()
         own = next((case for case in self._logic.cases if case.nodes.segmentation is node), None)
         self._messages.clear()
-        if own is not None and own.nodes.ct is self._case.nodes.ct:
+        if own is not None and own.nodes.ct is self._compared.case.nodes.ct:
             with self._messages.reported():
                 self._hold(snapshot_of(own.session), node.GetName())
             return
-        case, name = self._case, node.GetName()
+        case, name = self._compared.case, node.GetName()
 
         def imported(run):
             with self._messages.reported():
@@ -101,7 +95,7 @@ class OtherControl:
                 finally:
                     run.close()
                 # Another case may have been chosen meanwhile.
-                if case is self._case:
+                if case is self._compared.case:
                     self._hold(StoredCase(result, result, ()), name)
 
         self._startRun(imported, self._logic.startImport, case, node)
@@ -111,13 +105,13 @@ class OtherControl:
         if folder:
             self._messages.clear()
             with self._messages.reported():
-                other = read_of_same_ct(Path(folder), self._case.session.result.facts)
+                other = read_of_same_ct(Path(folder), self._compared.case.session.result.facts)
                 self._hold(other, Path(folder).name)
 
     def _hold(self, other, name):
         """Hold a result beside the open one, which takes seconds for a large scan."""
         self._review.measureEdits()
-        session = self._case.session
+        session = self._compared.case.session
         with slicer.util.WaitCursor():
             self._show(hold_beside(snapshot_of(session), other, session.volume, name))
 
@@ -125,7 +119,7 @@ class OtherControl:
         self._review.measureEdits()
         row = self._table.chosen
         with self._messages.reported(), slicer.util.WaitCursor():
-            self._show(hold_beside_again(snapshot_of(self._case.session), self._held))
+            self._show(hold_beside_again(snapshot_of(self._compared.case.session), self._held))
         self._choose(row)
 
     def _end(self, *args):
@@ -147,7 +141,7 @@ class OtherControl:
 
     def _names(self, held):
         """Which result is which."""
-        own = f"{self._case.nodes.segmentation.GetName()} ({source_of(held.pair.first.result.facts)})"
+        own = f"{self._compared.case.nodes.segmentation.GetName()} ({source_of(held.pair.first.result.facts)})"
         words = _("First: {first}. Second: {second}, by {source}.").format(first=own, second=held.name, source=held.source)
         return f"{words} {_(NO_PROOF)}"
 
@@ -169,7 +163,7 @@ class OtherControl:
 
     def _goToSlice(self, row):
         self._showActions()
-        pair, session = self._held.pair, self._case.session
+        pair, session = self._held.pair, self._compared.case.session
         if row.is_compared:
             key = pair.keys_in_first(row.key)[0]
             if row.slices:
@@ -182,7 +176,7 @@ class OtherControl:
             self._review.choose(key)
 
     def _take(self, *args):
-        row, case = self._table.chosen, self._case
+        row, case = self._table.chosen, self._compared.case
         with self._messages.reported():
             self._review.measureEdits()
             edit = self._logic.takeFrom(case, row.key, self._held.mask_of_other(row.key), self._held.source)
@@ -194,25 +188,20 @@ class OtherControl:
         name, edit = self._taken.pop()
         with self._messages.reported():
             self._review.measureEdits()
-            if not self._logic.takeBack(self._case, edit):
+            if not self._logic.takeBack(self._compared.case, edit):
                 self._messages.showInfo(_("Nothing of {name} as it was taken is left to be undone.").format(name=name))
         self._again()
 
     def _corrected(self, keys):
         if self._held is None:
             return
-        session, before = self._case.session, {one.segment.key: one for one in self._held.pair.first.result.reports}
+        session, before = self._compared.case.session, {one.segment.key: one for one in self._held.pair.first.result.reports}
         # What was accepted, but not drawn on, has the numbers that it had.
         if any(session.report(key).measurements is not before[key].measurements for key in keys):
             self._showOutdated(True)
 
     def _showOutdated(self, outdated):
-        """A table of before a correction must not be read as one of now."""
-        ui, self._outdated = self._ui, outdated
-        ui.compareAgainButton.setVisible(outdated)
-        ui.compareAgainButton.setToolTip(_(OUTDATED) if outdated else "")
-        for widget in (ui.agreementTable, ui.otherSummaryLabel, ui.differencesCheckBox):
-            widget.setEnabled(not outdated)
+        self._compared.setOutdated(outdated)
         if outdated:
             self._views.hideDifferences()
 

@@ -64,7 +64,7 @@ def show_result(panel, result, ct_node):
         def close(self):
             pass
 
-    panel._runEnded(FinishedRun())
+    panel.runs.take(FinishedRun())
     return panel.review.case
 
 

@@ -47,7 +47,7 @@ def from_dicom(panel, dicom_case, monkeypatch):
     # The engine reads an image file, which names no series.
     facts = replace(dicom_case.result.facts, series=None)
     write_result(run._output, replace(dicom_case.result, facts=facts))
-    panel._runEnded(run)
+    panel.runs.take(run)
     return panel.review.case
 
 

@@ -139,6 +139,12 @@ def test_an_edit_in_the_scene_is_measured_and_the_automatic_version_kept(panel, 
     assert host.messages()[-1].text.startswith("Throw away all edits of Tensor fasciae latae, right")
 
 
+def test_a_wholly_erased_structure_is_not_found(panel, case):
+    paint(case, "TFL_right", np.zeros(case.session.result.labels.shape, bool))
+    wait(lambda: not case.session.row("TFL_right").found, 5)
+    assert cell(panel, "TFL_right", "volume_cc") == "–"
+
+
 def test_accepting_marks_row_history_and_slicers_own_status(panel, case):
     key = "GMAX_right"
     choose(panel, key)

@@ -10,7 +10,6 @@ from node_cases import (
     PATIENT,
     RESULTS,
     NodeProcess,
-    launcher,
     rows,
     running,
     store,
@@ -19,22 +18,9 @@ from node_cases import (
     write_config,
     write_study,
 )
-from orthanc import Orthanc
 from pydicom.uid import generate_uid
 
-pytest_plugins = ("warm_children",)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    archive = Orthanc(tmp_path_factory.mktemp("archive")).start()
-    yield archive
-    archive.stop()
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory):
-    return launcher(tmp_path_factory.mktemp("engine"))
+pytest_plugins = ("node_fixtures", "warm_children")
 
 
 def _by_store(archive):

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 from certificates import Authority
-from node_cases import RESULTS, launcher, rows, running, store, wait_for, wait_for_state, write_config, write_study
+from node_cases import RESULTS, rows, running, store, wait_for, wait_for_state, write_config, write_study
 from orthanc import Orthanc, free_ports
 from tls_front import TlsFront
 
 from MSKSegmentLib.node.archive import ArchiveError, echo, echo_poll
 from MSKSegmentLib.node.config import PollTable, SendTable
 from MSKSegmentLib.node.tls import client_context
+
+pytest_plugins = ("node_fixtures",)
 
 UNKNOWN = "was not signed by an authority that this node trusts"
 
@@ -66,11 +68,6 @@ def front(archive, hospital):
     front = TlsFront(hospital.signs("front"), archive.http)
     yield front
     front.close()
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory):
-    return launcher(tmp_path_factory.mktemp("engine"))
 
 
 def _by_store(archive, own, authority, **more):

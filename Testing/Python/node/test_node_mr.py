@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from node_cases import RESULTS, launcher, rows, running, store, wait_for_state, write_config, write_study
-from orthanc import Orthanc
+from node_cases import RESULTS, rows, running, store, wait_for_state, write_config, write_study
 
 from MSKSegmentLib.ct.storage_classes import image_classes
 from MSKSegmentLib.node.choosing import SeriesFacts, facts_of, fitting_series
@@ -12,20 +11,10 @@ from MSKSegmentLib.node.config import ChooseTable
 from MSKSegmentLib.node.config_reading import read_config
 from MSKSegmentLib.node.files import name_of
 
+pytest_plugins = ("node_fixtures",)
+
 MR = {"Modality": "MR", "SOPClassUID": image_classes("MR")[0]}
 TASK = {"segment": {"task": "lower-limb-mr"}}
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    archive = Orthanc(tmp_path_factory.mktemp("archive")).start()
-    yield archive
-    archive.stop()
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory):
-    return launcher(tmp_path_factory.mktemp("engine"))
 
 
 def test_mr_is_taken_by_c_store_and_ct_refused(archive, python, tmp_path):
