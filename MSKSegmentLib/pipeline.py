@@ -65,7 +65,7 @@ def segment_case(
     from .measurement.noise import noise_findings, noise_sd
     from .measurement.of_task import in_words_of_task, of_task
     from .quality.drawn import Drawn, placed_of, scores_of
-    from .quality.guards import scan_cautions
+    from .quality.guards import scan_cautions, segment_cautions
     from .quality.missed import expected_volumes, with_missed
     from .quality.reports import make_reports
     from .segmentation import KneeCut, clean_components, cut_below_knee, split_sides
@@ -136,8 +136,8 @@ def segment_case(
         drawn = Drawn(labels, uncertainty, thighs.labels, scan.seen_geometry, strays, prediction.evidence)
         placed = placed_of(drawn, measurements)
         scores = scores_of(drawn, placed, volume, task, calibration)
-        cautions = scan_cautions(findings)
-        reports = make_reports(task.table, measurements, scores, calibration, passes, cautions, settings.lights)
+        cautions, own = scan_cautions(findings), segment_cautions(findings)
+        reports = make_reports(task.table, measurements, scores, calibration, passes, cautions, settings.lights, own)
         if calibration is not None and settings.lights == CALIBRATED:
             reports = with_missed(reports, expected_volumes(placed, calibration.reference, task.table, scan.seen_geometry))
         if settings.preview:

@@ -18,8 +18,9 @@ class Observation:
     `uncertainty` is the paper's score, also ``scores.mean_variance``. `volume_ratio` is the true volume divided by the predicted
     one, `hu_difference` the true mean HU minus the predicted one; None where the truth lacks the segment. `ordinary` is False for
     stress tests: what is usual for a structure comes from the other scans; `condition` names the stress. `truncated` says that the
-    field of view cuts the segment, `scan_cautions` are the reasons against green for the scan as a whole (see `guards`). `mask`
-    names which of several label maps of the patient it is of, where others' masks are judged.
+    field of view cuts the segment, `scan_cautions` are the reasons against green for the scan as a whole (see `guards`),
+    `own_cautions` those from findings on the segment. `mask` names which of several label maps of the patient it is of, where
+    others' masks are judged.
     """
 
     patient: str
@@ -34,6 +35,7 @@ class Observation:
     truncated: bool = False
     condition: str = ""
     scan_cautions: tuple[str, ...] = ()
+    own_cautions: tuple[str, ...] = ()
     mask: str = ""
 
     @property
@@ -49,7 +51,7 @@ class Observation:
     @property
     def cautions(self) -> tuple[str, ...]:
         """Everything from outside the network that rules out a green light."""
-        return (*self.scan_cautions, *score_cautions(self.evidence))
+        return (*self.scan_cautions, *self.own_cautions, *score_cautions(self.evidence))
 
 
 def patients_of(observations: Iterable[Observation]) -> list[str]:

@@ -28,7 +28,7 @@ from ..evaluation.metrics import (
 from ..evaluation.tables import CaseScores
 from ..pipeline import segment_case
 from ..quality.calibration import Calibration
-from ..quality.guards import scan_cautions
+from ..quality.guards import scan_cautions, segment_cautions
 from ..settings import Settings
 from .observations import Observation
 from .placing import with_deviations
@@ -44,9 +44,10 @@ def case_observations(case: CaseScores, reference: Mapping[str, Any] | None = No
     of volumes and places are those from it, also where the run had none.
     """
     ordinary, condition, cautions = is_ordinary(case.facts), _condition(case.facts), scan_cautions(case.findings)
+    own = segment_cautions(case.findings)
     rows = with_deviations(case, reference).rows if reference else case.rows
     return [
-        _observation(patient_of(case.name), row, ordinary, condition, cautions)
+        _observation(patient_of(case.name), row, ordinary, condition, cautions, own.get(row.segment.key, ()))
         for row in rows
         if row.outcome in (Outcome.COMPARED, Outcome.FALSE) and (row.uncertainty is not None or row.scores is not None)
     ]
@@ -128,7 +129,14 @@ def write_observations(path: Path, observations: Iterable[Observation]) -> None:
             writer.writerow({name: _cell(value) for name, value in line.items()})
 
 
-def _observation(patient: str, row: SegmentComparison, ordinary: bool, condition: str, cautions: tuple[str, ...]) -> Observation:
+def _observation(
+    patient: str,
+    row: SegmentComparison,
+    ordinary: bool,
+    condition: str,
+    cautions: tuple[str, ...],
+    own_cautions: tuple[str, ...],
+) -> Observation:
     found = row.outcome is Outcome.COMPARED
     shift = None
     if found and row.mean_hu_true is not None and row.mean_hu_predicted is not None:
@@ -149,6 +157,7 @@ def _observation(patient: str, row: SegmentComparison, ordinary: bool, condition
         truncated=bool(row.truncated),
         condition=condition,
         scan_cautions=cautions,
+        own_cautions=own_cautions,
     )
 
 

@@ -150,7 +150,7 @@ def _sides(before: CaseResult, after: CaseResult) -> list[ComparisonDoubt]:
         only = one ^ two
         found.append(doubt("side:both" if len(only) > 1 else f"side:{only.pop().value}"))
     if any(
-        finding.code in ("side_guessed", "sides_from_muscles", "sides_from_pairs", "assumed_orientation")
+        finding.code in ("side_guessed", "sides_from_muscles", "sides_from_pairs", "side_unsure", "assumed_orientation")
         for finding in (*before.findings, *after.findings)
     ):
         found.append(doubt("side_doubt"))

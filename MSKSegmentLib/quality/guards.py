@@ -49,6 +49,8 @@ SCAN_CAUTIONS = {
     "first_stage_failed": "the first stage of the model failed",
     "first_stage_cuts": "the first stage of the model hides a part of what lies beside a structure",
 }
+# Findings that concern one segment, by their codes, and the reason that each gives it.
+SEGMENT_CAUTIONS = {"side_unsure": "a part of it may belong to the other side"}
 
 
 def score_cautions(scores: Scores) -> tuple[str, ...]:
@@ -76,6 +78,15 @@ def _off(deviation: float) -> str:
 def scan_cautions(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Reasons against a green light that hold for every segment, from the findings on the scan."""
     return tuple(SCAN_CAUTIONS[finding.code] for finding in findings if finding.code in SCAN_CAUTIONS)
+
+
+def segment_cautions(findings: Iterable[Finding]) -> Mapping[str, tuple[str, ...]]:
+    """Reasons against a green light for single segments, by their keys, from the findings on them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for finding in findings:
+        if finding.where is not None and finding.code in SEGMENT_CAUTIONS:
+            found[finding.where] = (*found.get(finding.where, ()), SEGMENT_CAUTIONS[finding.code])
+    return found
 
 
 def metal_distances(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> Mapping[int, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from ..anatomy import Segment, Side, StructureTable
 from ..case_result import DiceLimits, Light, Measurements, Scores, SegmentReport
@@ -26,13 +27,15 @@ def make_reports(
     passes: int,
     scan_cautions: Sequence[str] = (),
     lights: str = CALIBRATED,
+    own_cautions: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[SegmentReport, ...]:
     """One report per segment of the table in its order, absent segments included.
 
     `measurements` and `evidence` map labels with sides to values. `evidence` is None where no
     network was run, and every light is then grey. `scan_cautions` are reasons against green for all segments (see `guards`), beside
-    those that follow from a segment's scores. `lights` is the rule that gives the light, "calibrated" or "paper"; what the paper's
-    rule says is reported with either. One pass has no variance: no uncertainty is reported with it.
+    those that follow from a segment's scores; `own_cautions` those for single segments, by their keys. `lights` is the rule that
+    gives the light, "calibrated" or "paper"; what the paper's rule says is reported with either. One pass has no variance: no
+    uncertainty is reported with it.
     """
     if lights not in RULES:
         raise ValueError(f"there is no rule {lights!r} for lights")
@@ -48,7 +51,8 @@ def make_reports(
             reports.append(SegmentReport(segment, Light.GREY, (reason,), found, asymmetry_percent=asymmetry))
             continue
         scores = scores_by_label.get(segment.label)
-        cautions = () if scores is None else (*scan_cautions, *score_cautions(scores))
+        own = own_cautions.get(segment.key, ())
+        cautions = () if scores is None else (*scan_cautions, *own, *score_cautions(scores))
         name, uncertainty = segment.structure.abbreviation, scores.mean_variance if scores else None
         composition = segment.structure.has_composition
         ours = rate(name, scores, _cut(found), calibration, passes, (*cautions, *failing), bool(scan_cautions), composition)

@@ -54,6 +54,11 @@ class Canvas:
                 self.paint(piece, np.array([is_left]), np.array([True]))
         return [piece for piece, is_left in zip(pieces, sides, strict=True) if is_left is None]
 
+    def on_both_sides(self, structures: tuple[int, ...]) -> tuple[int, ...]:
+        """Those of the structures that are painted on both sides: one alone would push the surface between the sides away."""
+        painted = np.unique(self.grid.sample(self.labels))
+        return tuple(index for index in structures if index in painted and index + LEFT_OFFSET in painted)
+
     def field(self, structures: tuple[int, ...]) -> np.ndarray | None:
         """The side field between what is painted right and left of these structures; None when a side is missing."""
         coarse = self.grid.sample(self.labels)

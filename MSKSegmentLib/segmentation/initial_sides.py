@@ -33,6 +33,9 @@ FEWEST_BONE_MM3 = 5_000.0
 # Muscles of two legs are at least this far apart; two heads of one muscle are not.
 PAIR_APART_MM = 100.0
 FEWEST_PAIRS = 2
+# Middles of pairs say how the median plane is tilted when they are so far apart along the body, and so many.
+TILT_OVER_MM = 100.0
+FEWEST_FOR_TILT = 10
 
 CLEAR_HANDEDNESS = 0.15
 CLEAR_LEAN = 0.2
@@ -64,13 +67,14 @@ class InitialSides:
     """A coarse side field (see `side_field`), whether both sides are in the scan, and what is in doubt.
 
     With an `only_femur` the field is that leg's side everywhere below the hips, and says nothing of a second leg that
-    is partly in view.
+    is partly in view. `from_pairs` says that no bone, but pairs of muscles gave the field.
     """
 
     field: np.ndarray
     two_sided: bool
     only_femur: OnlyFemur | None = None
     findings: tuple[Finding, ...] = ()
+    from_pairs: bool = False
 
 
 def find_initial_sides(scan: CoarseScan, bones: Mapping[Landmark, Parts], scanner_x_mm: float) -> InitialSides:
@@ -107,9 +111,9 @@ def find_initial_sides(scan: CoarseScan, bones: Mapping[Landmark, Parts], scanne
         return InitialSides(field, True, own)
     is_bone = scan.paired_bones
     if _mm3(is_bone, grid) < FEWEST_BONE_MM3:
-        midline = _midline_of_pairs(scan)
-        if midline is not None:
-            return InitialSides(plane(shape, grid.spacing, midline), True, findings=(_without_bones(scan.table),))
+        of_pairs = _field_of_pairs(scan)
+        if of_pairs is not None:
+            return InitialSides(of_pairs, True, findings=(_without_bones(scan.table),), from_pairs=True)
     side, findings = _only_side(scan, is_bone, scanner_x_mm)
     hip_bone = largest_component(bones[Landmark.HIP_BONE], shape, grid) if Landmark.HIP_BONE in bones else None
     only = None if femur is None else OnlyFemur(femur, side is Side.LEFT, _lowest_slice(hip_bone))
@@ -197,17 +201,35 @@ def _midline_of_bones(scan: CoarseScan) -> float | None:
     return None
 
 
-def _midline_of_pairs(scan: CoarseScan) -> float | None:
-    """Median x in mm of the middles between the two large components of each structure that has two, far apart."""
+def _field_of_pairs(scan: CoarseScan) -> np.ndarray | None:
+    """The field of the plane through the middles between the two large components of each structure that has two, far apart.
+
+    The plane runs from front to back; a patient who lies askew tilts it. None with too few pairs.
+    """
     middles = []
     for parts in parts_of(scan.classes, scan.table):
         by_size = np.argsort(parts.voxels)[::-1][:2]
         if not parts.structure.paired or by_size.size < 2:
             continue
-        x = parts.centroids[by_size, 2] * scan.grid.spacing[2]
-        if abs(x[0] - x[1]) > PAIR_APART_MM and parts.voxels[by_size[1]] >= MAIN_SHARE * parts.voxels[by_size[0]]:
-            middles.append(float(x.mean()))
-    return float(np.median(middles)) if len(middles) >= FEWEST_PAIRS else None
+        centres = parts.centroids[by_size] * np.array(scan.grid.spacing)
+        apart = abs(centres[0, 2] - centres[1, 2])
+        if apart > PAIR_APART_MM and parts.voxels[by_size[1]] >= MAIN_SHARE * parts.voxels[by_size[0]]:
+            middles.append(centres.mean(axis=0))
+    if len(middles) < FEWEST_PAIRS:
+        return None
+    z, _, x = np.array(middles).T
+    slope = _median_slope(z, x)
+    midline = float(np.median(x - slope * z))
+    return plane(scan.shape, scan.grid.spacing, midline, slope)
+
+
+def _median_slope(z: np.ndarray, x: np.ndarray) -> float:
+    """Median of the slopes between all points that are far apart along z (Theil and Sen's); 0 where few are, mm per mm."""
+    first, second = np.triu_indices(z.size, 1)
+    far = np.abs(z[second] - z[first]) > TILT_OVER_MM
+    if np.count_nonzero(far) < FEWEST_FOR_TILT:
+        return 0.0
+    return float(np.median((x[second] - x[first])[far] / (z[second] - z[first])[far]))
 
 
 def _only_side(scan: CoarseScan, is_bone: np.ndarray, scanner_x_mm: float) -> tuple[Side, tuple[Finding, ...]]:

@@ -71,7 +71,12 @@ def between(right: np.ndarray, left: np.ndarray, spacing: tuple[float, float, fl
     return field
 
 
-def plane(shape: tuple[int, ...], spacing: tuple[float, float, float], midline_mm: float) -> np.ndarray:
-    """The same for a sagittal plane at `midline_mm` from the first voxel along x."""
-    profile = 2.0 * (np.arange(shape[2]) * spacing[2] - midline_mm)
-    return np.broadcast_to(profile.astype(np.float32), shape)
+def plane(shape: tuple[int, ...], spacing: tuple[float, float, float], midline_mm: float, slope: float = 0.0) -> np.ndarray:
+    """The same for a sagittal plane at `midline_mm` from the first voxel along x in the lowest slice; tilted, x rises by `slope`
+    with z."""
+    x = np.arange(shape[2]) * spacing[2]
+    if slope == 0.0:
+        return np.broadcast_to((2.0 * (x - midline_mm)).astype(np.float32), shape)
+    middle = midline_mm + slope * np.arange(shape[0]) * spacing[0]
+    profile = 2.0 * (x - middle[:, None]) / np.hypot(1.0, slope)
+    return np.broadcast_to(profile[:, None].astype(np.float32), shape)

@@ -19,6 +19,7 @@ from .leftovers import Sizes
 from .side_field import CoarseGrid
 from .single_leg import own_and_other
 from .splitting import leaning, sides_of_whole
+from .unsure_sides import unsure_sides
 
 # Depths beside the median surface, in units of the side field (2 per mm), beyond which a side is sure.
 BONE_DEPTH = 30.0
@@ -106,11 +107,12 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable, 
             canvas.paint(parts, is_left, clear)
             doubtful += [(parts.single(int(which)), sizes.single(int(which))) for which in np.flatnonzero(~clear)]
     if doubtful:
-        settled = canvas.field(tuple(structure.index for structure in table.structures if structure.paired))
+        settled = canvas.field(canvas.on_both_sides(tuple(one.index for one in table.structures if one.paired)))
         for parts, sizes in doubtful:
             pieces += canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH, sizes)
+    unsure = unsure_sides(doubtful, canvas, field) if initial.from_pairs else ()
     strays = tuple(_stray(piece, grid_geometry, geometry) for piece in canvas.settle(pieces))
-    return SideResult(labels, (*initial.findings, *(_turned(canvas, table) if check_axes else ())), strays)
+    return SideResult(labels, (*initial.findings, *unsure, *(_turned(canvas, table) if check_axes else ())), strays)
 
 
 def _clear_sides(

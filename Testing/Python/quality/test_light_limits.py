@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from light_cases import learned, measurements, report, scores
+from light_cases import LABEL, PASSES, learned, measurements, report, scores
 
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
+from MSKSegmentLib.calibration.observations import Observation
 from MSKSegmentLib.case_result import CaseResult, DiceLimits, Light, ReviewState, SegmentReport, asks_for_a_look
 from MSKSegmentLib.commands.console import print_result
 from MSKSegmentLib.ct.volume import Geometry
+from MSKSegmentLib.findings import warning
 from MSKSegmentLib.quality.calibration import Calibration
+from MSKSegmentLib.quality.guards import segment_cautions
 from MSKSegmentLib.quality.limits import ALWAYS_GOOD_FROM
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.traffic_light import rate
@@ -246,3 +249,16 @@ def _write_listed(folder, one: SegmentReport) -> None:
     folder.mkdir()
     data = {"format": "mskseg-result", "provenance": {"date": "2026-05-04"}, "segments": [report_json(one)]}
     (folder / "result.json").write_text(json.dumps(data), encoding="utf-8")
+
+
+def test_a_segment_that_may_lie_on_the_other_side_is_not_green():
+    """The segment alone: what is found on it says nothing of the others."""
+    doubt = warning("side_unsure", "A part of this segment may belong to the other side.", "GMAX_right")
+    found = {LABEL[key]: measurements() for key in ("GMAX_right", "GMAX_left")}
+    evidence = {label: scores("GMAX", 0.0) for label in found}
+    own = segment_cautions([doubt, warning("side_unsure", "Of no segment.")])
+    reports = {one.segment.key: one for one in make_reports(HIP_AND_THIGH, found, evidence, learned(), PASSES, own_cautions=own)}
+    assert reports["GMAX_left"].light is Light.GREEN
+    assert reports["GMAX_right"].light is Light.YELLOW and "other side" in " ".join(reports["GMAX_right"].reasons)
+    seen = Observation("p", "GMAX", "right", None, 0.9, scores("GMAX", 0.0), own_cautions=own["GMAX_right"])
+    assert seen.cautions == own["GMAX_right"]

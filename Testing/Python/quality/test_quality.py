@@ -233,12 +233,15 @@ def test_findings_on_the_scan_are_recognised_by_their_codes(change, reason):
 def test_doubts_about_sides_and_lower_legs_reach_the_lights(monkeypatch, phantom, tiny_bundle):
     split, seen = segmentation.split_sides, []
     doubt, legs = warning("side_guessed", "The side is a guess."), warning("below_knee", "The scan reaches far.")
-    monkeypatch.setattr(segmentation, "split_sides", lambda *given: replace(split(*given), findings=(doubt,)))
+    unsure = warning("side_unsure", "A part may belong to the other side.", "GRAC_left")
+    monkeypatch.setattr(segmentation, "split_sides", lambda *given: replace(split(*given), findings=(doubt, unsure)))
     monkeypatch.setattr(segmentation, "cut_below_knee", lambda labels, *_: KneeCut(np.minimum(labels, 1), (legs,)))
-    monkeypatch.setattr(report_module, "make_reports", lambda *given: seen.append(given[5]) or make_reports(*given))
+    monkeypatch.setattr(report_module, "make_reports", lambda *given: seen.append(given[5:]) or make_reports(*given))
     result = segment_case(phantom, load_bundle(tiny_bundle), Settings("cpu", passes=1, seed=1))
-    assert SCAN_CAUTIONS["side_guessed"] in seen[0] and result.warnings.count("The side is a guess.") == 1
-    assert SCAN_CAUTIONS["below_knee"] in seen[0] and result.labels.max() <= 1
+    cautions, _, own = seen[0]
+    assert set(own) == {"GRAC_left"} and own["GRAC_left"]
+    assert SCAN_CAUTIONS["side_guessed"] in cautions and result.warnings.count("The side is a guess.") == 1
+    assert SCAN_CAUTIONS["below_knee"] in cautions and result.labels.max() <= 1
 
 
 def test_coarse_grids_are_recognised():
