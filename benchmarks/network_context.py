@@ -186,17 +186,20 @@ def judge(folder, samples):
 
 
 def scored(network, spec, scan, samples):
-    """Dice per structure (both sides together; None where neither has it) and processor seconds of a scan."""
+    """Dice per structure (both sides together; None where neither has it), processor seconds of the scan, what computed it.
+
+    The passes are computed as in a run on this machine (`inference.backends`).
+    """
     hu, truth = np.load(scan)
     depth, height, width = hu.shape
     volume = CTVolume(hu, Geometry((width, height, depth), (SPACING[2], SPACING[1], SPACING[0])))
     began = time.process_time()
-    found = predict(volume, network, spec, GRID, Sampling(samples, 0, backends=["reference"])).classes
-    spent = time.process_time() - began
+    prediction = predict(volume, network, spec, GRID, Sampling(samples, 0))
+    found, spent = prediction.classes, time.process_time() - began
     both = (truth, found, np.where(truth == found, truth, 0))
     sizes = [np.bincount(mask.ravel(), minlength=HIP_AND_THIGH.classes)[1:] for mask in both]
     dice = [float(2 * same / (one + other)) if one + other else None for one, other, same in zip(*sizes, strict=True)]
-    return {"seconds": spent, "dice": dice}
+    return {"seconds": spent, "backend": " and ".join(prediction.backends), "dice": dice}
 
 
 def show(facts, scores, patients):
@@ -218,6 +221,8 @@ def show(facts, scores, patients):
     rows["processor seconds a scan"] = [np.mean([run["seconds"] for runs in by_arm[name] for run in runs]) for name in names]
     for label, values in rows.items():
         print(f"| {label} |", " | ".join(f"{value:,d}" if isinstance(value, int) else f"{value:.3g}" for value in values), "|")
+    backends = [" or ".join(sorted({run["backend"] for runs in by_arm[name] for run in runs})) for name in names]
+    print("| computed by |", " | ".join(backends), "|")
     # [arm, patient, structure]
     dice = np.array([
         [np.nanmean(np.array([run["dice"] for run in runs], float), axis=0) for runs in by_arm[name]] for name in names
