@@ -2,7 +2,7 @@
 """Check that every name of Slicer, CTK and Qt that the module and its test host use exists in their sources.
 
 Without arguments the names are compared with the committed list, Testing/Host/slicer_names.json. With git directories
-of the sources every name of the list is looked up again, and --update writes the list anew::
+of the sources every name in use is looked up again, and --update writes the list anew when all of them were found::
 
     python Tools/check_slicer_names.py --git Slicer/Slicer=PATH --git commontk/CTK=PATH \\
         --git MeVisLab/pythonqt=PATH --git fepegar/SlicerPyTorch=PATH --update
@@ -19,6 +19,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,11 +75,13 @@ class Sources:
 
     def grep(self, pattern: str, *places: Place) -> Place | None:
         """Return the first file whose lines match an extended regular expression."""
+        return next(self.grep_all(pattern, *places), None)
+
+    def grep_all(self, pattern: str, *places: Place) -> Iterator[Place]:
+        """Yield every file whose lines match an extended regular expression."""
         for repository, paths in places:
-            found = self.git(repository, "grep", "-lE", "-e", pattern, "HEAD", "--", paths).splitlines()
-            if found:
-                return repository, found[0].removeprefix("HEAD:")
-        return None
+            for found in self.git(repository, "grep", "-lE", "-e", pattern, "HEAD", "--", paths).splitlines():
+                yield repository, found.removeprefix("HEAD:")
 
 
 class Finder:
@@ -109,10 +112,15 @@ class Finder:
     def _python_name(self, package: str, name: str) -> Place | None:
         repository, pattern = _PYTHON_PACKAGES[package]
         module, _, function = name.partition(".") if package == "slicer" else ("", "", name)
-        path = pattern.format(module)
-        text = self._sources.text(repository, path)
-        found = re.search(rf"^(?:def|class) {function}\b|^{function} =", text, re.MULTILINE) if function else text
-        return (repository, path) if found else None
+        file = pattern.format(module)
+        # A module may be a folder, whose files say what it holds.
+        inside = f"{file.removesuffix('.py')}/"
+        for path in self._sources.files(repository):
+            if path == file or (path.startswith(inside) and path.endswith(".py")):
+                text = self._sources.text(repository, path)
+                if not function or re.search(rf"^(?:def|class) {function}\b|^{function} =", text, re.MULTILINE):
+                    return repository, path
+        return None
 
     def _class(self, cls: str) -> Place | None:
         header = self._sources.file_called(f"{cls}.h", SLICER, CTK)
@@ -170,7 +178,13 @@ class Finder:
         found = _meta_object_member(_every_qt_class(), member)
         if found is None and "(" not in member:
             found = self._sources.grep(rf"\b{name}(\(| READ)", (SLICER, "*.h"), (CTK, "*.h"))
-        return found or self._qt_member("QObject", member) or _vtk_member(name)
+        return found or self._qt_member("QObject", member) or _vtk_member(name) or self._declared_anywhere(member)
+
+    def _declared_anywhere(self, member: str) -> Place | None:
+        """The first header that declares a member, also one with arguments or made by a macro."""
+        name = member.partition("(")[0]
+        headers = self._sources.grep_all(rf"\b({name}|{_without_prefix(name)})\b", (SLICER, "*.h"), (CTK, "*.h"))
+        return next((place for place in headers if _declares(self._sources.text(*place), member)), None)
 
 
 def _declares(text: str, member: str) -> bool:
@@ -184,9 +198,14 @@ def _declares(text: str, member: str) -> bool:
             if types[: len(wanted)] == wanted:
                 return True
         return False
-    stem = re.sub(r"^(?:Get|Set|Is)|(?:On|Off)$", "", name)
+    stem = _without_prefix(name)
     made_by_macro = rf"vtk\w*(?:Get|Set|Boolean)\w*Macro\(\s*{stem}\b"
     return bool(re.search(rf"\b{name}\b", text) or (stem != name and re.search(made_by_macro, text)))
+
+
+def _without_prefix(name: str) -> str:
+    """The variable that VTK's macros make a function of this name for."""
+    return re.sub(r"^(?:Get|Set|Is)|(?:On|Off)$", "", name)
 
 
 @functools.cache
@@ -279,7 +298,9 @@ def main() -> int:
     found = {name: finder.place_of(name) for name in sorted(used)}
     wrong = sorted(name for name, place in found.items() if place is None)
     print("\n".join(f"{name} ({used[name]}) was not found" for name in wrong) or f"{len(found)} names found")
-    if arguments.update:
+    if arguments.update and wrong:
+        print(f"{LIST.name} stays as it is: a name that is used would be missing from it")
+    elif arguments.update:
         _write(sources.versions(), {name: place for name, place in found.items() if place is not None})
     return int(bool(wrong))
 

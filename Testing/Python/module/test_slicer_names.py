@@ -144,6 +144,8 @@ def finder(tool, tmp_path):
                 class vtkMRMLThing : public vtkObject
                 { vtkSetMacro(Weight, double); vtkBooleanMacro(Shown, bool); };""",
             "Libs/DesignerPlugins/qMRMLBoxPlugin.h": "",
+            "Base/Python/slicer/wrapped/__init__.py": "from .inner import *\n",
+            "Base/Python/slicer/wrapped/inner.py": "def wrapped(cls):\n    pass\n",
             "Base/Python/slicer/util.py": "def loadUI(path):\n    pass\n",
             "Modules/Loadable/Plots/qSlicerPlotsModule.h": "",
         },
@@ -173,6 +175,9 @@ def finder(tool, tmp_path):
     [
         ("slicer.util.loadUI", "Base/Python/slicer/util.py"),
         ("slicer.util.loadUIs", None),
+        ("slicer.wrapped", "Base/Python/slicer/wrapped/__init__.py"),
+        ("slicer.wrapped.wrapped", "Base/Python/slicer/wrapped/inner.py"),
+        ("slicer.wrapped.unwrapped", None),
         ("slicer.modules.plots", "Modules/Loadable/Plots/qSlicerPlotsModule.h"),
         ("slicer.modules.plot", None),
         ("qMRMLBox", "Libs/qMRMLBox.h"),
@@ -190,6 +195,10 @@ def finder(tool, tmp_path):
         ("vtkMRMLThing.GetHeight", None),
         ("*.installTorch", "PyTorchUtils/PyTorchUtils.py"),
         ("*.uninstallTorch", None),
+        ("*.ShownOn", "Libs/vtkMRMLThing.h"),
+        ("*.HiddenOn", None),
+        ("*.picked(QString)", "Libs/qMRMLBox.h"),
+        ("*.picked(int)", None),
         ("*.className", "src/PythonQtInstanceWrapper.cpp"),
     ],
 )
@@ -211,3 +220,19 @@ def test_members_of_qt_come_from_pythonqt_or_from_qt_itself(finder):
 
 def test_signatures_are_compared_without_spaces_and_references():
     assert normalized("changed( const QString & , vtkMRMLNode * )") == "changed(QString,vtkMRMLNode*)"
+
+
+def test_an_update_that_would_lose_a_name_leaves_the_list(tool, finder, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
+    names = tmp_path / "names.json"
+    names.write_text("as it was")
+    monkeypatch.setattr(tool, "LIST", names)
+    monkeypatch.setattr(tool, "Finder", lambda sources: finder)
+    repositories = (tool.SLICER, tool.CTK, tool.PYTHONQT, tool.PYTORCH)
+    sources = [option for name in repositories for option in ("--git", f"{name}={tmp_path / name.replace('/', '+')}")]
+    monkeypatch.setattr("sys.argv", ["check_slicer_names", *sources, "--update"])
+    monkeypatch.setattr(tool, "wanted", lambda: {"qMRMLBox": "a.py:1", "qMRMLBox.gone": "a.py:2"})
+    assert tool.main() == 1 and names.read_text() == "as it was"
+    assert "qMRMLBox.gone (a.py:2) was not found" in capsys.readouterr().out
+    monkeypatch.setattr(tool, "wanted", lambda: {"qMRMLBox": "a.py:1"})
+    assert tool.main() == 0 and set(tool.listed()) == {"qMRMLBox"}
