@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import Cancelled
 from ..output.filling import clean_up
+from ..output.places import missing_folders, remove_empty
 from ..output.staging import RUN_VARIABLE
 from ..processes import end_tree
 from .cancelling import PARENT_VARIABLE
@@ -61,6 +62,8 @@ class EngineRun:
         be another way to such a child, as `fork_servers` has it.
         """
         self._output = output
+        # Made on the way to a result, they are to go again where there is none.
+        self._new_folders = [] if output is None else missing_folders(Path(os.path.realpath(output)))
         self._run = uuid.uuid4().hex[:12]
         self._errors: list[str] = []
         self._message = ""
@@ -166,6 +169,7 @@ class EngineRun:
         code = self.wait()
         if self._output is not None:
             clean_up(self._output, self._run)
+            remove_empty(self._new_folders)
         return code
 
     def _parsed(self, line: str) -> EngineEvent | None:

@@ -86,16 +86,28 @@ def check_place(real: Path, owned: Collection[str] = ()) -> None:
     Raises:
         InputError: it cannot.
     """
+    new_folders, trials = missing_folders(real), [real / hidden_name("trial"), real / hidden_name("tried")]
+
+    def clean_up() -> None:
+        for place in trials:
+            shutil.rmtree(place, ignore_errors=True)
+        remove_empty(new_folders)
+
     try:
-        new_folders = make_missing(real)
         try:
-            _try(real, owned)
+            make_missing(real)
+            _try(trials)
+            check_replaceable(real, owned)
         finally:
-            remove_empty(new_folders)
+            clean_up()
     except OSError as error:
         raise InputError(
             f"Nothing can be written to the folder {shown(real)!r} ({cause(error)}); {advice(error)}: name another folder with -o."
         ) from error
+    except BaseException:
+        # Whoever cancels does so once, perhaps while this was being cleaned up.
+        clean_up()
+        raise
 
 
 def check_space(folder: Path, needed_bytes: int) -> None:
@@ -141,32 +153,29 @@ def check_replaceable(real: Path, owned: Collection[str]) -> None:
                 raise PermissionError(error.errno, f"{name} is open in another program", name) from error
 
 
+def missing_folders(real: Path) -> list[Path]:
+    """A folder and those above it that do not exist, the innermost first."""
+    return [place for place in (real, *real.parents) if not os.path.isdir(place)]
+
+
 def make_missing(real: Path) -> list[Path]:
     """Make a folder with those above it; returns what was made, the innermost first."""
-    missing = [place for place in (real, *real.parents) if not os.path.isdir(place)]
-    new_folders: list[Path] = []
+    new_folders = missing_folders(real)
     try:
-        for place in reversed(missing):
+        for place in reversed(new_folders):
             place.mkdir(exist_ok=True)
-            new_folders.insert(0, place)
-    except OSError:
+    except BaseException:
         remove_empty(new_folders)
         raise
     return new_folders
 
 
-def _try(real: Path, owned: Collection[str]) -> None:
-    trials = [real / hidden_name("trial"), real / hidden_name("tried")]
-    try:
-        trials[0].mkdir()
-        (trials[0] / _LONGEST_NAME).write_bytes(b"trial")
-        # As what is written beside the folder's content is put into its place.
-        trials[0].rename(trials[1])
-        os.replace(trials[1] / _LONGEST_NAME, trials[1] / "replaced")
-    finally:
-        for place in trials:
-            shutil.rmtree(place, ignore_errors=True)
-    check_replaceable(real, owned)
+def _try(trials: list[Path]) -> None:
+    trials[0].mkdir()
+    (trials[0] / _LONGEST_NAME).write_bytes(b"trial")
+    # As what is written beside the folder's content is put into its place.
+    trials[0].rename(trials[1])
+    os.replace(trials[1] / _LONGEST_NAME, trials[1] / "replaced")
 
 
 def remove_empty(folders: list[Path]) -> None:
