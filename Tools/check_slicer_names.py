@@ -37,6 +37,7 @@ _PYTHON_PACKAGES = {
     "PyTorchUtils": (PYTORCH, "PyTorchUtils/PyTorchUtils.py"),
 }
 _PYTHON_FILES = [(SLICER, "Base/Python/*.py"), (SLICER, "Modules/Scripted/*.py"), (PYTORCH, "*.py")]
+_ADDED_BY_MACROS = re.compile(r"^(?:Get|Set|Is)|(?:On|Off)$")
 _DECORATORS = [(SLICER, "*PythonQtDecorators.h"), (CTK, "*PythonQtDecorators.h")]
 
 
@@ -67,11 +68,8 @@ class Sources:
 
     def file_called(self, name: str, *repositories: str) -> Place | None:
         """Return the file of that name, wherever it lies."""
-        for repository in repositories:
-            for path in self.files(repository):
-                if path.rpartition("/")[2] == name:
-                    return repository, path
-        return None
+        every = ((repository, path) for repository in repositories for path in self.files(repository))
+        return next((place for place in every if place[1].rpartition("/")[2] == name), None)
 
     def grep(self, pattern: str, *places: Place) -> Place | None:
         """Return the first file whose lines match an extended regular expression."""
@@ -183,7 +181,7 @@ class Finder:
     def _declared_anywhere(self, member: str) -> Place | None:
         """The first header that declares a member, also one with arguments or made by a macro."""
         name = member.partition("(")[0]
-        headers = self._sources.grep_all(rf"\b({name}|{_without_prefix(name)})\b", (SLICER, "*.h"), (CTK, "*.h"))
+        headers = self._sources.grep_all(rf"\b({name}|{_ADDED_BY_MACROS.sub('', name)})\b", (SLICER, "*.h"), (CTK, "*.h"))
         return next((place for place in headers if _declares(self._sources.text(*place), member)), None)
 
 
@@ -198,14 +196,9 @@ def _declares(text: str, member: str) -> bool:
             if types[: len(wanted)] == wanted:
                 return True
         return False
-    stem = _without_prefix(name)
+    stem = _ADDED_BY_MACROS.sub("", name)
     made_by_macro = rf"vtk\w*(?:Get|Set|Boolean)\w*Macro\(\s*{stem}\b"
     return bool(re.search(rf"\b{name}\b", text) or (stem != name and re.search(made_by_macro, text)))
-
-
-def _without_prefix(name: str) -> str:
-    """The variable that VTK's macros make a function of this name for."""
-    return re.sub(r"^(?:Get|Set|Is)|(?:On|Off)$", "", name)
 
 
 @functools.cache
@@ -298,9 +291,7 @@ def main() -> int:
     found = {name: finder.place_of(name) for name in sorted(used)}
     wrong = sorted(name for name, place in found.items() if place is None)
     print("\n".join(f"{name} ({used[name]}) was not found" for name in wrong) or f"{len(found)} names found")
-    if arguments.update and wrong:
-        print(f"{LIST.name} stays as it is: a name that is used would be missing from it")
-    elif arguments.update:
+    if arguments.update and not wrong:
         _write(sources.versions(), {name: place for name, place in found.items() if place is not None})
     return int(bool(wrong))
 
