@@ -15,6 +15,7 @@ from .arguments import bundle_option, device_option, reading_options, task_optio
 from .base import PLACE, Command, Invocation, pass_invocation
 
 if TYPE_CHECKING:
+    from ..ct.cropping import CoarseBody
     from ..ct.volume import Geometry
 
 # A hip-to-knee CT as in the published cohort, where nothing else is said; the body fills part of it.
@@ -48,9 +49,9 @@ def command(
     found = resolve_bundle(bundle, None if task is None else load_task(task).name)
     passes = checked_passes(found.manifest.passes if samples is None else samples)
     chosen = choose_device(device)
-    scan, body = _grids(modality=found.task.modality, **options)
+    scan, body, shape = _grids(modality=found.task.modality, **options)
     invocation.checkpoint()
-    estimate = estimate_run(found, scan, chosen, passes, body)
+    estimate = estimate_run(found, scan, chosen, passes, body, shape)
     duration = in_words(estimate.seconds)
     facts = {
         "message": f"{chosen.description}: {duration}",
@@ -81,22 +82,23 @@ def _grids(
     slices: int,
     size: tuple[int, int],
     spacing: tuple[float, float, float],
-) -> tuple[Geometry, Geometry]:
-    """The scan's working grid and that of the part around the body."""
+) -> tuple[Geometry, Geometry, CoarseBody | None]:
+    """The scan's working grid, that of the part around the body, and there the body, None where no scan is given."""
     from ..ct import read_ct, to_working_grid
-    from ..ct.cropping import body_box
+    from ..ct.cropping import box_around
     from ..ct.volume import Geometry
 
     if ct is None:
         if min(*size, slices) < 1 or not all(0.1 <= value <= 20 for value in spacing):
             raise InputError("Sizes are at least 1 voxel and spacings 0.1 to 20 mm; correct --size, --slices or --spacing.")
         grid = Geometry((*size, slices), spacing)
-        return grid, grid
-    working = to_working_grid(read_ct(ct, series, assume_orientation, modality)).volume
-    box = body_box(working)
-    if box is None:
+        return grid, grid, None
+    working = to_working_grid(read_ct(ct, series, assume_orientation, modality))
+    if working.body is None:
         raise InputError("No body was found in the image; choose another scan.")
-    return working.geometry, working.geometry.cropped(box.start_xyz, box.size_xyz)
+    geometry = working.volume.geometry
+    box = box_around(working.body, geometry)
+    return geometry, geometry.cropped(box.start_xyz, box.size_xyz), working.body.cropped(box)
 
 
 def _versions() -> dict[str, Any]:

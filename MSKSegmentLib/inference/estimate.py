@@ -12,21 +12,22 @@ from torch import nn
 
 from ..bundle import ModelBundle
 from ..bundle.cascade import opened_first_stage
+from ..ct.cropping import CoarseBody
 from ..ct.volume import CTVolume, Geometry
 from ..memory import peak_bytes
+from .crop import body_windows
 from .devices import Device
 from .predict import predict
 from .sampler import Sampling
 from .slabs import slabs_of
-from .slices import plan_slices
+from .slices import SlicePlan, plan_slices
 
 # The timing uses as many dropout passes as fit into this time.
 _BUDGET_S = 3.0
 _SOFT_TISSUE_HU = 40
-# Starting; and reading, checks, sides, measuring and writing. Two idle cores took 6.3, 13.2 and 22.8 s for scans of 39, 131 and 262
-# million voxels (benchmarks/RESULTS.md), another machine 22 s for 131: the rule lies between them.
-_START_S = 3.5
-_OTHER_S_PER_MILLION_VOXELS = 0.1
+# Starting; and reading, checks, sides, measuring and writing, on two idle cores (benchmarks/RESULTS.md).
+_START_S = 3.3
+_OTHER_S_PER_MILLION_VOXELS = 0.035
 # Finding, widening and applying the mask of a first stage, and looking where it cuts; without a first network.
 _MASK_S_PER_MILLION_VOXELS = 0.1
 # What these steps hold in memory: measured by benchmarks/estimate.py on scans of 38 and 105 million voxels.
@@ -50,7 +51,12 @@ class RunEstimate:
 
 
 def estimate_run(
-    bundle: ModelBundle, scan: Geometry, device: Device, passes: int | None = None, body: Geometry | None = None
+    bundle: ModelBundle,
+    scan: Geometry,
+    device: Device,
+    passes: int | None = None,
+    body: Geometry | None = None,
+    shape: CoarseBody | None = None,
 ) -> RunEstimate:
     """Time the bundle's network on a few slices of such a scan (a few seconds, more for a large network) and scale up.
 
@@ -60,6 +66,7 @@ def estimate_run(
         device: where the network runs.
         passes: dropout passes, None for the bundle's number.
         body: the part of the scan that the network sees, None for all of it.
+        shape: the body itself on `body`; None takes it that the body fills all of it.
 
     Raises:
         BundleError: the weights cannot be read, or the first network of a cascade is not at hand.
@@ -69,7 +76,7 @@ def estimate_run(
     passes = passes or bundle.manifest.passes
     with opened_first_stage(bundle.manifest.preprocessing, bundle.task.modality, bundle.folder) as first:
         before = 0.0 if first is None else _network_seconds(first, body, device, first.manifest.passes)
-    seconds = before + _network_seconds(bundle, body, device, passes)
+    seconds = before + _network_seconds(bundle, body, device, passes, shape)
     voxels = math.prod(scan.size)
     if bundle.manifest.preprocessing.first_stage is not None:
         seconds += _MASK_S_PER_MILLION_VOXELS * voxels / 1e6
@@ -82,25 +89,42 @@ def estimate_run(
     )
 
 
-def _network_seconds(bundle: ModelBundle, body: Geometry, device: Device, passes: int) -> float:
-    """What a bundle's network alone takes on a scan of `body`, from a few slices of it."""
+def _network_seconds(bundle: ModelBundle, body: Geometry, device: Device, passes: int, shape: CoarseBody | None = None) -> float:
+    """What a bundle's network alone takes on a scan of `body`, from a few slices of it.
+
+    The back end is prepared once for every shape of its input; all else grows with slices, passes and pixels. Timings of a
+    thinner and of a thicker slab, and of one and of more passes, tell these apart.
+    """
     manifest, network = bundle.manifest, bundle.load_network()
     plan = plan_slices(_soft_tissue(body, 1), manifest.preprocessing, manifest.network)
     # Three slices of the network: enough for the interpolation between them to take part; of one in 3D, its patch.
     wanted = 3 if manifest.network.dimensions == 2 else manifest.network.patch[0]
-    slab = _soft_tissue(body, min(body.size[2], math.ceil((wanted - 1) * max(1.0, plan.interval)) + 1))
-    share = _looks(body, bundle) / _looks(slab.geometry, bundle)
+    thin, thick = (_slab(body, plan, wanted * times) for times in (1, 2))
+    looks, more_looks = (_looks(slab.geometry, bundle) for slab in (thin, thick))
 
-    _timed(network, bundle, slab, device, 1)  # the first call prepares the device
+    _timed(network, bundle, thin, device, 1)  # the first call prepares the device
     if device.name == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    first = _timed(network, bundle, slab, device, 1)
-    seconds = first
-    if passes > 1:
-        tried = min(passes, max(2, int(_BUDGET_S / first)))
-        more = _timed(network, bundle, slab, device, tried)
-        seconds += max(0.0, more - first) / (tried - 1) * (passes - 1)
-    return seconds * share
+    one_pass = _timed(network, bundle, thin, device, 1)
+    tried = max(1, min(passes, max(2, int(_BUDGET_S / one_pass))))
+    some = one_pass if tried == 1 else _timed(network, bundle, thin, device, tried)
+    # Of a scan that is no thicker all is taken to grow with its slices.
+    more = some if more_looks == looks else _timed(network, bundle, thick, device, tried)
+    a_look = some / looks if more_looks == looks else max(0.0, more - some) / (more_looks - looks)
+    preparing = max(0.0, some - a_look * looks)
+    if tried < passes:
+        a_look += max(0.0, some - one_pass) / (tried - 1) / looks * (passes - tried)
+    shapes, share = _shapes(body, shape, bundle, passes)
+    return shapes * preparing + share * _looks(body, bundle) * a_look
+
+
+def _shapes(body: Geometry, shape: CoarseBody | None, bundle: ModelBundle, passes: int) -> tuple[int, float]:
+    """How many shapes of input the network gets on a scan, and the share of all pixels that these are."""
+    plan = _plan(body, bundle)
+    windows = [window for window in body_windows(body, shape, plan, bundle.manifest.network.stride, passes) if window is not None]
+    whole = plan.padded[0] * plan.padded[1] * len(plan.levels)
+    shapes = {(window.rows[1] - window.rows[0], window.columns[1] - window.columns[0]) for window in windows}
+    return len(shapes), sum(window.area for window in windows) / whole
 
 
 def memory_of_run(voxels: int) -> int:
@@ -133,12 +157,20 @@ def _soft_tissue(geometry: Geometry, depth: int) -> CTVolume:
     return CTVolume(np.full(part.shape, _SOFT_TISSUE_HU, np.int16), part)
 
 
-def _looks(geometry: Geometry, bundle: ModelBundle) -> int:
-    """How often the network is run on a scan, times passes: on slices, or on slabs of them."""
+def _slab(body: Geometry, plan: SlicePlan, levels: int) -> CTVolume:
+    """Soft tissue on so many levels of the network, or as many as the scan has."""
+    return _soft_tissue(body, min(body.size[2], math.ceil((levels - 1) * max(1.0, plan.interval)) + 1))
+
+
+def _plan(geometry: Geometry, bundle: ModelBundle) -> SlicePlan:
     # A broadcast array takes no memory; only its shape matters here.
     hu = np.broadcast_to(np.int16(_SOFT_TISSUE_HU), geometry.shape)
-    spec = bundle.manifest.network
-    levels = len(plan_slices(CTVolume(hu, geometry), bundle.manifest.preprocessing, spec).levels)
+    return plan_slices(CTVolume(hu, geometry), bundle.manifest.preprocessing, bundle.manifest.network)
+
+
+def _looks(geometry: Geometry, bundle: ModelBundle) -> int:
+    """How often the network is run on a scan, times passes: on slices, or on slabs of them."""
+    spec, levels = bundle.manifest.network, len(_plan(geometry, bundle).levels)
     return levels if spec.dimensions == 2 else len(slabs_of(levels, spec.patch[0]))
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from MSKSegmentLib.bundle import load_bundle
@@ -83,6 +84,38 @@ def test_the_estimate_grows_with_slices_and_passes_as_the_work_does(tiny_bundle,
     assert seconds(60, 10) == pytest.approx(0.01 * 60 * 10)
     assert seconds(120, 10) == pytest.approx(0.01 * 120 * 10)
     assert seconds(60, 1000) == pytest.approx(0.01 * 60 * 1000)
+
+
+def test_preparing_counts_once_for_every_shape_and_the_air_around_the_body_not_at_all(tiny_bundle, monkeypatch):
+    """With a clock that counts passes times pixels, and 5 s for every time that a back end is prepared."""
+    from MSKSegmentLib.ct.cropping import CoarseBody
+    from MSKSegmentLib.inference import predict as prediction
+    from MSKSegmentLib.inference.sampler import Sampler
+
+    clock = [0.0]
+    real_sample, real_windows = Sampler._sample, prediction.body_windows
+
+    def counting(self, *arguments):
+        clock[0] += 0.01 * self._passes
+        return real_sample(self, *arguments)
+
+    def preparing(*arguments):
+        clock[0] += 5.0
+        return real_windows(*arguments)
+
+    monkeypatch.setattr(Sampler, "_sample", counting)
+    monkeypatch.setattr(prediction, "body_windows", preparing)
+    monkeypatch.setattr(estimate.time, "perf_counter", lambda: clock[0])
+    bundle, grid = load_bundle(tiny_bundle), _grid(60)
+    rest = estimate._START_S + estimate._OTHER_S_PER_MILLION_VOXELS * 60 * 80 * 64 / 1e6
+    assert estimate_run(bundle, grid, CPU, 10).seconds - rest == pytest.approx(5.0 + 0.01 * 60 * 10)
+    mask = np.zeros((60, 16, 20), bool)
+    mask[:30, 2:14, 2:18] = True
+    mask[30:, 6:10, 8:12] = True
+    body = CoarseBody(mask, (4, 4, 1), (16.0, 16.0, 6.0), (0, 0, 0))
+    shapes, share = estimate._shapes(grid, body, bundle, 10)
+    assert shapes >= 2 and 0.2 < share < 0.9
+    assert estimate_run(bundle, grid, CPU, 10, grid, body).seconds - rest == pytest.approx(5.0 * shapes + share * 0.01 * 60 * 10)
 
 
 @pytest.mark.parametrize(("slices", "network_s", "whole_s"), [(150, 16.2, 22.5), (500, 23.0, 36.2), (1000, 24.1, 46.9)])
