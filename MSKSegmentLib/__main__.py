@@ -1,8 +1,6 @@
 """``python -m MSKSegmentLib``: the command line."""
 
-import sys
-
-from .commands.main import main
+from .commands.main import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()
