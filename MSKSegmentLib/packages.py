@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from .errors import DependencyError
 
-FOR_MEASURING = ("SimpleITK", "scipy", "cc3d", "skimage")
+FOR_MEASURING = ("SimpleITK", "scipy", "cc3d", "skimage", "isal")
 FOR_SEGMENTING = ("torch", "safetensors", *FOR_MEASURING)
 FOR_REVIEW = ("trame", "trame_slicer", "trame_rca", "wslink", "undo_stack", "aiohttp", "slicer", "vtk")
 FOR_SCENE = ("slicer", "vtk")

@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .errors import BundleError, InputError
 from .findings import Finding, warning
 from .measurement.volume import checked_height
 from .prepared_scan import behind_first_stage, cut_finding, prepare_scan
-from .provenance import Stopwatch, run_facts
+from .provenance import Stopwatch, input_digest, run_facts
 from .quality.calibration import Calibration
 from .settings import CALIBRATED, Settings
 from .tasks import DEFAULT_TASK, HIP_THIGH_CT, Task, load_task
@@ -67,7 +68,9 @@ def segment_case(
     from .quality.drawn import Drawn, placed_of, scores_of
     from .quality.guards import scan_cautions, segment_cautions
     from .quality.missed import expected_volumes, with_missed
+    from .quality.plausibility import deviations
     from .quality.reports import make_reports
+    from .quality.scores import with_placement
     from .segmentation import KneeCut, clean_components, cut_below_knee, split_sides
 
     settings, task = settings or Settings(), bundle.task
@@ -107,8 +110,11 @@ def segment_case(
         findings += (_fewer_passes(mean_passes, calibration.passes),)
     if settings.preview:
         findings = (preview.finding(len(prediction.classes), scan.body.geometry.size[2], passes), *findings)
-    with watch.stage("segmentation"):
+    # What leaves Python free is done in a thread beside what does not.
+    with watch.stage("segmentation"), ThreadPoolExecutor(1) as beside:
         progress("segmentation", 0, 2)
+        on_input = beside.submit(scan.scalars_to_input, prediction.uncertainty)
+        digest = beside.submit(input_digest, volume)
         classes, strays = clean_components(prediction.classes, scan.seen_geometry, task.table)
         checkpoint()
         sides = split_sides(classes, scan.seen_geometry, task.table, task.runs("axes_turned"))
@@ -118,11 +124,14 @@ def segment_case(
         cut = scan.cut_by_mask(thighs.labels)
         findings += (*sides.findings, *thighs.findings, *cut_finding([s.name for s in task.table.segments if s.label in cut]))
         progress("segmentation", 1, 2)
-        labels, uncertainty = scan.labels_to_input(thighs.labels), scan.scalars_to_input(prediction.uncertainty)
+        labels, uncertainty = scan.labels_to_input(thighs.labels), on_input.result()
         progress("segmentation", 2, 2)
     checkpoint()
-    with watch.stage("measurement"):
+    with watch.stage("measurement"), ThreadPoolExecutor(1) as beside:
         progress("measurement", 0, 1)
+        strays = (*strays, *sides.strays)
+        drawn = Drawn(labels, uncertainty, thighs.labels, scan.seen_geometry, strays, prediction.evidence)
+        unplaced = beside.submit(scores_of, drawn, volume, task)
         inside = scan.inside
         seen = volume.geometry.cropped(inside.start_xyz, inside.size_xyz)
         # Inside the region alone, whose faces then cut structures as those of the scan do.
@@ -132,10 +141,8 @@ def segment_case(
             findings += (_nothing_found(task),)
         if task.runs("noise"):
             findings += noise_findings(noise_sd(volume.hu[inside.slices], labels[inside.slices], seen, task.table.segments))
-        strays = (*strays, *sides.strays)
-        drawn = Drawn(labels, uncertainty, thighs.labels, scan.seen_geometry, strays, prediction.evidence)
         placed = placed_of(drawn, measurements)
-        scores = scores_of(drawn, placed, volume, task, calibration)
+        scores = with_placement(unplaced.result(), deviations(placed, calibration.reference if calibration else {}, task.table))
         cautions, own = scan_cautions(findings), segment_cautions(findings)
         reports = make_reports(task.table, measurements, scores, calibration, passes, cautions, settings.lights, own)
         if calibration is not None and settings.lights == CALIBRATED:
@@ -159,6 +166,7 @@ def segment_case(
         lights=settings.lights,
         auto_passes=settings.auto_passes,
         preview=settings.preview,
+        input_digest=digest.result(),
         backends=prediction.backends,
     )
     return in_words_of_task(CaseResult(labels, volume.geometry, reports, uncertainty, findings, facts, task.table, task))
@@ -215,7 +223,7 @@ def measure_placed(
         measurements, shares = with_lost_parts(measured, placed), outside_shares(measured, placed.outside)
         verdict = judge_given_labels(labels, volume.geometry, task, measurements, reference)
     reports = judged_reports(make_reports(table, measurements, None, None, 0), verdict, shares)
-    facts = run_facts(volume, watch, height_m=height)
+    facts = run_facts(volume, watch, height_m=height, input_digest=input_digest(volume))
     findings = (*volume.findings, *given_findings(table, measurements, verdict, shares))
     if task.runs("noise"):
         findings += noise_findings(noise_sd(volume.hu, labels, volume.geometry, table.segments))

@@ -99,8 +99,11 @@ class PreparedScan:
         """The array inside the box of a whole grid of zeros; of a preview, which has every n-th slice, the nearest one."""
         whole = np.zeros(self.working.volume.geometry.shape, array.dtype)
         inside = whole[self.box.slices]
-        for k, source in enumerate(preview.stand_ins(len(inside), self.step)):
-            inside[k] = array[source]
+        if self.step == 1:
+            inside[:] = array
+        else:
+            for k, source in enumerate(preview.stand_ins(len(inside), self.step)):
+                inside[k] = array[source]
         return whole
 
     def _inside_alone(self, array: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Processes of this computer: whether one lives, and how a child is ended with all that it started. Needs no package."""
+"""Processes of this computer: their cores, whether one lives, and how one is ended with all it started. Needs no package."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ class Child(Protocol):
 
     def kill(self) -> None:
         """End it at once."""
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def lives(pid: int) -> bool:

@@ -62,7 +62,7 @@ def run_facts(
     }
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     series = volume.source.identity if volume.source else None
-    return RunFacts(date=date, input_digest=input_digest(volume), series=series, record=record, **facts)
+    return RunFacts(date=date, series=series, record=record, **facts)
 
 
 def _identity(bundle: ModelBundle) -> dict[str, Any]:

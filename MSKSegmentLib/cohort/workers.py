@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..memory import total_bytes
+from ..processes import usable_cores
 from .case_run import CaseJob, run_case
 from .records import CaseRecord
 
@@ -46,7 +46,7 @@ def plan_workers(workers: int | None, gpus: int) -> WorkerPlan:
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers run no case; choose at least 1.")
     # Cores that this process may use: a container or a job of a cluster has fewer than the machine.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     count = workers or gpus or max(1, cores // _CORES_OF_A_CASE)
     memory = total_bytes()
     share = None if memory is None else int(_SHARE_FOR_CASES * memory / count)

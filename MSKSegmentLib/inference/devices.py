@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import DeviceError
 from ..memory import total_bytes
+from ..processes import usable_cores
 
 CHOICES = ("auto", "cpu", "cuda")
 
@@ -74,7 +75,7 @@ def available_devices() -> tuple[Device, ...]:
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         found.append(Device("cuda", f"{properties.name}, {properties.total_memory / 2**30:.0f} GB"))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     memory = total_bytes()
     size = "" if memory is None else f", {memory / 2**30:.0f} GB"
     found.append(Device("cpu", f"CPU, {cores} core{'s' if cores > 1 else ''}{size}"))

@@ -11,9 +11,8 @@ import numpy as np
 from ..case_result import Measurements, Scores
 from ..ct.volume import CTVolume, Geometry
 from ..tasks import Task
-from .calibration import Calibration
 from .guards import metal_distances
-from .plausibility import SegmentPlacement, deviations, placements
+from .plausibility import SegmentPlacement, placements
 from .scores import make_scores, structure_uncertainty
 
 if TYPE_CHECKING:
@@ -42,18 +41,13 @@ def placed_of(drawn: Drawn, measurements: Mapping[int, Measurements]) -> Mapping
     return placements(drawn.seen, drawn.seen_geometry, [label for label, found in measurements.items() if found.truncated_by])
 
 
-def scores_of(
-    drawn: Drawn,
-    placed: Mapping[int, SegmentPlacement],
-    volume: CTVolume,
-    task: Task,
-    calibration: Calibration | None,
-) -> Mapping[int, Scores]:
-    """The scores of each segment, by label with sides; of scans without Hounsfield units none about density or fat."""
+def scores_of(drawn: Drawn, volume: CTVolume, task: Task) -> dict[int, Scores]:
+    """The scores of each segment, by label with sides, but those of its place; of scans without Hounsfield units none about density
+    or fat.
+    """
     uncertainties = structure_uncertainty(drawn.labels, drawn.uncertainty)
     metal_mm = metal_distances(drawn.labels, volume.hu, volume.geometry) if task.runs("metal") else {}
-    off = deviations(placed, calibration.reference if calibration else {}, task.table)
-    found = make_scores(drawn.evidence, drawn.seen, task.table, drawn.strays, uncertainties, metal_mm, off)
+    found = make_scores(drawn.evidence, drawn.seen, task.table, drawn.strays, uncertainties, metal_mm)
     if task.in_hounsfield:
         return found
     return {label: replace(scores, sd_mean_hu=None, sd_fat_fraction=None) for label, scores in found.items()}

@@ -96,14 +96,15 @@ def metal_distances(labels: np.ndarray, hu: np.ndarray, geometry: Geometry) -> M
     """
     from scipy import ndimage
 
-    metal = [np.argwhere(plane > METAL_HU) for plane in hu]
-    if sum(map(len, metal)) * geometry.voxel_volume_mm3 < SMALLEST_METAL_MM3:
+    # Most slices have none, which their maximum tells sooner.
+    metal = {k: np.argwhere(plane > METAL_HU) for k, plane in enumerate(hu) if plane.max() > METAL_HU}
+    if sum(map(len, metal.values())) * geometry.voxel_volume_mm3 < SMALLEST_METAL_MM3:
         return {}
     spacing = np.asarray(geometry.spacing[::-1])
     # A coarse grid is enough for a distance of 30 mm and keeps the transform small.
     stride = np.maximum(1, np.rint(4.0 / spacing)).astype(int)
     free = np.ones([-(-n // s) for n, s in zip(hu.shape, stride, strict=True)], bool)
-    for k, found in enumerate(metal):
+    for k, found in metal.items():
         free[k // stride[0], found[:, 0] // stride[1], found[:, 1] // stride[2]] = False
     distance = ndimage.distance_transform_edt(free, sampling=spacing * stride)
     coarse = labels[:: stride[0], :: stride[1], :: stride[2]]

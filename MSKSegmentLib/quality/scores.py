@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,9 +22,8 @@ def make_scores(
     strays: Iterable[Stray],
     uncertainties: Mapping[int, float],
     metal_mm: Mapping[int, float],
-    deviations: Mapping[int, tuple[float, float]],
 ) -> dict[int, Scores]:
-    """Label -> scores, for all labels of `uncertainties`.
+    """Label -> scores, for all labels of `uncertainties`; what the bones say of volume and place, `with_placement` adds.
 
     Args:
         evidence: of the slices that were sampled.
@@ -32,7 +32,6 @@ def make_scores(
         strays: the components that were removed, on the same grid.
         uncertainties: mean voxel uncertainty by label.
         metal_mm: distance to metal by label; empty without metal.
-        deviations: of volume and place by label (`plausibility.deviations`).
     """
     sides = Sides(labels, table)
     sums, voxels = sums_by_segment(evidence, sides), sides.voxels
@@ -40,7 +39,6 @@ def make_scores(
     found = {}
     for label, mean_variance in uncertainties.items():
         mine, count, stray = sums.get(label, PassSums()), int(voxels[label]), removed.get(label, [])
-        volume_deviation, position_deviation = deviations.get(label, (None, None))
         found[label] = Scores(
             mean_variance=mean_variance,
             mean_entropy=mine.mean_entropy(),
@@ -54,10 +52,17 @@ def make_scores(
             stray_components=len(stray),
             stray_share=sum(stray) / (sum(stray) + count) if count else None,
             metal_distance_mm=metal_mm.get(label),
-            volume_deviation=volume_deviation,
-            position_deviation=position_deviation,
         )
     return found
+
+
+def with_placement(scores: Mapping[int, Scores], deviations: Mapping[int, tuple[float, float]]) -> dict[int, Scores]:
+    """The scores with the deviations of volume and place by label (`plausibility.deviations`)."""
+    return {
+        label: replace(of_label, volume_deviation=volume, position_deviation=position)
+        for label, of_label in scores.items()
+        for volume, position in (deviations.get(label, (None, None)),)
+    }
 
 
 def _by_segment(strays: Iterable[Stray], sides: Sides, strips: np.ndarray) -> dict[int, list[int]]:

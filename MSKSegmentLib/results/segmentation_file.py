@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +21,7 @@ from ..ct.volume import CTVolume, Geometry
 from ..errors import InputError
 from ..findings import findings_json
 from ..output.files import whole_file
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
+from .nrrd_writing import write_nrrd
 
 TERMINOLOGY_TAG = "TerminologyEntry"
 STATUS_TAG = "Segmentation.Status"
@@ -61,10 +58,6 @@ SMOOTHING_FACTOR = 0.5
 REPRESENTATION = "Binary labelmap"
 # How Slicer writes the extent of a segment without a voxel.
 _NO_EXTENT = "0 -1 0 -1 0 -1"
-
-
-# Label maps are mostly runs of equal values and noise compresses badly at any level: the fastest one serves both.
-_COMPRESSION_LEVEL = 1
 
 
 def review_status(report: SegmentReport) -> str:
@@ -136,17 +129,14 @@ def write_segmentation(path: str | os.PathLike[str], result: CaseResult) -> None
         InputError: the file cannot be written there.
     """
     boxes = segment_boxes(result.labels, result.table)
-    image = result.geometry.image_of(result.labels)
-    for key, value in segmentation_header(result.geometry).items():
-        image.SetMetaData(key, value)
+    entries = segmentation_header(result.geometry)
     present = [report for report in result.reports if report.segment.label in boxes]
     for number, report in enumerate(present):
         segment, box = report.segment, boxes[report.segment.label]
         tags = {TERMINOLOGY_TAG: terminology_entry(segment, result.table), **segment_tags(report)}
-        for key, value in _segment_header(segment, _extent(box), tags).items():
-            image.SetMetaData(f"Segment{number}_{key}", value)
-    image.SetMetaData(ABSENT_ATTRIBUTE, absent_note(result, set(boxes)))
-    _write_image(path, image, ".seg.nrrd")
+        entries |= _numbered(number, _segment_header(segment, _extent(box), tags))
+    entries[ABSENT_ATTRIBUTE] = absent_note(result, set(boxes))
+    _write_image(path, result.labels, result.geometry, entries, ".seg.nrrd")
 
 
 def write_segments_to_draw(path: str | os.PathLike[str], labels: np.ndarray, geometry: Geometry, table: StructureTable) -> None:
@@ -157,15 +147,12 @@ def write_segments_to_draw(path: str | os.PathLike[str], labels: np.ndarray, geo
     Raises:
         InputError: the file cannot be written there.
     """
-    image, boxes = geometry.image_of(labels), segment_boxes(labels, table)
-    for key, value in segmentation_header(geometry).items():
-        image.SetMetaData(key, value)
+    entries, boxes = segmentation_header(geometry), segment_boxes(labels, table)
     for number, segment in enumerate(table.segments):
         tags = {TERMINOLOGY_TAG: terminology_entry(segment, table)}
         extent = _extent(boxes[segment.label]) if segment.label in boxes else _NO_EXTENT
-        for key, value in _segment_header(segment, extent, tags).items():
-            image.SetMetaData(f"Segment{number}_{key}", value)
-    _write_image(path, image, ".seg.nrrd")
+        entries |= _numbered(number, _segment_header(segment, extent, tags))
+    _write_image(path, labels, geometry, entries, ".seg.nrrd")
 
 
 def write_uncertainty(path: str | os.PathLike[str], result: CaseResult) -> None:
@@ -174,8 +161,7 @@ def write_uncertainty(path: str | os.PathLike[str], result: CaseResult) -> None:
     Raises:
         InputError: the result holds no uncertainty, or the file cannot be written there.
     """
-    image = result.geometry.image_of(uncertainty_of(result))
-    _write_image(path, image, ".nrrd")
+    _write_image(path, uncertainty_of(result), result.geometry, {}, ".nrrd")
 
 
 def write_ct(path: str | os.PathLike[str], volume: CTVolume) -> None:
@@ -184,10 +170,8 @@ def write_ct(path: str | os.PathLike[str], volume: CTVolume) -> None:
     Raises:
         InputError: the file cannot be written there.
     """
-    image = volume.geometry.image_of(volume.hu)
-    if volume.findings:
-        image.SetMetaData(FINDINGS_KEY, json.dumps(findings_json(volume.findings)))
-    _write_image(path, image, ".nrrd")
+    entries = {FINDINGS_KEY: json.dumps(findings_json(volume.findings))} if volume.findings else {}
+    _write_image(path, volume.hu, volume.geometry, entries, ".nrrd")
 
 
 def uncertainty_of(result: CaseResult) -> np.ndarray:
@@ -263,8 +247,12 @@ def _segment_header(segment: Segment, extent: str, tags: Mapping[str, str]) -> d
     }
 
 
-def _write_image(path: str | os.PathLike[str], image: sitk.Image, suffix: str) -> None:
-    import SimpleITK as sitk
+def _numbered(number: int, header: Mapping[str, str]) -> dict[str, str]:
+    return {f"Segment{number}_{key}": value for key, value in header.items()}
 
+
+def _write_image(
+    path: str | os.PathLike[str], array: np.ndarray, geometry: Geometry, entries: Mapping[str, str], suffix: str
+) -> None:
     with whole_file(path, suffix) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True, compressionLevel=_COMPRESSION_LEVEL)
+        write_nrrd(temporary, array, geometry, entries)

@@ -23,10 +23,12 @@ class Canvas:
 
     def paint(self, parts: Parts, is_left: np.ndarray, chosen: np.ndarray) -> None:
         """Give the chosen components (bool ``[n]``) of a structure their labels, whole."""
-        index = parts.structure.index
-        values = np.where(chosen, np.where(is_left, index + LEFT_OFFSET, index), 0).astype(np.uint8)
-        # Components of other structures lie in the same box: add, as their voxels are others.
-        self.labels[parts.slices] += np.concatenate([np.zeros(1, np.uint8), values])[parts.ids]
+        index, labels = parts.structure.index, self.labels[parts.slices]
+        for which in np.flatnonzero(chosen):
+            box = parts.boxes[which]
+            mask = (parts.ids[box] == which + 1).view(np.uint8)
+            # Other components lie in the same box: add, as their voxels are others.
+            labels[box] += mask * np.uint8(index + LEFT_OFFSET if is_left[which] else index)
 
     def paint_by(self, parts: Parts, field: np.ndarray, depth: float, sizes: Sizes) -> list[Parts]:
         """Give the components of a structure their labels by a coarse side field; split those that span both sides.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..anatomy import LEFT_OFFSET, Landmark, StructureTable
+from ..anatomy import LEFT_OFFSET, Landmark, Structure, StructureTable
 from ..ct.orientation import axis_order
 from ..ct.volume import Geometry
 from ..findings import Finding, warning
 from .canvas import Canvas
 from .chirality import handedness
 from .coarse_scan import CoarseScan
-from .components import Parts, Stray, parts_of_structure, structure_boxes
+from .components import Parts, Slices, Stray, parts_of_structure, structure_boxes
 from .initial_sides import OnlyFemur, find_initial_sides
 from .leftovers import Sizes
 from .side_field import CoarseGrid
@@ -78,13 +80,16 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable, 
         return SideResult(labels)
     for index in table.unpaired:
         if index in boxes:
-            canvas.labels[ordered == index] = index
+            box = boxes[index]
+            canvas.labels[box][ordered[box] == index] = index
     if not any(structure.paired for structure in table.structures):
         return SideResult(labels)
 
     coarse = np.ascontiguousarray(grid.sample(ordered))
     marks = {mark: bone for mark in (Landmark.HIP_BONE, Landmark.FEMUR) if (bone := table.landmark(mark)) and bone.index in boxes}
-    bones = {mark: parts_of_structure(ordered, bone, boxes[bone.index]) for mark, bone in marks.items()}
+    muscles = [s for s in table.structures if s.paired and s.index in boxes and s not in marks.values()]
+    coming = _parts_ahead(ordered, (*marks.values(), *muscles), boxes)
+    bones = {mark: next(coming) for mark in marks}
     initial = find_initial_sides(CoarseScan(coarse, grid, table), bones, _scanner_x(coarse, grid, grid_geometry))
     pieces: list[Parts] = []
     for mark, parts in bones.items():
@@ -99,13 +104,11 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable, 
         field = initial.field if of_all_bones is None else of_all_bones
 
     doubtful: list[tuple[Parts, Sizes]] = []
-    for structure in table.structures:
-        if structure.paired and structure.index in boxes and structure not in marks.values():
-            parts = parts_of_structure(ordered, structure, boxes[structure.index])
-            sizes = Sizes.of(parts, canvas.spacing)
-            is_left, clear = _clear_sides(parts, field, initial.only_femur, grid, sizes.near)
-            canvas.paint(parts, is_left, clear)
-            doubtful += [(parts.single(int(which)), sizes.single(int(which))) for which in np.flatnonzero(~clear)]
+    for parts in coming:
+        sizes = Sizes.of(parts, canvas.spacing)
+        is_left, clear = _clear_sides(parts, field, initial.only_femur, grid, sizes.near)
+        canvas.paint(parts, is_left, clear)
+        doubtful += [(parts.single(int(which)), sizes.single(int(which))) for which in np.flatnonzero(~clear)]
     if doubtful:
         settled = canvas.field(canvas.on_both_sides(tuple(one.index for one in table.structures if one.paired)))
         for parts, sizes in doubtful:
@@ -113,6 +116,12 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable, 
     unsure = unsure_sides(doubtful, canvas, field) if initial.from_pairs else ()
     strays = tuple(_stray(piece, grid_geometry, geometry) for piece in canvas.settle(pieces))
     return SideResult(labels, (*initial.findings, *unsure, *(_turned(canvas, table) if check_axes else ())), strays)
+
+
+def _parts_ahead(classes: np.ndarray, structures: Iterable[Structure], boxes: Mapping[int, Slices]) -> Iterator[Parts]:
+    """The components of each structure, in order, found in a thread of its own: fields and painting need them one by one."""
+    with ThreadPoolExecutor(1) as pool:
+        yield from pool.map(lambda structure: parts_of_structure(classes, structure, boxes[structure.index]), structures)
 
 
 def _clear_sides(

@@ -8,7 +8,7 @@ import pytest
 from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.inference.evidence import STRIPS, PassVotes, likeliest, strips_of
 from MSKSegmentLib.quality.pass_sums import Sides, sums_by_segment
-from MSKSegmentLib.quality.scores import make_scores
+from MSKSegmentLib.quality.scores import make_scores, with_placement
 from MSKSegmentLib.segmentation import Stray
 
 PASSES, DEPTH, HEIGHT, WIDTH, CLASSES = 6, 5, 24, 96, 23
@@ -73,7 +73,8 @@ def test_scores_are_those_of_whole_arrays(sampled, evidence, label):
     size, pairs = masks.sum() / PASSES, list(itertools.combinations(masks, 2))
     shared = np.mean([(a & b).sum() for a, b in pairs])
 
-    found = make_scores(evidence, labels, HIP_AND_THIGH, (), {label: 1e-4}, {label: 12.0}, {label: (1.5, 2.5)})[label]
+    scores = make_scores(evidence, labels, HIP_AND_THIGH, (), {label: 1e-4}, {label: 12.0})
+    found = with_placement(scores, {label: (1.5, 2.5)})[label]
     assert found.mean_variance == 1e-4 and found.metal_distance_mm == 12.0
     assert (found.volume_deviation, found.position_deviation) == (1.5, 2.5)
     assert found.pairwise_dice == pytest.approx(shared / size, rel=1e-3)
@@ -112,10 +113,10 @@ def test_perfect_agreement_and_a_single_pass(sampled):
     passes, hu = sampled
     same = np.repeat(passes[:1], PASSES, axis=0)
     labels = _labels(same)
-    found = make_scores(_evidence(same, hu), labels, HIP_AND_THIGH, (), {4: 0.0}, {}, {})[4]
+    found = make_scores(_evidence(same, hu), labels, HIP_AND_THIGH, (), {4: 0.0}, {})[4]
     assert (found.pairwise_dice, found.pairwise_iou, found.low_slice_dice) == (1.0, 1.0, 1.0)
     assert found.volume_cv == found.sd_mean_hu == 0.0 and found.metal_distance_mm is None
-    one = make_scores(_evidence(same, hu, (1,) * DEPTH), labels, HIP_AND_THIGH, (), {4: 0.0}, {}, {})[4]
+    one = make_scores(_evidence(same, hu, (1,) * DEPTH), labels, HIP_AND_THIGH, (), {4: 0.0}, {})[4]
     assert one.pairwise_dice is one.volume_cv is one.sd_mean_hu is one.low_slice_dice is None
     assert one.soft_dice == pytest.approx(found.soft_dice, rel=1e-5)
 
@@ -123,8 +124,8 @@ def test_perfect_agreement_and_a_single_pass(sampled):
 def test_slices_may_have_different_numbers_of_passes(sampled):
     passes, hu = sampled
     labels = _labels(passes)
-    few = make_scores(_evidence(passes, hu, (2, 6, 3, 6, 6)), labels, HIP_AND_THIGH, (), {4: 0.0}, {}, {})[4]
-    full = make_scores(_evidence(passes, hu), labels, HIP_AND_THIGH, (), {4: 0.0}, {}, {})[4]
+    few = make_scores(_evidence(passes, hu, (2, 6, 3, 6, 6)), labels, HIP_AND_THIGH, (), {4: 0.0}, {})[4]
+    full = make_scores(_evidence(passes, hu), labels, HIP_AND_THIGH, (), {4: 0.0}, {})[4]
     assert few.pairwise_dice == pytest.approx(full.pairwise_dice, abs=0.02)
     assert few.volume_cv == pytest.approx(full.volume_cv, rel=0.6)
 
@@ -136,7 +137,7 @@ def test_what_only_passes_saw_counts_against_the_side_it_lies_on(sampled):
     columns = slice(8, 20)
     missed[::2, 4, :, :, columns], missed[::2, 0, :, :, columns] = 0.02, 0.9
     before, after = (
-        make_scores(_evidence(one, hu), _labels(one), HIP_AND_THIGH, (), {4: 0.0, 104: 0.0}, {}, {}) for one in (passes, missed)
+        make_scores(_evidence(one, hu), _labels(one), HIP_AND_THIGH, (), {4: 0.0, 104: 0.0}, {}) for one in (passes, missed)
     )
     assert after[4].soft_dice < before[4].soft_dice - 0.05 and after[4].pairwise_dice < before[4].pairwise_dice - 0.05
     assert after[104] == before[104]
@@ -146,7 +147,7 @@ def test_strays_belong_to_the_side_that_they_lie_on(sampled, evidence):
     labels = _labels(sampled[0])
     places = ((4, 30, (1.0, 2.0, 80.0)), (4, 10, (1.0, 2.0, 3.0)), (3, 7, (0.0, 0.0, 1.0)))
     strays = [Stray(index, voxels, np.array(place)) for index, voxels, place in places]
-    found = make_scores(evidence, labels, HIP_AND_THIGH, strays, dict.fromkeys((3, 4, 104, 5), 0.0), {}, {})
+    found = make_scores(evidence, labels, HIP_AND_THIGH, strays, dict.fromkeys((3, 4, 104, 5), 0.0), {})
     assert [found[label].stray_components for label in (3, 4, 104, 5)] == [1, 1, 1, 0]
     assert found[104].stray_share == pytest.approx(30 / (30 + (labels == 104).sum())) and found[5].stray_share == 0
 
