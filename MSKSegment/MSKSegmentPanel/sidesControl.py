@@ -17,6 +17,7 @@ class SidesControl:
         self._case = None
         self._key = None
         self._on = False
+        self._apart = None
         showNote(ui.layoutLabel, "")
         layouts.offer(ui.sidesButton, self._enter, self._left)
 
@@ -24,6 +25,13 @@ class SidesControl:
     def keys(self):
         """The segments of both sides while they are shown; else none."""
         return tuple(segment.key for segment in self._pair or ()) if self._on else ()
+
+    @property
+    def keyOfView(self):
+        """Which segment each 3D view is of while they are shown; else nothing."""
+        from MSKSegmentLib.scene.sides_apart import SIDE_VIEWS
+
+        return dict(zip(SIDE_VIEWS, self.keys, strict=False))
 
     def setCase(self, case):
         """Another case is shown, or none."""
@@ -37,11 +45,16 @@ class SidesControl:
             self._layouts.leave()
         self._ui.sidesButton.setEnabled(self._pair is not None)
 
+    def showSurfaces(self, keys):
+        """Show the surfaces of these segments, which were made, each in the view of its side alone, while these are shown."""
+        if self._on:
+            self._apart.show({view: key for view, key in self.keyOfView.items() if key in keys})
+
     def show(self):
         """Bring both sides into their views, while these are shown."""
         from MSKSegmentLib.review.sections import widest_section
         from MSKSegmentLib.scene import bounds_ras
-        from MSKSegmentLib.scene.own_views import LEFT, LEFT_3D, RIGHT, RIGHT_3D, aim_view, equal_boxes
+        from MSKSegmentLib.scene.own_views import LEFT, RIGHT, aim_view, equal_boxes
 
         if not self._on:
             return
@@ -49,11 +62,7 @@ class SidesControl:
         sections = [widest_section(session, segment.key) for segment in self._pair]
         self._aimSlices((RIGHT, LEFT), sections)
         showNote(self._ui.layoutLabel, "\n".join(map(_told, self._pair, sections)))
-        boxes = {
-            view: box
-            for view, segment in zip((RIGHT_3D, LEFT_3D), self._pair, strict=True)
-            if (box := bounds_ras(nodes.segmentation, (segment.key,))) is not None
-        }
+        boxes = {view: box for view, key in self.keyOfView.items() if (box := bounds_ras(nodes.segmentation, (key,))) is not None}
         for view, box in zip(boxes, equal_boxes(boxes.values()) if boxes else (), strict=True):
             aim_view(slicer.mrmlScene, view, box)
 
@@ -82,11 +91,13 @@ class SidesControl:
 
     def _enter(self):
         from MSKSegmentLib.scene.own_views import SIDES
+        from MSKSegmentLib.scene.sides_apart import SidesApart
 
         if self._pair is None:
             return False
         self._on = True
         showOwnLayout(SIDES)
+        self._apart = SidesApart(slicer.mrmlScene, self._case.nodes.segmentation)
         self._onChange()
         self.show()
         return True
@@ -94,6 +105,9 @@ class SidesControl:
     def _left(self):
         self._on = False
         showNote(self._ui.layoutLabel, "")
+        apart, self._apart = self._apart, None
+        if apart is not None and not slicer.mrmlScene.IsClosing():
+            apart.close()
         if self._case is not None and not slicer.mrmlScene.IsClosing():
             self._onChange()
 

@@ -1,16 +1,21 @@
 """Shows one structure: its light with reasons, its numbers, its history."""
 
 from datetime import datetime
+from itertools import groupby
 
 from MSKSegmentLib.language.catalogue import spoken_words
 from MSKSegmentLib.language.catalogue import tr as _
-from MSKSegmentLib.review.evidence import probability_text, uncertainty_word
+from MSKSegmentLib.review.evidence import probability_text
 from MSKSegmentLib.wording.reasons import told_reason
+from MSKSegmentLib.wording.uncertainty import told_uncertainty
 
 from .icons import markIcons, pixmap
 
 _HISTORY_LINES = 3
 _COLUMNS_PER_LINE = 3
+# The bar of the uncertainty, in pixels; its colours do for light and dark panels.
+_BAR_WIDTH, _MARK_WIDTH, _BAR_HEIGHT = 90, 3, 9
+_BAR_COLOR, _USUAL_COLOR, _MARK_COLOR = "#c9d0d9", "#7fb0e6", "#101418"
 
 
 class StructurePanel:
@@ -42,10 +47,12 @@ class StructurePanel:
         ui.stateLabel.setText(row.state_text)
         ui.reasonsLabel.setText(_verdictText(row))
         ui.reasonsLabel.setToolTip(row.tooltip)
-        uncertainty = _uncertaintyText(report)
-        ui.uncertaintyLabel.setText(uncertainty)
-        ui.uncertaintyLabel.setVisible(bool(uncertainty))
-        ui.valuesLabel.setText(_valuesHtml(row, report, session.columns))
+        uncertainty = told_uncertainty(spoken_words(), report)
+        ui.uncertaintyLabel.setVisible(uncertainty is not None)
+        if uncertainty is not None:
+            ui.uncertaintyLabel.setText(_uncertaintyHtml(uncertainty))
+            ui.uncertaintyLabel.setToolTip(uncertainty.explanation(spoken_words()))
+        ui.valuesLabel.setText(_valuesHtml(row, report, uncertainty, session.columns))
         ui.valuesLabel.setToolTip("\n".join(row.evidence))
         events = [_eventText(event) for event in session.history if event.key == key][-_HISTORY_LINES:]
         ui.historyLabel.setText("\n".join(events))
@@ -78,13 +85,26 @@ def _verdictText(row):
     return _("{sentence}.").format(sentence=f"{text[:1].upper()}{text[1:]}")
 
 
-def _uncertaintyText(report):
-    """How the uncertainty compares with what is usual for the structure; empty where that is not known."""
-    word = uncertainty_word(report)
-    return _("Uncertainty: {word} for this structure.").format(word=word) if word else ""
+def _uncertaintyHtml(uncertainty):
+    """The uncertainty in words, a bar whose blue middle third is what is usual for the structure, and the number."""
+    if not uncertainty.word:
+        return _("{name}: {text}").format(name=_("Uncertainty"), text=uncertainty.text)
+    words = _("Uncertainty: {word} for this structure.").format(word=f"<b>{uncertainty.word}</b>")
+    cells = "".join(f'<td width="{width}" bgcolor="{color}"></td>' for width, color in _bar(uncertainty.place))
+    bar = f'<table cellspacing="0" cellpadding="0" height="{_BAR_HEIGHT}"><tr>{cells}</tr></table>'
+    parts = "".join(f'<td valign="middle" style="padding-right: 6px">{part}</td>' for part in (words, bar, uncertainty.text))
+    return f'<table cellspacing="0" cellpadding="0"><tr>{parts}</tr></table>'
 
 
-def _valuesHtml(row, report, columns):
+def _bar(place):
+    """Widths and colours of the parts of the bar from left to right, with a mark at `place` (0..1)."""
+    third, at = _BAR_WIDTH // 3, round(place * (_BAR_WIDTH - _MARK_WIDTH))
+    pixels = [_USUAL_COLOR if third <= x < 2 * third else _BAR_COLOR for x in range(_BAR_WIDTH)]
+    pixels[at : at + _MARK_WIDTH] = [_MARK_COLOR] * _MARK_WIDTH
+    return [(len(list(run)), color) for color, run in groupby(pixels)]
+
+
+def _valuesHtml(row, report, uncertainty, columns):
     """Numbers with their names, three to a line."""
     likely = {"volume_cc": report.volume_interval_cc, "mean_hu": report.mean_hu_interval}
     pairs = []
@@ -94,9 +114,8 @@ def _valuesHtml(row, report, columns):
             pairs.append((column.title, text + _range(likely.get(column.name))))
         if column.name == "dice_failed_below" and report.failure_probability is not None:
             pairs.append((_("Probability of error"), probability_text(report.failure_probability)))
-    if report.uncertainty is not None:
-        word = uncertainty_word(report)
-        pairs.append((_("Uncertainty"), f"{report.uncertainty:.2e}" + (f" ({word})" if word else "")))
+    if uncertainty is not None:
+        pairs.append((_("Uncertainty"), uncertainty.text + (f" ({uncertainty.word})" if uncertainty.word else "")))
     if report.dice_to_automatic is not None:
         pairs.append((_("Dice to automatic"), f"{report.dice_to_automatic:.2f}"))
     cells = [f"{name}<br/><b>{value}</b>" for name, value in pairs]

@@ -1,5 +1,7 @@
 """What the views show: uncertainty over the CT, density and surfaces in 3D, the histogram in the plot view."""
 
+from contextlib import nullcontext
+
 import slicer
 
 from MSKSegmentLib.language.catalogue import tr as _
@@ -171,12 +173,17 @@ class ViewControl:
 
     def _showDensity(self, *args):
         from MSKSegmentLib.scene import hide_density, show_density
+        from MSKSegmentLib.scene.sides_apart import SIDE_VIEWS
 
-        keys = self._densityKeys()
-        if keys:
-            show_density(slicer.mrmlScene, self._case.nodes.ct, self._case.session.result, keys)
-        else:
-            hide_density(slicer.mrmlScene)
+        keys, sides = self._densityKeys(), self._sides.keyOfView
+        shown = {view: (key,) for view, key in sides.items() if key in keys}
+        # While the sides have views of their own, none of the others is to be seen.
+        shown[None] = () if sides else keys
+        for view in (None, *SIDE_VIEWS):
+            if shown.get(view):
+                show_density(slicer.mrmlScene, self._case.nodes.ct, self._case.session.result, shown[view], view)
+            else:
+                hide_density(slicer.mrmlScene, view)
 
     def _showSurfaces(self, *args):
         from MSKSegmentLib.scene import ensure_closed_surface, show_only_3d
@@ -184,15 +191,14 @@ class ViewControl:
         if self._case is None:
             return
         choice, node = self._ui.surfaceSelector.currentIndex, self._case.nodes.segmentation
-        if choice == _ALL:
-            # All surfaces of a large scan take ten seconds.
-            with slicer.util.WaitCursor():
-                show_only_3d(node, None)
-            return
         shown = self._sides.keys or ((self._key,) if choice == _SELECTED and self._key else ())
         # Views are aimed by the surfaces, also where they are not shown because they would hide the density inside of them.
         ensure_closed_surface(node, shown)
-        show_only_3d(node, set(shown).difference(self._densityKeys()))
+        solid = set(shown).difference(self._densityKeys())
+        # All surfaces of a large scan take ten seconds.
+        with slicer.util.WaitCursor() if choice == _ALL else nullcontext():
+            show_only_3d(node, None if choice == _ALL else solid)
+        self._sides.showSurfaces(solid)
 
     def _showSelected(self):
         """What follows the selected structure in 3D, or both of its sides."""

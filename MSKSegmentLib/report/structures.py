@@ -16,6 +16,7 @@ from ..review.histogram import Histogram, histogram_of
 from ..review.reference import published_means
 from ..wording.names import segment_name, structure_name
 from ..wording.reasons import as_sentence
+from ..wording.uncertainty import told_uncertainty
 from .case import ReportCase
 from .histograms import Plot, plot_of
 from .names import Mark, mark, mark_of
@@ -134,6 +135,9 @@ def card_numbers(words: Words, row: SegmentRow, report: SegmentReport) -> tuple[
             likely = words.gettext("{quantity}, likely").format(quantity=words.gettext(_TITLES[name]))
             low, high = (COLUMN_OF[name].text(bound) for bound in interval)
             found.append((likely, words.gettext("{low} to {high}").format(low=low, high=high) + f" {COLUMN_OF[name].unit}"))
+    uncertainty = told_uncertainty(words, report)
+    if uncertainty is not None:
+        found.append((words.gettext("Uncertainty"), uncertainty.sentence(words)))
     return tuple(found)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ..case_result import FAT_SPREAD, DiceLimits, Light, Scores, SegmentReport
-from ..language.catalogue import noted as N_
-from ..language.catalogue import tr
-from ..quality.usual_uncertainty import HIGH, LOW, USUAL, uncertainty_level
+from ..language.catalogue import spoken_words, tr
+from ..wording.uncertainty import told_uncertainty
 
 LEAST_TOLD_SHARE = 0.001
-_LEVELS = {LOW: N_("low"), USUAL: N_("usual"), HIGH: N_("high")}
 
 
 def probability_text(probability: float) -> str:
@@ -66,19 +64,9 @@ def evidence_lines(report: SegmentReport) -> tuple[str, ...]:
     return (first, *scores) if first else tuple(scores)
 
 
-def uncertainty_word(report: SegmentReport) -> str:
-    """Whether the uncertainty is low, usual or high for the structure, in words; empty where the calibration does not tell."""
-    if report.uncertainty is None or report.usual_uncertainty is None:
-        return ""
-    return tr(_LEVELS[uncertainty_level(report.uncertainty, report.usual_uncertainty)])
-
-
 def _uncertainty_sentence(report: SegmentReport) -> str:
-    word, usual = uncertainty_word(report), report.usual_uncertainty
-    if not (word and usual):
-        return _known(tr("Uncertainty {value}."), ".2e", report.uncertainty)
-    form = tr("Uncertainty {value}, {word} for this structure (usual: {low} to {high}).")
-    return form.format(value=f"{report.uncertainty:.2e}", word=word, low=f"{usual[0]:.2e}", high=f"{usual[1]:.2e}")
+    uncertainty = told_uncertainty(spoken_words(), report)
+    return tr("Uncertainty {value}.").format(value=uncertainty.sentence(spoken_words())) if uncertainty else ""
 
 
 def _score_lines(scores: Scores, fat_spread: float | None) -> list[str]:

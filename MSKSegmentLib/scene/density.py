@@ -18,7 +18,9 @@ from ..resources import resource_file
 from ..results.segmentation_file import ras_matrix
 from .density_volume import FULL_OPACITY, LOWEST_DRAWN_HU, masked_copy
 from .geometry import full_extent, set_scalars, vtk_matrix
+from .own_views import OwnView, view_ids
 from .roles import find_node, set_role
+from .segment_views import show_in_views
 from .slice_legend import Color
 from .volume_node import volume_of_node
 
@@ -72,8 +74,11 @@ def show_density(
     ct_node: slicer.vtkMRMLScalarVolumeNode,
     result: CaseResult,
     keys: Iterable[str],
+    view: OwnView | None = None,
 ) -> slicer.vtkMRMLScalarVolumeNode | None:
     """Render the density of the named muscles in all 3D views, in place of what was rendered before.
+
+    With `view` only in that one, beside what all views show.
 
     The views get a cropped copy of the CT in which all else is transparent. It is hidden from the lists of volumes and
     not saved with the scene. Bones and whatever else has no composition are left out.
@@ -83,6 +88,7 @@ def show_density(
         ct_node: the CT, in HU.
         result: what was found in it.
         keys: `Segment.key` of the segments to show.
+        view: one that exists.
 
     Returns:
         The rendered copy, or None when no muscle of that name has a voxel; then nothing is rendered any more.
@@ -94,21 +100,21 @@ def show_density(
     labels, wanted = result.labels, _muscle_labels(result.table, keys)
     box = box_of_labels(labels, wanted)
     if box is None:
-        hide_density(scene)
+        hide_density(scene, view)
         return None
     lookup = np.zeros(256, dtype=bool)
     lookup[wanted] = True
     array, geometry = masked_copy(volume.hu, lookup[labels[box.slices]], box, volume.geometry, opacities_of(density_look()))
-    node = _density_node(scene)
+    node = _density_node(scene, view)
     _set_image(node, array, geometry)
     node.SetAndObserveTransformNodeID(ct_node.GetTransformNodeID())
     node.GetDisplayNode().SetVisibility(True)
     return node
 
 
-def hide_density(scene: slicer.vtkMRMLScene) -> None:
-    """Render no density any more; the copy of the CT is freed."""
-    node = find_node(scene, "vtkMRMLScalarVolumeNode", _ROLE)
+def hide_density(scene: slicer.vtkMRMLScene, view: OwnView | None = None) -> None:
+    """Render no density any more, of what `show_density` shows in all views, or in that one alone; the copy of the CT is freed."""
+    node = find_node(scene, "vtkMRMLScalarVolumeNode", _role(view))
     if node is not None:
         node.GetDisplayNode().SetVisibility(False)
         node.SetAndObserveImageData(None)
@@ -185,9 +191,13 @@ def _muscle_labels(table: StructureTable, keys: Iterable[str]) -> list[int]:
     return [s.label for s in table.segments if s.key in chosen and s.structure.has_composition]
 
 
-def _density_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode:
+def _role(view: OwnView | None) -> str:
+    return _ROLE if view is None else f"{_ROLE} {view.name}"
+
+
+def _density_node(scene: slicer.vtkMRMLScene, view: OwnView | None) -> slicer.vtkMRMLScalarVolumeNode:
     """The scene's node for density, made with its display and property nodes if there is none yet."""
-    node = find_node(scene, "vtkMRMLScalarVolumeNode", _ROLE)
+    node = find_node(scene, "vtkMRMLScalarVolumeNode", _role(view))
     if node is not None:
         return node
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "MSKSegment density")
@@ -196,7 +206,9 @@ def _density_node(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode:
     for new_node in (node, properties, display):
         new_node.SetHideFromEditors(True)
         new_node.SetSaveWithScene(False)
-    set_role(node, _ROLE)
+    set_role(node, _role(view))
+    if view is not None:
+        show_in_views(display, view_ids(scene, view))
     _set_copy_functions(properties.GetVolumeProperty(), density_look())
     display.SetAndObserveVolumePropertyNodeID(properties.GetID())
     node.AddAndObserveDisplayNodeID(display.GetID())

@@ -102,6 +102,11 @@ def aim_view(scene: slicer.vtkMRMLScene, view: OwnView, bounds_ras: Bounds) -> N
     aim_camera(_camera_of(scene, view), bounds_ras)
 
 
+def view_ids(scene: slicer.vtkMRMLScene, view: OwnView) -> list[str]:
+    """The identifier of a 3D view of this project, once a layout with it was chosen."""
+    return [node.GetID() for node in nodes_of_class(scene, "vtkMRMLViewNode") if node.GetLayoutName() == view.name]
+
+
 def equal_boxes(boxes: Iterable[Bounds]) -> list[Bounds]:
     """Boxes (mm) around the same middles, all as large as the largest, so that they are shown at one scale."""
     limits = [np.reshape(box, (3, 2)) for box in boxes]

@@ -13,6 +13,7 @@ from ..language.catalogue import Words
 from ..language.catalogue import noted as N_
 from ..language.forms import SentenceForm
 from ..quality.guards import SCAN_CAUTIONS
+from .uncertainty import told_number
 
 
 class ReasonKind(str, Enum):
@@ -266,4 +267,4 @@ def _value(words: Words, text: str) -> str:
     parts = text.split(", ")
     if all(part in _WORDS for part in parts):
         return words.gettext(", ").join(words.gettext(part) for part in parts)
-    return _told(words, text, _PARTS)
+    return told_number(_told(words, text, _PARTS))

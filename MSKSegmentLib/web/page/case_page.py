@@ -12,6 +12,7 @@ from ...language.forms import told
 from ...review import ReviewSession, RowFilter, WorstSlice
 from ...review.sections import other_side
 from ...wording.findings import finding_text
+from ...wording.uncertainty import uncertainty_text
 from ..case.opening import Opened
 from ..case.options import ReviewOptions
 from . import table
@@ -292,4 +293,4 @@ def _slice_title(worst: WorstSlice) -> str:
     values = {"number": worst.index + 1, "area": f"{worst.area_cm2:.1f}"}
     if worst.uncertainty is None:
         return tr("Slice {number}, {area} cm²").format(**values)
-    return tr("Slice {number}, {area} cm², uncertainty {value}").format(**values, value=f"{worst.uncertainty:.2g}")
+    return tr("Slice {number}, {area} cm², uncertainty {value}").format(**values, value=uncertainty_text(worst.uncertainty))

@@ -21,7 +21,9 @@ from ..views.four_views import WINDOWS
 
 _THUMBNAIL_PX = 168
 
-_CHART_WIDTH, _CHART_HEIGHT, _CHART_BASE, _CHART_TOP = 330.0, 150.0, 134.0, 18.0
+_CHART_WIDTH, _CHART_HEIGHT = 330.0, 116.0
+# Percent of the width that a number at the edge needs on its side.
+_EDGE = 4.0
 _TICKS_HU = (-200, -100, -30, 30, 100, 200, 300)
 
 
@@ -93,7 +95,7 @@ def _outlined(shown: _Planes, inside: np.ndarray, half_mm: float = 0.0) -> str:
 
 
 def histogram_chart(histogram: Histogram | None, other: Histogram | None = None) -> dict[str, Any] | None:
-    """Places and sizes of a histogram's bars, bands and ticks in a drawing of 330 by 150; None without a histogram.
+    """Places and sizes of a histogram's bars, bands and ticks in a drawing of 330 by 116; None without a histogram.
 
     `other`, the same structure's on the other side, is drawn as a line; both as shares of their voxels.
     """
@@ -109,13 +111,13 @@ def histogram_chart(histogram: Histogram | None, other: Histogram | None = None)
     factor = sum(histogram.counts) / max(sum(other.counts), 1) if other else 0.0
     line = [count * factor for count in other.counts] if other else []
     top = max(*histogram.counts[1:-1], *line[1:-1], 1)
-    scale = (_CHART_BASE - _CHART_TOP) / top
+    scale = _CHART_HEIGHT / top
     bars = [
         {
             "x": at(edge),
             "width": at(after) - at(edge),
             "height": (height := round(min(count, top) * scale, 2)),
-            "y": round(_CHART_BASE - height, 2),
+            "y": round(_CHART_HEIGHT - height, 2),
             "band": band.name if (band := histogram.band_of(number)) else "",
         }
         for number, (edge, after, count) in enumerate(
@@ -127,7 +129,6 @@ def histogram_chart(histogram: Histogram | None, other: Histogram | None = None)
             "name": band.name,
             "x": at(band.low_hu),
             "width": at(band.high_hu) - at(band.low_hu),
-            "center": at((band.low_hu + band.high_hu) / 2),
             "text": f"{tr(band.name)} {band.percent:.0f} %",
         }
         for band in histogram.bands
@@ -136,16 +137,15 @@ def histogram_chart(histogram: Histogram | None, other: Histogram | None = None)
     return {
         "width": _CHART_WIDTH,
         "height": _CHART_HEIGHT,
-        "base": _CHART_BASE,
         "bars": bars,
         "bands": bands,
-        "ticks": [{"x": min(max(at(hu), 14.0), _CHART_WIDTH - 12), "text": str(hu)} for hu in _TICKS_HU],
+        "ticks": [{"at": min(max(100 * at(hu) / _CHART_WIDTH, _EDGE), 100 - _EDGE), "text": str(hu)} for hu in _TICKS_HU],
         "label": _chart_label(histogram.title, shares),
         "name": _side_name(histogram),
         "other": other
         and {
             "name": _side_name(other),
-            "path": _steps([at(edge) for edge in histogram.edges_hu], [_CHART_BASE - min(value, top) * scale for value in line]),
+            "path": _steps([at(edge) for edge in histogram.edges_hu], [_CHART_HEIGHT - min(value, top) * scale for value in line]),
         },
     }
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
 from typing import Any
 
 from ...case_result import ReviewState, SegmentReport
 from ...language.catalogue import noted as N_
-from ...language.catalogue import tr
-from ...review.evidence import uncertainty_word
+from ...language.catalogue import spoken_words, tr
 from ...review.history import HistoryEvent
 from ...review.rows import MARKS, RowFilter, SegmentRow, sorted_by, worst_first
+from ...wording.uncertainty import told_uncertainty
 
 _WHAT = {
     "edited": N_("corrected"),
@@ -51,18 +50,11 @@ def selected_row(row: SegmentRow, report: SegmentReport, paired: bool) -> dict[s
 
 def _gauge(report: SegmentReport) -> dict[str, Any] | None:
     """The uncertainty with its word and its place, in percent, on a gauge whose middle third is what is usual for the structure."""
-    value, usual = report.uncertainty, report.usual_uncertainty
-    if value is None:
+    uncertainty = told_uncertainty(spoken_words(), report)
+    if uncertainty is None:
         return None
-    shown = {"value": f"{value:.2e}", "word": uncertainty_word(report), "tooltip": tr("Mean over the segment's voxels")}
-    if usual is None:
-        return shown
-    low, high = usual
-    span = 3 * (high - low)
-    at = 100 * (value - low + span / 3) / span if span > 0 and isfinite(value) else 100.0
-    form = tr("Mean over the segment's voxels; for this structure {low} to {high} is usual")
-    shown["tooltip"] = form.format(low=f"{low:.2e}", high=f"{high:.2e}")
-    return {**shown, "at": round(min(max(at, 0.0), 100.0), 1)}
+    shown = {"value": uncertainty.text, "word": uncertainty.word, "tooltip": uncertainty.explanation(spoken_words())}
+    return shown if uncertainty.place is None else {**shown, "at": round(100 * uncertainty.place, 1)}
 
 
 def light_counts(rows: Iterable[SegmentRow]) -> list[dict[str, str]]:

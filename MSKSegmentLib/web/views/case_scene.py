@@ -22,6 +22,7 @@ from ...scene import (
 from ...scene.ct_window import usual_window
 from ...scene.differences import hide_differences, show_differences
 from ...scene.surfaces import surface_node
+from ...wording.uncertainty import uncertainty_text
 from .four_views import Views, set_window
 
 # The selected segment stands out; the others stay to be seen against.
@@ -43,6 +44,7 @@ class CaseScene:
         self.segmentation = add_segmentation(views.scene, session.result, self.ct)
         self._uncertainty: Any = None
         views.show_volume(self.ct)
+        views.scale_outlines()
         self.fit()
 
     def set_window(self, preset: str) -> None:
@@ -71,7 +73,7 @@ class CaseScene:
             # A quarter of the memory of a whole case: made only when it is shown.
             self._uncertainty = add_uncertainty(self._views.scene, self._session.result, reference_volume_node=self.ct)
         self._views.show_overlay(self._uncertainty, opacity)
-        return f"{self._uncertainty.GetDisplayNode().GetWindowLevelMax():.2g}"
+        return uncertainty_text(self._uncertainty.GetDisplayNode().GetWindowLevelMax())
 
     def show_segments(self, visible: bool) -> None:
         """Show the segments in the slice views, or the bare CT."""

@@ -11,6 +11,8 @@ from ...ct.bounds import Bounds
 from ...ct.volume import Vector
 from ...language.catalogue import noted as N_
 from ...scene.ct_window import BONE, SOFT_TISSUE
+from ...scene.roles import nodes_of_class
+from ...scene.segmentation import OUTLINE_THICKNESS_2D
 
 if TYPE_CHECKING:
     import slicer
@@ -37,6 +39,8 @@ _AXES = {AXIAL: (2, "SI"), CORONAL: (1, "AP"), SAGITTAL: (0, "RL")}
 # The RAS axes across and up.
 _PLANES = {AXIAL: (0, 1), CORONAL: (0, 2), SAGITTAL: (1, 2)}
 _ROOM = 1.06
+# The shorter edge of the largest slice view, in pixels, for each pixel of an outline.
+_EDGE_PER_PIXEL = 420
 _BACKGROUND = "#12161c", "#2a323d"
 _EVENT_THROTTLE_S = 0.02
 _INTERACTIVE_QUALITY = 75
@@ -189,7 +193,15 @@ class Views:
         node.UpdateMatrices()
         return node.GetFieldOfView()[:2]
 
+    def scale_outlines(self) -> None:
+        """Draw segments with lines that can be seen on a large screen, where pixels are many and small."""
+        edge = max(min(self.slice_view(name).render_window().GetSize()) for name in SLICES)
+        pixels = max(OUTLINE_THICKNESS_2D, round(edge / _EDGE_PER_PIXEL))
+        for display in nodes_of_class(self.scene, "vtkMRMLSegmentationDisplayNode"):
+            display.SetSliceIntersectionThickness(pixels)
+
     def _resized(self, name: str) -> None:
+        self.scale_outlines()
         if name not in self._fitted:
             return
         bounds, size = self._fitted[name]

@@ -25,6 +25,7 @@ from MSKSegmentLib.scene.own_views import (
     TWO_DATES,
     shown_width,
 )
+from MSKSegmentLib.scene.surfaces import surface_node
 
 pytest_plugins = ("module_fixtures",)
 
@@ -53,6 +54,25 @@ def visible_in_3d(case):
     return {key for key in case.nodes.segmentation.GetSegmentation().GetSegmentIDs() if display.GetSegmentVisibility3D(key)}
 
 
+def view_node(view):
+    return slicer.app.layoutManager().threeDWidget(view.name).mrmlViewNode()
+
+
+def seen_in(view, case):
+    """The segments whose surfaces or density a 3D view shows."""
+    node, seen, place = surface_node(case.nodes.segmentation), set(), view_node(view).GetID()
+    for display in (node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())):
+        if display.IsDisplayableInView(place):
+            seen |= {key for key in node.GetSegmentation().GetSegmentIDs() if display.GetSegmentVisibility3D(key)}
+    return seen
+
+
+def rendered_in(view):
+    """How many volumes a 3D view renders."""
+    displays = slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode")
+    return sum(display.GetVisibility() and display.IsDisplayableInView(view_node(view).GetID()) for display in displays)
+
+
 def camera(view):
     return next(node for node in slicer.util.getNodesByClass("vtkMRMLCameraNode") if node.GetLayoutName() == view.name)
 
@@ -74,11 +94,14 @@ def test_both_sides_stand_beside_each_other_where_each_is_largest(panel, case):
     assert shown_width(slice_node(RIGHT)) == pytest.approx(shown_width(slice_node(LEFT)))
     assert f"Right: {sections[0].area_cm2:.1f} cm² in slice {sections[0].index + 1}" in ui.layoutLabel.text
     assert visible_in_3d(case) == {RIGHT_KEY, LEFT_KEY}
+    assert (seen_in(RIGHT_3D, case), seen_in(LEFT_3D, case)) == ({RIGHT_KEY}, {LEFT_KEY})
     assert camera(RIGHT_3D).GetFocalPoint()[0] > 0 > camera(LEFT_3D).GetFocalPoint()[0]
     assert camera(RIGHT_3D).GetParallelScale() == pytest.approx(camera(LEFT_3D).GetParallelScale())
     assert slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode().GetSliceOffset() == users
     ui.sidesButton.setChecked(False)
     assert layout() == before and visible_in_3d(case) == {LEFT_KEY} and ui.layoutLabel.text == ""
+    assert surface_node(case.nodes.segmentation).GetNumberOfDisplayNodes() == 1, "what was shown apart is left behind"
+    assert seen_in(RIGHT_3D, case) == seen_in(LEFT_3D, case) == {LEFT_KEY}
 
 
 def test_the_sides_follow_selection_and_edits(panel, case):
@@ -86,13 +109,14 @@ def test_the_sides_follow_selection_and_edits(panel, case):
     choose(panel, RIGHT_KEY)
     click(ui.sidesButton)
     choose(panel, "TFL_left")
-    assert visible_in_3d(case) == {"TFL_right", "TFL_left"}
+    assert (seen_in(RIGHT_3D, case), seen_in(LEFT_3D, case)) == ({"TFL_right"}, {"TFL_left"})
     at = slice_node(LEFT).GetSliceOffset()
     assert at == pytest.approx(widest_section(case.session, "TFL_left").middle_lps[2])
     rest = case.session.result.labels == LABEL["TFL_left"]
     rest[widest_section(case.session, "TFL_left").index :] = False
     paint(case, "TFL_left", rest)
     wait(lambda: slice_node(LEFT).GetSliceOffset() < at, 5)
+    assert seen_in(LEFT_3D, case) == {"TFL_left"}
     assert slice_node(LEFT).GetSliceOffset() == pytest.approx(widest_section(case.session, "TFL_left").middle_lps[2])
     # A bone of the midline has no sides: the user's layout comes back.
     choose(panel, "SACRUM")
@@ -106,6 +130,27 @@ def test_density_is_not_hidden_in_the_surface_of_the_same_muscle(panel, case):
     assert visible_in_3d(case) == set()
     panel.ui.densitySelector.setCurrentIndex(0)
     assert visible_in_3d(case) == {RIGHT_KEY}
+
+
+def test_each_side_is_rendered_in_its_view_alone(panel, case):
+    choose(panel, RIGHT_KEY)
+    click(panel.ui.sidesButton)
+    panel.ui.densitySelector.setCurrentIndex(1)
+    assert (rendered_in(RIGHT_3D), rendered_in(LEFT_3D)) == (1, 1)
+    middles = []
+    for display in slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode"):
+        if display.GetVisibility():
+            bounds = [0.0] * 6
+            display.GetVolumeNode().GetRASBounds(bounds)
+            middles.append((display.GetViewNodeIDs(), bounds[0] + bounds[1]))
+    assert len(middles) == 2
+    for (place,), middle in middles:
+        # The patient's right is where R grows.
+        assert (middle > 0) == (place == view_node(RIGHT_3D).GetID())
+    assert seen_in(RIGHT_3D, case) == seen_in(LEFT_3D, case) == set()
+    click(panel.ui.sidesButton)
+    shown = [one for one in slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode") if one.GetVisibility()]
+    assert len(shown) == 1 and not shown[0].GetViewNodeIDs()
 
 
 def test_radiographs_are_computed_once_and_saved_with_the_scene(panel, case):

@@ -139,7 +139,7 @@ def test_choosing_a_row_goes_to_its_most_uncertain_slice_and_on(panel, case):
     low, high = case.session.report("GMED_left").volume_interval_cc
     assert f" cc ({low:.0f}–{high:.0f})" in ui.valuesLabel.text and "0.73 (0.65–0.77)" in ui.valuesLabel.text
     assert "Probability of error" in ui.valuesLabel.text and "84\N{NO-BREAK SPACE}%" in ui.valuesLabel.text
-    assert "pass" in ui.valuesLabel.toolTip and "8.00e-04" in ui.valuesLabel.text
+    assert "pass" in ui.valuesLabel.toolTip and "0.80\N{NO-BREAK SPACE}‰" in ui.valuesLabel.text
     click(ui.nextSliceButton)
     assert slice_offset() == pytest.approx(slices[1].point_lps[2])
     click(ui.previousSliceButton)

@@ -167,7 +167,7 @@ def test_no_probability_is_called_certain(probability, text):
 def test_every_score_is_put_in_words_once_it_is_known():
     report = next(report for report in make_case()[0].reports if report.segment.key == "GMED_left")
     assert evidence_lines(report) == (
-        "Uncertainty 8.00e-04, high for this structure (usual: 5.06e-05 to 1.49e-04); "
+        "Uncertainty 0.80\N{NO-BREAK SPACE}‰, high for this structure (usual: 0.051 to 0.15\N{NO-BREAK SPACE}‰); "
         "by this score alone (Soufi et al. 2025) it would be rated good.",
         "The network's passes agree with each other to a Dice of 0.90, 0.75 in its worst slices.",
         "Standard deviation between the passes: volume 3.1 %, mean density 1.2 HU, fat 1.1 percentage points.",
@@ -183,6 +183,8 @@ def test_every_score_is_put_in_words_once_it_is_known():
         "The nearest metal is 12 mm away.",
     )
     # Results of before there were scores.
-    assert evidence_lines(replace(report, paper_light=None, scores=None, usual_uncertainty=None)) == ("Uncertainty 8.00e-04.",)
+    assert evidence_lines(replace(report, paper_light=None, scores=None, usual_uncertainty=None)) == (
+        "Uncertainty 0.80\N{NO-BREAK SPACE}‰.",
+    )
     nothing = replace(few, scores=Scores(stray_components=0, stray_share=0.0))
     assert evidence_lines(nothing) == evidence_lines(replace(few, scores=None)) == ()

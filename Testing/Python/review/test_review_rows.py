@@ -131,13 +131,14 @@ def test_filter(rows, row_filter, count, example):
 
 def test_tooltip_gives_reasons_and_context_but_no_norm(rows):
     text = next(row for row in rows if row.key == "GMAX_right").tooltip
-    assert text.startswith("Gluteus maximus, right: failed\nUncertainty 9.00e-04 is above 7.00e-04, where segments had failed.")
+    why = "Uncertainty 0.900\N{NO-BREAK SPACE}‰ is above 0.700\N{NO-BREAK SPACE}‰, where segments had failed."
+    assert text.startswith(f"Gluteus maximus, right: failed\n{why}")
     held = "This structure counts as good from a predicted Dice of 0.85 on, and as failed below 0.76."
     likely = "Probability that it is inaccurate or failed: 96\N{NO-BREAK SPACE}%."
     assert f"Predicted Dice 0.70 (0.62 to 0.74).\n{held}\n{likely}" in text
     assert "Likely true values: volume 393.9 to 525.2 cc, mean density " in text
     assert text.index("Predicted Dice") < text.index("one cohort")
-    assert text.index("one cohort") < text.index("Uncertainty 9.00e-04, high for this structure")
+    assert text.index("one cohort") < text.index("Uncertainty 0.90\N{NO-BREAK SPACE}‰, high for this structure")
     assert "mean of 50 hip-osteoarthritis patients (one cohort, Soufi et al. 2025), not a norm" in text
     assert "230.3 cc/m² and 19.3 HU on the affected side; 255.4 cc/m² and 25.0 HU on the unaffected side." in text
     assert "94.2 cc/m² and 190.4 HU for both sides" in next(row for row in rows if row.key == "SACRUM").tooltip

@@ -46,7 +46,7 @@ def test_the_range_of_the_predicted_dice_stands_apart_and_scores_behind_reasons(
     usual = table.selected_row(row, replace(report, uncertainty=1e-4, usual_uncertainty=(0.5e-4, 1.5e-4)), paired=True)
     assert (usual["uncertainty"]["word"], usual["uncertainty"]["at"]) == ("usual", 50.0)
     older = table.selected_row(row, replace(report, usual_uncertainty=None), paired=True)["uncertainty"]
-    assert older["word"] == "" and older["value"] == "8.00e-04"
+    assert older["word"] == "" and older["value"] == "0.80\N{NO-BREAK SPACE}‰" and "8.00e-04" in older["tooltip"]
     assert table.selected_row(row, replace(report, uncertainty=None), paired=True)["uncertainty"] is None
     assert (shown["dice"], shown["interval"]) == ("0.73", "(0.65–0.77)")
     assert f"{shown['dice']} {shown['interval']}" == shown["texts"]["predicted_dice"]
