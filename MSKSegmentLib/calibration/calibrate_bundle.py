@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -68,22 +68,12 @@ def calibrate_bundle(
     Raises:
         InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
     """
-    data = job.data
     observed, report_folder = _checked(job.folder, job.report_folder)
-    if is_evaluation(data):
-        cases = evaluated_cases(bundle, data)
-        report(f"{len(cases)} cases from the evaluation {data.name!r}")
-    else:
-        cases = []
-        for case in segmented_cases(bundle, data, job.device, checkpoint):
-            cases.append(case)
-            report(_line(case))
+    cases = cases_of(bundle, job, checkpoint, report)
     reference: Mapping[str, Any] = reference_of((case for case in cases if is_ordinary(case.facts)), bundle.table)
     if not reference and bundle.calibration:
         reference = Calibration.from_json(bundle.calibration).reference
-    observations = [item for case in cases for item in case_observations(case, reference)]
-    if not observations:
-        raise InputError(f"The cases in {data.name!r} hold no segment with an uncertainty; evaluate a bundle, not stored labels.")
+    observations = observations_of(cases, reference, job.data)
     _LOG.info("%d segments of %d patients", len(observations), len(patients_of(observations)))
     with time_logged(_LOG, "Judging patients by calibrations on others"):
         judged = _left_out(observations, bundle.manifest.passes, job.by_condition)
@@ -106,6 +96,37 @@ def calibrate_bundle(
     with whole_file(observed, ".csv") as temporary:
         write_observations(temporary, observations)
     return update_calibration(bundle, calibration.to_json(), job.folder, job.version)
+
+
+def cases_of(
+    bundle: ModelBundle, job: CalibrationJob, checkpoint: Callable[[], None], report: Callable[[str], None]
+) -> list[CaseScores]:
+    """The cases of a job, segmented now or read from the evaluation that it names; told line by line.
+
+    Raises:
+        InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
+    """
+    if is_evaluation(job.data):
+        cases = evaluated_cases(bundle, job.data)
+        report(f"{len(cases)} cases from the evaluation {job.data.name!r}")
+        return cases
+    cases = []
+    for case in segmented_cases(bundle, job.data, job.device, checkpoint):
+        cases.append(case)
+        report(_line(case))
+    return cases
+
+
+def observations_of(cases: Iterable[CaseScores], reference: Mapping[str, Any], data: Path) -> list[Observation]:
+    """All segments of the cases that have evidence, their volumes and places compared with `reference`.
+
+    Raises:
+        InputError: there is none; `data` is the folder that is named then.
+    """
+    observations = [item for case in cases for item in case_observations(case, reference)]
+    if not observations:
+        raise InputError(f"The cases in {data.name!r} hold no segment with an uncertainty; evaluate a bundle, not stored labels.")
+    return observations
 
 
 def _checked(folder: Path, report_folder: Path | None) -> tuple[Path, Path | None]:

@@ -117,9 +117,9 @@ def fit_limits(
         chosen = names == name
         own = int(wrong[chosen].sum()) >= FEWEST_FAILURES
         mine_green, mine_red = all_green, all_red
-        if own and _misled(slack[chosen & allowed], wrong[chosen & allowed], all_green, WRONG_GREENS):
+        if own and misled(slack[chosen & allowed], wrong[chosen & allowed], all_green, WRONG_GREENS):
             mine_green = _stricter(all_green, green_margin(slack[chosen], wrong[chosen], allowed[chosen]))
-        if own and _misled(excess[chosen], ~wrong[chosen], all_red, NEEDLESS_REDS):
+        if own and misled(excess[chosen], ~wrong[chosen], all_red, NEEDLESS_REDS):
             mine_red = _stricter(all_red, red_margin(excess[chosen], ~wrong[chosen]))
         here = [item for item, inside in zip(observations, chosen, strict=True) if inside]
         limits[name] = replace(_limits(here, found, mine_green, mine_red, own, features), always_good_from=always)
@@ -145,7 +145,7 @@ def _in_failing_scans(excess: np.ndarray, labellings: Sequence[tuple[str, str]])
     return failing[where]
 
 
-def _misled(height: np.ndarray, bad: np.ndarray, margin: float | None, most: float) -> bool:
+def misled(height: np.ndarray, bad: np.ndarray, margin: float | None, most: float) -> bool:
     """Whether the common margin fails for one structure by more than chance (one-sided binomial test)."""
     from scipy.stats import binomtest
 
