@@ -73,7 +73,7 @@ def calibrate_bundle(
     reference: Mapping[str, Any] = reference_of((case for case in cases if is_ordinary(case.facts)), bundle.table)
     if not reference and bundle.calibration:
         reference = Calibration.from_json(bundle.calibration).reference
-    observations = observations_of(cases, reference, job.data)
+    observations = observed_segments(cases, reference, job.data)
     _LOG.info("%d segments of %d patients", len(observations), len(patients_of(observations)))
     with time_logged(_LOG, "Judging patients by calibrations on others"):
         judged = _left_out(observations, bundle.manifest.passes, job.by_condition)
@@ -117,7 +117,7 @@ def cases_of(
     return cases
 
 
-def observations_of(cases: Iterable[CaseScores], reference: Mapping[str, Any], data: Path) -> list[Observation]:
+def observed_segments(cases: Iterable[CaseScores], reference: Mapping[str, Any], data: Path) -> list[Observation]:
     """All segments of the cases that have evidence, their volumes and places compared with `reference`.
 
     Raises:

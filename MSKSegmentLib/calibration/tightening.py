@@ -17,7 +17,7 @@ from ..case_result import Light
 from ..errors import InputError
 from ..quality.calibration import Calibration
 from ..quality.limits import NEVER_ALWAYS_GOOD
-from .calibrate_bundle import CalibrationJob, cases_of, observations_of
+from .calibrate_bundle import CalibrationJob, cases_of, observed_segments
 from .fit_limits import WRONG_GREENS, green_margin, misled
 from .judging import Judged, judge_observations, thresholds_of
 from .observations import patients_of
@@ -82,7 +82,7 @@ def tighten_bundle(
         raise InputError(
             f"The bundle {bundle.manifest.name!r} has no lights whose limits could be held against cases; calibrate it first."
         )
-    observations = observations_of(cases_of(bundle, job, checkpoint, report), calibration.reference, job.data)
+    observations = observed_segments(cases_of(bundle, job, checkpoint, report), calibration.reference, job.data)
     thresholds = thresholds_of(calibration, observations)
     judged = judge_observations(observations, calibration, bundle.manifest.passes, thresholds)
     new, limits = tighten(calibration, judged)
