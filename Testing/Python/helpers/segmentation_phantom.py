@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +81,25 @@ def fused(labels: np.ndarray, index: int, iterations: int) -> np.ndarray:
     result = labels.copy()
     result[grown] = labels[tuple(axis[grown] for axis in nearest)]
     return result
+
+
+INDEX = {structure.abbreviation: structure.index for structure in HIP_AND_THIGH.structures}
+
+
+@cache
+def truth() -> tuple[np.ndarray, Geometry]:
+    """The phantom, made once; its labels cannot be written."""
+    labels, geometry = phantom()
+    labels.setflags(write=False)
+    return labels, geometry
+
+
+def grid_of(labels: np.ndarray) -> Geometry:
+    """The phantom's geometry with the size of another array."""
+    return replace(truth()[1], size=(labels.shape[2], labels.shape[1], labels.shape[0]))
+
+
+def without(labels: np.ndarray, *abbreviations: str) -> np.ndarray:
+    """Labels with these structures, of either side, taken away."""
+    gone = np.isin(classes_of(labels), [INDEX[abbreviation] for abbreviation in abbreviations])
+    return np.where(gone, 0, labels).astype(np.uint8)
