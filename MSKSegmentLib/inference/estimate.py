@@ -25,7 +25,8 @@ from .slices import SlicePlan, plan_slices
 # The timing uses as many dropout passes as fit into this time.
 _BUDGET_S = 3.0
 _SOFT_TISSUE_HU = 40
-# Starting; and reading, checks, sides, measuring and writing, on two idle cores (benchmarks/RESULTS.md).
+# Starting; and reading, checks, sides, measuring and writing: two idle cores take 4 to 5 s for 39 million voxels and 8 to 9 s for
+# 131 million (benchmarks/RESULTS.md).
 _START_S = 3.3
 _OTHER_S_PER_MILLION_VOXELS = 0.035
 # Finding, widening and applying the mask of a first stage, and looking where it cuts; without a first network.

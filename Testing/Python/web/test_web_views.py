@@ -142,8 +142,8 @@ def test_window_presets_are_those_that_are_named(shown):
 def test_the_overlay_is_made_when_it_is_first_shown(shown):
     composite = shown.views.slice_view("Red")
     assert composite.get_foreground_volume_id() is None
-    top = float(shown.scene.show_uncertainty(0.7))
-    assert top == pytest.approx(shown.session.result.uncertainty.max(), rel=0.02)
+    top, unit = shown.scene.show_uncertainty(0.7).split("\u00a0")
+    assert unit == "‰" and float(top) == pytest.approx(1000 * shown.session.result.uncertainty.max(), rel=0.02)
     assert composite.get_foreground_opacity() == pytest.approx(0.7)
     shown.scene.show_uncertainty(0.0)
     assert composite.get_foreground_volume_id() is None
