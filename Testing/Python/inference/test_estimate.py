@@ -118,7 +118,9 @@ def test_preparing_counts_once_for_every_shape_and_the_air_around_the_body_not_a
     assert estimate_run(bundle, grid, CPU, 10, grid, body).seconds - rest == pytest.approx(5.0 * shapes + share * 0.01 * 60 * 10)
 
 
-@pytest.mark.parametrize(("slices", "network_s", "whole_s"), [(150, 10.7, 15.9), (150, 10.0, 14.0), (500, 17.0, 26.3), (500, 15.0, 23.0)])
+@pytest.mark.parametrize(
+    ("slices", "network_s", "whole_s"), [(150, 10.7, 15.9), (150, 10.0, 14.0), (500, 17.0, 26.3), (500, 15.0, 23.0)]
+)
 def test_what_lies_around_the_network_is_promised_as_it_was_measured(slices, network_s, whole_s):
     """Against the whole runs on idle cores of benchmarks/RESULTS.md, within a quarter."""
     rest = estimate._START_S + estimate._OTHER_S_PER_MILLION_VOXELS * 512 * 512 * slices / 1e6
