@@ -21,6 +21,7 @@ from .calibrate_bundle import CalibrationJob, cases_of, observed_segments
 from .fit_limits import WRONG_GREENS, green_margin, misled
 from .judging import Judged, judge_observations, thresholds_of
 from .observations import patients_of
+from .observing import networks_of
 
 
 @dataclass(frozen=True)
@@ -94,5 +95,4 @@ def tighten_bundle(
     names = ", ".join(limit.abbreviation for limit in limits)
     patients = len(patients_of(observations))
     source = f"{calibration.source}; green limits of {names} raised on {job.source} ({patients} patients)"
-    networks = tuple(dict.fromkeys((*calibration.networks, bundle.digest)))
-    return update_calibration(bundle, replace(new, source=source, networks=networks).to_json(), job.folder, job.version)
+    return update_calibration(bundle, replace(new, source=source, networks=networks_of(bundle)).to_json(), job.folder, job.version)
