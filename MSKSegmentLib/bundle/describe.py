@@ -55,7 +55,7 @@ def describe_bundle(name_or_path: str | Path | None = None) -> str:
         ("Input", f"{_scale(preprocessing)} {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
         ("Grid", _grid(manifest)),
         *((("First stage", preprocessing.first_stage.words),) if preprocessing.first_stage else ()),
-        ("Passes", str(manifest.passes)),
+        ("Passes", f"{manifest.passes}{', every second one of a network in a mirror' if preprocessing.mirrored else ''}"),
         ("Calibration", calibration_words(bundle.calibration)),
         ("Digest", bundle.digest),
     ]

@@ -19,8 +19,8 @@ FORMAT = "mskseg-bundle"
 # The second version names a table of structures, which software of the first would take for the usual one; the third a task, which
 # software of the others would take for hip and thigh in CT, or a family of networks, of which they know one; the fourth several
 # networks, of which the others would run the first alone, or a first stage, without which a network would see what it was never
-# shown.
-FORMAT_VERSIONS = (1, 2, 3, 4)
+# shown; the fifth passes that look in a mirror, without which a calibration would not hold.
+FORMAT_VERSIONS = (1, 2, 3, 4, 5)
 STRUCTURES_FILE = "structures.json"
 # Each has to draw at least one of the four passes that `--samples auto` never goes below.
 MOST_MEMBERS = 4
@@ -34,7 +34,8 @@ class Preprocessing:
     that scale are clipped to `hu_window` and mapped linearly to `value_range`. `in_plane_spacing_mm` and `slice_interval_mm` are
     the grid that the network was trained on; None means the scan's own. With `in_channels` > 1 the channels are
     neighbouring slices at `slice_interval_mm`, inferior to superior, the middle one being labelled. A `first_stage` decides what
-    of the scan the network sees; None: all of it.
+    of the scan the network sees; None: all of it. With `mirrored` each network sees the slice mirrored from right to left in every
+    second of its dropout passes, whose output is mirrored back.
     """
 
     hu_window: tuple[float, float] = (-150.0, 350.0)
@@ -43,6 +44,7 @@ class Preprocessing:
     slice_interval_mm: float | None = None
     intensity: str = HOUNSFIELD
     first_stage: FirstStage | None = None
+    mirrored: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """What a manifest says: nothing of what is as it was before there was a choice."""
@@ -53,6 +55,8 @@ class Preprocessing:
             del content["first_stage"]
         else:
             content["first_stage"] = self.first_stage.to_json()
+        if not self.mirrored:
+            del content["mirrored"]
         return content
 
 
@@ -99,6 +103,8 @@ class Manifest:
             version = FORMAT_VERSIONS[3]
         if self.preprocessing.first_stage is not None:
             version = FORMAT_VERSIONS[3]
+        if self.preprocessing.mirrored:
+            version = FORMAT_VERSIONS[4]
         return {"format": FORMAT, "format_version": version, **content}
 
     @staticmethod
@@ -169,7 +175,8 @@ def _check_kinds(manifest: Manifest) -> None:
     if not isinstance(network.family, str) or not isinstance(network.patch, tuple):
         raise TypeError("the network's family or patch is none")
     counts += network.patch
-    if not all(type(count) is int for count in counts) or type(network.batch_norm) is not bool:
+    yes_or_no = network.batch_norm, preprocessing.mirrored
+    if not all(type(count) is int for count in counts) or not all(type(value) is bool for value in yes_or_no):
         raise TypeError("a count is not a whole number")
     if not all(isinstance(text, str) for text in (manifest.structures, manifest.task, preprocessing.intensity)):
         raise TypeError("structures, task or intensity is not text")
@@ -193,6 +200,17 @@ def _first_stage_problem(manifest: Manifest) -> str | None:
         return "a first network that is not in the bundle, or one that nothing names"
     if stage is not None and stage.kind == OTHER_BUNDLE and not stage.digest:
         return "a first network without the digest that it must have"
+    return None
+
+
+def sharing_problem(manifest: Manifest) -> str | None:
+    """Why the passes cannot be shared between the networks, as a phrase; None where they can."""
+    members, passes = manifest.members, manifest.passes
+    if not 1 <= members <= min(MOST_MEMBERS, passes):
+        return f"{members} networks that share {passes} passes"
+    if manifest.preprocessing.mirrored and 2 * members > passes:
+        networks = "a network" if members == 1 else f"{members} networks, each"
+        return f"{networks} as it is and in a mirror, for which {passes} passes are too few"
     return None
 
 
@@ -221,7 +239,7 @@ def _check(manifest: Manifest) -> None:
         problem = _first_stage_problem(manifest)
     elif not 1 <= manifest.passes <= 1000:
         problem = f"{manifest.passes} dropout passes"
-    elif not 1 <= manifest.members <= min(MOST_MEMBERS, manifest.passes):
-        problem = f"{manifest.members} networks that share {manifest.passes} passes"
+    else:
+        problem = sharing_problem(manifest)
     if problem:
         raise BundleError(f"bundle.json describes {problem}; get a fresh copy of the bundle.")

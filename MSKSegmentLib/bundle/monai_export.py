@@ -53,7 +53,8 @@ def export_monai(bundle: ModelBundle, folder: Path) -> None:
             "network before it, or another bundle."
         )
     _check(folder)
-    script = scripted(network, spec.in_channels, 2 ** (spec.levels - 1), preprocessing.value_range[0], bundle.manifest.passes)
+    air, passes = preprocessing.value_range[0], bundle.manifest.passes
+    script = scripted(network, spec.in_channels, 2 ** (spec.levels - 1), air, passes, preprocessing.mirrored)
     with whole_folder(folder, "MONAI bundle", _LICENSE, _FILES, _check) as partial:
         for name in ("configs", "models", "docs"):
             (partial / name).mkdir()
@@ -167,6 +168,7 @@ def _inference(bundle: ModelBundle) -> dict[str, Any]:
 
 def _readme(bundle: ModelBundle) -> str:
     manifest = bundle.manifest
+    mirrored = ", every second one in a mirror" if manifest.preprocessing.mirrored else ""
     names = "\n".join(f"| {one.index} | {one.name} |" for one in bundle.table.structures)
     return f"""# {manifest.name} {manifest.version} for MONAI
 
@@ -179,9 +181,10 @@ python -m monai.bundle run --config_file configs/inference.json --bundle_root . 
 `CT` is a folder of NIfTI files (.nii.gz) in Hounsfield units. A label map of each goes to OUT, on the image's own grid.
 
 What was written here is the network and what comes before it: axes to the patient's left, posterior and superior, its grid,
-its window. `models/model.ts` maps `[1, 1, x, y, z]` to class probabilities, the mean over {manifest.passes} passes with dropout;
-its method `one_pass` is a single one. What MSKSegment adds is not here: right and left, loose pieces, measurements, uncertainty,
-calibrated lights. Its own resampling averages over pixels, MONAI's interpolates, so that borders differ a little.
+its window. `models/model.ts` maps `[1, 1, x, y, z]` to class probabilities, the mean over {manifest.passes} passes with
+dropout{mirrored}; its method `one_pass` is a single one. What MSKSegment adds is not here: right and left, loose pieces,
+measurements, uncertainty, calibrated lights. Its own resampling averages over pixels, MONAI's interpolates, so that borders
+differ a little.
 
 | Value | Structure, both sides |
 |---|---|

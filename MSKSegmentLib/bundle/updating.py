@@ -1,4 +1,4 @@
-"""A bundle written anew with another calibration, other weights or another card; all else stays."""
+"""A bundle written anew with another calibration, other weights, other passes or another card; all else stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BundleError
 from .contents import json_bytes
 from .first_stage import FIRST_STAGE_FILE
-from .manifest import STRUCTURES_FILE
+from .manifest import STRUCTURES_FILE, sharing_problem
 from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, write_files
 from .structures import structures_file
 from .weights import encode_weights, weights_files
@@ -59,6 +59,28 @@ def update_weights(bundle: ModelBundle, state: Mapping[str, Tensor], card: str, 
     weights = encode_weights(state, manifest.network, "float16" if exact else "float32")
     files = {key: data for key, data in _kept_files(bundle, card).items() if key != RATING_FILE}
     return write_files(Path(folder), manifest, {**files, name: weights}, None)
+
+
+def update_mirrored(bundle: ModelBundle, mirrored: bool, folder: str | Path, version: str) -> ModelBundle:
+    """Write `bundle` with passes that look in a mirror, or without, as a new version of today in the new folder `folder`.
+
+    It has no calibration, since what passes disagree on is another thing then.
+
+    Raises:
+        BundleError: the version is the old one, its passes are such already, they are too few to be shared, or `folder` holds
+            something or cannot be written.
+    """
+    _check_version(bundle, version)
+    if bundle.manifest.preprocessing.mirrored == mirrored:
+        raise BundleError(f"The passes of {bundle.manifest.name} {bundle.manifest.version} are such already; nothing was written.")
+    preprocessing = replace(bundle.manifest.preprocessing, mirrored=mirrored)
+    today = datetime.date.today().isoformat()
+    manifest = replace(bundle.manifest, preprocessing=preprocessing, version=version, date=today)
+    problem = sharing_problem(manifest)
+    if problem:
+        raise BundleError(f"The new bundle would have {problem}; nothing was written.")
+    files = {key: data for key, data in _kept_files(bundle, bundle.card).items() if key != RATING_FILE}
+    return write_files(Path(folder), manifest, files, None)
 
 
 def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBundle:

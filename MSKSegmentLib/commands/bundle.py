@@ -102,6 +102,20 @@ def join(bundles: tuple[str, ...], output: Path, name: str, version: str) -> Non
     print(describe_bundle(join_bundles([resolve_bundle(one) for one in bundles], output, name, version).folder))
 
 
+@command.command("mirror")
+@_named
+@click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new bundle")
+@click.option("--version", required=True, help="of the new bundle")
+@click.option("--undo", is_flag=True, help="all passes as they were")
+def mirror(bundle: str | None, output: Path, version: str, undo: bool) -> None:
+    """Let every second pass of a network look in a mirror, at no cost; calibrate the new bundle before use."""
+    from ..bundle import resolve_bundle
+    from ..bundle.describe import describe_bundle
+    from ..bundle.updating import update_mirrored
+
+    print(describe_bundle(update_mirrored(resolve_bundle(bundle), not undo, output, version).folder))
+
+
 @command.command("export-monai")
 @_named
 @click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new MONAI bundle")

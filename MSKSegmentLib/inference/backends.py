@@ -13,8 +13,10 @@ from ..network.bayesian_unet import BayesianUNet
 from ..network.ensemble import Ensemble, members_of
 from ..network.families import logits_of
 from ..network.mc_dropout import dropout_sampling
+from ..network.mirrored import Mirrored
 from ..packages import is_installed
 from .fused import FusedUNet, quick_dtype
+from .mirror import MirrorBackend
 from .plain import PlainPasses
 from .turns import TurnsBackend
 
@@ -61,7 +63,9 @@ def _openvino_is_faster() -> bool:
 
 
 def make_backend(name: str, network: nn.Module) -> Backend:
-    """The back end called `name` for a network in evaluation mode, or for the members of an ensemble in turn.
+    """The back end called `name` for a network in evaluation mode, for one in a mirror, or for the members of an ensemble in turn.
+
+    A member that is also there in a mirror has one back end for both.
 
     Raises:
         ValueError: there is no such back end.
@@ -69,7 +73,10 @@ def make_backend(name: str, network: nn.Module) -> Backend:
         RuntimeError: its device fails or is too small.
     """
     if isinstance(network, Ensemble):
-        return TurnsBackend([make_backend(name, member) for member in network.members])
+        made: dict[nn.Module, Backend] = {}
+        return TurnsBackend([_made_once(name, member, made) for member in network.members])
+    if isinstance(network, Mirrored):
+        return MirrorBackend(make_backend(name, network.network))
     if name == REFERENCE:
         return ReferenceBackend(network)
     if name == OPENVINO:
@@ -82,6 +89,14 @@ def make_backend(name: str, network: nn.Module) -> Backend:
     if name == TORCH_CUDA:
         return TorchBackend(network, "cuda")
     raise ValueError(f"unknown back end {name!r}; there are {', '.join(BACKENDS)}")
+
+
+def _made_once(name: str, member: nn.Module, made: dict[nn.Module, Backend]) -> Backend:
+    """The back end of a member, from those `made` before where it is one of them, directly or in a mirror."""
+    own = member.network if isinstance(member, Mirrored) else member
+    if own not in made:
+        made[own] = make_backend(name, own)
+    return MirrorBackend(made[own]) if own is not member else made[own]
 
 
 class ReferenceBackend:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..ct.cropping import CoarseBody
 from ..ct.volume import CTVolume
 from ..findings import Finding, warning
 from ..network.ensemble import Ensemble, members_of
+from ..network.mirrored import Mirrored
 from .crop import body_windows
 from .ct_slices import CTSlices
 from .evidence import SliceEvidence
@@ -70,8 +71,9 @@ def predict(
     evidence: list[SliceEvidence] = []
     if spec.dimensions == 3:
         outside = preprocessing.value_range[0]
-        tiled = [TiledNetwork(member, spec.patch, outside) for member in members_of(network)]
-        network = tiled[0] if len(tiled) == 1 else Ensemble(tiled)
+        network = _one_of([TiledNetwork(member, spec.patch, outside) for member in members_of(network)])
+    if preprocessing.mirrored:
+        network = _one_of([*members_of(network), *map(Mirrored, members_of(network))])
     sampler = Sampler(network, sampling.device, sampling.passes, sampling.seed, sampling.backends, sampling.auto)
     windows = body_windows(volume.geometry, body, plan, spec.stride, sampling.passes)
     look = Look(volume, plan, spec, preprocessing, sampling, windows, len(members_of(network)))
@@ -86,6 +88,10 @@ def predict(
     maps = slices.classes, slices.uncertainty
     given_up = tuple(warning("back_end", sentence) for sentence in sampler.warnings)
     return Prediction(*maps, tuple(sampler.used), given_up, tuple(evidence), tuple(sampler.drawn))
+
+
+def _one_of(members: Sequence[nn.Module]) -> nn.Module:
+    return members[0] if len(members) == 1 else Ensemble(members)
 
 
 def _counts(sampler: Sampler, plan: SlicePlan) -> tuple[int, int, int]:

@@ -19,20 +19,27 @@ class VolumePasses(nn.Module):
     network's grid. `one_pass` draws new dropout at every call.
     """
 
-    def __init__(self, one_slice: nn.Module, channels: int, stride: int, air: float, passes: int) -> None:
-        """`one_slice` maps ``[1, channels, y, x]`` to logits, for sides that are multiples of `stride`; `air` is what surrounds."""
+    def __init__(self, one_slice: nn.Module, channels: int, stride: int, air: float, passes: int, mirrored: bool = False) -> None:
+        """`one_slice` maps ``[1, channels, y, x]`` to logits, for sides that are multiples of `stride`; `air` is what surrounds.
+
+        With `mirrored` every second pass is one on the volume mirrored from right to left.
+        """
         super().__init__()
         self.one_slice = one_slice
         self.channels = channels
         self.stride = stride
         self.air = air
         self.passes = passes
+        self.mirrored = mirrored
 
     def forward(self, volume: Tensor) -> Tensor:
         """The mean over all passes."""
         total = self.one_pass(volume)
-        for _ in range(self.passes - 1):
-            total = total + self.one_pass(volume)
+        for number in range(1, self.passes):
+            if self.mirrored and number % 2 == 1:
+                total = total + self.one_pass(volume.flip(2)).flip(2)
+            else:
+                total = total + self.one_pass(volume)
         return total / self.passes
 
     @torch.jit.export
@@ -63,7 +70,9 @@ class _Dropout(nn.Module):
         return functional.dropout(x, self.p, training=True)
 
 
-def scripted(network: nn.Module, channels: int, stride: int, air: float, passes: int) -> torch.jit.ScriptModule:
+def scripted(
+    network: nn.Module, channels: int, stride: int, air: float, passes: int, mirrored: bool = False
+) -> torch.jit.ScriptModule:
     """`VolumePasses` of a network of slices, as TorchScript; the network itself stays as it is."""
     own = copy.deepcopy(network).eval()
     for module in list(own.modules()):
@@ -75,5 +84,5 @@ def scripted(network: nn.Module, channels: int, stride: int, air: float, passes:
         # Checks of sides, which hold for every slice that `VolumePasses` makes, and dropout, which is to differ.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         one_slice = torch.jit.trace(own, example, check_trace=False)
-    script: torch.jit.ScriptModule = torch.jit.script(VolumePasses(one_slice, channels, stride, air, passes))
+    script: torch.jit.ScriptModule = torch.jit.script(VolumePasses(one_slice, channels, stride, air, passes, mirrored))
     return script

@@ -149,8 +149,11 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _as_before(preprocessing: Preprocessing) -> dict[str, Any]:
-    """All entries; without a first stage its entry is left out, as in older checkpoints, so that these can be resumed."""
+    """All entries that older checkpoints have, so that these can be resumed: without a first stage, its entry is left out, and what
+    passes look at is no matter of training.
+    """
     content = asdict(preprocessing)
+    del content["mirrored"]
     if preprocessing.first_stage is None:
         del content["first_stage"]
     return content
