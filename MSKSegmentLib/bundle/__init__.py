@@ -11,7 +11,7 @@ from .store import (
     save_bundle,
     verify_bundle,
 )
-from .updating import update_calibration, update_rating
+from .updating import check_new_version, update_calibration, update_rating
 
 __all__ = [
     "KerasModel",
@@ -27,6 +27,7 @@ __all__ = [
     "read_manifest",
     "resolve_bundle",
     "check_new_bundle",
+    "check_new_version",
     "save_bundle",
     "tasks_at_hand",
     "update_calibration",

@@ -12,12 +12,22 @@ from ..errors import BundleError
 from .contents import json_bytes
 from .first_stage import FIRST_STAGE_FILE
 from .manifest import STRUCTURES_FILE, sharing_problem
-from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, write_files
+from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, check_new_bundle, write_files
 from .structures import structures_file
 from .weights import encode_weights, weights_files
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def check_new_version(bundle: ModelBundle, folder: str | Path, version: str) -> Path:
+    """Refuse, before any work, what cannot become a new version of `bundle` in the new folder `folder`; returns it resolved.
+
+    Raises:
+        BundleError: the version is the old one, or `folder` holds something or cannot be written.
+    """
+    _check_version(bundle, version)
+    return check_new_bundle(folder)
 
 
 def update_calibration(
@@ -94,7 +104,7 @@ def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBund
 
 def _check_version(bundle: ModelBundle, version: str) -> None:
     if version == bundle.manifest.version:
-        raise BundleError(f"The bundle already has version {version}; give the recalibrated bundle a new version.")
+        raise BundleError(f"The bundle already has version {version}; give the new bundle another version.")
 
 
 def _kept_files(bundle: ModelBundle, card: str) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..anatomy import StructureTable
-from ..bundle import ModelBundle, check_new_bundle, update_calibration
+from ..bundle import ModelBundle, check_new_version, update_calibration
 from ..errors import InputError
 from ..evaluation.agreement import spread
 from ..evaluation.folder import check_report_folder, is_evaluation
@@ -57,6 +57,31 @@ class CalibrationJob:
     by_condition: bool = False
 
 
+@dataclass(frozen=True)
+class JobPlaces:
+    """Where a job may write: the new bundle's folder and, where one is wanted, the report's, both resolved."""
+
+    bundle: Path
+    report: Path | None
+
+
+def check_job(bundle: ModelBundle, job: CalibrationJob) -> JobPlaces:
+    """Refuse, before any work, what would be refused only when the new version of `bundle` or its report is written.
+
+    Raises:
+        BundleError: the version is the old one, or the new bundle's folder holds something or cannot be written.
+        InputError: the report's folder holds other files, cannot be written, or lies in that of the new bundle.
+    """
+    folder = check_new_version(bundle, job.folder, job.version)
+    if job.report_folder is None:
+        return JobPlaces(folder, None)
+    report = check_report_folder(job.report_folder)
+    # The report is written first, and a new bundle's folder must be empty.
+    if report.is_relative_to(folder):
+        raise InputError("The report cannot lie in the folder of the new bundle; name another folder with --report.")
+    return JobPlaces(folder, report)
+
+
 def calibrate_bundle(
     bundle: ModelBundle, job: CalibrationJob, checkpoint: Callable[[], None], report: Callable[[str], None] = print
 ) -> ModelBundle:
@@ -67,8 +92,10 @@ def calibrate_bundle(
 
     Raises:
         InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
+        BundleError, InputError: before any work, what `check_job` refuses, or a table beside the bundle that cannot be written.
     """
-    observed, report_folder = _checked(job.folder, job.report_folder)
+    places = check_job(bundle, job)
+    observed, report_folder = _table_beside(places.bundle), places.report
     cases = cases_of(bundle, job, checkpoint, report)
     reference: Mapping[str, Any] = reference_of((case for case in cases if is_ordinary(case.facts)), bundle.table)
     if not reference and bundle.calibration:
@@ -129,16 +156,14 @@ def observed_segments(cases: Iterable[CaseScores], reference: Mapping[str, Any],
     return observations
 
 
-def _checked(folder: Path, report_folder: Path | None) -> tuple[Path, Path | None]:
-    """Where the observations and the report go; a place that cannot be written is refused before the work.
+def _table_beside(folder: Path) -> Path:
+    """Where the observations go, beside the new bundle's folder.
 
     Raises:
-        BundleError: the bundle cannot be written.
-        InputError: the observations or the report cannot be written.
+        InputError: nothing can be written there.
     """
-    real = check_new_bundle(folder)
     # An earlier table of that name is kept: it may be the only record of a calibration.
-    observed = fresh_path(real.with_name(with_ending(real.name, "_observations.csv")))
+    observed = fresh_path(folder.with_name(with_ending(folder.name, "_observations.csv")))
     try:
         check_place(observed.parent)
     except InputError as error:
@@ -146,7 +171,7 @@ def _checked(folder: Path, report_folder: Path | None) -> tuple[Path, Path | Non
             f"The calibration's table {observed.name} is written beside the bundle, where you may not write; name another folder "
             "with -o."
         ) from error
-    return observed, None if report_folder is None else check_report_folder(report_folder)
+    return observed
 
 
 def _left_out(observations: list[Observation], passes: int, by_condition: bool) -> list[Judged]:

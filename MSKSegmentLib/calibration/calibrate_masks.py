@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from pathlib import Path
 
-from ..bundle import ModelBundle, check_new_bundle, update_rating
+from ..bundle import ModelBundle, update_rating
 from ..errors import InputError
 from ..evaluation.cases import CaseFiles, find_true_cases, patient_of, read_labelled_case
-from ..evaluation.folder import check_report_folder
 from ..output.files import whole_file
 from ..quality.calibration import Calibration
 from ..quality.conformal import FEWEST_FOR_INTERVALS
@@ -19,7 +18,7 @@ from ..rating.mask_evidence import Usual
 from ..rating.network_view import on_pixels
 from ..rating.rating_calibration import JUDGING_PASSES, RatingCalibration
 from ..rating.scan_view import JudgeRun, view_scan
-from .calibrate_bundle import CalibrationJob
+from .calibrate_bundle import CalibrationJob, check_job
 from .fit import calibrate
 from .judging import lights_table
 from .judging_masks import judge_masks_left_out, network_thresholds
@@ -39,11 +38,11 @@ def calibrate_masks(
     The data of the job are a folder of cases; with `by_condition` patients are left out together with the kind of damage.
 
     Raises:
-        InputError: there are no cases, one cannot be used, or they are too few.
-        BundleError: the bundle has no lights of its own, whose thresholds hold for masks as well, or cannot be written.
+        InputError: there are no cases, one cannot be used, they are too few, or the bundle has no lights of its own, whose
+            thresholds hold for masks as well.
+        BundleError, InputError: before any work, what `check_job` refuses.
     """
-    check_new_bundle(job.folder)
-    report_folder = None if job.report_folder is None else check_report_folder(job.report_folder)
+    report_folder = check_job(bundle, job).report
     own, cases = _own_calibration(bundle), find_true_cases(job.data)
     # Known before the network has worked for hours.
     _check_number({patient_of(files.name) for files in cases})

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..bundle import ModelBundle, check_new_bundle, update_calibration
+from ..bundle import ModelBundle, update_calibration
 from ..case_result import Light
 from ..errors import InputError
 from ..quality.calibration import Calibration
 from ..quality.limits import NEVER_ALWAYS_GOOD
-from .calibrate_bundle import CalibrationJob, cases_of, observed_segments
+from .calibrate_bundle import CalibrationJob, cases_of, check_job, observed_segments
 from .fit_limits import WRONG_GREENS, green_margin, misled
 from .judging import Judged, judge_observations, thresholds_of
 from .observations import patients_of
@@ -75,9 +75,9 @@ def tighten_bundle(
 
     Raises:
         InputError: the bundle has no lights from all evidence, or the cases cannot be used (`calibrate_bundle.cases_of`).
-        BundleError: the version is the old one, or the folder holds something or cannot be written.
+        BundleError: before any work, what `check_job` refuses.
     """
-    check_new_bundle(job.folder)
+    check_job(bundle, job)
     calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
     if calibration is None or calibration.model is None:
         raise InputError(

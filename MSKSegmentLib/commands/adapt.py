@@ -32,13 +32,13 @@ def command(
     calibration: compare it with the old one by evaluate on a few labelled cases, and calibrate it before its lights are used.
     """
     require("torch")
-    from ..bundle import resolve_bundle
+    from ..bundle import check_new_version, resolve_bundle
     from ..bundle.describe import describe_bundle
     from ..ct import read_ct
-    from ..training.adapting import Adaptation, SiteStatistics, check_adapted, write_adapted
+    from ..training.adapting import Adaptation, SiteStatistics, write_adapted
 
     old = resolve_bundle(bundle)
-    check_adapted(old, output, version)
+    check_new_version(old, output, version)
     statistics = SiteStatistics(old, Adaptation(share, slices))
     for number, path in enumerate(scans, 1):
         invocation.checkpoint()

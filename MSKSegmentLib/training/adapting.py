@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..bundle import ModelBundle, check_new_bundle
+from ..bundle import ModelBundle, check_new_version
 from ..bundle.updating import update_weights
 from ..ct.volume import CTVolume
 from ..errors import BundleError, InputError
@@ -157,22 +157,11 @@ def adapt_bundle(
         BundleError: see `SiteStatistics`; the version is the old one, or `folder` holds something or cannot be written.
         InputError: a scan cannot be used, or there is none.
     """
-    check_adapted(bundle, folder, version)
+    check_new_version(bundle, folder, version)
     statistics = SiteStatistics(bundle, how or Adaptation())
     for volume in volumes:
         statistics.add(volume, checkpoint)
     return write_adapted(statistics, folder, version)
-
-
-def check_adapted(bundle: ModelBundle, folder: str | Path, version: str) -> None:
-    """Check before the computation whether its result can be written.
-
-    Raises:
-        BundleError: the version is the old one, or `folder` holds something or cannot be written.
-    """
-    if version == bundle.manifest.version:
-        raise BundleError(f"The bundle already has version {version}; give the adapted bundle a new version.")
-    check_new_bundle(folder)
 
 
 def write_adapted(statistics: SiteStatistics, folder: str | Path, version: str) -> ModelBundle:
