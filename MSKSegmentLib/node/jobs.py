@@ -1,5 +1,6 @@
 """The work on a study that is ready: choose its series, segment it, make DICOM objects of the result. Each step is in the files
-when it is done, so that after a kill the next start goes on there."""
+when it is done, so that after a kill the next start goes on there. The child of a killed node lives on for a second or so and may
+still end its step, whole as ever: that counts, also where it is in the way of the child that was to do the step again."""
 
 from __future__ import annotations
 
@@ -109,7 +110,7 @@ class Worker:
             seed, bundle, task = int(job_of(job.images)[:7], 16), segment.bundle or None, segment.task or None
             settings = Settings(segment.device, seed=seed, bundle=bundle, task=task)
             ending = self._run(SegmentRequest(place / "ct", result, settings).arguments(), result)
-            if ending.code:
+            if ending.code and not (result / "result.json").is_file():
                 return self._fail(study, ending, place / "ct")
         if not self._queue.move(study, RESULTS):
             return
@@ -117,7 +118,7 @@ class Worker:
             _LOG.info("Study %s: making DICOM results", short(study.id))
             with_pdf = self._report(study, place)
             ending = self._run(results_command(result, place / "ct", objects, with_pdf), objects)
-            if ending.code:
+            if ending.code and not objects.is_dir():
                 return self._fail(study, ending, place / "ct")
         _note(place, job)
         self._folder.measure()

@@ -108,6 +108,7 @@ def test_a_kill_loses_and_doubles_nothing(archive, python, tmp_path, state):
     finally:
         node.stop()
     log = node.log
+    assert "tried again" not in log, log
     # As words: a port may end in the patient's number.
     assert "Study " in log and not any(re.search(rf"\b{re.escape(word)}\b", log) for word in (*PATIENT.split("^"), "4711", uid)), (
         log

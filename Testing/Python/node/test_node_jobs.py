@@ -83,6 +83,12 @@ def test_a_failure_is_tried_again_and_its_reason_names_nobody(bench, command, co
     assert bench().state == "sending"
 
 
+@pytest.mark.parametrize("command", ["segment", "export"])
+def test_what_the_child_of_a_killed_node_finished_meanwhile_counts_at_the_first_try(bench, command):
+    row = bench({"overtaken": command}, attempts=1)
+    assert (row.state, row.attempts, row.reason) == ("sending", 0, "")
+
+
 def test_a_later_image_makes_a_study_ready_again(bench, tmp_path):
     row = bench()
     first = bench.folder.current_job(bench.study).name
