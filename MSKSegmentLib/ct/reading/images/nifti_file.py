@@ -7,23 +7,20 @@ the voxels, too.
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
 import numpy as np
-from isal import igzip, igzip_lib
 
 from ....errors import InputError
 from ....findings import Finding, warning
 from .facts import left_over
+from .gzip_file import DAMAGE, MAGIC, GzipMembers
 from .nifti_header import LONGEST_HEADER, NiftiHeader, parse_header
 
 CHUNK_BYTES = 1 << 23
-_Unpacker = Callable[[BinaryIO], Any]
 # One byte decompresses to at most this many (the limit of deflate): a guard against absurd sizes.
 _MOST_UNPACKED = 1032
 
@@ -44,14 +41,6 @@ def read_voxels(path: Path, header: NiftiHeader) -> tuple[np.ndarray, tuple[Find
     Raises:
         InputError: the data are damaged or shorter than the header announces.
     """
-    try:
-        return _read_voxels(path, header, igzip.open)
-    except InputError:
-        # ISA-L takes something behind the packed data for damage of these; Python's own reader, several times slower, does not.
-        return _read_voxels(path, header, gzip.open)
-
-
-def _read_voxels(path: Path, header: NiftiHeader, unpack: _Unpacker) -> tuple[np.ndarray, tuple[Finding, ...]]:
     source = _image_of_pair(path) if header.is_pair else path
     count = int(np.prod(header.dims))
     bytes_needed = count * header.voxel_type.itemsize
@@ -60,7 +49,7 @@ def _read_voxels(path: Path, header: NiftiHeader, unpack: _Unpacker) -> tuple[np
     )
     if bytes_needed > source.stat().st_size * _MOST_UNPACKED:
         raise too_short
-    with _unpacked(source, unpack) as stream:
+    with _unpacked(source) as stream:
         skipped = 0
         while skipped < header.begin:
             chunk = stream.read(min(CHUNK_BYTES, header.begin - skipped))
@@ -71,57 +60,29 @@ def _read_voxels(path: Path, header: NiftiHeader, unpack: _Unpacker) -> tuple[np
         buffer = values.view(np.uint8).data
         filled = 0
         while filled < bytes_needed:
-            read = stream.readinto(buffer[filled : filled + CHUNK_BYTES])  # type: ignore[attr-defined]
+            read = stream.readinto(buffer[filled : filled + CHUNK_BYTES])
             if not read:
                 raise too_short
             filled += read
-        findings = _after_voxels(stream, source, header.begin + bytes_needed)
+        findings = _after_voxels(stream)
     i, j, k = header.size
     return values.reshape(k, j, i), findings
 
 
-def _after_voxels(stream: BinaryIO, source: Path, end: int) -> tuple[Finding, ...]:
-    """Findings on the rest of a file beyond byte `end`; reading to its end also verifies the checksum of a gzip file.
-
-    Raises:
-        OSError: the compressed data are damaged.
-    """
-    try:
-        return left_over(sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK_BYTES), b"")))
-    except gzip.BadGzipFile:
-        unpacked, behind = _packed_part(source)
-        if not behind:
-            raise
-        return (
-            *left_over(unpacked - end),
-            warning(
-                "bytes_left_over",
-                "Something follows the packed data of the file, which are whole; it was left out "
-                f"({behind} byte{'' if behind == 1 else 's'}).",
-            ),
-        )
-
-
-def _packed_part(path: Path) -> tuple[int, int]:
-    """The number of bytes that the members of a gzip file decompress to, and the number of other bytes after them (0 if a member
-    is damaged).
-    """
-    unpacked = 0
-    with path.open("rb") as file:
-        chunk = file.read(CHUNK_BYTES)
-        while chunk.startswith(b"\x1f\x8b"):
-            member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-            try:
-                while chunk and not member.eof:
-                    unpacked += len(member.decompress(chunk))
-                    chunk = member.unused_data if member.eof else file.read(CHUNK_BYTES)
-            except zlib.error:
-                return unpacked, 0
-            if not member.eof:
-                return unpacked, 0
-            # Zeros may follow a member; the next one is recognised by its first bytes.
-            chunk = (chunk + file.read(CHUNK_BYTES)).lstrip(b"\0")
-        return unpacked, len(chunk) + path.stat().st_size - file.tell()
+def _after_voxels(stream: io.BufferedReader) -> tuple[Finding, ...]:
+    """Findings on the rest of a file; reading to its end also verifies the checksum of a gzip file."""
+    findings = left_over(sum(len(chunk) for chunk in iter(lambda: stream.read(CHUNK_BYTES), b"")))
+    behind = stream.raw.behind if isinstance(stream.raw, GzipMembers) else 0
+    if not behind:
+        return findings
+    return (
+        *findings,
+        warning(
+            "bytes_left_over",
+            "Something follows the packed data of the file, which are whole; it was left out "
+            f"({behind} byte{'' if behind == 1 else 's'}).",
+        ),
+    )
 
 
 def pair_header(path: Path) -> Path | None:
@@ -162,16 +123,12 @@ def _sibling(path: Path, suffix: str) -> Path | None:
 
 
 @contextmanager
-def _unpacked(path: Path, unpack: _Unpacker = gzip.open) -> Iterator[BinaryIO]:
+def _unpacked(path: Path) -> Iterator[io.BufferedReader]:
     """The file's bytes, decompressed if they begin like a gzip file."""
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
+            packed = file.read(len(MAGIC)) == MAGIC
             file.seek(0)
-            if packed:
-                with unpack(file) as stream:
-                    yield cast(BinaryIO, stream)
-            else:
-                yield file
-    except (EOFError, OSError, zlib.error, igzip_lib.error) as error:  # type: ignore[misc]
+            yield io.BufferedReader(GzipMembers(file)) if packed else file
+    except (OSError, *DAMAGE) as error:  # type: ignore[misc]
         raise InputError(f"The file {path.name} is damaged or cut short; copy or export it again.") from error
