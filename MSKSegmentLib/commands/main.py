@@ -21,17 +21,25 @@ def run() -> None:
 
     It does not take Python, PyTorch and OpenVINO apart at the end, which took a run a third of a second on an idle machine.
     """
-    code = 1
+    code, leaving = 1, False
 
     def leave() -> None:
+        nonlocal leaving
+        if leaving:
+            return
+        leaving = True
+        # What was registered before the program began, such as coverage by a .pth file and the end of logging, has its turn, too.
+        atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, OSError, ValueError):
                 stream.flush()
         os._exit(code)
 
-    # Registered first and so called last: threads have ended, and what others registered has been done.
-    atexit.register(leave)
-    code = main()
+    try:
+        code = main()
+    finally:
+        # Registered last and so called first, when threads have ended.
+        atexit.register(leave)
     sys.exit(code)
 
 

@@ -173,3 +173,21 @@ def test_a_verbose_run_tells_decisions_and_times_but_no_names(phantom_file, tiny
     for step in ("Reading the scan", "The stage inference", "The stage measurement", "Writing the result"):
         assert any(f"{step} took " in line and line.endswith(" s") for line in lines), step
     assert phantom_file.name not in said.err and "Yamada" not in said.err
+
+
+def test_the_quick_end_leaves_out_nothing_that_was_registered_before_the_program(tmp_path):
+    """As by a .pth file: what coverage has measured, a log that is kept in memory, folders for the time of the process."""
+    code = (
+        "import atexit, logging.handlers, sys, tempfile\n"
+        "folder = tempfile.TemporaryDirectory(dir=sys.argv[1])\n"
+        "log = logging.handlers.MemoryHandler(9, target=logging.FileHandler(sys.argv[1] + '/log'))\n"
+        "log.buffer.append(logging.makeLogRecord({'msg': 'kept'}))\n"
+        "atexit.register(print, 'before')\n"
+        "import MSKSegmentLib.commands.main as program\n"
+        "def main():\n    atexit.register(print, 'within')\n    return 3\n"
+        "program.main = main\n"
+        "program.run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "within\nbefore\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["log"] and (tmp_path / "log").read_text() == "kept\n"
