@@ -69,7 +69,7 @@ class JsonLines:
         if stage in (INFERENCE, JUDGING, FIRST_STAGE) and done:
             message = stated(f"{message}: slice {done} of {total}")
         elif stage == OTHER_MODEL and done:
-            message = f"{message}: {done} % of its present step"
+            message = stated(f"{message}: {done} % of its present step")
         self.write({"stage": stage, "done": done, "total": total, "eta_s": eta, "message": message})
 
     def say(self, message: str) -> None:

@@ -14,6 +14,8 @@ from functools import cache, cached_property
 from .catalogue import ENGLISH, catalogue_of, sentences_of, spoken
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
+# Placeholders that only ever hold words of the program; what others hold may be a name of the user's, which stays as it is.
+_OWN_WORDS = ("message",)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,14 @@ def _told(sentence: str, language: str) -> str | None:
     for form, translation in _forms(language):
         values = form.values(sentence)
         if values is not None:
-            text = translation.format(**{name: _told(value, language) or value for name, value in values.items()})
+            parts = {name: _told_value(name, value, language) for name, value in values.items()}
+            text = translation.format(**parts)
             return text.replace("CT", "MR") if "MR scan" in sentence and "CT" in form.text else text
     return None
+
+
+def _told_value(name: str, value: str, language: str) -> str:
+    return told(value, language) if name in _OWN_WORDS else _told(value, language) or value
 
 
 @cache

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from ..case_result import CaseResult
+from ..language.catalogue import noted as N_
 from ..run_facts import RunFacts
+
+_UNKNOWN = N_("another segmentation")
 
 
 def drawable_structures(result: CaseResult) -> frozenset[str]:
@@ -23,10 +26,10 @@ def drawable_structures(result: CaseResult) -> frozenset[str]:
 
 
 def source_of(facts: RunFacts) -> str:
-    """What labelled a result, by its record: another program, an import or a bundle."""
+    """What labelled a result, by its record: another program, an import or a bundle; in English, as records keep it."""
     record = facts.record
     program, bundle = record.get("other_model") or {}, record.get("bundle") or {}
     table = (record.get("imported") or {}).get("table") or {}
-    named = program.get("title") or bundle.get("name") or table.get("title") or "another segmentation"
+    named = program.get("title") or bundle.get("name") or table.get("title") or _UNKNOWN
     version = program.get("version") or bundle.get("version")
     return f"{named} {version}" if version else str(named)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import MSKSegmentError
 from ...language.catalogue import tr
+from ...language.forms import told
 from ...scene.differences import DIFFERENCE_COLORS
 from ...two_results.agreement_rows import (
     DIFFERENCE_KINDS,
@@ -164,7 +165,7 @@ class ComparePanel:
     def _show(self, comparison: HeldBeside) -> None:
         self._comparison = comparison
         with self._state as state:
-            state.compare_name, state.compare_source = comparison.name, comparison.source
+            state.compare_name, state.compare_source = comparison.name, told(comparison.source)
             state.compare_outdated, state.compare_summary = False, summary_text(comparison)
             state.compare_legend = [{"color": _css(kind), "words": tr(words)} for kind, words in DIFFERENCE_KINDS.items()]
             rows = agreement_rows(comparison)

@@ -17,6 +17,7 @@ from babel.messages.mofile import read_mo  # noqa: E402
 from review_cases import make_case  # noqa: E402
 
 from MSKSegmentLib.comparison import change_words  # noqa: E402
+from MSKSegmentLib.engine.progress import STAGES  # noqa: E402
 from MSKSegmentLib.findings import warning  # noqa: E402
 from MSKSegmentLib.language.catalogue import SENTENCE, catalogue_of, languages  # noqa: E402
 from MSKSegmentLib.language.forms import told  # noqa: E402
@@ -123,3 +124,17 @@ def test_a_report_in_japanese_is_japanese(monkeypatch):
     )
     allowed = {"Dice", "UTC", "HU", "MSKSegment", "Soufi", "et", "al", "CT", "mm", "cm", "cc", "lt", "gt", "amp", "SD"}
     assert not set(re.findall(r"[A-Za-z]{2,}", body)) - allowed
+
+
+@pytest.mark.parametrize("form", ["{}: slice 3 of 40", "{}: 40 % of its present step"])
+def test_the_progress_of_every_stage_is_told_as_a_whole(form):
+    for stage in STAGES.values():
+        told_line = told(form.format(stage), "ja")
+        assert not re.findall("[a-z]{3,}", told_line), told_line
+
+
+def test_the_names_that_users_gave_are_not_translated():
+    """A folder may be called like a word of the program."""
+    assert catalogue_of("ja").gettext("Measuring") != "Measuring"
+    sentence = "The file Measuring is empty; copy or export it again."
+    assert told(sentence, "ja") == "ファイルMeasuringは空です。コピーまたは書き出し直してください。"
