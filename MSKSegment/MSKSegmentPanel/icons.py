@@ -25,11 +25,18 @@ def markIcons():
 
 
 def icon(name):
-    """The icon in the file of that name; it keeps its colours in a selected row."""
-    path = os.path.join(FOLDER, name + ".svg")
-    result = qt.QIcon(path)
-    result.addFile(path, qt.QSize(SIZE, SIZE), qt.QIcon.Selected)
+    """The icon in the file of that name; it keeps its colours in a selected row.
+
+    One of mere lines has a second file, with a disc behind: the colour of a selected row is too close to that of the lines.
+    """
+    result = qt.QIcon(_path(name))
+    selected = _path(name + "Selected")
+    result.addFile(selected if os.path.isfile(selected) else _path(name), qt.QSize(SIZE, SIZE), qt.QIcon.Selected)
     return result
+
+
+def _path(name):
+    return os.path.join(FOLDER, name + ".svg")
 
 
 def pixmap(anIcon):

@@ -141,8 +141,10 @@ class OtherControl:
 
     def _names(self, held):
         """Which result is which."""
-        own = f"{self._compared.case.nodes.segmentation.GetName()} ({source_of(held.pair.first.result.facts)})"
-        words = _("First: {first}. Second: {second}, by {source}.").format(first=own, second=held.name, source=held.source)
+        name, source = self._compared.case.nodes.segmentation.GetName(), told(source_of(held.pair.first.result.facts))
+        own = _("{name} ({source})").format(name=name, source=source)
+        words = _("First: {first}. Second: {second}, by {source}.")
+        words = words.format(first=own, second=held.name, source=told(held.source))
         return f"{words} {_(NO_PROOF)}"
 
     def _choose(self, row):

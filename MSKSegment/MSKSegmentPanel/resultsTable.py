@@ -1,5 +1,8 @@
 """The table of results in a QTableWidget: cells, order, filter and the chosen row. What it says comes from `review`."""
 
+import itertools
+import math
+import re
 import textwrap
 
 import qt
@@ -12,7 +15,7 @@ from MSKSegmentLib.review.rows import RowFilter, sorted_by
 
 from .columnChoice import ColumnChoice
 from .icons import markIcons
-from .widgets import RIGHT_CENTRED, fitHeight, signalsBlocked, singleShot
+from .widgets import RIGHT_CENTRED, WidthWatch, fitHeight, signalsBlocked, singleShot
 
 _WORST_FIRST = "light"
 # The name has the room that the numbers leave, but not less; what is longer is broken into lines.
@@ -41,6 +44,7 @@ class ResultsTable:
         self._setUpHeader()
         self._columns = ColumnChoice(columnsButton, self._columnsChosen)
         self._fit = singleShot(0, lambda: fitHeight(table))
+        self._watch = WidthWatch(table, self._fitColumns)
         table.horizontalHeader().connect("sectionResized(int,int,int)", self._resized)
         table.connect("itemSelectionChanged()", self._selectionChanged)
         self._columnsChosen()
@@ -100,6 +104,7 @@ class ResultsTable:
     def close(self):
         """The panel goes away."""
         self._table.horizontalHeader().disconnect("sectionResized(int,int,int)", self._resized)
+        self._watch.close()
         self._fit.stop()
 
     def _resized(self, *args):
@@ -205,8 +210,26 @@ class ResultsTable:
 
 
 def _headingLines(column):
-    """The heading in short lines; a language without spaces is broken anywhere."""
-    return [
-        *textwrap.wrap(column.title, _HEADING_LETTERS, break_long_words=not column.title.isascii()),
-        *([column.unit] if column.unit else []),
-    ]
+    """The heading in short lines."""
+    title = column.title
+    lines = textwrap.wrap(title, _HEADING_LETTERS, break_long_words=False) if title.isascii() else _equalLines(title)
+    return [*lines, *([column.unit] if column.unit else [])]
+
+
+def _equalLines(title):
+    """Lines of a language without spaces, as few as go and of equal length; Latin words stay whole."""
+    parts = re.findall("[!-~]+|.", title)
+    wanted = math.ceil(sum(map(_width, parts)) / (_HEADING_LETTERS + 1))
+    for room in itertools.count(max(map(_width, parts))):
+        lines = [""]
+        for part in parts:
+            if _width(lines[-1] + part) > room:
+                lines.append("")
+            lines[-1] += part
+        if len(lines) <= wanted:
+            return lines
+
+
+def _width(text):
+    """In Latin letters; those of other scripts are twice as wide."""
+    return sum(1 if letter.isascii() else 2 for letter in text)

@@ -15,6 +15,8 @@ _HISTORY_LINES = 3
 _COLUMNS_PER_LINE = 3
 # The bar of the uncertainty, in pixels; its colours do for light and dark panels.
 _BAR_WIDTH, _MARK_WIDTH, _BAR_HEIGHT = 90, 3, 9
+# What stays of the bar beside a mark at its end, without which the dark mark would vanish in a dark panel.
+_EDGE = 3
 _BAR_COLOR, _USUAL_COLOR, _MARK_COLOR = "#c9d0d9", "#7fb0e6", "#101418"
 
 
@@ -98,7 +100,7 @@ def _uncertaintyHtml(uncertainty):
 
 def _bar(place):
     """Widths and colours of the parts of the bar from left to right, with a mark at `place` (0..1)."""
-    third, at = _BAR_WIDTH // 3, round(place * (_BAR_WIDTH - _MARK_WIDTH))
+    third, at = _BAR_WIDTH // 3, _EDGE + round(place * (_BAR_WIDTH - _MARK_WIDTH - 2 * _EDGE))
     pixels = [_USUAL_COLOR if third <= x < 2 * third else _BAR_COLOR for x in range(_BAR_WIDTH)]
     pixels[at : at + _MARK_WIDTH] = [_MARK_COLOR] * _MARK_WIDTH
     return [(len(list(run)), color) for color, run in groupby(pixels)]

@@ -46,6 +46,29 @@ def fitHeight(table):
     table.setFixedHeight(height)
 
 
+class WidthWatch:
+    """Calls `function` when a table got another width, but not when its user dragged a column."""
+
+    def __init__(self, table, function):
+        self._table = table
+        self._width = table.viewport().width
+        self._call = singleShot(0, function)
+        # A column that is stretched follows the width; where none is, the table begins or ends to scroll.
+        table.horizontalHeader().connect("sectionResized(int,int,int)", self._look)
+        table.horizontalScrollBar().connect("rangeChanged(int,int)", self._look)
+
+    def close(self):
+        """The table goes away."""
+        self._table.horizontalHeader().disconnect("sectionResized(int,int,int)", self._look)
+        self._table.horizontalScrollBar().disconnect("rangeChanged(int,int)", self._look)
+        self._call.stop()
+
+    def _look(self, *args):
+        if self._table.viewport().width != self._width:
+            self._width = self._table.viewport().width
+            self._call.start()
+
+
 def legendText(entries):
     """Colours (red, green, blue from 0 to 1) with their words, as rich text."""
     squares = (f'<span style="color:{_hex(color)}">&#9632;</span>&nbsp;{words}' for color, words in entries)

@@ -4,10 +4,11 @@ import qt
 
 from MSKSegmentLib.language.catalogue import tr as _
 
-from .widgets import RIGHT_CENTRED, fitHeight, signalsBlocked, singleShot
+from .widgets import RIGHT_CENTRED, WidthWatch, fitHeight, signalsBlocked, singleShot
 
-_CELL_MARGIN = 12
+_CELL_MARGIN = 8
 _LEAST_NAME = 90
+_NUMBER_BEGINS = tuple("+-0123456789")
 
 
 class WordsTable:
@@ -21,6 +22,7 @@ class WordsTable:
         self._onChosen = onChosen
         self._rows = ()
         self._fit = singleShot(0, self._arrange)
+        self._watch = WidthWatch(table, self._arrange)
         table.setColumnCount(len(self.titles))
         table.connect("itemSelectionChanged()", self._selectionChanged)
 
@@ -66,13 +68,15 @@ class WordsTable:
 
     def close(self):
         """The panel goes away."""
+        self._watch.close()
         self._fit.stop()
 
     def _fill(self, place, row):
         last = len(self.titles) - 1
         for index, text in enumerate(self.texts(row)):
             item = qt.QTableWidgetItem(text)
-            if index not in (0, last):
+            # Of the last column too, or its numbers would stand next to those before them.
+            if 0 < index < last or (index == last and text[:1] in _NUMBER_BEGINS):
                 item.setTextAlignment(RIGHT_CENTRED)
             item.setToolTip(self.tooltip(row))
             self._table.setItem(place, index, item)
@@ -89,22 +93,24 @@ class WordsTable:
             left -= width
         # Name and words break into lines, between words.
         texts = [_(self.titles[last]), *map(self._words, self._rows)]
-        least = self._widest([word for text in texts for word in text.split()])
-        words = max(least, min(self._widest(texts), left // 2))
+        names = [_(self.titles[0]), *(self.texts(row)[0] for row in self._rows)]
+        leastName = max(_LEAST_NAME, self._widest(_unbroken(names)))
+        least = self._widest(_unbroken(texts))
+        words = max(least, min(self._widest(texts), left // 2, left - leastName))
         self._table.setColumnWidth(last, words)
         # Stretched, the name would vanish in a very narrow panel.
-        fits = left - words >= _LEAST_NAME
+        fits = left - words >= leastName
         mode = qt.QHeaderView.Stretch if fits else qt.QHeaderView.Interactive
         self._table.horizontalHeader().setSectionResizeMode(0, mode)
         if not fits:
-            self._table.setColumnWidth(0, _LEAST_NAME)
+            self._table.setColumnWidth(0, leastName)
 
     def _words(self, row):
         return self.texts(row)[-1]
 
     def _widest(self, texts):
         metrics = self._table.fontMetrics()
-        return max(metrics.horizontalAdvance(text) for text in texts) + _CELL_MARGIN
+        return max(map(metrics.horizontalAdvance, texts), default=0) + _CELL_MARGIN
 
     def _selectionChanged(self):
         # The panel may have another width by now.
@@ -112,3 +118,8 @@ class WordsTable:
         row = self.chosen
         if row is not None:
             self._onChosen(row)
+
+
+def _unbroken(texts):
+    """The words that must not be broken; a language without spaces breaks anywhere."""
+    return [word for text in texts for word in text.split() if word.isascii()]

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 import slicer
-from PySide6.QtCore import Property, Signal
+from PySide6.QtCore import Property, QEvent, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 # With the priorities of Slicer's scene model: selectors know of a node before others who look at the scene.
@@ -63,6 +63,7 @@ class qMRMLNodeComboBox(QWidget):
         "nodeAdded(vtkMRMLNode*)": "nodeAdded",
         "nodeAddedByUser(vtkMRMLNode*)": "nodeAddedByUser",
     }
+    hostOnly = ("event",)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -94,6 +95,14 @@ class qMRMLNodeComboBox(QWidget):
         self.setEnabled(False)
         # A method of the widget would be disconnected before the widget is gone.
         self.destroyed.connect(functools.partial(_removeObservers, self._observed))
+
+    def event(self, event: QEvent) -> bool:
+        # Qt keeps what `setProperty` is given for a property that only Python knows as a dynamic one.
+        if event.type() == QEvent.DynamicPropertyChange:
+            name = bytes(event.propertyName().data()).decode()
+            if name in self._strings:
+                self._setString(name, self.property(name))
+        return super().event(event)
 
     def setMRMLScene(self, scene: slicer.vtkMRMLScene | None) -> None:
         if scene is self._scene:

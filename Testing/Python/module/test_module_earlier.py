@@ -10,7 +10,7 @@ pytest.importorskip("PySide6")
 import slicer
 from comparison_cases import phantom_case, phantom_scan, with_report, write_visit
 from Host import host
-from module_cases import add_phantom, choose, click, show_result
+from module_cases import PANEL_WIDTH, add_phantom, choose, click, show_result
 
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.comparison.change_words import CHOOSE_EARLIER, NARROW_CHANGE_TABLE, PATIENT_NOT_KNOWN
@@ -100,6 +100,7 @@ def test_the_section_can_be_looked_at(panel, case, earlier, tmp_path):
     for section in (panel.ui.inputSection, panel.ui.resultsSection):
         section.setCollapsed(True)
     compare(panel, earlier)
+    host.grab(slicer.util.mainWindow(), tmp_path / "window.png", PANEL_WIDTH, 1000)
     picture = host.grab(panel.ui.earlierSection, tmp_path / "changes.png")
     table = panel.ui.changesTable
     assert picture.stat().st_size > 10_000 and table.horizontalHeader().length() <= table.viewport().width
