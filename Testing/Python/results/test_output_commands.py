@@ -11,7 +11,7 @@ import pytest
 from review_cases import LABEL, make_case, mask_of
 
 from MSKSegmentLib import pipeline
-from MSKSegmentLib.bundle import load_bundle, update_calibration
+from MSKSegmentLib.bundle import check_new_bundle, load_bundle, update_calibration
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import BundleError, InputError
 from MSKSegmentLib.output import filling
@@ -232,12 +232,12 @@ def test_other_commands_refuse_somebody_elses_folder_before_they_work(command, s
 
 
 def test_a_table_beside_a_bundle_with_a_long_name_fits(tmp_path):
-    from MSKSegmentLib.calibration.calibrate_bundle import _checked
+    from MSKSegmentLib.calibration.calibrate_bundle import _table_beside
 
-    observed, report = _checked(tmp_path / ("n" * 255), tmp_path / "report")
-    assert len(observed.name) == 255 and observed.name.endswith("_observations.csv") and report == tmp_path / "report"
+    observed = _table_beside(check_new_bundle(tmp_path / ("n" * 255)))
+    assert len(observed.name) == 255 and observed.name.endswith("_observations.csv")
     (tmp_path / "new_observations.csv").write_text("of an earlier calibration")
-    assert _checked(tmp_path / "new", None)[0].name == "new_observations-2.csv"
+    assert _table_beside(tmp_path / "new").name == "new_observations-2.csv"
 
 
 def test_check_output_leaves_no_trace(tmp_path):
