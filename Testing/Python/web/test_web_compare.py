@@ -5,6 +5,7 @@ import signal
 import pytest
 from review_cases import mask_of
 from web_cases import make_case
+from web_looks import assert_dialog_is_whole, sizes
 from web_page import MUSCLE, cell, opened, picture, wait_for_other_picture, wait_for_state
 
 from MSKSegmentLib.ct.volume import CTVolume
@@ -99,6 +100,8 @@ def test_the_page_shows_both_and_takes_a_structure(start, visit, results):
     wait_for_state(page, MUSCLE, "edited")
     assert cell(page, MUSCLE, "volume_cc") == theirs
     page.wait_for_function("document.querySelector('#compare-table tbody td').innerText === '1.000'")
+    for _ in sizes(page):
+        assert_dialog_is_whole(page)
     page.locator("#close-dialog").click()
     page.locator("#show-history").click()
     page.wait_for_selector("#history tbody tr")

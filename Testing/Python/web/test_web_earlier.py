@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from comparison_cases import phantom_case, phantom_scan, with_report, write_visit
 from review_cases import mask_of
+from web_looks import assert_dialog_is_whole, sizes
 from web_page import opened
 
 from MSKSegmentLib.case_result import Light
@@ -112,6 +113,8 @@ def test_the_page_shows_what_changed_and_both_slices(start, visit, visits):
     page.wait_for_selector("#earlier-picture-1 img")
     sources = [page.locator(f"#earlier-picture-{number} img").get_attribute("src") for number in (0, 1)]
     assert sources[0] != sources[1] and page.locator(".earlier-level").inner_text() == "S1"
+    for _ in sizes(page):
+        assert_dialog_is_whole(page)
     page.locator("tr[data-earlier='VM_left'] button").click()
     page.wait_for_function("text => document.querySelector('#earlier-note').innerText === text", arg=NO_COMMON_LEVEL)
     assert page.locator("#earlier-picture-0").count() == 0

@@ -2,6 +2,7 @@
 
 import pytest
 from web_cases import KEYS
+from web_looks import SIZES, assert_dialog_is_whole, findings_in_both_colours, serious_findings, sizes
 from web_page import (
     MUSCLE,
     cell,
@@ -219,16 +220,10 @@ CUT_TEXTS = """() => {
 }"""
 
 
-def serious_findings(page):
-    """What axe-core, which checks contrast, labels and keyboard, finds serious or critical."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(page).response["violations"]
-    return [(one["id"], one["nodes"][0]["target"]) for one in found if one["impact"] in ("serious", "critical")]
-
-
-@pytest.mark.parametrize("size", [(1366, 768), (3840, 2160)], ids=["laptop", "4K"])
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_everything_is_in_sight_in_both_colours(page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(reduced_motion="reduce")
     page.reload()
     opened(page)
     for theme, brightness in (("light", (200, 256)), ("dark", (0, 70))):
@@ -245,6 +240,19 @@ def test_everything_is_in_sight_in_both_colours(page, size):
             assert box["x"] >= 0 and box["x"] + box["width"] <= size[0] + 1, part
             assert box["y"] >= 0 and box["y"] + box["height"] <= size[1] + 1, part
         assert page.evaluate(CUT_TEXTS) == []
-        if size[0] < 2000:
-            assert serious_findings(page) == []
+        assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollHeight") <= size[1], "the page itself never scrolls"
+
+
+def test_dialogs_and_menus_are_whole_at_every_size_in_both_colours(page):
+    row(page, MUSCLE).click()
+    for _ in sizes(page):
+        page.locator("#export-menu summary").click()
+        assert findings_in_both_colours(page, "header") == []
+        page.locator("#export-menu summary").click()
+        for key, part in (("?", ".keys kbd"), ("h", ".dialog.history"), ("b", "#side-right img")):
+            page.keyboard.press(key)
+            page.wait_for_selector(part)
+            assert_dialog_is_whole(page)
+            page.keyboard.press("Escape")
+            page.wait_for_selector(".dialog", state="detached")
