@@ -5,7 +5,7 @@ ISA-L compresses noise at its level 1 some eight times as fast as zlib at its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,16 @@ _COMPRESSION_LEVEL = 1
 _MOST_THREADS = 4
 
 
-def write_nrrd(path: Path, array: np.ndarray, geometry: Geometry, entries: Mapping[str, str]) -> None:
+def write_nrrd(
+    path: Path,
+    array: np.ndarray,
+    geometry: Geometry,
+    entries: Mapping[str, str],
+    stored: Callable[[np.ndarray], np.ndarray] = np.ascontiguousarray,
+) -> None:
     """Write an array ``[z, y, x]`` of numbers on its grid, with key/value `entries`, over what is there.
+
+    `stored` gives what is written for a slice ``[y, x]``: an array of the same shape and type, in C order.
 
     Raises:
         ValueError: the array's shape is not the grid's.
@@ -36,7 +44,9 @@ def write_nrrd(path: Path, array: np.ndarray, geometry: Geometry, entries: Mappi
         file.write(header)
         threads = min(_MOST_THREADS, usable_cores())
         with igzip_threaded.open(file, "wb", _COMPRESSION_LEVEL, threads=threads) as packed:
-            packed.write(np.ascontiguousarray(array).data)
+            # Slice by slice, since a copy of all takes as much memory again; they are compressed in larger blocks.
+            for section in array:
+                packed.write(stored(section).data)
 
 
 def _header(path: Path, array: np.ndarray, geometry: Geometry, entries: Mapping[str, str]) -> bytes:

@@ -57,8 +57,8 @@ _OWNED = (
     REPORT_PDF,
     RESULT,
 )
-# Per voxel: float32 noise hardly compresses, but is zero outside the body and where all passes agree. Labels take hardly any
-# space.
+# Per voxel: noise hardly compresses, but the uncertainty is zero outside the body; a scene holds it unrounded. Labels take hardly
+# any space.
 _UNCERTAINTY_BYTES, _CT_BYTES, _TABLES_BYTES = 2.0, 1.5, 2 << 20
 
 

@@ -22,6 +22,7 @@ from ..errors import InputError
 from ..findings import findings_json
 from ..output.files import whole_file
 from .nrrd_writing import write_nrrd
+from .uncertainty_rounding import rounded_uncertainty
 
 TERMINOLOGY_TAG = "TerminologyEntry"
 STATUS_TAG = "Segmentation.Status"
@@ -156,12 +157,14 @@ def write_segments_to_draw(path: str | os.PathLike[str], labels: np.ndarray, geo
 
 
 def write_uncertainty(path: str | os.PathLike[str], result: CaseResult) -> None:
-    """Write the voxel uncertainty (float32, on the CT's grid) as a gzip NRRD.
+    """Write the voxel uncertainty (float32, on the CT's grid) as a gzip NRRD, rounded as `rounded_uncertainty` says.
 
     Raises:
         InputError: the result holds no uncertainty, or the file cannot be written there.
     """
-    _write_image(path, uncertainty_of(result), result.geometry, {}, ".nrrd")
+    uncertainty = uncertainty_of(result)
+    with whole_file(path, ".nrrd") as temporary:
+        write_nrrd(temporary, uncertainty, result.geometry, {}, rounded_uncertainty)
 
 
 def write_ct(path: str | os.PathLike[str], volume: CTVolume) -> None:

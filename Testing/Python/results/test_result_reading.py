@@ -42,7 +42,8 @@ def test_what_was_written_is_read(case, written):
     assert result.reports == case[0].reports and result.warnings == case[0].warnings and history == ()
     assert result.facts == case[0].facts and result.geometry.matches(case[0].geometry, 1e-6)
     np.testing.assert_array_equal(result.labels, case[0].labels)
-    np.testing.assert_array_equal(result.uncertainty, case[0].uncertainty)
+    np.testing.assert_allclose(result.uncertainty, case[0].uncertainty, rtol=2**-11, atol=0)
+    np.testing.assert_array_equal(result.uncertainty == 0, case[0].uncertainty == 0)
     assert result.labels.dtype == np.uint8 and result.uncertainty.dtype == np.float32
 
 

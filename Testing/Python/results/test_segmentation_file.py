@@ -156,13 +156,19 @@ def test_boxes_hold_exactly_the_labels():
         assert np.count_nonzero(labels[box.slices] == label) == np.count_nonzero(labels == label)
 
 
-def test_uncertainty_keeps_every_bit(tmp_path):
+def test_uncertainty_is_stored_rounded_and_the_results_own_stays(tmp_path):
     path = tmp_path / "uncertainty.nrrd"
     result = make_result(GEOMETRIES["oblique"])
+    result.uncertainty[..., ::5] *= 1e-8
+    exact = result.uncertainty.copy()
     sf.write_uncertainty(path, result)
+    np.testing.assert_array_equal(result.uncertainty, exact)
     image = sitk.ReadImage(str(path))
     assert image.GetPixelID() == sitk.sitkFloat32
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(image), result.uncertainty)
+    stored = sitk.GetArrayFromImage(image)
+    np.testing.assert_allclose(stored, exact, rtol=2**-11, atol=1e-8)
+    np.testing.assert_array_equal(stored > 0, exact > 0)
+    assert not (stored.view(np.uint32) & 0x1FFF).any(), "digits that are not kept are zeros, which take no space"
     assert Geometry.of_image(image).matches(result.geometry, 1e-6)
     assert b"encoding: gzip" in path.read_bytes()[:1000]
 
