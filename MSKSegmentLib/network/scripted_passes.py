@@ -84,5 +84,6 @@ def scripted(
         # Checks of sides, which hold for every slice that `VolumePasses` makes, and dropout, which is to differ.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         one_slice = torch.jit.trace(own, example, check_trace=False)
-    script: torch.jit.ScriptModule = torch.jit.script(VolumePasses(one_slice, channels, stride, air, passes, mirrored))
+    # A manifest may hold a whole number, which TorchScript does not take for this one.
+    script: torch.jit.ScriptModule = torch.jit.script(VolumePasses(one_slice, channels, stride, float(air), passes, mirrored))
     return script
