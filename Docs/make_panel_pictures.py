@@ -25,7 +25,7 @@ from PIL import Image  # noqa: E402
 WIDTH, HEIGHT = 500, 1000
 SHORT = 420
 # Muscles of the thigh, whose slices show no contrast medium in the bladder.
-SELECTED, COMPARED = "SART_right", "BF_right"
+SELECTED, COMPARED = "SART_left", "BF_right"
 VIEW = (560, HEIGHT // 2)
 COLORS = 256
 PATIENCE_S = 1800
@@ -106,6 +106,8 @@ def _error(panel, out: Path) -> None:  # type: ignore[no-untyped-def]
     panel.ui.deviceSelector.setCurrentIndex(2)
     panel.ui.segmentButton.click()
     host.processEvents(PATIENCE_S, lambda: not panel.run.running)
+    # The answer about the device comes after the run has failed.
+    host.processEvents(60, lambda: "CUDA" in panel.ui.deviceLabel.text)
     panel.ui.detailsButton.setChecked(True)
     # Without the lines on this computer.
     _picture(out, "error", SHORT - 20)
