@@ -210,7 +210,7 @@ def sharing_problem(manifest: Manifest) -> str | None:
         return f"{members} networks that share {passes} passes"
     if manifest.preprocessing.mirrored and 2 * members > passes:
         networks = "a network" if members == 1 else f"{members} networks, each"
-        return f"{networks} as it is and in a mirror, for which {passes} passes are too few"
+        return f"{networks} as it is and in a mirror, with too few passes for that ({passes})"
     return None
 
 

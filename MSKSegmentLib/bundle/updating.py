@@ -82,7 +82,9 @@ def update_mirrored(bundle: ModelBundle, mirrored: bool, folder: str | Path, ver
     """
     _check_version(bundle, version)
     if bundle.manifest.preprocessing.mirrored == mirrored:
-        raise BundleError(f"The passes of {bundle.manifest.name} {bundle.manifest.version} are such already; nothing was written.")
+        if mirrored:
+            raise BundleError(f"{bundle.manifest.name} {bundle.manifest.version} looks in a mirror already; nothing was written.")
+        raise BundleError(f"No pass of {bundle.manifest.name} {bundle.manifest.version} looks in a mirror; nothing was written.")
     preprocessing = replace(bundle.manifest.preprocessing, mirrored=mirrored)
     today = datetime.date.today().isoformat()
     manifest = replace(bundle.manifest, preprocessing=preprocessing, version=version, date=today)

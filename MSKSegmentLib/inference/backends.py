@@ -63,7 +63,7 @@ def _openvino_is_faster() -> bool:
 
 
 def make_backend(name: str, network: nn.Module) -> Backend:
-    """The back end called `name` for a network in evaluation mode, for one in a mirror, or for the members of an ensemble in turn.
+    """The back end called `name` for a network in evaluation mode, or for the members of an ensemble in turn.
 
     A member that is also there in a mirror has one back end for both.
 
@@ -75,8 +75,6 @@ def make_backend(name: str, network: nn.Module) -> Backend:
     if isinstance(network, Ensemble):
         made: dict[nn.Module, Backend] = {}
         return TurnsBackend([_made_once(name, member, made) for member in network.members])
-    if isinstance(network, Mirrored):
-        return MirrorBackend(make_backend(name, network.network))
     if name == REFERENCE:
         return ReferenceBackend(network)
     if name == OPENVINO:
