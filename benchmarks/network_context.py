@@ -1,6 +1,6 @@
 """Context in the third dimension: networks of 2, 2.5 and 3 dimensions trained on the same virtual patients, judged on others.
 
-    python benchmarks/network_context.py train OUT [--seconds 300] [--patients 24 6] [--seeds 1 2]
+    python benchmarks/network_context.py train OUT [--seconds 300] [--patients 24 6] [--seeds 1 2] [--arms NAME ...]
     python benchmarks/network_context.py judge OUT
 
 ``train`` makes one simulated CT of 6 x 5 x 5 mm of each patient and gives every arm the same processor time, in turns. Each arm
@@ -60,6 +60,7 @@ def main():
     training.add_argument("--seconds", type=float, default=300.0)
     training.add_argument("--patients", type=int, nargs=2, default=(24, 6), metavar=("TRAINING", "HELD_OUT"))
     training.add_argument("--seeds", type=int, nargs="+", default=(1,))
+    training.add_argument("--arms", nargs="+", choices=ARMS, default=tuple(ARMS))
     judging = commands.add_parser("judge")
     judging.add_argument("output", type=Path)
     judging.add_argument("--samples", type=int, default=3)
@@ -70,7 +71,7 @@ def main():
         learned, kept = scans[: options.patients[0]], scans[options.patients[0] :]
         (out / "held_out.json").write_text(json.dumps([path.name for path in kept]))
         for seed in options.seeds:
-            in_turns([Arm(name, spec, learned, out, options.seconds, seed) for name, spec in ARMS.items()])
+            in_turns([Arm(name, spec, learned, out, options.seconds, seed) for name, spec in ARMS.items() if name in options.arms])
     else:
         judge(out, options.samples)
 

@@ -91,7 +91,7 @@ def calibrate_bundle(
     these cases or, where they are too few, with those of the bundle's calibration.
 
     Raises:
-        InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
+        InputError: there are no cases, none can be used, or the evaluation is of another network or another number of passes.
         BundleError, InputError: before any work, what `check_job` refuses, or a table beside the bundle that cannot be written.
     """
     places = check_job(bundle, job)
@@ -131,14 +131,14 @@ def cases_of(
     """The cases of a job, segmented now or read from the evaluation that it names; told line by line.
 
     Raises:
-        InputError: there are no cases, one cannot be used, or the evaluation is of another network or another number of passes.
+        InputError: there are no cases, none can be used, or the evaluation is of another network or another number of passes.
     """
     if is_evaluation(job.data):
         cases = evaluated_cases(bundle, job.data)
         report(f"{len(cases)} cases from the evaluation {job.data.name!r}")
         return cases
     cases = []
-    for case in segmented_cases(bundle, job.data, job.device, checkpoint):
+    for case in segmented_cases(bundle, job.data, job.device, checkpoint, report):
         cases.append(case)
         report(_line(case))
     return cases

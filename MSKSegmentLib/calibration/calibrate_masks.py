@@ -38,7 +38,7 @@ def calibrate_masks(
     The data of the job are a folder of cases; with `by_condition` patients are left out together with the kind of damage.
 
     Raises:
-        InputError: there are no cases, one cannot be used, they are too few, or the bundle has no lights of its own, whose
+        InputError: there are no cases, those that can be used are too few, or the bundle has no lights of its own, whose
             thresholds hold for masks as well.
         BundleError, InputError: before any work, what `check_job` refuses.
     """
@@ -48,7 +48,12 @@ def calibrate_masks(
     _check_number({patient_of(files.name) for files in cases})
     masks: list[RatedMask] = []
     for number, files in enumerate(cases):
-        made = rated_masks(_patient(bundle, files, number, job.device, checkpoint), bundle.table, number)
+        try:
+            patient = _patient(bundle, files, number, job.device, checkpoint)
+        except InputError as error:
+            report(f"{files.name}: left out; {error}")
+            continue
+        made = rated_masks(patient, bundle.table, number)
         report(f"{files.name}: {sum(len(mask.observations) for mask in made)} segments of masks")
         masks += made
     fitted = fit_masks(masks, bundle, own, job.source, JUDGING_PASSES)

@@ -92,14 +92,29 @@ def networks_of(bundle: ModelBundle) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*earlier, bundle.digest)))
 
 
-def segmented_cases(bundle: ModelBundle, data: Path, device: str, checkpoint: Callable[[], None]) -> Iterator[CaseScores]:
+def segmented_cases(
+    bundle: ModelBundle, data: Path, device: str, checkpoint: Callable[[], None], report: Callable[[str], None]
+) -> Iterator[CaseScores]:
     """Segment each case of a folder (seed: its number) and compare it with its labels.
 
+    A case that cannot be used is told to `report` with the reason, and left out.
+
     Raises:
-        InputError: there is no case, or one cannot be used.
+        InputError: there is no case, or none can be used.
     """
+    first: InputError | None = None
+    usable = False
     for number, files in enumerate(find_true_cases(data)):
-        yield _segmented(bundle, files, number, device, checkpoint)
+        try:
+            case = _segmented(bundle, files, number, device, checkpoint)
+        except InputError as error:
+            first = first or error
+            report(f"{files.name}: left out; {error}")
+            continue
+        usable = True
+        yield case
+    if first is not None and not usable:
+        raise first
 
 
 def _segmented(bundle: ModelBundle, files: CaseFiles, seed: int, device: str, checkpoint: Callable[[], None]) -> CaseScores:

@@ -11,6 +11,9 @@ from ..errors import InputError
 from .arguments import bundle_option, device_option
 from .base import PLACE, Command, Invocation, exclusive, pass_invocation
 
+# Of cases that were left out, so many are told with the reason at the end.
+_REASONS = 5
+
 
 @click.command(cls=Command)
 @click.argument("data", type=PLACE, metavar="DATA")
@@ -63,7 +66,8 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
         segmenter = network_segmenter(bundle, options["device"], options["samples"], options["seed"], invocation.checkpoint)
     table = segmenter.table
     tasks = folder_tasks(data, table, labelled_only) if truth is None else [pair_task(data, truth, table, labelled_only)]
-    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint, undisputed=options["undisputed"]):
+    left_out: dict[str, InputError] = {}
+    for summary in evaluate(tasks, segmenter, output, invocation.checkpoint, undisputed=options["undisputed"], left_out=left_out):
         dice, distance = summary.spreads["dice"].mean, summary.spreads["asd_mm"].mean
         shown = "" if dice is None else f"  Dice {dice:.3f}"
         shown += "" if distance is None else f"  ASD {distance:.2f} mm"
@@ -71,3 +75,7 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
     invocation.say(f"Tables and plots are in {output}")
     if options["quality"]:
         invocation.say(judge_evaluation(calibrated, output, output))
+    if left_out:
+        reasons, others = [*left_out.values()][:_REASONS], [*left_out][_REASONS:]
+        told = " ".join([*map(str, reasons), *([f"Others: {', '.join(others)}."] if others else [])])
+        raise InputError(f"{len(left_out)} of {len(tasks)} cases are left out; the tables hold the rest. {told}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -159,13 +159,16 @@ def evaluate(
     checkpoint: Callable[[], None] = lambda: None,
     report: Callable[[str], None] = print,
     undisputed: bool = False,
+    left_out: dict[str, InputError] | None = None,
 ) -> list[Summary]:
     """Evaluate the tasks into `folder` and write its tables and plots; cases that are there unchanged are not done again.
 
-    With `undisputed` the rows also say the Dice coefficient without borders that atlases of hip and thigh draw differently.
+    With `undisputed` the rows also say the Dice coefficient without borders that atlases of hip and thigh draw differently. Where
+    `left_out` is given, a case that cannot be used is noted there with the reason, and the others are evaluated; the tables say so.
 
     Raises:
-        InputError: a case or a segmentation cannot be used, no case holds a structure, or the folder holds other files.
+        InputError: a case or a segmentation cannot be used (with `left_out`: none can), no case holds a structure, or the folder
+            holds other files.
         DependencyError: a package is missing.
         Cancelled: `checkpoint` or a signal raised it; finished cases are kept.
     """
@@ -176,34 +179,40 @@ def evaluate(
     _prepare(folder, segmenter.what)
     cases: list[CaseScores] = []
     for task in tasks:
-        files = [_state(path) for path in task.files]
-        settings: dict[str, Any] = {"version": __version__, "labelled_slices_only": task.labelled_slices_only}
-        if undisputed:
-            settings["undisputed"] = True
-        key = {**settings, **segmenter.key(task.name), "files": files}
-        path = folder / CASES / f"{task.name}.json"
-        scores, began = kept_scores(path, key), time.perf_counter()
-        note = "there already"
-        if scores is None:
-            try:
+        path, began = folder / CASES / f"{task.name}.json", time.perf_counter()
+        try:
+            key = _key(task, segmenter, undisputed)
+            kept = kept_scores(path, key)
+            if kept is None:
                 checkpoint()
-                scores = _evaluated(task, segmenter, undisputed)
-            except Cancelled as error:
-                kept = f"{len(cases)} of {len(tasks)} cases are done"
-                raise Cancelled(f"The evaluation was cancelled; {kept}, and the same command goes on after them.") from error
+            scores = kept or _evaluated(task, segmenter, undisputed)
+        except InputError as error:
+            if left_out is None:
+                raise
+            left_out[task.name] = error
+            # What an earlier run found answers another question.
+            path.unlink(missing_ok=True)
+            report(f"{task.name}: left out")
+            continue
+        except Cancelled as error:
+            done = f"{len(cases)} of {len(tasks)} cases are done"
+            raise Cancelled(f"The evaluation was cancelled; {done}, and the same command goes on after them.") from error
+        if kept is None:
             _write(path, json.dumps({"key": key, **scores_json(scores)}, indent=1))
-            note = f"{time.perf_counter() - began:.0f} s"
         cases.append(scores)
-        report(f"{_line(scores)} ({note})")
-    return _write_tables(folder, cases, segmenter)
+        report(f"{_line(scores)} ({f'{time.perf_counter() - began:.0f} s' if kept is None else 'there already'})")
+    if left_out and not cases:
+        raise next(iter(left_out.values()))
+    return _write_tables(folder, cases, segmenter, left_out or ())
 
 
-def _write_tables(folder: Path, cases: list[CaseScores], segmenter: Segmenter) -> list[Summary]:
+def _write_tables(folder: Path, cases: list[CaseScores], segmenter: Segmenter, left_out: Iterable[str]) -> list[Summary]:
     summaries = summarise({case.name: case.rows for case in cases}, segmenter.table)
     if not summaries:
         raise InputError("Neither truth nor segmentations hold any structure; check the label maps.")
     many = f"{len(cases)} cases" if len(cases) != 1 else "1 case"
-    sentence = f"Evaluated on {many}: {segmenter.what}. MSKSegment {__version__}. {RESEARCH_USE_ONLY}"
+    without = f" Left out, as they could not be evaluated: {', '.join(left_out)}." if left_out else ""
+    sentence = f"Evaluated on {many}: {segmenter.what}.{without} MSKSegment {__version__}. {RESEARCH_USE_ONLY}"
     for name, text in (
         (ROWS_FILE, evaluation_csv(cases)),
         (SUMMARY_FILE, summary_csv(summaries)),
@@ -212,6 +221,14 @@ def _write_tables(folder: Path, cases: list[CaseScores], segmenter: Segmenter) -
         _write(folder / name, text)
     write_plots(folder, [row for case in cases for row in case.rows], segmenter.table)
     return summaries
+
+
+def _key(task: EvaluatedCase, segmenter: Segmenter, undisputed: bool) -> dict[str, Any]:
+    """All that the scores of a case depend on, JSON-ready."""
+    settings: dict[str, Any] = {"version": __version__, "labelled_slices_only": task.labelled_slices_only}
+    if undisputed:
+        settings["undisputed"] = True
+    return {**settings, **segmenter.key(task.name), "files": [_state(path) for path in task.files]}
 
 
 def _evaluated(task: EvaluatedCase, segmenter: Segmenter, undisputed: bool) -> CaseScores:

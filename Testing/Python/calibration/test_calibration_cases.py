@@ -38,6 +38,20 @@ def test_calibrate_command_writes_a_new_bundle(cases, tiny_bundle, tmp_path, cap
     assert main([*arguments, "-o", str(out)]) == 2 and "There already is" in capsys.readouterr().err
 
 
+def test_a_case_that_is_refused_is_left_out_of_a_calibration(cases, tiny_bundle, tmp_path, capsys):
+    labels = sitk.ReadImage(str(cases / "case0" / "labels.nii.gz"))
+    labels.SetSpacing((9.0, 9.0, 9.0))
+    sitk.WriteImage(labels, str(cases / "case0" / "labels.nii.gz"))
+    arguments = ["calibrate", str(cases), "--bundle", str(tiny_bundle), "--source", "phantoms", "--version", "2"]
+    assert main([*arguments, "-o", str(tmp_path / "calibrated"), "--device", "cpu"]) == 0
+    assert "case0: left out; " in capsys.readouterr().out
+    with (tmp_path / "calibrated_observations.csv").open(newline="") as file:
+        assert {row["case"] for row in csv.DictReader(file)} == {"case1"}
+    (cases / "case1" / "labels.nii.gz").write_bytes((cases / "case0" / "labels.nii.gz").read_bytes())
+    assert main([*arguments, "-o", str(tmp_path / "none"), "--device", "cpu"]) == 2
+    assert "different grids" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
 def test_an_evaluation_of_the_bundle_saves_segmenting_again(cases, tiny_bundle, tmp_path, capsys, monkeypatch):
     shown = tmp_path / "evaluation"
     assert main(["evaluate", str(cases), "--bundle", str(tiny_bundle), "-o", str(shown), "--device", "cpu"]) == 0

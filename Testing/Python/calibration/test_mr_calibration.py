@@ -37,7 +37,7 @@ def test_mr_cases_give_no_difference_of_means(tmp_path, monkeypatch):
     moved = np.roll(labels, 2, axis=2)
     bundle = SimpleNamespace(table=task.table, task=task)
     monkeypatch.setattr(observing, "segment_case", lambda scan, *_, **__: measure_case(moved, scan.geometry, scan, task=task))
-    (case,) = observing.segmented_cases(bundle, tmp_path, "cpu", lambda: None)
+    (case,) = observing.segmented_cases(bundle, tmp_path, "cpu", lambda: None, print)
     found = [row for row in case.rows if row.dice]
     assert len(found) > 20 and all(row.mean_hu_true is None and row.aie_hu is None for row in found)
 

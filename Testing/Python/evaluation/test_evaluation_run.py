@@ -212,6 +212,23 @@ def test_wrong_input_is_told_in_a_sentence(data, stored, tmp_path, capsys):
     assert "--bundle and --segmentations exclude each other" in told(data, "--segmentations", stored, "--bundle", "x", "-o", out)
 
 
+def test_a_case_that_cannot_be_used_is_left_out_and_the_others_are_evaluated(data, stored, tmp_path, capsys):
+    arguments = ["evaluate", str(data), "--segmentations", str(stored), "-o", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    kept = tmp_path / "out" / "cases"
+    (stored / "case0.nrrd").unlink()
+    _write(stored / "case2.nrrd", np.zeros((5, 64, 80), np.uint8), spacing=(4.0, 4.0, 7.0))
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert "2 of 3 cases are left out; the tables hold the rest" in told.err and "case0: left out" in told.out
+    assert "no segmentation of the case 'case0'" in told.err and "'case2' cannot be evaluated" in told.err
+    assert {row["case"] for row in _rows(tmp_path / "out" / "evaluation.csv")} == {"case1"}
+    # A later calibration on this folder must not meet what earlier files gave.
+    assert [path.name for path in kept.iterdir()] == ["case1.json"]
+    card = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
+    assert "Evaluated on 1 case" in card and "could not be evaluated: case0, case2." in card
+
+
 def test_labels_on_another_grid_are_brought_to_the_ct_by_position(tmp_path):
     hu = phantom_hu()
     _write(tmp_path / "scan.nrrd", hu[:5], origin=(10.0, 0.0, 60.0))
