@@ -122,12 +122,12 @@ class Arm:
         self.layout = memory_format("cpu", quick_precision("cpu"), spec.dimensions)
         self.network = build_network(spec).to(memory_format=self.layout).train()
         self.optimizer = torch.optim.Adam(self.network.parameters())
-        self.spent, self.losses = 0.0, []
+        self.spent, self.losses, self.skipped = 0.0, [], 0
         if self.path.exists():
             stored = torch.load(self.path, weights_only=True)
             self.network.load_state_dict(stored["state"])
             self.optimizer.load_state_dict(stored["optimizer"])
-            self.spent, self.losses = stored["spent"], stored["losses"]
+            self.spent, self.losses, self.skipped = stored["spent"], stored["losses"], stored["skipped"]
         self.source = PairSlices(files, GRID, crop, 1000 * seed + len(self.losses), USUAL_AUGMENTATION)
 
     @property
@@ -147,15 +147,19 @@ class Arm:
             loss = segmentation_loss(logits, batch.classes, 0.5)
             self.optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-            self.optimizer.step()
+            # As `training.loop` does: some processors' bfloat16 in 3D gives a gradient now and then that is no number.
+            if bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0))):
+                self.optimizer.step()
+            else:
+                self.skipped += 1
             self.losses.append(float(loss.detach()))
             self.spent += time.process_time() - began
         state = {"state": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         partial = self.path.with_suffix(".partial")
-        torch.save({**state, "spent": self.spent, "losses": self.losses}, partial)
+        torch.save({**state, "spent": self.spent, "losses": self.losses, "skipped": self.skipped}, partial)
         partial.replace(self.path)
-        print(f"{self.name}: {len(self.losses)} iterations, {self.spent:.0f} s, loss {np.mean(self.losses[-20:]):.3f}", flush=True)
+        done = f"{len(self.losses)} iterations ({self.skipped} without a step), {self.spent:.0f} s"
+        print(f"{self.name}: {done}, loss {np.mean(self.losses[-20:]):.3f}", flush=True)
 
 
 def in_turns(arms):
@@ -173,7 +177,9 @@ def judge(folder, samples):
     for name, spec in ARMS.items():
         for path in sorted(folder.glob(f"{name}, seed *.pt")):
             stored = torch.load(path, weights_only=True)
-            facts.setdefault(name, []).append((len(stored["losses"]), stored["spent"], float(np.mean(stored["losses"][-50:]))))
+            facts.setdefault(name, []).append(
+                (len(stored["losses"]), stored["spent"], float(np.mean(stored["losses"][-50:])), stored["skipped"])
+            )
             network = build_network(spec)
             network.load_state_dict(stored["state"])
             for scan in scans:
@@ -211,10 +217,11 @@ def show(facts, scores, patients):
     rows = {
         "parameters": parameters,
         "seeds": [len(facts[name]) for name in names],
-        "processor seconds of training": [np.mean([spent for _, spent, _ in facts[name]]) for name in names],
-        "iterations": [np.mean([number for number, _, _ in facts[name]]) for name in names],
-        "processor seconds an iteration": [np.mean([spent / number for number, spent, _ in facts[name]]) for name in names],
-        "loss of the last 50": [np.mean([loss for _, _, loss in facts[name]]) for name in names],
+        "processor seconds of training": [np.mean([spent for _, spent, *_ in facts[name]]) for name in names],
+        "iterations": [np.mean([number for number, *_ in facts[name]]) for name in names],
+        "processor seconds an iteration": [np.mean([spent / number for number, spent, *_ in facts[name]]) for name in names],
+        "of these without a step": [np.mean([skipped for *_, skipped in facts[name]]) for name in names],
+        "loss of the last 50": [np.mean([loss for _, _, loss, _ in facts[name]]) for name in names],
     }
     by_arm = {
         name: [[scores[f"{name}, seed {seed}, {one}"] for seed in seeds_of(name, scores)] for one in patients] for name in names

@@ -2,8 +2,8 @@
 
 Eight muscles a side of hip and thigh stand in for the trunk's, of which there are no virtual patients. Slices are proposed by level
 and drawn as the truth has them; ``mskseg sparse take`` and ``mskseg sparse train`` do the rest: round 1, pseudo-labels, the gate,
-and round 2 where it lets them through. Beside it, for as many iterations: the annotated slices alone for both rounds, the
-pseudo-labels where the gate holds them back, and full labels. Nothing is made twice: call it again to go on, or to add fractions.
+and round 2 with them or, where it holds them back, without. Beside it, for as many iterations: the other one of these two, and full
+labels. Nothing is made twice: call it again to go on, or to add fractions.
 
     python benchmarks/sparse_labels.py OUT --atlas DIR --percent 1 2 5 10
 """
@@ -184,21 +184,21 @@ def one_fraction(study: Study, percent: float) -> tuple[int, Confirmed, dict[str
     how = ("--samples", study.passes, "--seed", study.seed, "--device", "cpu")
     mskseg("sparse", "train", cases, "-o", run, "--recipe", recipe, "--test", study.folder / "test", *how)
     ways = {FIRST: tested(run / "test-1")}
-    rounds = {mean_dice(ways[FIRST]): ways[FIRST]}
-    place = run / "pseudo-2"
-    held = [json.loads(path.read_text())["on_drawn"] for path in place.glob("*/pseudo.json")]
-    start = run / "round-1"
-    alone = trained(study, f"{name}-alone", [PairsData(cases)], study.iterations, start)
-    ways[ALONE] = scores(study, f"{name}-alone", alone)
-    if (run / "test-2").is_dir():
-        ways[PSEUDO] = tested(run / "test-2")
-        rounds[mean_dice(ways[PSEUDO])] = ways[PSEUDO]
-    elif any(place.glob("[!.]*")):
-        both = trained(study, f"{name}-pseudo", [PairsData(cases, 0.5), PairsData(place, 0.5)], study.iterations, start)
-        ways[PSEUDO] = scores(study, f"{name}-pseudo", both)
+    rounds = [ways[FIRST], tested(run / "test-2")]
+    place, start = run / "pseudo-2", run / "round-1"
+    held = joined(Confirmed(**json.loads(path.read_text())["on_drawn"]) for path in place.glob("*/pseudo.json"))
+    # The command's second round is one of the two ways; the other one is trained here.
+    if ConfirmationGate().lets_through(held):
+        ways[PSEUDO] = rounds[-1]
+        ways[ALONE] = scores(study, f"{name}-alone", trained(study, f"{name}-alone", [PairsData(cases)], length, start))
+    else:
+        ways[ALONE] = rounds[-1]
+        if any(place.glob("[!.]*")):
+            both = trained(study, f"{name}-pseudo", [PairsData(cases, 0.5), PairsData(place, 0.5)], length, start)
+            ways[PSEUDO] = scores(study, f"{name}-pseudo", both)
     # The command takes the round that is best on the test.
-    ways[COMMAND] = rounds[max(rounds)]
-    return count, joined(Confirmed(**one) for one in held), ways
+    ways[COMMAND] = max(rounds, key=mean_dice)
+    return count, held, ways
 
 
 def tested(folder: Path) -> list[dict[str, object]]:

@@ -33,12 +33,16 @@ class Survey:
 
 @dataclass(frozen=True)
 class RoundScores:
-    """One round: slices with pseudo-labels and their kept share (None in the first round), and the scores of the test cases."""
+    """One round: slices with pseudo-labels and their kept share (None in the first round), and the scores of the test cases.
+
+    `held_back` says why the pseudo-labels were not learned; nothing where they were.
+    """
 
     number: int
     pseudo_slices: int | None
     kept_share: float | None
     scores: tuple[CaseScores, ...]
+    held_back: str = ""
 
     @property
     def summaries(self) -> list[Summary]:
@@ -70,11 +74,8 @@ def best_round(rounds: Sequence[RoundScores]) -> RoundScores:
     return max(tested, key=lambda one: one.mean_dice or 0.0) if tested else rounds[-1]
 
 
-def rounds_markdown(survey: Survey, rounds: Sequence[RoundScores], rule: PseudoRule, held_back: str = "") -> str:
-    """The same for people, with the rule of the pseudo-labels and which round is the better one.
-
-    `held_back` says why pseudo-labels were not learned; nothing where they were.
-    """
+def rounds_markdown(survey: Survey, rounds: Sequence[RoundScores], rule: PseudoRule) -> str:
+    """The same for people, with the rule of the pseudo-labels and which round is the better one."""
     lines = [
         "# Training from sparse labels",
         "",
@@ -89,7 +90,7 @@ def rounds_markdown(survey: Survey, rounds: Sequence[RoundScores], rule: PseudoR
         "|---|---|---|---|",
         *(_round_line(one) for one in rounds),
         "",
-        *((held_back, "") if held_back else ()),
+        *(line for one in rounds if one.held_back for line in (f"Round {one.number}: {one.held_back}", "")),
         *_verdict(rounds),
     ]
     if rounds[-1].scores:
@@ -108,7 +109,9 @@ def rounds_markdown(survey: Survey, rounds: Sequence[RoundScores], rule: PseudoR
 
 def _round_line(one: RoundScores) -> str:
     learned = "annotated slices"
-    if one.pseudo_slices is not None:
+    if one.held_back:
+        learned += " alone"
+    elif one.pseudo_slices is not None:
         learned += f", and pseudo-labels in {one.pseudo_slices} slices ({one.kept_share or 0:.0%} of the voxels found)"
     segments = next((row.n for row in one.summaries if row.name == _ALL), 0)
     return f"| {one.number} | {learned} | {_number(one.mean_dice) or 'not evaluated'} | {segments or '-'} |"

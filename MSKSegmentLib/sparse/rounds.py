@@ -1,4 +1,7 @@
-"""Training in rounds: on the annotated slices alone, then also on what the network itself labels and its neighbours confirm."""
+"""Training in rounds: on the annotated slices alone, then also on what the network itself labels and its neighbours confirm.
+
+Where that is not good enough to be learned, a round goes on with the annotated slices alone: a longer training gains as well.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,8 @@ class SparsePlan:
 
     `cases` is a folder of cases with a ``labelled.json`` each, `test` one of other patients who are labelled in full (None: no
     evaluation). Later rounds go on from the weights of the round before, with the recipe's iterations once more; `share` of their
-    slices show pseudo-labels, which `pseudo` says how to make. Pseudo-labels that the `gate` holds back are not learned: the rounds
-    end before.
+    slices show pseudo-labels, which `pseudo` says how to make. A round whose pseudo-labels the `gate` holds back learns from the
+    annotated slices alone.
     """
 
     cases: Path
@@ -88,21 +91,19 @@ def train_rounds(recipe: Recipe, plan: SparsePlan, calls: SparseCalls) -> ModelB
         calls.say(f"Nobody drew {name} in any slice: the network cannot find it.")
     scores: list[RoundScores] = []
     bundles: list[ModelBundle] = []
-    held_back = ""
     for number in range(1, plan.rounds + 1):
-        noted = {} if number == 1 else _pseudo_stage(folder, number, cases, plan, calls)
-        held_back = "" if number == 1 else _held_back(noted, plan.gate)
+        noted = _pseudo_stage(folder, number, cases, plan, calls) if number > 1 else {}
+        held_back = _held_back(noted, plan.gate) if noted else ""
         if held_back:
             calls.say(held_back)
-            break
         place = folder.place(f"{_ROUND}-{number}")
-        this = _recipe_of(recipe, folder, plan, number)
+        this = _recipe_of(recipe, folder, plan, number, bool(noted) and not held_back)
         folder.run(place.name, f"Round {number}: training", partial(_train, this, place, calls))
         bundle = load_bundle(place / BUNDLE)
         bundles.append(bundle)
         found = () if plan.test is None else _test(folder, number, bundle, plan, calls)
-        scores.append(RoundScores(number, noted.get("slices"), noted.get("share"), found))
-    for name, text in ((_TABLE, rounds_csv(scores)), (_CARD, rounds_markdown(survey, scores, plan.pseudo.rule, held_back))):
+        scores.append(RoundScores(number, noted.get("slices"), noted.get("share"), found, held_back))
+    for name, text in ((_TABLE, rounds_csv(scores)), (_CARD, rounds_markdown(survey, scores, plan.pseudo.rule))):
         with whole_file(folder.place(name), Path(name).suffix) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
     return bundles[best_round(scores).number - 1]
@@ -111,14 +112,14 @@ def train_rounds(recipe: Recipe, plan: SparsePlan, calls: SparseCalls) -> ModelB
 def _held_back(noted: dict[str, Any], gate: ConfirmationGate) -> str:
     """Why pseudo-labels are not learned, in a sentence; nothing where they are."""
     if not noted["slices"]:
-        return "Pseudo-labels are not learned: passes and neighbouring slices confirm none; train for longer or annotate more."
+        return "Pseudo-labels are not learned: passes and neighbouring slices confirm none."
     found = Confirmed(**noted["on_drawn"])
     if gate.lets_through(found):
         return ""
     return (
         f"Pseudo-labels are not learned: in the drawn slices {found.right_share:.0%} of what was confirmed is right "
         f"(of {gate.least_right:.0%} asked for), and {found.missed_share:.0%} of what was drawn is confirmed as background (of "
-        f"{gate.most_missed:.0%} allowed); train for longer or annotate more."
+        f"{gate.most_missed:.0%} allowed)."
     )
 
 
@@ -163,13 +164,14 @@ def survey_cases(cases: Sequence[CaseFiles], table: StructureTable, checkpoint: 
     return Survey(len(cases), annotated, slices, tuple(missing))
 
 
-def _recipe_of(recipe: Recipe, folder: StageFolder, plan: SparsePlan, number: int) -> Recipe:
-    cases = plan.cases.absolute()
+def _recipe_of(recipe: Recipe, folder: StageFolder, plan: SparsePlan, number: int, with_pseudo: bool) -> Recipe:
+    drawn = PairsData(plan.cases.absolute())
     if number == 1:
-        return replace(recipe, sources=(PairsData(cases),))
+        return replace(recipe, sources=(drawn,))
     pseudo = PairsData(folder.place(f"{_PSEUDO}-{number}"), plan.share)
+    sources = (replace(drawn, weight=1 - plan.share), pseudo) if with_pseudo else (drawn,)
     before = folder.place(f"{_ROUND}-{number - 1}", CHECKPOINT)
-    return replace(recipe, sources=(PairsData(cases, 1 - plan.share), pseudo), initial=str(before), seed=recipe.seed + number - 1)
+    return replace(recipe, sources=sources, initial=str(before), seed=recipe.seed + number - 1)
 
 
 def _train(recipe: Recipe, place: Path, calls: SparseCalls) -> dict[str, Any]:

@@ -143,18 +143,28 @@ def test_cases_that_cannot_be_meant_are_refused(site, trained, tmp_path):
 
 
 def test_pseudo_labels_that_are_wrong_where_somebody_drew_are_not_learned(site, tmp_path, monkeypatch):
-    """A network that calls a muscle background, and all of its passes agree: the first round is the last one."""
+    """A network that calls a muscle background, and all of its passes agree: the rounds go on with what was drawn."""
+
+    seen = []
 
     def blind(volume, bundle, run, checkpoint=None):
+        """Of two cases, in two rounds: it sees the muscle in the second round of pseudo-labels."""
+        seen.append(volume)
         found = confirmed(volume, bundle, run)
-        return replace(found, labels=np.where(found.labels % 100 == 13, 0, found.labels))
+        return found if len(seen) > 2 else replace(found, labels=np.where(found.labels % 100 == 13, 0, found.labels))
 
     monkeypatch.setattr(pseudo_cases, "pseudo_labels", blind)
-    plan = SparsePlan(site / "cases", tmp_path / "run", pseudo=RUN)
-    stopped = Stopped()
-    bundle = train_rounds(RECIPE, plan, stopped.calls)
-    assert bundle.folder == plan.output / "round-1" / "bundle" and not (plan.output / "round-2").exists()
-    assert "Pseudo-labels are not learned" in stopped.said[-1]
-    assert "confirmed as background" in (plan.output / "rounds.md").read_text()
+    monkeypatch.setattr(rounds, "network_segmenter", perfect)
+    plan = SparsePlan(site / "cases", tmp_path / "run", site / "test", rounds=3, pseudo=RUN)
+    train_rounds(RECIPE, plan, Stopped().calls)
+    recipe = json.loads((plan.output / "round-2" / "recipe.json").read_text())
+    assert [source["pairs"] for source in recipe["sources"]] == [str(site / "cases")]
+    assert recipe["initial"] == str(plan.output / "round-1" / "checkpoint.pt")
+    assert len(json.loads((plan.output / "round-3" / "recipe.json").read_text())["sources"]) == 2, (
+        "they are judged anew in each round"
+    )
+    text = (plan.output / "rounds.md").read_text()
+    assert "Round 2: Pseudo-labels are not learned" in text and "confirmed as background" in text
+    assert "| 2 | annotated slices alone |" in text and "| 3 | annotated slices, and pseudo-labels in 6 slices" in text
     with pytest.raises(InputError, match="shares from 0 to 1"):
         ConfirmationGate(least_right=2)
