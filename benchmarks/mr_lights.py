@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -51,7 +52,7 @@ VALUES = ("auroc_inaccurate", "auroc_failed", "width_dice", "width_volume")
 COUNTS = ("wrong_greens", "greens_below_0.80", "needless_reds", "needless_flags", "grey", "coverage_dice", "coverage_volume")
 
 
-def recipe(iterations: int) -> dict[str, object]:
+def recipe(iterations: int) -> dict[str, Any]:
     """The preset of the task, much smaller, on coarse pixels and turned by less."""
     return {
         "name": "small-mr",

@@ -244,6 +244,25 @@ def test_everything_is_in_sight_in_both_colours(page, size):
     assert page.evaluate("document.documentElement.scrollHeight") <= size[1], "the page itself never scrolls"
 
 
+# Numbers as wide as they come: close to a limit, both have four digits.
+WIDEST = """() => {
+  const texts = {volume_cc: '1677.3', predicted_dice: '0.8677', dice_good_from: '0.8685', mean_hu: '-100.2', fat_percent: '100.0'};
+  for (const [name, text] of Object.entries(texts))
+    for (const cell of document.querySelectorAll(`#results-table td.col-${name}`)) cell.innerText = text;
+  for (const cell of document.querySelectorAll('#results-table td.col-state')) cell.innerText = 'automatic, truncated';
+  const place = document.querySelector('#table-scroll');
+  return place.scrollWidth - place.clientWidth;
+}"""
+
+
+def test_the_widest_numbers_leave_room_for_the_state(page):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.reload()
+    opened(page)
+    assert page.evaluate(WIDEST) == 0
+    assert page.evaluate(CUT_TEXTS) == []
+
+
 def test_dialogs_and_menus_are_whole_at_every_size_in_both_colours(page):
     row(page, MUSCLE).click()
     for _ in sizes(page):
