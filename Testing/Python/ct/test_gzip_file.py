@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,14 @@ def _changed(data, place):
     return data[:place] + bytes([data[place] ^ 0xFF]) + data[place:][1:]
 
 
+def _with_header_checksum(wrong):
+    """`WHOLE` with the optional checksum of its header (RFC 1952, FHCRC)."""
+    header = bytearray(WHOLE[:10])
+    header[3] |= 2
+    checksum = (zlib.crc32(bytes(header)) & 0xFFFF) ^ wrong
+    return bytes(header) + struct.pack("<H", checksum) + WHOLE[10:]
+
+
 def _unpacked(data, folder):
     path = folder / "packed.gz"
     path.write_bytes(data)
@@ -37,12 +47,13 @@ def _unpacked(data, folder):
         (gzip.compress(b"") + WHOLE + MORE, CONTENT + b"more", 0),
         (WHOLE + bytes(900_000), CONTENT, 0),
         (WHOLE + bytes(900_000) + MORE, CONTENT + b"more", 0),
+        (_with_header_checksum(wrong=0), CONTENT, 0),
         (WHOLE + b"x", CONTENT, 1),
         (WHOLE + b"\x1f", CONTENT, 1),
         (MORE + b"x" * 900_000, b"more", 900_000),
         (MORE + bytes(500) + b"xyz", b"more", 3),
     ],
-    ids=["one", "empty", "three", "zeros", "zeros between", "one byte", "half a magic", "much behind", "zeros and more"],
+    ids=["one", "empty", "three", "zeros", "zeros between", "header checksum", "one byte", "half a magic", "much behind", "zeros and more"],
 )
 def test_members_and_what_follows_them(data, wanted, behind, tmp_path):
     assert _unpacked(data, tmp_path) == (wanted, behind)
@@ -53,6 +64,7 @@ def test_members_and_what_follows_them(data, wanted, behind, tmp_path):
     [
         *(WHOLE[:end] for end in (2, 5, 10, 50, len(WHOLE) // 2, -9, -8, -5, -1)),
         *(_changed(WHOLE, place) for place in (2, 40, len(WHOLE) // 2, -8, -1)),
+        _with_header_checksum(wrong=1),
         WHOLE + MORE[:-9],
         WHOLE + MORE[:2],
         WHOLE + _changed(MORE, -5),
