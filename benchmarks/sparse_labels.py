@@ -179,7 +179,7 @@ def one_fraction(study: Study, percent: float) -> tuple[int, Confirmed, dict[str
     cases, run = study.folder / "annotated" / name, study.folder / "sparse" / name
     count = annotate(study.folder / "training", cases, percent)
     recipe, length = study.folder / "sparse.json", study.iterations
-    content = replace(RECIPE, iterations=length, checkpoint_every=length, sources=(PairsData(cases),)).to_json()
+    content = replace(RECIPE, iterations=length, checkpoint_every=length, sources=(PairsData(cases),), seed=study.seed).to_json()
     recipe.write_text(json.dumps(content))
     how = ("--samples", study.passes, "--seed", study.seed, "--device", "cpu")
     mskseg("sparse", "train", cases, "-o", run, "--recipe", recipe, "--test", study.folder / "test", *how)

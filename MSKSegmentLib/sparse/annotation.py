@@ -132,8 +132,11 @@ def take_annotations(files: CaseFiles, all_drawn: bool = False) -> Annotations:
     whole = {Side.RIGHT, Side.LEFT} if any(table.structure(name).paired for name in proposal.structures) else set()
     half = tuple(level for level in drawn if not whole <= sides[level])
     content = _by_segment(drawn, sides, proposal, table) if half else _by_slice(drawn, proposal, table)
-    with whole_file(case / LABELLED_FILE, ".json") as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+    path, text = case / LABELLED_FILE, json.dumps(content)
+    # A training that was stopped goes on where no file of its cases is newer.
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        with whole_file(path, ".json") as temporary:
+            temporary.write_text(text, encoding="utf-8")
     found = {segment.structure.abbreviation for segment in table.segments if (labels == segment.label).any()}
     pending = tuple(level for level in levels if not sides[level])
     return Annotations(files.name, drawn, pending, half, frozenset(found))

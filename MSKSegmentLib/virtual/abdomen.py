@@ -13,6 +13,8 @@ from .strands import iliac_start
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 
 _SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID)
+# Kidneys in their fat leave a dent in liver and spleen.
+_YIELDING = (*_SOFT, BodyTissue.ORGAN)
 # Columns grow towards the patient's left.
 _RIGHT, _LEFT = -1, 1
 _TRUNK_RADIUS_MM = 115.0
@@ -43,7 +45,7 @@ def add_abdomen(
         if rng.random() > 0.04:
             _add_kidney(tissue, frame, spine, build, side, rng)
     _add_great_vessels(tissue, frame, spine, bifurcation, rng)
-    _add_ribs(tissue, core, frame, spine, rng)
+    _add_ribs(tissue, core, frame, spine, rng, build.to_thorax)
 
 
 def _over_crest(frame: BodyLandmarks, first: float) -> range:
@@ -51,8 +53,8 @@ def _over_crest(frame: BodyLandmarks, first: float) -> range:
     return range(max(0, int(np.ceil(frame.crest + first / frame.spacing[0]))), frame.shape[0])
 
 
-def _paint(plane: np.ndarray, where: np.ndarray, value: int) -> None:
-    plane[where & np.isin(plane, _SOFT)] = value
+def _paint(plane: np.ndarray, where: np.ndarray, value: int, over: tuple[int, ...] = _SOFT) -> None:
+    plane[where & np.isin(plane, over)] = value
 
 
 def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: Build, side: int, rng: np.random.Generator) -> None:
@@ -62,6 +64,9 @@ def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: B
     half, wide, deep = size * rng.uniform(48, 60), size * rng.uniform(23, 29), size * rng.uniform(20, 26)
     # The right kidney hangs lower under the liver; some reach the iliac fossa.
     middle = rng.uniform(28, 85) + half * 0.6 - (10 if side == _RIGHT else 0)
+    if build.to_thorax:
+        # Where the scan shows it whole, the upper half often lies above the psoas' end.
+        middle += rng.uniform(0, 45)
     fat = rng.uniform(4, 10) + 0.2 * build.fat
     turn = np.radians(rng.uniform(25, 50))
     cyst = rng.normal(0, 0.5, 3) if rng.random() < 0.2 else None
@@ -77,10 +82,11 @@ def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: B
         reach = (along * half / (half + fat)) ** 2
         if reach < 1:
             shell = np.sqrt(1 - reach)
-            _paint(plane, (across / (shell * (wide + fat))) ** 2 + (through / (shell * (deep + fat))) ** 2 <= 1, BodyTissue.FAT)
+            padded = (across / (shell * (wide + fat))) ** 2 + (through / (shell * (deep + fat))) ** 2 <= 1
+            _paint(plane, padded, BodyTissue.FAT, _YIELDING)
         if abs(along) < 1:
             grown = np.sqrt(1 - along**2)
-            _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, BodyTissue.KIDNEY)
+            _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, BodyTissue.KIDNEY, _YIELDING)
         if abs(along) < 0.45:
             hollow = np.sqrt(1 - (along / 0.45) ** 2)
             sinus = ((across + 0.55 * wide) / (0.6 * wide * hollow)) ** 2 + (through / (0.36 * deep * hollow)) ** 2 <= 1
@@ -89,7 +95,7 @@ def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: B
             plane[pelvis & (plane == BodyTissue.FAT)] = BodyTissue.FLUID
         if cyst is not None:
             away = ((along - cyst[0]) * half) ** 2 + (across - cyst[1] * wide - 0.5 * wide) ** 2 + (through - cyst[2] * deep) ** 2
-            plane[(away < cyst_radius**2) & np.isin(plane, (*_SOFT, BodyTissue.KIDNEY))] = BodyTissue.FLUID
+            plane[(away < cyst_radius**2) & np.isin(plane, (*_YIELDING, BodyTissue.KIDNEY))] = BodyTissue.FLUID
 
 
 def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, bifurcation: int, rng: np.random.Generator) -> None:
@@ -97,7 +103,6 @@ def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, b
     dz, dy, dx = frame.spacing
     aorta, cava, flat = rng.uniform(7, 12), rng.uniform(8, 14), rng.uniform(0.45, 1.0)
     before = 0.75 * spine.radius + 4
-    soft = (*_SOFT, BodyTissue.ORGAN)
     for k in range(bifurcation, frame.shape[0]):
         if np.isnan(spine.path[k, 0]):
             continue
@@ -108,7 +113,7 @@ def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, b
             (BodyTissue.VEIN, -1.15 * cava, cava, cava * flat),
         ):
             section = frame.ellipse(y - (before + height) / dy, x + offset / dx, height, radius)
-            plane[section & np.isin(plane, soft)] = value
+            plane[section & np.isin(plane, _YIELDING)] = value
     fork = np.array([spine.path[bifurcation, 0] - (before + aorta) / dy, frame.middle])
     low = max(0, bifurcation - int(ILIAC_MM / dz))
     if np.isnan(fork[0]) or low == bifurcation:
@@ -123,7 +128,7 @@ def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, b
             plane = tissue[k]
             for value, radius, shift in ((BodyTissue.VEIN, 0.55 * cava, 1.0), (BodyTissue.VESSEL, 0.55 * aorta, 0.0)):
                 section = frame.ellipse(y + shift * radius / dy, x + medial * shift * radius / dx, radius, radius)
-                plane[section & np.isin(plane, soft)] = value
+                plane[section & np.isin(plane, _YIELDING)] = value
 
 
 def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
@@ -148,12 +153,15 @@ def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rn
                 tissue[k][section & (tissue[k] == value)] = inner
 
 
-def _add_ribs(tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
-    """The tenth to twelfth rib: from the spine backwards, outwards and down along the inside of the trunk's wall."""
+def _add_ribs(
+    tissue: np.ndarray, core: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator, all_of_them: bool
+) -> None:
+    """The tenth to twelfth rib, or all from the fifth on: from the spine backwards, outwards and down along the trunk's wall."""
     dz, dy, dx = frame.spacing
     first, apart, fall = rng.uniform(75, 120), rng.uniform(24, 32), rng.uniform(0.45, 0.8)
     # From the spine to its tip along the wall, in mm.
-    for number, length in enumerate((rng.uniform(60, 130), rng.uniform(150, 210), rng.uniform(210, 280))):
+    lengths = (rng.uniform(60, 130), rng.uniform(150, 210), rng.uniform(210, 280))
+    for number, length in enumerate((*lengths, *((280.0,) * 5 if all_of_them else ()))):
         head = first + number * apart
         for side in (_RIGHT, _LEFT):
             for k in _over_crest(frame, head - fall * length):

@@ -13,9 +13,10 @@ from .build import Build
 from .inner_organs import add_genitals, fill_trunk
 from .lumbar import add_lumbar_spine
 from .retroperitoneum import add_retroperitoneal_fat
-from .spine import add_spine, extend_psoas, trace_spine
+from .spine import PSOAS_MM, add_spine, extend_psoas, trace_spine
 from .strands import add_tendons, add_vessels
 from .surroundings import add_arms, add_clothes, add_table
+from .thorax import SHORTEST_PSOAS_MM, add_lungs
 from .tissue import BodyLandmarks, BodyTissue, smooth_noise
 
 
@@ -27,7 +28,7 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
     frame = BodyLandmarks.of(labels, spacing)
     spine = trace_spine(labels, frame, rng)
     labels = labels.copy()
-    extend_psoas(labels, frame, spine, rng)
+    extend_psoas(labels, frame, spine, rng, SHORTEST_PSOAS_MM if build.to_thorax else PSOAS_MM[0])
     core = _core(labels, frame, build)
     tissue = labels.copy()
     free = labels == 0
@@ -39,6 +40,8 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
         add_lumbar_spine(tissue, frame, spine, own)
         bifurcation = aortic_bifurcation(frame, own)
         add_abdomen(tissue, core, frame, spine, build, bifurcation, own)
+        if build.to_thorax:
+            add_lungs(tissue, core, frame, spine, own)
         add_vessels(tissue, frame, build, rng, bifurcation - int(ILIAC_MM / spacing[0]))
     else:
         add_spine(tissue, frame, spine, rng)

@@ -123,8 +123,8 @@ def _check(patients: PatientSeries, donor: Path | None) -> None:
         raise InputError("Fat and water images come from MR; add --modality mr, or leave out --dixon.")
     if patients.mr_table is not None and (stress or not patients.whole or donor or patients.ingredients != PLAIN):
         raise InputError(
-            "Virtual patients in MR are whole scans of plain bodies; leave out --stress, --parts, --donor, --vary-muscles and "
-            "--abdomen."
+            "Virtual patients in MR are whole scans of plain bodies; leave out --stress, --parts, --donor, --vary-muscles, "
+            "--abdomen, --retroperitoneal-fat and --to-thorax."
         )
 
 

@@ -56,10 +56,10 @@ def add_lumbar_spine(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng
     reach = 2 * spine.radius * endplate.slope
     for k in range(max(0, int(endplate.z - reach / dz)), frame.shape[0]):
         above = (k - endplate.z) * dz
-        is_known = not np.isnan(spine.path[k, 0])
-        share = np.clip(above / _BLEND_MM, 0, 1) if is_known else 0.0
-        y = (1 - share) * low + share * (spine.path[k, 0] if is_known else low)
-        middle = np.array([y, frame.middle])
+        # On the sacrum at first, and between the psoas muscles above, also where the body leans to a side.
+        middle = np.array([low, frame.middle])
+        if not np.isnan(spine.path[k, 0]):
+            middle += np.clip(above / _BLEND_MM, 0, 1) * (spine.path[k] - middle)
         add_back_muscles(tissue[k], frame, middle, (k - frame.sacrum_top) * dz, muscles)
         tilt = endplate.slope * np.clip(1 - above / _LORDOSIS_MM, -0.15, 1)
         heights = above - tilt * (np.arange(frame.shape[1]) - endplate.y) * dy

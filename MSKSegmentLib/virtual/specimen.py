@@ -75,7 +75,7 @@ def make_specimen(
     if metal is not None:
         has_metal = metal
     facts: dict[str, Any] = {"seed": seed}
-    build = replace(build, abdomen=ingredients.abdomen, retroperitoneal_fat=ingredients.retroperitoneal_fat)
+    shape, build = ingredients.applied(shape, build, seed)
     if ingredients.muscle_variation:
         atlas, facts["muscle_sizes"] = varied_atlas(atlas, seed)
     return build_specimen(atlas, shape, build, disease, spacing, rng, has_metal, facts)

@@ -9,6 +9,8 @@ import numpy as np
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 
 SOFT = (BodyTissue.FAT, BodyTissue.WALL_MUSCLE, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.ORGAN)
+# How far the psoas reaches above an atlas that ends at the iliac crest.
+PSOAS_MM = (110.0, 170.0)
 # Where the slanted top of an atlas cuts a psoas in two, its section is too small.
 _WHOLE_SECTION = 0.6
 
@@ -38,10 +40,15 @@ def trace_spine(labels: np.ndarray, frame: BodyLandmarks, rng: np.random.Generat
     return Spine(path, float(rng.uniform(20, 26)))
 
 
-def extend_psoas(labels: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
-    """Continue both psoas muscles above the atlas, beside the vertebrae and tapering (`labels` ``[z, y, x]`` changed in place)."""
+def extend_psoas(
+    labels: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator, shortest: float = PSOAS_MM[0]
+) -> None:
+    """Continue both psoas muscles above the atlas, beside the vertebrae and tapering (`labels` ``[z, y, x]`` changed in place).
+
+    They reach `shortest` mm or more above it.
+    """
     dz, dy, dx = frame.spacing
-    length, swell = rng.uniform(110, 170), rng.uniform(0.9, 1.1)
+    length, swell = rng.uniform(shortest, PSOAS_MM[1]), rng.uniform(0.9, 1.1)
     for psoas in PSOAS_LABELS:
         areas = (labels == psoas).sum(axis=(1, 2))
         present = np.flatnonzero(areas)

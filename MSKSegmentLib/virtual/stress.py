@@ -69,8 +69,8 @@ def make_stressed_patient(
     if strength > 0:
         patient = _PUSHES[kind](patient, strength, np.random.default_rng((seed, 4)))
     facts: dict[str, Any] = {"seed": seed, "stress": {"kind": kind, "strength": strength}}
-    if ingredients.abdomen:
-        patient = replace(patient, build=replace(patient.build, abdomen=True))
+    shape, build = ingredients.applied(patient.shape, patient.build, seed)
+    patient = replace(patient, shape=shape, build=build)
     if ingredients.muscle_variation:
         atlas, facts["muscle_sizes"] = varied_atlas(atlas, seed)
     specimen = build_specimen(atlas, patient.shape, patient.build, patient.disease, (z, y, x), rng, has_metal, facts)

@@ -53,7 +53,18 @@ def _unpacked(data, folder):
         (MORE + b"x" * 900_000, b"more", 900_000),
         (MORE + bytes(500) + b"xyz", b"more", 3),
     ],
-    ids=["one", "empty", "three", "zeros", "zeros between", "header checksum", "one byte", "half a magic", "much behind", "zeros and more"],
+    ids=[
+        "one",
+        "empty",
+        "three",
+        "zeros",
+        "zeros between",
+        "header checksum",
+        "one byte",
+        "half a magic",
+        "much behind",
+        "zeros and more",
+    ],
 )
 def test_members_and_what_follows_them(data, wanted, behind, tmp_path):
     assert _unpacked(data, tmp_path) == (wanted, behind)

@@ -1,6 +1,7 @@
 """The folder that somebody annotates, and what of it is taken as labelled."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -73,6 +74,18 @@ def test_only_slices_that_hold_labels_are_taken(case):
     assert not found.half and found.structures == {"FEMUR", "AD"}
     assert labelled(case) == {"slices": [3, 15]}
     assert np.flatnonzero(read_labelled_case(files_of(case), HIP_AND_THIGH).slices).tolist() == [3, 15]
+
+
+def test_taken_again_nothing_is_written_where_nothing_was_drawn(case):
+    draw(case, [3, 15])
+    take_annotations(files_of(case))
+    path = case / "labelled.json"
+    os.utime(path, ns=(1, 1))
+    take_annotations(files_of(case))
+    assert path.stat().st_mtime_ns == 1
+    draw(case, [8])
+    take_annotations(files_of(case))
+    assert path.stat().st_mtime_ns > 1 and labelled(case) == {"slices": [3, 8, 15]}
 
 
 def test_a_side_that_nobody_drew_is_unknown_and_no_background(case):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from virtual_cases import made_up_atlas
 
+from MSKSegmentLib.virtual.abdomen import _YIELDING, _paint
 from MSKSegmentLib.virtual.build import random_build
 from MSKSegmentLib.virtual.deformation import Shape
 from MSKSegmentLib.virtual.disease import Disease
@@ -14,15 +15,16 @@ from MSKSegmentLib.virtual.lumbar import add_lumbar_spine, sacral_endplate
 from MSKSegmentLib.virtual.radiodensity import radiodensity, random_composition
 from MSKSegmentLib.virtual.specimen import build_specimen, make_specimen
 from MSKSegmentLib.virtual.spine import Spine
-from MSKSegmentLib.virtual.tissue import SACRUM_LABEL, BodyLandmarks, BodyTissue, smooth_noise
+from MSKSegmentLib.virtual.tissue import PSOAS_LABELS, SACRUM_LABEL, BodyLandmarks, BodyTissue, smooth_noise
 
 SPACING = (5.0, 4.0, 4.0)
+TALL = Shape(above=190.0)
 
 
-def specimen(abdomen, seed=2):
+def specimen(abdomen, seed=2, shape=TALL):
     rng = np.random.default_rng(seed)
     build = replace(random_build(rng, standing=False), abdomen=abdomen, arms=False, fat=15.0)
-    return build_specimen(made_up_atlas(), Shape(above=190.0), build, Disease(), SPACING, rng, False, {})
+    return build_specimen(made_up_atlas(), shape, build, Disease(), SPACING, rng, False, {})
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,33 @@ def test_discs_and_vertebrae_alternate_up_to_the_end_of_the_scan(modelled):
     # A level is 30 to 44 mm high.
     changes = np.count_nonzero(np.diff(is_disc.astype(int)) == 1)
     assert len(column) * SPACING[0] / 50 < changes < len(column) * SPACING[0] / 26
+
+
+@pytest.mark.parametrize("lean", [-12.0, 12.0])
+def test_the_spine_stands_between_the_psoas_muscles_also_where_the_body_leans(lean):
+    tissue = specimen(True, shape=Shape(above=120.0, tilt=(0.0, lean, 0.0))).tissue
+    right, left = (np.isin(tissue, one) for one in PSOAS_LABELS)
+    bone = np.isin(tissue, (BodyTissue.VERTEBRA, BodyTissue.DISC))
+    first = int(np.flatnonzero((tissue == SACRUM_LABEL).any(axis=(1, 2))).max()) + int(45 / SPACING[0])
+    looked_at = [k for k in range(first, len(tissue)) if right[k].sum() > 8 and left[k].sum() > 8]
+    assert len(looked_at) > 8
+    middles = np.array([[np.nonzero(part[k])[1].mean() for part in (right, left)] for k in looked_at])
+    spine = np.array([np.median(np.nonzero(bone[k])[1]) for k in looked_at])
+    assert np.abs(middles.mean(axis=1) - middles.mean()).max() * SPACING[2] < 60
+    assert np.abs(spine - middles.mean(axis=1)).max() * SPACING[2] < 9
+    assert abs(spine[-1] - np.nonzero(tissue == SACRUM_LABEL)[2].mean()) * SPACING[2] > 5, "it does lean"
+
+
+def test_a_kidney_leaves_a_dent_in_the_liver():
+    plane = np.full((80, 80), BodyTissue.ORGAN, np.uint8)
+    plane[30:40, 30:40] = PSOAS_LABELS[0]
+    before = plane.copy()
+    everywhere = np.ones(plane.shape, bool)
+    _paint(plane, everywhere, BodyTissue.FAT)
+    assert np.array_equal(plane, before), "bowel and stomach keep off it"
+    _paint(plane, everywhere, BodyTissue.KIDNEY, _YIELDING)
+    assert (plane[before == BodyTissue.ORGAN] == BodyTissue.KIDNEY).all()
+    assert (plane[before != BodyTissue.ORGAN] == PSOAS_LABELS[0]).all()
 
 
 def test_kidneys_lie_beside_the_psoas_on_both_sides(modelled):
