@@ -21,6 +21,9 @@ _UNNAMED_MUSCLES = (OTHER_MUSCLE, OTHER_MUSCLE + MIRRORED_EXTRA_OFFSET, BodyTiss
 ALL_MUSCLES = (*MUSCLE_LABELS, *_UNNAMED_MUSCLES)
 
 
+_NATIVE_KIDNEY_HU = (2.0, 45.0)
+
+
 @dataclass(frozen=True)
 class Composition:
     """Composition of the tissues; HU, and mm for the cortex.
@@ -132,8 +135,10 @@ def _table(what: Composition, spacing: tuple[float, float, float], rng: np.rando
         table[BodyTissue.FLUID] = what.bladder_hu
     table[BodyTissue.VESSEL], table[BodyTissue.VEIN] = what.artery_hu, what.vein_hu
     table[BodyTissue.ORGAN] = what.organ_hu
-    # The kidneys take up the most contrast medium.
-    table[BodyTissue.KIDNEY] = 32.0 if what.artery_hu < 100 else 60.0 + 0.45 * what.artery_hu
+    # Without contrast medium, of which the kidneys take up the most, some are as dark as water (the real pelvis: 4 to 22 HU). Drawn
+    # from a stream of its own, so that all other draws are what they were.
+    native = rng.spawn(1)[0].uniform(*_NATIVE_KIDNEY_HU)
+    table[BodyTissue.KIDNEY] = native if what.artery_hu < 100 else 60.0 + 0.45 * what.artery_hu
     table[BodyTissue.TABLE] = rng.uniform(-300, 250)
     table[BodyTissue.FOAM] = rng.uniform(-980, -900)
     table[BodyTissue.TENDON] = rng.uniform(60, 120)

@@ -12,7 +12,7 @@ from MSKSegmentLib.virtual.deformation import Shape
 from MSKSegmentLib.virtual.disease import Disease
 from MSKSegmentLib.virtual.ingredients import PLAIN, Ingredients
 from MSKSegmentLib.virtual.lumbar import add_lumbar_spine, sacral_endplate
-from MSKSegmentLib.virtual.radiodensity import radiodensity, random_composition
+from MSKSegmentLib.virtual.radiodensity import _table, radiodensity, random_composition
 from MSKSegmentLib.virtual.specimen import build_specimen, make_specimen
 from MSKSegmentLib.virtual.spine import Spine
 from MSKSegmentLib.virtual.tissue import PSOAS_LABELS, SACRUM_LABEL, BodyLandmarks, BodyTissue, smooth_noise
@@ -166,4 +166,11 @@ def test_kidneys_take_up_contrast(modelled):
     for artery in (45.0, 300.0):
         image = radiodensity(modelled, replace(what, artery_hu=artery), smooth_noise, np.random.default_rng(2))
         hu.append(float(image[modelled.tissue == BodyTissue.KIDNEY].mean()))
-    assert 20 < hu[0] < 50 and 150 < hu[1] < 260
+    assert 0 < hu[0] < 60 and 150 < hu[1] < 260
+
+
+def test_without_contrast_some_kidneys_are_as_dark_as_water():
+    what = replace(random_composition(np.random.default_rng(1), {}), artery_hu=45.0)
+    tables = [_table(what, SPACING, np.random.default_rng(seed)) for seed in range(25)]
+    kidneys = [float(table[BodyTissue.KIDNEY]) for table in tables]
+    assert min(kidneys) < 10 and max(kidneys) > 37
