@@ -45,7 +45,8 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
     from ..bundle import resolve_bundle
     from ..calibration.report_run import check_calibrated, judge_evaluation
     from ..evaluation.folder import is_evaluation
-    from ..evaluation.run import evaluate, folder_tasks, network_segmenter, pair_task, stored_segmenter
+    from ..evaluation.run import evaluate, folder_tasks, network_segmenter, pair_task
+    from ..evaluation.stored import stored_segmenter
     from ..inference.devices import wait_without_spinning
 
     wait_without_spinning()

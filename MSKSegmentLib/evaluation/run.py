@@ -15,10 +15,9 @@ import numpy as np
 
 from .. import RESEARCH_USE_ONLY, __version__
 from ..anatomy import StructureTable
-from ..anatomy.built_in import HIP_AND_THIGH, stored_table
+from ..anatomy.built_in import HIP_AND_THIGH
 from ..bundle import ModelBundle
 from ..case_result import SegmentReport
-from ..ct import FORMATS, read_labels
 from ..ct.modality import CT_MODALITY
 from ..errors import Cancelled, InputError, shown
 from ..findings import Finding
@@ -26,15 +25,11 @@ from ..output.files import whole_file
 from ..output.places import check_no_file, check_place, foreign_files, resolved
 from ..packages import FOR_TRAINING, require
 from ..pipeline import segment_case
-from ..results.result_folder import RESULT, SEGMENTATION
-from ..results.result_reading import report_from_json, stored_findings, stored_structures
 from ..settings import Settings
 from .agreement import Summary, judged, spread, summarise
 from .cases import (
     LabelledCase,
     find_true_cases,
-    first_file,
-    on_grid,
     only_slices_with_labels,
     read_labelled_case,
     read_pair,
@@ -125,33 +120,6 @@ def network_segmenter(bundle: ModelBundle, device: str, passes: int | None, seed
     return Segmenter(what, bundle.table, lambda name: key, segment)
 
 
-def stored_segmenter(folder: Path) -> Segmenter:
-    """Segmentations from files: ``<case>.*``, ``<case>/labels.*`` or result folders ``<case>/`` of ``mskseg segment``.
-
-    Their structures are those that a result in the folder states; of files alone, those of hip and thigh.
-
-    Raises:
-        InputError: there is no such folder.
-    """
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {shown(folder)!r}; name the folder that holds a segmentation of each case.")
-
-    results = sorted(folder.glob(f"*/{RESULT}"))
-    table = stored_structures(_content(results[0]) if results else {})
-    noted = stored_table(table)
-
-    def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[Finding, ...]]:
-        path = _stored(folder, case.name)
-        labels, geometry = read_labels(path, table)
-        what = f"segmentation of the case {case.name!r}"
-        return on_grid(labels, geometry, case.volume.geometry, what), *_stored_reports(path.parent / RESULT, table)
-
-    def key(name: str) -> dict[str, Any]:
-        return {"file": _state(_stored(folder, name)), **({} if noted is None else {"structures": noted})}
-
-    return Segmenter(f"the segmentations in the folder {shown(folder.resolve())}", table, key, segment)
-
-
 def evaluate(
     tasks: Sequence[EvaluatedCase],
     segmenter: Segmenter,
@@ -228,7 +196,7 @@ def _key(task: EvaluatedCase, segmenter: Segmenter, undisputed: bool) -> dict[st
     settings: dict[str, Any] = {"version": __version__, "labelled_slices_only": task.labelled_slices_only}
     if undisputed:
         settings["undisputed"] = True
-    return {**settings, **segmenter.key(task.name), "files": [_state(path) for path in task.files]}
+    return {**settings, **segmenter.key(task.name), "files": [file_state(path) for path in task.files]}
 
 
 def _evaluated(task: EvaluatedCase, segmenter: Segmenter, undisputed: bool) -> CaseScores:
@@ -277,39 +245,15 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
-def _state(path: Path) -> list[Any]:
-    """Name, size and time of a file; of a folder, those of its files together."""
+def file_state(path: Path) -> list[Any]:
+    """Name, size and time of a file; of a folder, those of its files together.
+
+    Raises:
+        InputError: there is none.
+    """
     try:
         files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
         states = [os.stat(file) for file in files]
     except OSError as error:
         raise InputError(f"There is no file or folder {shown(path)}; check the path.") from error
     return [path.name, sum(state.st_size for state in states), max((state.st_mtime_ns for state in states), default=0)]
-
-
-def _stored(folder: Path, name: str) -> Path:
-    suffixes = (".seg.nrrd", *FORMATS)
-    result = folder / name / SEGMENTATION
-    found = result if result.is_file() else first_file(folder, name, suffixes) or first_file(folder / name, "labels", suffixes)
-    if found is None:
-        raise InputError(
-            f"The folder {shown(folder)!r} holds no segmentation of the case {name!r}; add {name}.seg.nrrd or {name}.nii.gz."
-        )
-    return found
-
-
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _stored_reports(path: Path, table: StructureTable) -> tuple[Reports, tuple[Finding, ...]]:
-    """What the ``result.json`` beside a segmentation says of each segment, and its findings; nothing without such a file."""
-    try:
-        content = _content(path)
-        return {entry["key"]: report_from_json(entry, table) for entry in content["segments"]}, stored_findings(content)
-    except (ValueError, KeyError, TypeError):
-        return {}, ()

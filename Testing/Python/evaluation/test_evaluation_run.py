@@ -17,7 +17,8 @@ from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
 from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.errors import Cancelled, InputError
 from MSKSegmentLib.evaluation.cases import find_labelled_cases, read_labelled, read_labelled_case, read_pair
-from MSKSegmentLib.evaluation.run import evaluate, folder_tasks, network_segmenter, stored_segmenter
+from MSKSegmentLib.evaluation.run import evaluate, folder_tasks, network_segmenter
+from MSKSegmentLib.evaluation.stored import stored_segmenter
 
 PLOTS = ("dice.png", "asd.png", "bland_altman_volume.png", "bland_altman_hu.png")
 

@@ -262,6 +262,7 @@ ABOUT_HIP_AND_THIGH = {
     "MSKSegmentLib.evaluation.disputed",
     "MSKSegmentLib.evaluation.folder",
     "MSKSegmentLib.evaluation.run",
+    "MSKSegmentLib.evaluation.stored",
     "MSKSegmentLib.foreign.merged",
     "MSKSegmentLib.report.density",
     "MSKSegmentLib.report.density_child",
