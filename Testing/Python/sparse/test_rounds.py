@@ -144,7 +144,6 @@ def test_cases_that_cannot_be_meant_are_refused(site, trained, tmp_path):
 
 def test_pseudo_labels_that_are_wrong_where_somebody_drew_are_not_learned(site, tmp_path, monkeypatch):
     """A network that calls a muscle background, and all of its passes agree: the rounds go on with what was drawn."""
-
     seen = []
 
     def blind(volume, bundle, run, checkpoint=None):

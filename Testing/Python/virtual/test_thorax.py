@@ -1,4 +1,4 @@
-"""Scans that reach above the psoas: it ends, lungs begin, and below nothing is different."""
+"""Scans that reach above the psoas: it ends, lungs begin, and person and pose are those of the seed."""
 
 import numpy as np
 import pytest
