@@ -76,6 +76,8 @@ def segment_case(
     settings, task = settings or Settings(), bundle.task
     usual = preview.PASSES if settings.preview else bundle.manifest.passes
     passes = checked_passes(usual if settings.passes is None else settings.passes)
+    # A number that is asked for is one for every slice.
+    auto = settings.auto_passes or (bundle.manifest.auto_passes and settings.passes is None and not settings.preview)
     seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
     height_m = checked_height(volume.height_m if settings.height_m is None else settings.height_m)
     device = choose_device(settings.device)
@@ -99,14 +101,14 @@ def segment_case(
             bundle.load_network(),
             bundle.manifest.network,
             bundle.manifest.preprocessing,
-            Sampling(passes, seed, device.name, auto=settings.auto_passes, every=scan.step, limb=scan.limb),
+            Sampling(passes, seed, device.name, auto=auto, every=scan.step, limb=scan.limb),
             lambda done, total: progress("inference", done, total),
             checkpoint,
             scan.coarse_body,
         )
     mean_passes = round(float(np.mean(prediction.drawn)), 2) if prediction.drawn else None
     findings = (*scan.findings, *prediction.findings)
-    if settings.auto_passes and mean_passes is not None and calibration is not None:
+    if auto and not bundle.manifest.auto_passes and mean_passes is not None and calibration is not None:
         findings += (_fewer_passes(mean_passes, calibration.passes),)
     if settings.preview:
         findings = (preview.finding(len(prediction.classes), scan.body.geometry.size[2], passes), *findings)
@@ -164,7 +166,7 @@ def segment_case(
         height_m=height_m,
         region_lps_mm=settings.region and settings.region.bounds_lps,
         lights=settings.lights,
-        auto_passes=settings.auto_passes,
+        auto_passes=auto,
         preview=settings.preview,
         input_digest=digest.result(),
         backends=prediction.backends,

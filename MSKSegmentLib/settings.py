@@ -41,7 +41,8 @@ class Settings:
     `height_m` is the patient's height in metres, `region` the part of the scan to segment.
     A `preview` looks at every n-th slice with few passes (None: 2) and rates nothing.
     `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
-    With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled.
+    With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled; a bundle may say so itself,
+    which then holds unless a number of `passes` is given.
     `task` names the task, whose first bundle is taken where none is named; None means that of the bundle.
     A `model` of another program knows no passes, seed, region, preview or rule of lights.
 

@@ -55,12 +55,17 @@ def describe_bundle(name_or_path: str | Path | None = None) -> str:
         ("Input", f"{_scale(preprocessing)} {low:g} to {high:g} mapped to {first:g} to {last:g}; {_channels(manifest)}"),
         ("Grid", _grid(manifest)),
         *((("First stage", preprocessing.first_stage.words),) if preprocessing.first_stage else ()),
-        ("Passes", f"{manifest.passes}{', every second one of a network in a mirror' if preprocessing.mirrored else ''}"),
+        ("Passes", _passes(manifest)),
         ("Calibration", calibration_words(bundle.calibration)),
         ("Digest", bundle.digest),
     ]
     width = max(len(label) for label, _ in rows) + 2
     return "\n".join(f"{label:<{width}}{text}" for label, text in rows)
+
+
+def _passes(manifest: Manifest) -> str:
+    fewer = " at most, fewer of slices that have settled" if manifest.auto_passes else ""
+    return f"{manifest.passes}{fewer}{', every second one of a network in a mirror' if manifest.preprocessing.mirrored else ''}"
 
 
 def describe_verification(name_or_path: str | Path | None = None) -> tuple[bool, str]:

@@ -19,11 +19,13 @@ FORMAT = "mskseg-bundle"
 # The second version names a table of structures, which software of the first would take for the usual one; the third a task, which
 # software of the others would take for hip and thigh in CT, or a family of networks, of which they know one; the fourth several
 # networks, of which the others would run the first alone, or a first stage, without which a network would see what it was never
-# shown; the fifth passes that look in a mirror, without which a calibration would not hold.
-FORMAT_VERSIONS = (1, 2, 3, 4, 5)
+# shown; the fifth passes that look in a mirror, the sixth passes that end where a slice has settled, without which a calibration
+# would not hold.
+FORMAT_VERSIONS = (1, 2, 3, 4, 5, 6)
 STRUCTURES_FILE = "structures.json"
-# Each has to draw at least one of the four passes that `--samples auto` never goes below.
-MOST_MEMBERS = 4
+# A slice gets so many passes before it may be left (`inference.auto_samples`), of which each network has to draw at least one.
+FEWEST_PASSES = 4
+MOST_MEMBERS = FEWEST_PASSES
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class Manifest:
     `structures` names the built-in table of structures whose classes the network has, or is ``structures.json`` where the bundle
     carries its own; a manifest that does not say is of before there were several, and means that of hip and thigh. `task` is the
     name of the task that the network does (`tasks.load_task`); one that does not say means that of before, too. `members` is how
-    many networks of the same kind the bundle holds, which share the passes.
+    many networks of the same kind the bundle holds, which share the passes. With `auto_passes` a run draws at most `passes` of a
+    slice, and fewer where it has settled (`inference.auto_samples`), unless a number is asked for.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Manifest:
     structures: str = HIP_AND_THIGH.name
     task: str = DEFAULT_TASK
     members: int = 1
+    auto_passes: bool = False
     files: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -105,6 +109,10 @@ class Manifest:
             version = FORMAT_VERSIONS[3]
         if self.preprocessing.mirrored:
             version = FORMAT_VERSIONS[4]
+        if self.auto_passes:
+            version = FORMAT_VERSIONS[5]
+        else:
+            del content["auto_passes"]
         return {"format": FORMAT, "format_version": version, **content}
 
     @staticmethod
@@ -134,6 +142,7 @@ class Manifest:
                 structures=data.get("structures", HIP_AND_THIGH.name),
                 task=data.get("task", DEFAULT_TASK),
                 members=data.get("members", 1),
+                auto_passes=data.get("auto_passes", False),
                 files={str(key): str(value) for key, value in data["files"].items()},
             )
             _check_kinds(manifest)
@@ -175,7 +184,7 @@ def _check_kinds(manifest: Manifest) -> None:
     if not isinstance(network.family, str) or not isinstance(network.patch, tuple):
         raise TypeError("the network's family or patch is none")
     counts += network.patch
-    yes_or_no = network.batch_norm, preprocessing.mirrored
+    yes_or_no = network.batch_norm, preprocessing.mirrored, manifest.auto_passes
     if not all(type(count) is int for count in counts) or not all(type(value) is bool for value in yes_or_no):
         raise TypeError("a count is not a whole number")
     if not all(isinstance(text, str) for text in (manifest.structures, manifest.task, preprocessing.intensity)):
@@ -214,6 +223,13 @@ def sharing_problem(manifest: Manifest) -> str | None:
     return None
 
 
+def settling_problem(manifest: Manifest) -> str | None:
+    """Why no slice could be left before all passes are drawn, as a phrase; None where it can or need not."""
+    if manifest.auto_passes and manifest.passes <= FEWEST_PASSES:
+        return f"passes that end where a slice has settled, with no more than the {FEWEST_PASSES} that are always drawn"
+    return None
+
+
 def _check(manifest: Manifest) -> None:
     network, preprocessing = manifest.network, manifest.preprocessing
     problem = network_problem(network)
@@ -240,6 +256,6 @@ def _check(manifest: Manifest) -> None:
     elif not 1 <= manifest.passes <= 1000:
         problem = f"{manifest.passes} dropout passes"
     else:
-        problem = sharing_problem(manifest)
+        problem = sharing_problem(manifest) or settling_problem(manifest)
     if problem:
         raise BundleError(f"bundle.json describes {problem}; get a fresh copy of the bundle.")

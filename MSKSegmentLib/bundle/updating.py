@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BundleError
 from .contents import json_bytes
 from .first_stage import FIRST_STAGE_FILE
-from .manifest import STRUCTURES_FILE, sharing_problem
+from .manifest import STRUCTURES_FILE, Manifest, settling_problem, sharing_problem
 from .store import MODEL_CARD_FILE, RATING_FILE, ModelBundle, check_new_bundle, write_files
 from .structures import structures_file
 from .weights import encode_weights, weights_files
@@ -86,13 +86,33 @@ def update_mirrored(bundle: ModelBundle, mirrored: bool, folder: str | Path, ver
             raise BundleError(f"{bundle.manifest.name} {bundle.manifest.version} looks in a mirror already; nothing was written.")
         raise BundleError(f"No pass of {bundle.manifest.name} {bundle.manifest.version} looks in a mirror; nothing was written.")
     preprocessing = replace(bundle.manifest.preprocessing, mirrored=mirrored)
-    today = datetime.date.today().isoformat()
-    manifest = replace(bundle.manifest, preprocessing=preprocessing, version=version, date=today)
-    problem = sharing_problem(manifest)
+    return _with_other_passes(bundle, replace(bundle.manifest, preprocessing=preprocessing, version=version), folder)
+
+
+def update_auto_passes(bundle: ModelBundle, auto_passes: bool, folder: str | Path, version: str) -> ModelBundle:
+    """Write `bundle` with passes that end where a slice has settled, or with all of them, as a new version of today in `folder`.
+
+    It has no calibration, since lights hold for passes like those that they were learned with.
+
+    Raises:
+        BundleError: the version is the old one, its passes are such already, they are too few to be left early, or `folder`
+            holds something or cannot be written.
+    """
+    _check_version(bundle, version)
+    name = f"{bundle.manifest.name} {bundle.manifest.version}"
+    if bundle.manifest.auto_passes == auto_passes:
+        if auto_passes:
+            raise BundleError(f"{name} draws fewer passes of slices that have settled already; nothing was written.")
+        raise BundleError(f"{name} draws all passes of every slice; nothing was written.")
+    return _with_other_passes(bundle, replace(bundle.manifest, auto_passes=auto_passes, version=version), folder)
+
+
+def _with_other_passes(bundle: ModelBundle, manifest: Manifest, folder: str | Path) -> ModelBundle:
+    problem = sharing_problem(manifest) or settling_problem(manifest)
     if problem:
         raise BundleError(f"The new bundle would have {problem}; nothing was written.")
     files = {key: data for key, data in _kept_files(bundle, bundle.card).items() if key != RATING_FILE}
-    return write_files(Path(folder), manifest, files, None)
+    return write_files(Path(folder), replace(manifest, date=datetime.date.today().isoformat()), files, None)
 
 
 def update_card(bundle: ModelBundle, card: str, folder: str | Path) -> ModelBundle:

@@ -71,13 +71,15 @@ def evaluated_cases(bundle: ModelBundle, folder: Path) -> list[CaseScores]:
         InputError: the evaluation cannot be read, or is of another network or another number of passes.
         BundleError: the bundle's calibration cannot be read.
     """
-    networks = networks_of(bundle)
+    networks, manifest = networks_of(bundle), bundle.manifest
     found = read_evaluation(folder)
     for key, _ in found:
-        if key.get("bundle") not in networks or key.get("passes") != bundle.manifest.passes:
+        as_here = key.get("passes") == manifest.passes and key.get("auto_passes", False) == manifest.auto_passes
+        if key.get("bundle") not in networks or not as_here:
+            passes = f"{manifest.passes} passes{' at most' if manifest.auto_passes else ''}"
             raise InputError(
-                f"The evaluation {folder.name!r} is not one of the bundle {bundle.manifest.name!r} with {bundle.manifest.passes} "
-                "passes; evaluate this bundle first, or name a folder of cases."
+                f"The evaluation {folder.name!r} is not one of the bundle {manifest.name!r} with {passes}; evaluate this bundle "
+                "first, or name a folder of cases."
             )
     return [case for _, case in found]
 

@@ -107,16 +107,20 @@ def pair_task(ct: Path, labels: Path, table: StructureTable, labelled_slices_onl
 
 
 def network_segmenter(bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None]) -> Segmenter:
-    """Segmentations by a bundle's network; the same seed for every case."""
+    """Segmentations by a bundle's network, with its own passes or so many of every slice; the same seed for every case."""
     manifest = bundle.manifest
-    passes = manifest.passes if passes is None else passes
-    key = {"bundle": bundle.digest, "passes": passes, "seed": seed}
+    auto = passes is None and manifest.auto_passes
+    most = manifest.passes if passes is None else passes
+    key = {"bundle": bundle.digest, "passes": most, "seed": seed, **({"auto_passes": True} if auto else {})}
 
     def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[Finding, ...]]:
-        result = segment_case(case.volume, bundle, Settings(device, passes, seed), checkpoint=checkpoint)
+        settings = Settings(device, most, seed, auto_passes=auto)
+        result = segment_case(case.volume, bundle, settings, checkpoint=checkpoint)
         return result.labels, {report.segment.key: report for report in result.reports}, result.findings
 
-    what = f"the model bundle {manifest.name} {manifest.version} (SHA-256 {bundle.digest[:12]}), {passes} dropout passes"
+    what = f"the model bundle {manifest.name} {manifest.version} (SHA-256 {bundle.digest[:12]}), {most} dropout passes"
+    if auto:
+        what += " at most, fewer of slices that have settled"
     return Segmenter(what, bundle.table, lambda name: key, segment)
 
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..bundle.manifest import FEWEST_PASSES
 from .evidence import likeliest
 from .running_sums import RunningSums, SampledSlice
 
-FEWEST_PASSES = 4
 LABELS_CHANGED = 0.02
 UNCERTAINTY_CHANGED = 0.10
 
