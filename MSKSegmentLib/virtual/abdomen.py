@@ -18,6 +18,8 @@ _YIELDING = (*_SOFT, BodyTissue.ORGAN)
 # Columns grow towards the patient's left.
 _RIGHT, _LEFT = -1, 1
 _TRUNK_RADIUS_MM = 115.0
+# The wall of the trunk, which a kidney leaves whole, and the fat between a kidney and the muscles behind it.
+_TRUNK_WALL_MM, _BED_MM = 10.0, 3.0
 # Height over which the common iliac vessels run, from the division of aorta and vena cava to the psoas.
 ILIAC_MM = 45.0
 
@@ -43,7 +45,7 @@ def add_abdomen(
     _add_upper_organs(tissue, frame, spine, rng)
     for side in (_RIGHT, _LEFT):
         if rng.random() > 0.04:
-            _add_kidney(tissue, frame, spine, build, side, rng)
+            _add_kidney(tissue, core, frame, spine, build, side, rng)
     _add_great_vessels(tissue, frame, spine, bifurcation, rng)
     _add_ribs(tissue, core, frame, spine, rng, build.to_thorax)
 
@@ -57,24 +59,37 @@ def _paint(plane: np.ndarray, where: np.ndarray, value: int, over: tuple[int, ..
     plane[where & np.isin(plane, over)] = value
 
 
-def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: Build, side: int, rng: np.random.Generator) -> None:
-    """A bean in its own fat on psoas and quadratus lumborum, the lower pole further forwards and outwards; some with a cyst."""
+def _add_kidney(
+    tissue: np.ndarray,
+    core: np.ndarray,
+    frame: BodyLandmarks,
+    spine: Spine,
+    build: Build,
+    side: int,
+    rng: np.random.Generator,
+) -> None:
+    """A bean in its own fat on psoas and quadratus lumborum, the lower pole further forwards and outwards; some with a cyst.
+
+    Muscles of the back behind it make room, so that it is round: one that they cut to a half-moon is no likeness of a kidney.
+    """
+    from scipy import ndimage
+
     dz, dy, dx = frame.spacing
-    size = rng.uniform(0.8, 1.12)
+    size = rng.uniform(0.85, 1.2)
     half, wide, deep = size * rng.uniform(48, 60), size * rng.uniform(23, 29), size * rng.uniform(20, 26)
     # The right kidney hangs lower under the liver; some reach the iliac fossa.
     middle = rng.uniform(28, 85) + half * 0.6 - (10 if side == _RIGHT else 0)
     if build.to_thorax:
         # Where the scan shows it whole, the upper half often lies above the psoas' end.
         middle += rng.uniform(0, 45)
-    fat = rng.uniform(4, 10) + 0.2 * build.fat
+    fat = rng.uniform(1, 10) + 0.2 * build.fat
     turn = np.radians(rng.uniform(25, 50))
     cyst = rng.normal(0, 0.5, 3) if rng.random() < 0.2 else None
     cyst_radius = rng.uniform(8, 25)
     for k in _over_crest(frame, middle - half - fat):
         along = ((k - frame.crest) * dz - middle) / half
         y, x = spine.path[k]
-        y, x = y + (8 + 6 * along) / dy, x + side * (68 - 9 * along) / dx
+        y, x = y + (16 * along - 8) / dy, x + side * (68 - 9 * along) / dx
         ys, xs = (np.arange(frame.shape[1])[:, None] - y) * dy, (np.arange(frame.shape[2])[None, :] - x) * dx * side
         # The hilum looks forwards and towards the middle.
         across, through = xs * np.cos(turn) + ys * np.sin(turn), ys * np.cos(turn) - xs * np.sin(turn)
@@ -86,6 +101,9 @@ def _add_kidney(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, build: B
             _paint(plane, padded, BodyTissue.FAT, _YIELDING)
         if abs(along) < 1:
             grown = np.sqrt(1 - along**2)
+            room = ndimage.distance_transform_edt(core[k], sampling=(dy, dx)) > _TRUNK_WALL_MM
+            apart = (across / (grown * wide + _BED_MM)) ** 2 + (through / (grown * deep + _BED_MM)) ** 2 <= 1
+            _paint(plane, apart & room, BodyTissue.FAT, (BodyTissue.WALL_MUSCLE,))
             _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, BodyTissue.KIDNEY, _YIELDING)
         if abs(along) < 0.45:
             hollow = np.sqrt(1 - (along / 0.45) ** 2)
