@@ -58,6 +58,7 @@ def main() -> None:
         arms += [
             ("fewer, lights learned with all", found[FEWER], ways[ALL]),
             ("fewer, lights learned with fewer", found[FEWER], ways[FEWER]),
+            ("all passes, lights learned with fewer", found[ALL], ways[FEWER]),
         ]
         print(f"**{test.name}** ({len(names[0])} cases)\n")
         print(_table(arms, ways[ALL], options.passes, options.resamples), flush=True)

@@ -47,7 +47,7 @@ def command(
     wait_without_spinning()
     require("torch")
     found = resolve_bundle(bundle, None if task is None else load_task(task).name)
-    passes = checked_passes(found.manifest.passes if samples is None else samples)
+    passes = None if samples is None else checked_passes(samples)
     chosen = choose_device(device)
     scan, body, shape = _grids(modality=found.task.modality, **options)
     invocation.checkpoint()
@@ -63,6 +63,7 @@ def command(
         "size": scan.size,
         "spacing_mm": scan.spacing,
         "passes": estimate.passes,
+        "most_passes": found.manifest.passes if samples is None else samples,
         "network_slices": estimate.slices,
         "seconds": round(estimate.seconds, 1),
         "duration": duration,
@@ -120,13 +121,17 @@ def memory_warnings(memory_bytes: int) -> list[str]:
     ]
 
 
+def _passes(usual: int, most: int) -> str:
+    return f"{most} dropout passes" if usual == most else f"about {usual} dropout passes, {most} at most"
+
+
 def _text(facts: dict[str, Any]) -> str:
     x, y, z = facts["size"]
     cuda = f"built for CUDA {facts['cuda']}" if facts["cuda"] else "a build without CUDA"
     lines = [
         f"Device    {facts['device']['description']}",
         f"PyTorch   {facts['torch']}, {cuda}",
-        f"Bundle    {facts['bundle']}, {facts['passes']} dropout passes",
+        f"Bundle    {facts['bundle']}, {_passes(facts['passes'], facts['most_passes'])}",
         f"Scan      {x} x {y} x {z} voxels, the network runs on {facts['network_slices']} slices",
         f"Time      {facts['duration']} ({facts['seconds']:.0f} s)",
         f"Memory    {facts['memory_bytes'] / 2**30:.1f} GB",

@@ -15,6 +15,7 @@ from ..bundle.cascade import opened_first_stage
 from ..ct.cropping import CoarseBody
 from ..ct.volume import CTVolume, Geometry
 from ..memory import peak_bytes
+from .auto_samples import usual_passes
 from .crop import body_windows
 from .devices import Device
 from .predict import predict
@@ -68,7 +69,7 @@ def estimate_run(
         bundle: whose network is run; it is loaded and verified.
         scan: the grid of the scan, axes left, posterior, superior.
         device: where the network runs.
-        passes: dropout passes, None for the bundle's number.
+        passes: dropout passes, None for what is usual with the bundle.
         body: the part of the scan that the network sees, None for all of it.
         shape: the body itself on `body`; None takes it that the body fills all of it.
 
@@ -77,7 +78,7 @@ def estimate_run(
         DeviceError: the device has too little memory for one slice.
     """
     body = body or scan
-    passes = passes or bundle.manifest.passes
+    passes = passes or usual_passes(bundle.manifest)
     with opened_first_stage(bundle.manifest.preprocessing, bundle.task.modality, bundle.folder) as first:
         before = 0.0 if first is None else _network_seconds(first, body, device, first.manifest.passes)
     seconds = before + _network_seconds(bundle, body, device, passes, shape)

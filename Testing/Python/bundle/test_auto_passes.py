@@ -113,3 +113,11 @@ def test_an_evaluation_with_all_passes_is_not_one_of_it(settling, tmp_path):
             continue
         with pytest.raises(InputError, match="not one of the bundle 'tiny' with 9 passes at most"):
             evaluated_cases(settling, tmp_path)
+
+
+def test_an_estimate_counts_the_passes_that_are_usual(settling, capsys):
+    command = ["devices", "--bundle", str(settling.folder), "--slices", "24", "--size", "80", "64", "--device", "cpu"]
+    assert main(command) == 0
+    assert "tiny, about 5 dropout passes, 9 at most" in capsys.readouterr().out
+    assert main([*command, "--samples", "9"]) == 0
+    assert "tiny, 9 dropout passes\n" in capsys.readouterr().out
