@@ -20,14 +20,15 @@ import psutil
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ct")
-    parser.add_argument("--samples", default="10")
+    parser.add_argument("--samples", help="passes of every slice (default: as the bundle says)")
     options = parser.parse_args()
     command = [sys.executable, "-m", "MSKSegmentLib"]
-    asked = [*command, "devices", "--ct", options.ct, "--samples", options.samples, "--json"]
+    samples = [] if options.samples is None else ["--samples", options.samples]
+    asked = [*command, "devices", "--ct", options.ct, *samples, "--json"]
     promised = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        run = [*command, "segment", options.ct, "-o", str(out), "--samples", options.samples, "--progress", "none"]
+        run = [*command, "segment", options.ct, "-o", str(out), *samples, "--progress", "none"]
         began = time.perf_counter()
         process = subprocess.Popen(run, stdout=subprocess.DEVNULL)
         peak = 0

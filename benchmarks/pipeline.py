@@ -39,7 +39,7 @@ class Run:
     """One run: seconds per stage on the clock and on the processor, how often the network saw a slice, peak memory."""
 
     slices: int
-    samples: int
+    samples: int | None
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     levels: int = 0
@@ -52,14 +52,14 @@ class Run:
         return sum(seconds.get(stage, 0.0) for stage in stages)
 
 
-def run(slices: int, samples: int, more: list[str]) -> Run:
+def run(slices: int, samples: int | None, more: list[str]) -> Run:
     """Segment a scan of so many slices in a child process and read the clock at every progress line."""
     result = Run(slices, samples)
     with tempfile.TemporaryDirectory() as folder:
         scan = Path(folder) / "scan.nii.gz"
         write_scan(scan, slices)
         command = [sys.executable, "-m", "MSKSegmentLib", "segment", str(scan), "-o", str(Path(folder) / "out")]
-        command += ["--samples", str(samples), "--seed", "0", "--progress", "json", *more]
+        command += [*([] if samples is None else ["--samples", str(samples)]), "--seed", "0", "--progress", "json", *more]
         result.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
         stage, began, cpu = "start", time.perf_counter(), 0.0
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="150 slices and two passes only")
     parser.add_argument("--slices", type=int, nargs="+", default=list(SLICES))
-    parser.add_argument("--samples", type=int, default=10)
+    parser.add_argument("--samples", type=int, help="passes of every slice (default: as the bundle says)")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--bundle", help="another bundle than the one that comes along")
     network.add_argument("--large", action="store_true", help="for the memory: the method's 44 M parameters, untrained")
@@ -139,7 +139,8 @@ def main() -> None:
         samples = PASSES
         more.append("--preview")
     facts = machine()
-    print(f"{machine_line(facts)}\n\nSeconds on the clock / of processor time, {samples} passes.\n", flush=True)
+    passes = "passes as the bundle says" if samples is None else f"{samples} passes"
+    print(f"{machine_line(facts)}\n\nSeconds on the clock / of processor time, {passes}.\n", flush=True)
     runs = []
     if options.large:
         made = tempfile.TemporaryDirectory()
