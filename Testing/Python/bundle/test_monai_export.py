@@ -124,7 +124,7 @@ def test_the_command_writes_a_new_folder_only(bundle, exported, tmp_path, capsys
 def test_monai_labels_as_the_network_that_comes_along(sample_ct, tmp_path, monkeypatch):
     """Its weights with dropout off, so that both draw the same two passes of a stack of slices on the network's own grid."""
     real = resolve_bundle(None)
-    manifest = replace(real.manifest, network=replace(real.manifest.network, dropout=0.0), passes=2)
+    manifest = replace(real.manifest, network=replace(real.manifest.network, dropout=0.0), passes=2, auto_passes=False)
     bundle = save_bundle(tmp_path / "still", manifest, real.load_network().state_dict(), None, "A card.", dtype="float32")
     export_monai(bundle, tmp_path / "monai")
     grid, volume = manifest.preprocessing, read_ct(sample_ct)

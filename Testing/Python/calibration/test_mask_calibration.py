@@ -14,7 +14,7 @@ from MSKSegmentLib.calibration.judging_masks import judge_masks_left_out, networ
 from MSKSegmentLib.calibration.report_measures import POOLED, measure_quality
 from MSKSegmentLib.case_result import Light
 from MSKSegmentLib.errors import BundleError, InputError
-from MSKSegmentLib.quality.limits import ALWAYS_GOOD_FROM
+from MSKSegmentLib.quality.limits import ALWAYS_GOOD_FROM, CEILING_MARGIN
 from MSKSegmentLib.quality.paper_rule import DiceThresholds
 from MSKSegmentLib.quality.traffic_light import rate
 from MSKSegmentLib.rating.rating_calibration import RatingCalibration, rating_of
@@ -129,7 +129,7 @@ def test_no_prediction_for_a_mask_is_good_whatever_the_thresholds_say(calibratio
     predicted = calibration.model.estimate("AD", usual).dice
     assert ALWAYS_GOOD_FROM < predicted < 0.999
     assert rate("AD", usual, (), strict, 3).light is Light.YELLOW
-    own = replace(strict.model, limits={"AD": replace(limits, always_good_from=ALWAYS_GOOD_FROM)})
+    own = replace(strict.model, limits={"AD": replace(limits, always_good_from=ALWAYS_GOOD_FROM - CEILING_MARGIN)})
     assert rate("AD", usual, (), replace(strict, model=own), 3).light is Light.GREEN
 
 

@@ -16,7 +16,7 @@ from MSKSegmentLib.ct.volume import Geometry
 from MSKSegmentLib.findings import warning
 from MSKSegmentLib.quality.calibration import Calibration
 from MSKSegmentLib.quality.guards import segment_cautions
-from MSKSegmentLib.quality.limits import ALWAYS_GOOD_FROM
+from MSKSegmentLib.quality.limits import ALWAYS_GOOD_FROM, CEILING_MARGIN
 from MSKSegmentLib.quality.reports import make_reports
 from MSKSegmentLib.quality.traffic_light import rate
 from MSKSegmentLib.quality.wording import dice_texts, uncertainty_texts
@@ -50,12 +50,14 @@ def femur(dice: float, calibration: Calibration | None = None, cautions: tuple[s
 
 
 def test_from_the_ceiling_on_no_threshold_makes_a_structure_inaccurate():
-    for dice in (0.955, 0.962, 0.97):
+    for dice in (0.965, 0.97, 0.973):
         rating = femur(dice)
         assert rating.predicted_dice == pytest.approx(dice, abs=0.003) and rating.light is Light.GREEN
         (reason,) = rating.reasons
         assert "every structure counts as good" in reason and "0.98" in reason
-        assert rating.limits == DiceLimits(ALWAYS_GOOD_FROM, ALWAYS_GOOD_FROM)
+        assert rating.limits == DiceLimits(ALWAYS_GOOD_FROM + CEILING_MARGIN, ALWAYS_GOOD_FROM)
+    # Half of what is predicted there lies below the ceiling.
+    assert femur(0.955).light is Light.YELLOW
     assert femur(0.93).light is Light.RED and "0.95" in femur(0.93).reasons[0]
     assert femur(0.93, narrow(red_below=0.8)).light is Light.YELLOW
 
@@ -70,7 +72,7 @@ def test_from_the_ceiling_on_no_threshold_makes_a_structure_inaccurate():
     ],
 )
 def test_the_ceiling_overrides_no_guard(calibration, cautions, reason):
-    rating = femur(0.962, calibration, cautions)
+    rating = femur(0.966, calibration, cautions)
     assert rating.light is Light.YELLOW and any(reason in text for text in rating.reasons)
 
 
