@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from common import machine, machine_line, markdown_table
 
+from MSKSegmentLib.calibration.calibrate_bundle import observed_segments
 from MSKSegmentLib.calibration.fit import calibrate
 from MSKSegmentLib.calibration.judging import CALIBRATED_RULE, Judged, Thresholds, judge_observations, thresholds_of
 from MSKSegmentLib.calibration.observing import case_observations, is_ordinary
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     options = parser.parse_args()
     print(f"{machine_line(machine())}\n")
-    ways = {way: _calibrated(_cases(options.calibration / way), options.passes) for way in (ALL, FEWER)}
+    ways = {way: _calibrated(options.calibration / way, options.passes) for way in (ALL, FEWER)}
     for test in options.tests:
         found = {way: _cases(test / way) for way in (ALL, FEWER, AGAIN) if (test / way).is_dir()}
         names = [sorted(case.name for case in cases) for cases in found.values()]
@@ -68,12 +68,12 @@ def _cases(folder: Path) -> list[CaseScores]:
     return [case for _, case in read_evaluation(folder)]
 
 
-def _calibrated(cases: Sequence[CaseScores], passes: int) -> Calibration:
+def _calibrated(folder: Path, passes: int) -> Calibration:
     """As `calibrate_bundle` does it."""
+    cases = _cases(folder)
     table = cases[0].table
     reference = reference_of((case for case in cases if is_ordinary(case.facts)), table)
-    observations = [item for case in cases for item in case_observations(case, reference)]
-    return calibrate(observations, date.today().isoformat(), "", passes, reference, (), table)
+    return calibrate(observed_segments(cases, reference, folder), "", "", passes, reference, table=table)
 
 
 def _table(arms: Sequence[tuple[str, Sequence[CaseScores], Calibration]], common: Calibration, passes: int, resamples: int) -> str:

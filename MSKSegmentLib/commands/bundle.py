@@ -8,9 +8,13 @@ from pathlib import Path
 import click
 
 from ..errors import InputError
-from .base import PLACE, CommandGroup
+from .base import PLACE, CommandGroup, options_together
 
 _named = click.argument("bundle", required=False, metavar="[NAME|DIR]")
+_new_version = options_together(
+    click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new bundle"),
+    click.option("--version", required=True, help="of the new bundle"),
+)
 
 
 @click.group(cls=CommandGroup)
@@ -104,8 +108,7 @@ def join(bundles: tuple[str, ...], output: Path, name: str, version: str) -> Non
 
 @command.command("mirror")
 @_named
-@click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new bundle")
-@click.option("--version", required=True, help="of the new bundle")
+@_new_version
 @click.option("--undo", is_flag=True, help="all passes as they were")
 def mirror(bundle: str | None, output: Path, version: str, undo: bool) -> None:
     """Let every second pass of a network look in a mirror, at no cost; calibrate the new bundle before use."""
@@ -118,11 +121,10 @@ def mirror(bundle: str | None, output: Path, version: str, undo: bool) -> None:
 
 @command.command("auto-passes")
 @_named
-@click.option("-o", "--output", type=PLACE, required=True, metavar="DIR", help="the new bundle")
-@click.option("--version", required=True, help="of the new bundle")
+@_new_version
 @click.option("--undo", is_flag=True, help="all passes of every slice")
 def auto_passes(bundle: str | None, output: Path, version: str, undo: bool) -> None:
-    """Let runs draw fewer passes of slices that have settled, in about half of the time; calibrate the new bundle before use."""
+    """Let runs draw fewer passes of slices that have settled, in less time; calibrate the new bundle before use."""
     from ..bundle import resolve_bundle
     from ..bundle.describe import describe_bundle
     from ..bundle.updating import update_auto_passes

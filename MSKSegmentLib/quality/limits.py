@@ -8,10 +8,10 @@ red for a predicted error above that of a failed segment by a margin chosen like
 The paper's thresholds follow from the spread of a structure's Dice coefficients: a structure that is nearly always right counts
 as inaccurate at a Dice coefficient that would be excellent for any other. We therefore add a rule: from a predicted Dice
 coefficient of `ALWAYS_GOOD_FROM` on, the thresholds alone make no structure failed, and from `CEILING_MARGIN` above it on none
-inaccurate: green asks for a margin here as well, since half of what is predicted at a value lies below it. Other reasons
-against a segment remain, and so does a calibration that found no value good enough for green. Masks that others made do not get
-this rule (`NEVER_ALWAYS_GOOD`): the network knows their borders less well than its own, and with it 5.4 % of their greens were
-wrong on virtual patients.
+inaccurate: green asks for a margin here as well, since a prediction may be a little too high. Other reasons against a segment
+remain, and so does a calibration that found no value good enough for green. Masks that others made do not get this rule
+(`NEVER_ALWAYS_GOOD`): the network knows their borders less well than its own, and with it 5.4 % of their greens were wrong on
+virtual patients.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_from_the_ceiling_on_no_threshold_makes_a_structure_inaccurate():
         (reason,) = rating.reasons
         assert "every structure counts as good" in reason and "0.98" in reason
         assert rating.limits == DiceLimits(ALWAYS_GOOD_FROM + CEILING_MARGIN, ALWAYS_GOOD_FROM)
-    # Half of what is predicted there lies below the ceiling.
+    # Between the ceiling and its margin neither good nor failed.
     assert femur(0.955).light is Light.YELLOW
     assert femur(0.93).light is Light.RED and "0.95" in femur(0.93).reasons[0]
     assert femur(0.93, narrow(red_below=0.8)).light is Light.YELLOW
