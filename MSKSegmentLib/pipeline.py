@@ -101,7 +101,7 @@ def segment_case(
             bundle.load_network(),
             bundle.manifest.network,
             bundle.manifest.preprocessing,
-            Sampling(passes, seed, device.name, auto=auto, every=scan.step, limb=scan.limb),
+            Sampling(passes, seed, device.name, auto=auto, every=scan.step, limb=scan.limb, int8=settings.int8),
             lambda done, total: progress("inference", done, total),
             checkpoint,
             scan.coarse_body,

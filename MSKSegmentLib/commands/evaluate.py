@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from .arguments import bundle_option, device_option
+from .arguments import bundle_option, device_option, int8_option
 from .base import PLACE, Command, Invocation, exclusive, pass_invocation
 
 # Of cases that were left out, so many are told with the reason at the end.
@@ -23,6 +23,7 @@ _REASONS = 5
 @click.option("--segmentations", type=PLACE, metavar="DIR", help="compare these instead of running a network")
 @click.option("--samples", type=int, metavar="T", help="dropout passes (default: the bundle's, usually 10)")
 @device_option
+@int8_option
 @click.option("--seed", type=int, default=0, metavar="N", help="of the dropout passes (default: 0)")
 @click.option("--labelled-slices-only", is_flag=True, help="count only slices in which the truth holds a label")
 @click.option("--undisputed", is_flag=True, help="also state Dice without borders that atlases of hip and thigh draw differently")
@@ -64,7 +65,8 @@ def command(context: click.Context, invocation: Invocation, /, data: Path, outpu
         segmenter = stored_segmenter(segmentations)
     else:
         bundle = resolve_bundle(options["bundle"])
-        segmenter = network_segmenter(bundle, options["device"], options["samples"], options["seed"], invocation.checkpoint)
+        device, passes, seed, int8 = (options[name] for name in ("device", "samples", "seed", "int8"))
+        segmenter = network_segmenter(bundle, device, passes, seed, invocation.checkpoint, int8)
     table = segmenter.table
     tasks = folder_tasks(data, table, labelled_only) if truth is None else [pair_task(data, truth, table, labelled_only)]
     left_out: dict[str, InputError] = {}

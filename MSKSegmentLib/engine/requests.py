@@ -112,7 +112,8 @@ def arguments_of(settings: Settings) -> list[str]:
         "--lights": settings.lights,
     }
     bounds = [] if region is None else ["--roi", *(f"{bound:.4f}" for bound in region.bounds_lps)]
-    return [*_given(options), *bounds, *(["--preview"] if settings.preview else []), *_model(settings.model)]
+    flags = [flag for flag, wanted in (("--int8", settings.int8), ("--preview", settings.preview)) if wanted]
+    return [*_given(options), *bounds, *flags, *_model(settings.model)]
 
 
 def _centimetres(height_m: float | None) -> str | None:

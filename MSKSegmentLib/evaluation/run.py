@@ -106,21 +106,29 @@ def pair_task(ct: Path, labels: Path, table: StructureTable, labelled_slices_onl
     return EvaluatedCase(ct.resolve().name.split(".")[0], (ct, labels), partial(read_pair, ct, labels, table), labelled_slices_only)
 
 
-def network_segmenter(bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None]) -> Segmenter:
-    """Segmentations by a bundle's network, with its own passes or so many of every slice; the same seed for every case."""
+def network_segmenter(
+    bundle: ModelBundle, device: str, passes: int | None, seed: int, checkpoint: Callable[[], None], int8: bool = False
+) -> Segmenter:
+    """Segmentations by a bundle's network, with its own passes or so many of every slice; the same seed for every case.
+
+    With `int8` it computes in 8-bit integers.
+    """
     manifest = bundle.manifest
     auto = passes is None and manifest.auto_passes
     most = manifest.passes if passes is None else passes
-    key = {"bundle": bundle.digest, "passes": most, "seed": seed, **({"auto_passes": True} if auto else {})}
+    differs = {name: True for name, value in (("auto_passes", auto), ("int8", int8)) if value}
+    key = {"bundle": bundle.digest, "passes": most, "seed": seed, **differs}
 
     def segment(case: LabelledCase) -> tuple[np.ndarray, Reports, tuple[Finding, ...]]:
-        settings = Settings(device, most, seed, auto_passes=auto)
+        settings = Settings(device, most, seed, auto_passes=auto, int8=int8)
         result = segment_case(case.volume, bundle, settings, checkpoint=checkpoint)
         return result.labels, {report.segment.key: report for report in result.reports}, result.findings
 
     what = f"the model bundle {manifest.name} {manifest.version} (SHA-256 {bundle.digest[:12]}), {most} dropout passes"
     if auto:
         what += " at most, fewer of slices that have settled"
+    if int8:
+        what += ", in 8-bit integers"
     return Segmenter(what, bundle.table, lambda name: key, segment)
 
 

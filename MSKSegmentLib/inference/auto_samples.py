@@ -12,11 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..bundle.manifest import FEWEST_PASSES, Manifest
-from .evidence import likeliest
 from .running_sums import RunningSums, SampledSlice
 
 LABELS_CHANGED = 0.02
 UNCERTAINTY_CHANGED = 0.10
+# So many comparisons in a row have to find it settled.
+_QUIET = 2
 # Of ten passes 25 ordinary virtual patients got 6.1 (5.2 to 7.3), 61 under stress 7.7 (benchmarks/RESULTS.md).
 _USUAL_SHARE = 0.61
 
@@ -36,15 +37,17 @@ class Settling:
 
     def enough(self, sums: RunningSums) -> bool:
         """Whether no further pass is needed; to be asked after every single pass."""
-        so_far = sums.result()
-        labels = likeliest(so_far.probability.cpu().numpy())
+        if sums.passes < FEWEST_PASSES - _QUIET:
+            # What is compared here would be too long ago when the fewest passes have been drawn.
+            return False
+        labels = sums.labels()
         inside = np.flatnonzero(labels)
         # Expected to stay the same with more passes, unlike the variance that divides by T.
         unbiased = sums.passes / max(1, sums.passes - 1)
-        uncertainty = unbiased * float(so_far.uncertainty.cpu().numpy().ravel()[inside].mean()) if inside.size else 0.0
+        uncertainty = unbiased * float(sums.uncertainty_at(inside).mean()) if inside.size else 0.0
         self._quiet = self._quiet + 1 if self._is_as_before(labels, uncertainty) else 0
         self._labels, self._uncertainty = labels, uncertainty
-        return sums.passes >= FEWEST_PASSES and self._quiet >= 2
+        return sums.passes >= FEWEST_PASSES and self._quiet >= _QUIET
 
     def _is_as_before(self, labels: np.ndarray, uncertainty: float) -> bool:
         before = self._labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -23,6 +23,8 @@ from .turns import TurnsBackend
 Draw = Callable[[int], Tensor]
 
 REFERENCE, TORCH_CPU, TORCH_CUDA, OPENVINO = "reference", "torch-cpu", "torch-cuda", "openvino"
+#: Not among those that are chosen for a device: it is asked for.
+OPENVINO_INT8 = "openvino-int8"
 BACKENDS = (TORCH_CUDA, OPENVINO, TORCH_CPU, REFERENCE)
 
 
@@ -51,10 +53,19 @@ def available_backends(device: str, network: nn.Module | None = None) -> tuple[s
     Those of the CPU follow those of the GPU, so that a run can go on where the GPU fails.
     """
     found = [TORCH_CUDA] if device == "cuda" and torch.cuda.is_available() else []
-    # The graph is that of this family's network.
-    if (network is None or isinstance(members_of(network)[0], BayesianUNet)) and _openvino_is_faster():
+    if (network is None or _has_graph(network)) and _openvino_is_faster():
         found.append(OPENVINO)
     return (*found, TORCH_CPU, REFERENCE)
+
+
+def rounds(device: str, network: nn.Module) -> bool:
+    """Whether `OPENVINO_INT8` can run a network on this machine for a device."""
+    return device == "cpu" and _has_graph(network) and _openvino_is_faster()
+
+
+def _has_graph(network: nn.Module) -> bool:
+    """The OpenVINO graph is that of this family's network."""
+    return isinstance(members_of(network)[0], BayesianUNet)
 
 
 def _openvino_is_faster() -> bool:
@@ -62,10 +73,11 @@ def _openvino_is_faster() -> bool:
     return platform.machine().lower() in ("x86_64", "amd64") and is_installed("openvino")
 
 
-def make_backend(name: str, network: nn.Module) -> Backend:
+def make_backend(name: str, network: nn.Module, examples: Sequence[Tensor] = ()) -> Backend:
     """The back end called `name` for a network in evaluation mode, or for the members of an ensemble in turn.
 
-    A member that is also there in a mirror has one back end for both.
+    A member that is also there in a mirror has one back end for both. `OPENVINO_INT8` learns from `examples`, slices of the scan
+    ``[1, channels, H, W]`` of one size.
 
     Raises:
         ValueError: there is no such back end.
@@ -74,7 +86,7 @@ def make_backend(name: str, network: nn.Module) -> Backend:
     """
     if isinstance(network, Ensemble):
         made: dict[nn.Module, Backend] = {}
-        return TurnsBackend([_made_once(name, member, made) for member in network.members])
+        return TurnsBackend([_made_once(name, member, made, examples) for member in network.members])
     if name == REFERENCE:
         return ReferenceBackend(network)
     if name == OPENVINO:
@@ -82,6 +94,11 @@ def make_backend(name: str, network: nn.Module) -> Backend:
 
         assert isinstance(network, BayesianUNet), "available_backends gives it to no other network"
         return OpenVINOBackend(network)
+    if name == OPENVINO_INT8:
+        from .openvino_int8 import Int8Backend
+
+        assert isinstance(network, BayesianUNet), "it is asked for where it can run"
+        return Int8Backend(network, examples)
     if name == TORCH_CPU:
         return TorchBackend(network, "cpu")
     if name == TORCH_CUDA:
@@ -89,11 +106,11 @@ def make_backend(name: str, network: nn.Module) -> Backend:
     raise ValueError(f"unknown back end {name!r}; there are {', '.join(BACKENDS)}")
 
 
-def _made_once(name: str, member: nn.Module, made: dict[nn.Module, Backend]) -> Backend:
+def _made_once(name: str, member: nn.Module, made: dict[nn.Module, Backend], examples: Sequence[Tensor]) -> Backend:
     """The back end of a member, from those `made` before where it is one of them, directly or in a mirror."""
     own = member.network if isinstance(member, Mirrored) else member
     if own not in made:
-        made[own] = make_backend(name, own)
+        made[own] = make_backend(name, own, examples)
     return MirrorBackend(made[own]) if own is not member else made[own]
 
 

@@ -128,11 +128,11 @@ def strips_of(width: int) -> np.ndarray:
     return (np.arange(width) * STRIPS // width).astype(np.intp)
 
 
-def likeliest(probability: np.ndarray) -> np.ndarray:
-    """`argmax` over the first axis of float32 ``[classes, ...]``, several times as fast; uint8."""
+def likeliest(probability: np.ndarray, total: float = 1.0) -> np.ndarray:
+    """`argmax` over the first axis of float32 ``[classes, ...]``, which sums up to `total`, several times as fast; uint8."""
     # The likeliest of n classes has at least 1/n: most classes need not be looked at. (.99: they may not sum up to quite 1.)
     peaks = probability.reshape(len(probability), -1).max(axis=1)
-    candidates = np.flatnonzero(peaks > 0.99 / len(probability))
+    candidates = np.flatnonzero(peaks > 0.99 * total / len(probability))
     if not candidates.size:
         return probability.argmax(axis=0).astype(np.uint8)
     best = probability[candidates[0]].copy()

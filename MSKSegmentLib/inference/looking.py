@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +17,9 @@ from .lookahead import one_ahead
 from .running_sums import SampledSlice
 from .sampler import Sampler, Sampling
 from .slices import SlicePlan, SliceReader, limb_positions
+
+#: How many slices of a scan show a back end the range of the network's activations.
+EXAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,15 @@ class Look:
         votes = PassVotes(hu, self.spec.classes, self.position(index), strips, keep_maps)
         votes.members = self.members
         return votes
+
+
+def example_slices(look: Look) -> list[Tensor]:
+    """Slices ``[1, channels, H, W]`` at equal distances among those that the network will see, in one window around all of them."""
+    seen = [index for index in range(len(look.plan.levels)) if not look.is_empty(index)]
+    chosen = [seen[k] for k in np.linspace(0, len(seen) - 1, min(EXAMPLES, len(seen))).astype(int)]
+    windows = [window for window in (look.windows[index] for index in chosen) if window is not None]
+    around = reduce(PixelWindow.around, windows) if windows else None
+    return [] if around is None else [look.reader.read(look.plan.levels[index])[around.inside] for index in chosen]
 
 
 def sample_slices(look: Look, sampler: Sampler, checkpoint: Callable[[], None]) -> Iterator[SampledSlice | None]:

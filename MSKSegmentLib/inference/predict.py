@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from torch import nn
@@ -15,11 +16,12 @@ from ..ct.volume import CTVolume
 from ..findings import Finding, warning
 from ..network.ensemble import Ensemble, members_of
 from ..network.mirrored import Mirrored
+from .backends import rounds
 from .crop import body_windows
 from .ct_slices import CTSlices
 from .evidence import SliceEvidence
 from .lookahead import OneBehind
-from .looking import Look, sample_slices
+from .looking import Look, example_slices, sample_slices
 from .sampler import Sampler, Sampling
 from .slabs import sample_slabs
 from .slices import SlicePlan, plan_slices
@@ -27,6 +29,9 @@ from .tiles import TiledNetwork
 
 _LOG = logging.getLogger(__name__)
 SliceProgress = Callable[[int, int], None]
+_NOT_ROUNDED = (
+    "8-bit integers were asked for, which take OpenVINO, an x86 processor and a Bayesian U-Net; the usual precision was used."
+)
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,11 @@ def predict(
         network = _one_of([TiledNetwork(member, spec.patch, outside) for member in members_of(network)])
     if preprocessing.mirrored:
         network = _one_of([*members_of(network), *map(Mirrored, members_of(network))])
-    sampler = Sampler(network, sampling.device, sampling.passes, sampling.seed, sampling.backends, sampling.auto)
     windows = body_windows(volume.geometry, body, plan, spec.stride, sampling.passes)
     look = Look(volume, plan, spec, preprocessing, sampling, windows, len(members_of(network)))
+    rounded = sampling.int8 and rounds(sampling.device, network)
+    examples = partial(example_slices, look) if rounded else None
+    sampler = Sampler(network, sampling.device, sampling.passes, sampling.seed, sampling.backends, sampling.auto, examples)
     sampled_levels = sample_slabs if spec.dimensions == 3 else sample_slices
     with OneBehind() as behind:
         for index, sampled in enumerate(sampled_levels(look, sampler, checkpoint)):
@@ -87,6 +94,8 @@ def predict(
     _LOG.info("%d of %d slices of the network held something, sampled %d times in all", *_counts(sampler, plan))
     maps = slices.classes, slices.uncertainty
     given_up = tuple(warning("back_end", sentence) for sentence in sampler.warnings)
+    if sampling.int8 and not rounded:
+        given_up = (warning("back_end", _NOT_ROUNDED), *given_up)
     return Prediction(*maps, tuple(sampler.used), given_up, tuple(evidence), tuple(sampler.drawn))
 
 

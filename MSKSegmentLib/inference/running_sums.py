@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .evidence import SliceEvidence
+from .evidence import SliceEvidence, likeliest
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,38 @@ class RunningSums:
                     squares += plane * plane
         self.passes += probability.shape[0]
 
+    def labels(self) -> np.ndarray:
+        """The likeliest class so far, uint8 ``[H, W]``: that of `result`, without its planes.
+
+        Raises:
+            ValueError: nothing was added.
+        """
+        total, _ = self._sums()
+        return likeliest(total.cpu().numpy(), self.passes)
+
+    def uncertainty_at(self, where: np.ndarray) -> np.ndarray:
+        """The uncertainty so far of voxels, by their indices ``[n]`` in a slice laid out flat: float32 ``[n]``.
+
+        Raises:
+            ValueError: nothing was added.
+        """
+        total, squares = self._sums()
+        mean = total.cpu().numpy().reshape(len(total), -1)[:, where] / np.float32(self.passes)
+        variance = (squares.cpu().numpy().ravel()[where] / np.float32(self.passes) - (mean * mean).sum(axis=0)) / len(mean)
+        return variance.clip(0)
+
     def result(self) -> SampledSlice:
         """Mean probability and uncertainty of what was added.
 
         Raises:
             ValueError: nothing was added.
         """
+        total, squares = self._sums()
+        mean = total / self.passes
+        variance = (squares / self.passes - mean.square().sum(dim=0)) / mean.shape[0]
+        return SampledSlice(mean, variance.clamp_min(0))
+
+    def _sums(self) -> tuple[Tensor, Tensor]:
         if self._sum is None or self._squares is None:
             raise ValueError("no pass was added")
-        mean = self._sum / self.passes
-        variance = (self._squares / self.passes - mean.square().sum(dim=0)) / mean.shape[0]
-        return SampledSlice(mean, variance.clamp_min(0))
+        return self._sum, self._squares

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..errors import DeviceError
 from ..timing import time_logged
 from .auto_samples import Settling, as_of
-from .backends import Backend, Draw, available_backends, make_backend
+from .backends import OPENVINO_INT8, Backend, Draw, available_backends, make_backend
 from .evidence import SliceEvidence, likeliest
 from .running_sums import RunningSums, SampledSlice
 
@@ -29,6 +29,7 @@ class Sampling:
 
     `backends` are tried in order, None for the device's, the fastest first. With `auto` a slice gets fewer passes where it has
     settled; with `every` = n only each n-th slice is looked at. With `keep_maps` the evidence holds the class map of each pass.
+    With `int8` convolutions are computed in 8-bit integers where the machine and the network allow it (`openvino_int8`).
     `limb` are the first and the last slice of the scanned limb, counted in slices of the volume, where that is a part of it; None:
     the volume is all that was scanned.
     """
@@ -41,6 +42,7 @@ class Sampling:
     every: int = 1
     keep_maps: bool = False
     limb: tuple[float, float] | None = None
+    int8: bool = False
 
 
 class Votes(Protocol):
@@ -68,8 +70,12 @@ class Sampler:
         seed: int,
         backends: Sequence[str] | None = None,
         auto: bool = False,
+        examples: Callable[[], Sequence[Tensor]] | None = None,
     ) -> None:
-        """With `auto` a slice gets fewer than `passes` where it has settled (see `auto_samples`)."""
+        """With `auto` a slice gets fewer than `passes` where it has settled (see `auto_samples`).
+
+        Where `examples` are given, the back end that learns from them is tried before all others.
+        """
         self.warnings: list[str] = []
         self._network = network
         self._passes = passes
@@ -78,6 +84,9 @@ class Sampler:
         self._backend: Backend | None = None
         self._batch = 1
         self._auto = auto
+        self._examples = examples
+        if examples is not None:
+            self._left.insert(0, OPENVINO_INT8)
         #: How many passes each sampled slice got.
         self.drawn: list[int] = []
         #: The back ends that sampled at least one slice, in order.
@@ -115,9 +124,14 @@ class Sampler:
     def _current(self) -> Backend:
         if self._backend is None:
             with time_logged(_LOG, f"Preparing the back end {self._left[0]}"):
-                self._backend = make_backend(self._left[0], self._network)
+                self._backend = self._made(self._left[0])
             self._batch = min(self._passes, self._backend.largest_batch)
         return self._backend
+
+    def _made(self, name: str) -> Backend:
+        if name != OPENVINO_INT8 or self._examples is None:
+            return make_backend(name, self._network)
+        return make_backend(name, self._network, self._examples())
 
     def _give_way(self, error: Exception) -> None:
         """After a failure: half the batch where memory ran out, else the next back end.

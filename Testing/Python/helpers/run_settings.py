@@ -13,6 +13,7 @@ OTHERS = {
     "preview": True,
     "lights": "paper",
     "auto_passes": True,
+    "int8": True,
     "bundle": "a bundle/with spaces",
     "task": "trunk-ct",
     "series": "1.2.840.1",

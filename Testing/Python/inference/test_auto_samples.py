@@ -138,3 +138,17 @@ def test_the_command_line_takes_a_number_or_auto(phantom_file, tiny_bundle, tmp_
     assert main([*command, "--samples", "auto"]) == 0
     facts = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["provenance"]
     assert facts["settings"]["auto_passes"] is True and facts["settings"]["passes"] == 3
+
+
+def test_labels_and_uncertainty_of_running_sums_are_those_of_their_result():
+    torch.manual_seed(4)
+    sums = RunningSums()
+    for number in range(1, 5):
+        sums.add((4 * torch.randn(1, CLASSES, SIDE, SIDE)).softmax(dim=1))
+        found = sums.result()
+        assert np.array_equal(sums.labels(), found.probability.argmax(0).numpy())
+        where = np.flatnonzero(sums.labels())
+        assert sums.passes == number and 0 < where.size < SIDE * SIDE
+        assert np.allclose(sums.uncertainty_at(where), found.uncertainty.numpy().ravel()[where], rtol=1e-4, atol=1e-7)
+    with pytest.raises(ValueError, match="no pass"):
+        RunningSums().labels()
