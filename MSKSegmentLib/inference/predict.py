@@ -29,9 +29,6 @@ from .tiles import TiledNetwork
 
 _LOG = logging.getLogger(__name__)
 SliceProgress = Callable[[int, int], None]
-_NOT_ROUNDED = (
-    "8-bit integers were asked for, which take OpenVINO, an x86 processor and a Bayesian U-Net; the usual precision was used."
-)
 
 
 @dataclass(frozen=True)
@@ -95,8 +92,15 @@ def predict(
     maps = slices.classes, slices.uncertainty
     given_up = tuple(warning("back_end", sentence) for sentence in sampler.warnings)
     if sampling.int8 and not rounded:
-        given_up = (warning("back_end", _NOT_ROUNDED), *given_up)
+        given_up = (_not_rounded(), *given_up)
     return Prediction(*maps, tuple(sampler.used), given_up, tuple(evidence), tuple(sampler.drawn))
+
+
+def _not_rounded() -> Finding:
+    return warning(
+        "back_end",
+        "8-bit integers were asked for, which take OpenVINO, an x86 processor and a Bayesian U-Net; the usual precision was used.",
+    )
 
 
 def _one_of(members: Sequence[nn.Module]) -> nn.Module:

@@ -54,7 +54,7 @@ def read_information(path: Path) -> sitk.ImageFileReader | None:
 
 
 def to_hu(array: np.ndarray, name: str, scaling: tuple[float, float] | None = None) -> np.ndarray:
-    """Values ``[z, y, x]`` of any real type as int16 HU, rounded and clipped to the range of int16.
+    """Values ``[z, y, x]`` of any real type as int16 HU, rounded and clipped to the range of int16; int16 HU are not copied.
 
     `scaling` is (slope, intercept) if the stored values are scaled. It works slice by slice, without a float copy of the
     volume.
@@ -63,7 +63,7 @@ def to_hu(array: np.ndarray, name: str, scaling: tuple[float, float] | None = No
         InputError: a value is not a finite number; `name` is the file's name for the message.
     """
     if array.dtype == np.int16 and scaling is None:
-        return np.array(array)
+        return array
     hu = np.empty(array.shape, dtype=np.int16)
     limits = np.iinfo(np.int16)
     for k, section in enumerate(array):

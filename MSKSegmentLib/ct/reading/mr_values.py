@@ -14,14 +14,14 @@ _FEWEST_STEPS = 500.0
 def to_mr(array: np.ndarray, name: str, scaling: tuple[float, float] | None = None) -> np.ndarray:
     """Values ``[z, y, x]`` of any real type as int16.
 
-    Integers that fit are kept. Other values are rounded if their range is wide enough, and else multiplied by one factor first.
+    Integers that fit are kept, int16 without a copy. Other values are rounded if their range is wide enough, and else multiplied by one factor first.
     `scaling` is (slope, intercept) if the stored values are scaled.
 
     Raises:
         InputError: a value is not a finite number; `name` is the file's name for the message.
     """
     if array.dtype == np.int16 and scaling is None:
-        return np.array(array)
+        return array
     slope, intercept = scaling or (1.0, 0.0)
     is_float = array.dtype.kind == "f"
     if is_float and not all(np.isfinite(section).all() for section in array):
