@@ -34,6 +34,7 @@ class InputControl:
         ui.deviceSelector.connect("currentIndexChanged(int)", self._changed)
         ui.lightsSelector.connect("currentIndexChanged(int)", self._changed)
         ui.autoPassesCheckBox.connect("toggled(bool)", self._changed)
+        ui.int8CheckBox.connect("toggled(bool)", self._changed)
         ui.previewCheckBox.connect("toggled(bool)", self._changed)
 
     @property
@@ -65,6 +66,7 @@ class InputControl:
         return {
             "samples": ui.samplesSpinBox.value or None,
             "auto_passes": ui.autoPassesCheckBox.checked,
+            "int8": ui.int8CheckBox.checked,
             "device": DEVICES[ui.deviceSelector.currentIndex],
             "heightCm": self.heightCm,
             "seed": ui.seedSpinBox.value if ui.seedSpinBox.value >= 0 else None,
@@ -88,6 +90,7 @@ class InputControl:
             ui.bundleSelector,
             ui.lightsSelector,
             ui.autoPassesCheckBox,
+            ui.int8CheckBox,
             ui.previewCheckBox,
         ):
             ui.ctSelector.setCurrentNode(state.ct)
@@ -99,6 +102,7 @@ class InputControl:
             ui.deviceSelector.setCurrentIndex(DEVICES.index(state.device) if state.device in DEVICES else 0)
             ui.lightsSelector.setCurrentIndex(RULES.index(state.lights) if state.lights in RULES else 0)
             ui.autoPassesCheckBox.setChecked(state.auto_passes)
+            ui.int8CheckBox.setChecked(state.int8)
             ui.previewCheckBox.setChecked(state.preview)
             self._model.select(state.bundle)
         self._showHeightSource()
@@ -188,7 +192,7 @@ class InputControl:
         state.heightCm = float(ui.heightSpinBox.value)
         state.samples = int(ui.samplesSpinBox.value)
         state.seed = int(ui.seedSpinBox.value)
-        for name in ("auto_passes", "device", "lights", "preview"):
+        for name in ("auto_passes", "int8", "device", "lights", "preview"):
             setattr(state, name, self._values[name])
         state.EndModify(modified)
 

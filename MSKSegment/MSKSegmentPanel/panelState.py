@@ -25,6 +25,7 @@ def _fields():
         # 0: as many as the model asks for.
         samples: int
         auto_passes: bool
+        int8: bool
         device: str
         seed: int = -1
         lights: str

@@ -14,7 +14,8 @@ _FEWEST_STEPS = 500.0
 def to_mr(array: np.ndarray, name: str, scaling: tuple[float, float] | None = None) -> np.ndarray:
     """Values ``[z, y, x]`` of any real type as int16.
 
-    Integers that fit are kept, int16 without a copy. Other values are rounded if their range is wide enough, and else multiplied by one factor first.
+    Integers that fit are kept, int16 without a copy. Other values are rounded if their range is wide enough, and else multiplied
+    by one factor first.
     `scaling` is (slope, intercept) if the stored values are scaled.
 
     Raises:

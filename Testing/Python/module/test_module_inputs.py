@@ -49,9 +49,10 @@ def test_the_inputs_are_kept_in_the_scene(panel, ct):
     ui.previewCheckBox.setChecked(True)
     ui.lightsSelector.setCurrentIndex(1)
     ui.autoPassesCheckBox.setChecked(True)
+    ui.int8CheckBox.setChecked(True)
     before = panel.inputs.settings
     chosen = {"device": "cpu", "passes": 7, "seed": 0, "height_m": 1.71, "preview": True, "lights": "paper", "auto_passes": True}
-    assert before == Settings(**chosen, bundle=before.bundle)
+    assert before == Settings(**chosen, int8=True, bundle=before.bundle)
     ui.previewCheckBox.setChecked(False)
     assert panel.logic.getParameterNode().GetParameter("preview") == "False"
     ui.previewCheckBox.setChecked(True)

@@ -16,7 +16,8 @@ def chosen(panel):
     ui = panel.ui
     numbers = ui.samplesSpinBox.value, ui.seedSpinBox.value, ui.heightSpinBox.value
     choices = ui.deviceSelector.currentIndex, ui.lightsSelector.currentIndex
-    return numbers, choices, (ui.autoPassesCheckBox.checked, ui.previewCheckBox.checked), ui.heightSourceLabel.text
+    ticked = [box.checked for box in (ui.autoPassesCheckBox, ui.int8CheckBox, ui.previewCheckBox)]
+    return numbers, choices, ticked, ui.heightSourceLabel.text
 
 
 def choose_all(panel):
@@ -29,6 +30,7 @@ def choose_all(panel):
     ui.heightSpinBox.setValue(171.5)
     ui.deviceSelector.setCurrentIndex(1)
     ui.lightsSelector.setCurrentIndex(1)
+    ui.int8CheckBox.setChecked(True)
     ui.previewCheckBox.setChecked(True)
 
 
