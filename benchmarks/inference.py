@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.ct import read_ct
-from MSKSegmentLib.inference.backends import BACKENDS, Backend, make_backend
+from MSKSegmentLib.inference.backends import BACKENDS, OPENVINO_INT8, Backend, make_backend
 from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
@@ -105,12 +105,12 @@ def sampled(backend: Backend) -> Slice:
 def candidates(subject: Subject, device: str) -> tuple[dict[str, Slice], dict[str, str]]:
     """The plain loop and all back ends that can run here; and why others cannot."""
     found, missing = {PLAIN: plain(subject.network, device)}, {}
-    for name in BACKENDS:
+    for name in (*BACKENDS, OPENVINO_INT8):
         if name == "torch-cuda" and not torch.cuda.is_available():
             missing[name] = "no GPU"
             continue
         try:
-            found[name] = sampled(make_backend(name, subject.network))
+            found[name] = sampled(make_backend(name, subject.network, [subject.image]))
         except (ImportError, RuntimeError, ValueError) as error:
             missing[name] = str(error).splitlines()[0]
     return found, missing
@@ -181,7 +181,7 @@ def add_memory(result: dict[str, Any], which: str, device: str, passes: int) -> 
 def print_memory(which: str, name: str, device: str, passes: int) -> None:
     """Run one slice of one candidate; the peak of this process in MiB."""
     subject = large() if which == "large" else bundled()
-    run = plain(subject.network, device) if name == PLAIN else sampled(make_backend(name, subject.network))
+    run = plain(subject.network, device) if name == PLAIN else sampled(make_backend(name, subject.network, [subject.image]))
     run(subject.image, passes)
     print(own_peak_mib())
 
@@ -200,7 +200,7 @@ def own_peak_mib() -> float:
 
 def scaling(subject: Subject, name: str, device: str) -> dict[str, dict[str, float]]:
     """Seconds of one back end against side, passes and slices: of the processor on a CPU, on the clock on a GPU."""
-    run = sampled(make_backend(name, subject.network))
+    run = sampled(make_backend(name, subject.network, [subject.image]))
 
     def cost(side: int, passes: int, slices: int = 1) -> float:
         image = torch.rand(1, subject.image.shape[1], side, side)
