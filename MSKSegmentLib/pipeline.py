@@ -71,7 +71,14 @@ def segment_case(
     from .quality.plausibility import deviations
     from .quality.reports import make_reports
     from .quality.scores import with_placement
-    from .segmentation import KneeCut, clean_components, cut_below_knee, split_sides
+    from .segmentation import (
+        KneeCut,
+        Undoubled,
+        clean_components,
+        cut_below_knee,
+        split_sides,
+        without_pieces_beside,
+    )
 
     settings, task = settings or Settings(), bundle.task
     usual = preview.PASSES if settings.preview else bundle.manifest.passes
@@ -123,16 +130,20 @@ def segment_case(
         thighs = KneeCut(sides.labels)
         if task.runs("below_knee"):
             thighs = cut_below_knee(sides.labels, scan.seen_geometry, task.table)
-        cut = scan.cut_by_mask(thighs.labels)
-        findings += (*sides.findings, *thighs.findings, *cut_finding([s.name for s in task.table.segments if s.label in cut]))
+        whole = Undoubled(thighs.labels)
+        if task.runs("pieces_beside"):
+            whole = without_pieces_beside(thighs.labels, scan.seen_geometry, task.table)
+        cut = scan.cut_by_mask(whole.labels)
+        findings += (*sides.findings, *thighs.findings, *whole.findings)
+        findings += cut_finding([s.name for s in task.table.segments if s.label in cut])
         progress("segmentation", 1, 2)
-        labels, uncertainty = scan.labels_to_input(thighs.labels), on_input.result()
+        labels, uncertainty = scan.labels_to_input(whole.labels), on_input.result()
         progress("segmentation", 2, 2)
     checkpoint()
     with watch.stage("measurement"), ThreadPoolExecutor(1) as beside:
         progress("measurement", 0, 1)
-        strays = (*strays, *sides.strays)
-        drawn = Drawn(labels, uncertainty, thighs.labels, scan.seen_geometry, strays, prediction.evidence)
+        strays = (*strays, *sides.strays, *whole.strays)
+        drawn = Drawn(labels, uncertainty, whole.labels, scan.seen_geometry, strays, prediction.evidence)
         unplaced = beside.submit(scores_of, drawn, volume, task)
         inside = scan.inside
         seen = volume.geometry.cropped(inside.start_xyz, inside.size_xyz)

@@ -50,7 +50,10 @@ SCAN_CAUTIONS = {
     "first_stage_cuts": "the first stage of the model hides a part of what lies beside a structure",
 }
 # Findings that concern one segment, by their codes, and the reason that each gives it.
-SEGMENT_CAUTIONS = {"side_unsure": "a part of it may belong to the other side"}
+SEGMENT_CAUTIONS = {
+    "side_unsure": "a part of it may belong to the other side",
+    "piece_beside": "a piece beside it was called by its name",
+}
 
 
 def score_cautions(scores: Scores) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -96,6 +96,10 @@ class Stray:
     voxels: int
     centroid: np.ndarray
 
+    def moved(self, own: Geometry, geometry: Geometry) -> Stray:
+        """The same with its place on another grid than its `own`."""
+        return replace(self, centroid=geometry.to_index(own.to_physical(self.centroid[::-1]))[::-1])
+
 
 def clean_components(classes: np.ndarray, geometry: Geometry, table: StructureTable) -> tuple[np.ndarray, tuple[Stray, ...]]:
     """Drop components that lie apart from their structure: a copy, uint8 ``[z, y, x]``, and what was dropped.
@@ -179,23 +183,26 @@ def _kept(found: _Components, members: np.ndarray, structure: Structure, geometr
     main_ids = np.zeros(found.voxels.size, dtype=bool)
     main_ids[members[main]] = True
     for index in np.flatnonzero(~main & (voxels >= PIECE_SHARE * largest)):
-        kept[index] = _is_near(found, int(members[index]), main_ids, geometry)
+        member = int(members[index])
+        kept[index] = is_near(found.ids, found.boxes[member - 1], member, main_ids, geometry)
     return kept
 
 
-def _is_near(found: _Components, component: int, main: np.ndarray, geometry: Geometry) -> bool:
-    """Whether a component's nearest voxel is within reach of a main one; `main` is bool ``[ids]``."""
+def is_near(
+    components: np.ndarray, box: Slices, component: int, main: np.ndarray, geometry: Geometry, reach_mm: float = PIECE_DISTANCE_MM
+) -> bool:
+    """Whether the nearest voxel of a component, which lies in `box` of an array of ids ``[z, y, x]``, is in reach of a main one.
+
+    `main` is bool ``[ids]``.
+    """
     from scipy.ndimage import distance_transform_edt
 
     spacing = geometry.spacing[::-1]
-    margins = (int(PIECE_DISTANCE_MM / step) + 1 for step in spacing)
-    around = tuple(
-        slice(max(0, part.start - margin), part.stop + margin)
-        for part, margin in zip(found.boxes[component - 1], margins, strict=True)
-    )
-    ids = found.ids[around]
+    margins = (int(reach_mm / step) + 1 for step in spacing)
+    around = tuple(slice(max(0, part.start - margin), part.stop + margin) for part, margin in zip(box, margins, strict=True))
+    ids = components[around]
     is_main = main[ids]
     if not is_main.any():
         return False
     distance = distance_transform_edt(~is_main, sampling=spacing)
-    return bool(distance[ids == component].min() <= PIECE_DISTANCE_MM)
+    return bool(distance[ids == component].min() <= reach_mm)

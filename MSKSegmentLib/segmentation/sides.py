@@ -114,7 +114,7 @@ def split_sides(classes: np.ndarray, geometry: Geometry, table: StructureTable, 
         for parts, sizes in doubtful:
             pieces += canvas.paint_by(parts, field if settled is None else settled, MUSCLE_DEPTH, sizes)
     unsure = unsure_sides(doubtful, canvas, field) if initial.from_pairs else ()
-    strays = tuple(_stray(piece, grid_geometry, geometry) for piece in canvas.settle(pieces))
+    strays = tuple(_stray(piece).moved(grid_geometry, geometry) for piece in canvas.settle(pieces))
     return SideResult(labels, (*initial.findings, *unsure, *(_turned(canvas, table) if check_axes else ())), strays)
 
 
@@ -138,10 +138,9 @@ def _clear_sides(
     return other != only_femur.is_left, (other | (own & agrees)) & ~lean.on_both_sides
 
 
-def _stray(piece: Parts, ordered: Geometry, geometry: Geometry) -> Stray:
-    """A piece that belongs to neither side, in voxels of the input's grid."""
-    centre = geometry.to_index(ordered.to_physical(piece.centroids[0][::-1]))[::-1]
-    return Stray(piece.structure.index, int(piece.voxels[0]), centre)
+def _stray(piece: Parts) -> Stray:
+    """A piece that belongs to neither side."""
+    return Stray(piece.structure.index, int(piece.voxels[0]), piece.centroids[0])
 
 
 def _scanner_x(coarse: np.ndarray, grid: CoarseGrid, geometry: Geometry) -> float:

@@ -57,6 +57,7 @@ KNOWN_CHECKS: Mapping[str, CheckKind] = {
     "interpolated_slices": CheckKind("slices that were interpolated between others", (CT_MODALITY,)),
     "axes_turned": CheckKind("muscles in the order of the other leg, from a table with places around the femur"),
     "below_knee": CheckKind("a scan that reaches below the knee, and what is labelled there, from a table with a femur"),
+    "pieces_beside": CheckKind("pieces beside a muscle at its own level, which no muscle has"),
     "noise": CheckKind("noise that makes fat of lean muscle", (CT_MODALITY,)),
     "plausible_volume": CheckKind("given structures larger than in any adult, or far smaller than on the other side"),
     "plausible_density": CheckKind("given structures whose density is not that of their tissue", (CT_MODALITY,)),
