@@ -58,7 +58,7 @@ def available_backends(device: str, network: nn.Module | None = None) -> tuple[s
     return (*found, TORCH_CPU, REFERENCE)
 
 
-def rounds(device: str, network: nn.Module) -> bool:
+def can_round(device: str, network: nn.Module) -> bool:
     """Whether `OPENVINO_INT8` can run a network on this machine for a device."""
     return device == "cpu" and _has_graph(network) and _openvino_is_faster()
 

@@ -3,7 +3,7 @@
 Weights are rounded to 255 steps for each filter, activations to 256 steps between 0 (none is negative) and the most that any of
 the example slices shows there: Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference", without the training. The first convolution keeps the graph's type: its few input channels gain
-no time, and rounding HU costs most of the accuracy. Dropout, biases, sums and the softmax are not rounded.
+no time, and rounded HU change a fifth more labels. Dropout, biases, sums and the softmax are not rounded.
 """
 
 from __future__ import annotations

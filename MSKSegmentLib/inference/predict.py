@@ -16,7 +16,7 @@ from ..ct.volume import CTVolume
 from ..findings import Finding, warning
 from ..network.ensemble import Ensemble, members_of
 from ..network.mirrored import Mirrored
-from .backends import rounds
+from .backends import can_round
 from .crop import body_windows
 from .ct_slices import CTSlices
 from .evidence import SliceEvidence
@@ -78,7 +78,7 @@ def predict(
         network = _one_of([*members_of(network), *map(Mirrored, members_of(network))])
     windows = body_windows(volume.geometry, body, plan, spec.stride, sampling.passes)
     look = Look(volume, plan, spec, preprocessing, sampling, windows, len(members_of(network)))
-    rounded = sampling.int8 and rounds(sampling.device, network)
+    rounded = sampling.int8 and can_round(sampling.device, network)
     examples = partial(example_slices, look) if rounded else None
     sampler = Sampler(network, sampling.device, sampling.passes, sampling.seed, sampling.backends, sampling.auto, examples)
     sampled_levels = sample_slabs if spec.dimensions == 3 else sample_slices

@@ -7,7 +7,7 @@ import torch
 from MSKSegmentLib.bundle import load_bundle, resolve_bundle
 from MSKSegmentLib.ct import read_ct
 from MSKSegmentLib.inference import backends
-from MSKSegmentLib.inference.backends import OPENVINO_INT8, available_backends, make_backend, rounds
+from MSKSegmentLib.inference.backends import OPENVINO_INT8, available_backends, can_round, make_backend
 from MSKSegmentLib.inference.running_sums import RunningSums
 from MSKSegmentLib.inference.slices import SliceReader, plan_slices
 from MSKSegmentLib.network.bayesian_unet import BayesianUNet
@@ -16,7 +16,7 @@ from MSKSegmentLib.network.mirrored import Mirrored
 from MSKSegmentLib.pipeline import segment_case
 from MSKSegmentLib.settings import Settings
 
-pytestmark = pytest.mark.skipif(not rounds("cpu", BayesianUNet(2, 2)), reason="needs openvino on an x86 processor")
+pytestmark = pytest.mark.skipif(not can_round("cpu", BayesianUNet(2, 2)), reason="needs openvino on an x86 processor")
 
 
 @pytest.fixture(scope="module")
@@ -135,4 +135,4 @@ def test_a_scan_without_a_slice_to_learn_from_is_left_to_the_others():
 
 def test_it_is_never_chosen_unasked_nor_on_a_gpu():
     assert OPENVINO_INT8 not in available_backends("cpu", BayesianUNet(2, 2))
-    assert not rounds("cuda", BayesianUNet(2, 2))
+    assert not can_round("cuda", BayesianUNet(2, 2))
