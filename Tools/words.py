@@ -20,17 +20,20 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from word_sources import form_words, page_words, python_words, sentences
 
-from MSKSegmentLib import RESEARCH_USE_ONLY
-from MSKSegmentLib.anatomy import Side
-from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH
-from MSKSegmentLib.case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light
-from MSKSegmentLib.comparison.doubt_sentences import DOUBT_FORMS
-from MSKSegmentLib.foreign.merged import merged_structures
-from MSKSegmentLib.language.catalogue import DOMAIN, FOLDER, SENTENCE
-from MSKSegmentLib.quality.guards import SCAN_CAUTIONS
-from MSKSegmentLib.review.reference import cohort_name
-from MSKSegmentLib.review.rows import NOT_FOUND
-from MSKSegmentLib.tasks import load_task, task_names
+# The catalogues are those of this checkout, whichever is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from MSKSegmentLib import RESEARCH_USE_ONLY  # noqa: E402
+from MSKSegmentLib.anatomy import Side  # noqa: E402
+from MSKSegmentLib.anatomy.built_in import HIP_AND_THIGH  # noqa: E402
+from MSKSegmentLib.case_result import SUSPECT_WORD, UNCONFIRMED_WORD, Light  # noqa: E402
+from MSKSegmentLib.comparison.doubt_sentences import DOUBT_FORMS  # noqa: E402
+from MSKSegmentLib.foreign.merged import merged_structures  # noqa: E402
+from MSKSegmentLib.language.catalogue import DOMAIN, FOLDER, SENTENCE  # noqa: E402
+from MSKSegmentLib.quality.guards import SCAN_CAUTIONS  # noqa: E402
+from MSKSegmentLib.review.reference import cohort_name  # noqa: E402
+from MSKSegmentLib.review.rows import NOT_FOUND  # noqa: E402
+from MSKSegmentLib.tasks import load_task, task_names  # noqa: E402
 
 LIBRARY = FOLDER.parents[1]
 ROOT = LIBRARY.parent
