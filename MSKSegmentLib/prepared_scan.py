@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -90,36 +89,26 @@ class PreparedScan:
 
     def labels_to_input(self, labels: np.ndarray) -> np.ndarray:
         """A label map uint8 ``[z, y, x]`` on `seen_geometry` as one on the CT's own grid, 0 outside the box."""
-        return self._on_input(labels, self.working.labels_to_input)
+        return self._inside_alone(self.working.labels_to_input(self._pasted(labels)))
 
     def scalars_to_input(self, scalars: np.ndarray) -> np.ndarray:
         """A scalar map float32 ``[z, y, x]`` on `seen_geometry` as one on the CT's own grid, 0 outside the box."""
-        return self._on_input(scalars, self.working.scalars_to_input)
+        return self._inside_alone(self.working.scalars_to_input(self._pasted(scalars)))
 
-    def _on_input(self, array: np.ndarray, resampled: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The array inside the box of the CT's own grid; of a grid that is not the working one's in another order, `resampled`."""
-        working = self.working
-        if working.order is None:
-            whole = np.zeros(working.volume.geometry.shape, array.dtype)
-            self._paste(array, whole)
-            return self._inside_alone(resampled(whole))
-        # Through a view: a second array of a whole scan takes longer to come by than to fill.
-        whole = np.zeros(working.input_geometry.shape, array.dtype)
-        self._paste(array, working.order.apply(whole))
-        return whole
-
-    def _paste(self, array: np.ndarray, whole: np.ndarray) -> None:
-        """Fill the box of an array on the working grid; of a preview, which has every n-th slice, with the nearest one."""
+    def _pasted(self, array: np.ndarray) -> np.ndarray:
+        """The array inside the box of a whole grid of zeros; of a preview, which has every n-th slice, the nearest one."""
+        whole = np.zeros(self.working.volume.geometry.shape, array.dtype)
         inside = whole[self.box.slices]
         if self.step == 1:
             inside[:] = array
         else:
             for k, source in enumerate(preview.stand_ins(len(inside), self.step)):
                 inside[k] = array[source]
+        return whole
 
     def _inside_alone(self, array: np.ndarray) -> np.ndarray:
         """Zeros outside the region: on an oblique scan the box on the working grid is a little larger than the tilted one."""
-        if self.whole:
+        if self.whole or self.working.order is not None:
             return array
         kept = np.zeros_like(array)
         kept[self.inside.slices] = array[self.inside.slices]

@@ -43,7 +43,7 @@ class Settings:
     `lights` is the rule that gives the lights: "calibrated", from all evidence, or "paper", the single score of Soufi et al. 2025.
     With `auto_passes` a slice gets fewer dropout passes where its labels and uncertainty have settled; a bundle may say so itself,
     which then holds unless a number of `passes` is given.
-    With `int8` the network computes in 8-bit integers, which is quicker on most processors and changes few labels.
+    With `int8` the network computes in 8-bit integers, which can be quicker and changes few labels.
     `task` names the task, whose first bundle is taken where none is named; None means that of the bundle.
     A `model` of another program knows no passes, seed, region, preview or rule of lights.
 

@@ -32,7 +32,7 @@ device_option = click.option("--device", type=click.Choice(DEVICES), default=DEV
 int8_option = click.option(
     "--int8",
     is_flag=True,
-    help="compute in 8-bit integers: quicker on processors without bfloat16, few labels change (needs openvino)",
+    help="compute in 8-bit integers: mostly quicker than float32, few labels change (needs openvino)",
 )
 height_option = click.option("--height-cm", type=float, metavar="CM", help="the patient's height (default: from DICOM)")
 

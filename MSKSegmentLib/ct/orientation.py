@@ -134,11 +134,7 @@ def to_working_grid(volume: CTVolume) -> WorkingGrid:
     linearly onto an upright grid, with a finding.
     """
     order = axis_order(volume.geometry.direction)
-    hu = order.apply(volume.hu)
-    if order.axes != (0, 1, 2):
-        # Only flips stay a view: with other axes neighbours in a slice lie far apart in memory.
-        hu = np.ascontiguousarray(hu)
-    ordered = replace(volume, hu=hu, geometry=order.geometry(volume.geometry))
+    ordered = replace(volume, hu=np.ascontiguousarray(order.apply(volume.hu)), geometry=order.geometry(volume.geometry))
     degrees = tilt_degrees(ordered.geometry.direction)
     as_it_is = WorkingGrid(ordered, volume.geometry, order)
     if degrees <= TOLERATED_DEGREES:

@@ -99,7 +99,8 @@ def predict(
 def _not_rounded() -> Finding:
     return warning(
         "back_end",
-        "8-bit integers were asked for, which take OpenVINO, an x86 processor and a Bayesian U-Net; the usual precision was used.",
+        "8-bit integers were asked for; they need a Bayesian U-Net, OpenVINO and an x86 processor in place of a graphics card. The "
+        "usual precision was used.",
     )
 
 

@@ -52,7 +52,7 @@ SCAN_CAUTIONS = {
 # Findings that concern one segment, by their codes, and the reason that each gives it.
 SEGMENT_CAUTIONS = {
     "side_unsure": "a part of it may belong to the other side",
-    "piece_beside": "a piece beside it was called by its name",
+    "piece_beside": "a piece beside it was labelled as the same muscle",
 }
 
 

@@ -58,7 +58,7 @@ MEANINGS = {
     "sides_exchanged": N_("right and left of the imported segmentation are exchanged"),
     "sides_from_anatomy": N_("right and left of the imported segmentation were taken from the anatomy"),
     "side_unsure": N_("a part of a segment may belong to the other side"),
-    "piece_beside": N_("a piece beside a muscle was called by its name"),
+    "piece_beside": N_("a piece beside a muscle was labelled as that muscle"),
     "sides_from_pairs": N_("the task has no bones; right and left were told from pairs of muscles"),
     "spacing_of_voxel_size": N_("the voxel size was taken for the spacing, which the file does not state"),
     "template_space": N_("one of the file's two frames is that of a template; the scanner's was taken"),

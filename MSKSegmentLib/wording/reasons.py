@@ -134,7 +134,7 @@ FORMS = (
         N_("its mean density is low beside that of the other structures ({number} standard deviations from the usual)"),
         N_("its mean density is high beside that of the other structures ({number} standard deviations from the usual)"),
         N_("a part of it may belong to the other side"),
-        N_("a piece beside it was called by its name"),
+        N_("a piece beside it was labelled as the same muscle"),
         N_("its volume is unusual for the bone beside it ({value})"),
         N_("its place among the bones is unusual ({value})"),
         N_("it has holes ({value})"),

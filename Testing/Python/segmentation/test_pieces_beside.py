@@ -37,7 +37,7 @@ def test_a_large_piece_beside_the_muscle_becomes_background_and_is_told():
     assert np.allclose(stray.centroid, (13.5, 25.5, 14.5))
     (finding,) = found.findings
     assert finding.code == "piece_beside" and finding.where == "PSOAS_left" and " 12 cc " in finding.sentence
-    assert segment_cautions(found.findings) == {"PSOAS_left": ("a piece beside it was called by its name",)}
+    assert segment_cautions(found.findings) == {"PSOAS_left": ("a piece beside it was labelled as the same muscle",)}
 
 
 def test_a_small_piece_goes_without_a_word():
