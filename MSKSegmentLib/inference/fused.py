@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..network.bayesian_unet import BayesianUNet, phase_kernel
+from ..network.bayesian_unet import BayesianUNet, phase_kernel, spread_phases
 from ..network.mc_dropout import MCDropout, keep_mask
 
 
@@ -113,12 +113,11 @@ class _FusedUp(nn.Module):
         assert isinstance(transposed, nn.ConvTranspose2d) and transposed.bias is not None and isinstance(norm, nn.Module)
         weight, bias = _folded(transposed.weight, transposed.bias, norm, 1)
         self.kernel = _constant(phase_kernel(weight), dtype)
-        self.bias = _constant(bias.repeat_interleave(4), dtype)
+        self.bias = _constant(bias.repeat(4), dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.pad(x, (1, 0, 1, 0), mode="reflect")
-        cells = functional.conv2d(x, self.kernel, self.bias).relu_()
-        return functional.pixel_shuffle(cells, 2).contiguous(memory_format=torch.channels_last)
+        return spread_phases(functional.conv2d(x, self.kernel, self.bias).relu_())
 
 
 def _folded(weight: Tensor, bias: Tensor, norm: nn.Module | None, out_axis: int) -> tuple[Tensor, Tensor]:

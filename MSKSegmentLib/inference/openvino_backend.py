@@ -122,7 +122,7 @@ def network_graph(network: FusedUNet, shape: tuple[int, ...], convolve: Convolut
     up: Any
     for up, block in zip(network.up, network.decoder, strict=True):
         cells = op.relu(convolve(x, up.kernel, up.bias, 0)).output(0)
-        grown = op.depth_to_space(cells, "depth_first", 2).output(0)
+        grown = op.depth_to_space(cells, "blocks_first", 2).output(0)
         x = _block(op.concat([grown, skips.pop()], 1).output(0), block, inputs, convolve)
     logits = convolve(x, network.head.weight, network.head.bias, 1)
     return ov.Model([op.softmax(logits, 1)], inputs, "BayesianUNet")

@@ -118,23 +118,31 @@ class _Up(nn.Module):
         """The same transposed convolution, cropped, as one 2x2 convolution; ten times as fast in bfloat16 on a CPU."""
         kernel = phase_kernel(self.transposed.weight.to(x.dtype))
         assert self.transposed.bias is not None
-        bias = self.transposed.bias.repeat_interleave(4)
-        x, kernel = (t.contiguous(memory_format=torch.channels_last) for t in (x[..., :-1, :-1], kernel))
-        cells = functional.conv2d(x, kernel, bias.to(x.dtype))
-        return functional.pixel_shuffle(cells, 2).contiguous(memory_format=torch.channels_last)
+        x = x[..., :-1, :-1].contiguous(memory_format=torch.channels_last)
+        return spread_phases(functional.conv2d(x, kernel, self.transposed.bias.to(x.dtype).repeat(4)))
 
 
 def phase_kernel(weight: Tensor) -> Tensor:
     """The 3x3 kernel ``[in, out, 3, 3]`` of a transposed convolution of stride 2 as a 2x2 kernel ``[4 out, in, 2, 2]``.
 
-    Its four outputs per channel are the pixels of a 2x2 cell, to be spread by `pixel_shuffle`. Along an axis, with kernel k, pixel
-    2i is x[i] k[0] + x[i-1] k[2] and pixel 2i + 1 is x[i] k[1].
+    Its outputs are the four pixels of a 2x2 cell, one after the other with all channels, to be spread by `spread_phases`.
+    Along an axis, with kernel k, pixel 2i is x[i] k[0] + x[i-1] k[2] and pixel 2i + 1 is x[i] k[1].
     """
     into, out = weight.shape[:2]
-    # A zero as fourth tap, last tap first: along each axis k[3], k[2], k[1], k[0] are (tap, odd or even pixel).
-    kernel = functional.pad(weight, (0, 1, 0, 1)).flip(2, 3).reshape(into, out, 2, 2, 2, 2)
-    # [in, out, tap y, odd y, tap x, odd x] to [out and even/odd y and x, in, tap y, tap x]
-    return kernel.permute(1, 3, 5, 0, 2, 4).flip(1, 2).reshape(4 * out, into, 2, 2)
+    # A zero as fourth tap. Channels come last at once, so that all further copies are of whole runs of them.
+    taps = functional.pad(weight.permute(2, 3, 1, 0).contiguous(), (0, 0, 0, 0, 0, 1, 0, 1))
+    # Along each axis: (pixel 2i, pixel 2i + 1) x (tap on x[i-1], tap on x[i]).
+    order = torch.tensor([2, 0, 3, 1], device=weight.device)
+    cells = taps.index_select(0, order).index_select(1, order).view(2, 2, 2, 2, out, into)
+    # [y of the pixel, tap y, x of the pixel, tap x, out, in]
+    return cells.permute(0, 2, 4, 1, 3, 5).reshape(4 * out, 2, 2, into).permute(0, 3, 1, 2)
+
+
+def spread_phases(cells: Tensor) -> Tensor:
+    """Outputs ``[N, 4 out, h, w]`` of a `phase_kernel` as the image ``[N, out, 2h, 2w]``, channels last."""
+    count, channels, height, width = cells.shape
+    pixels = cells.permute(0, 2, 3, 1).reshape(count, height, width, 2, 2, channels // 4).permute(0, 1, 3, 2, 4, 5)
+    return pixels.reshape(count, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
 
 
 class _Convolution(nn.Conv2d):

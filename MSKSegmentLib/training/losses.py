@@ -71,11 +71,14 @@ def _open_loss(log_probability: Tensor, classes: Tensor, is_open: Tensor, choice
 
 
 def _dice_loss(probability: Tensor, classes: Tensor, labelled: Tensor) -> Tensor:
-    truth = functional.one_hot(classes.clamp_min(0), probability.shape[1]).movedim(-1, 1).to(probability.dtype)
-    inside = labelled[:, None]
-    truth, probability = truth * inside, probability * inside
+    truth = torch.zeros_like(probability).scatter_(1, classes.clamp_min(0)[:, None], 1.0)
+    # Two products as large as the probabilities, which change nothing where all is labelled; asking a GPU would make it wait.
+    if labelled.device.type != "cpu" or not bool(labelled.all()):
+        inside = labelled[:, None]
+        truth, probability = truth * inside, probability * inside
     # Smoothing by one pixel: without it a structure of a few pixels has gradients as large as those of all others together.
-    per_structure = DiceLoss(include_background=False, reduction="none", smooth_nr=1.0, smooth_dr=1.0, batch=True)
-    losses = per_structure(probability, truth).flatten()
-    present = truth[:, 1:].transpose(0, 1).flatten(1).sum(dim=1) > 0
+    # The background is left out of the result, not of the input, whose gradient would be copied for it.
+    per_class = DiceLoss(include_background=True, reduction="none", smooth_nr=1.0, smooth_dr=1.0, batch=True)
+    losses = per_class(probability, truth).flatten()[1:]
+    present = truth.sum(dim=[axis for axis in range(truth.dim()) if axis != 1])[1:] > 0
     return (losses * present).sum() / present.sum().clamp_min(1)
