@@ -1,0 +1,151 @@
+"""The virtual patients by which the bundled model's lights are learned, tightened and tested: made, and run, on all cores.
+
+    python Tools/bundle_patients.py make CASES [--groups NAME ...] [--atlas DIR] [--third DIR] [--processes N]
+    python Tools/bundle_patients.py run CASES RUNS --bundle B [--groups NAME ...] [--body NAME] [--processes N]
+
+``make`` writes ``CASES/<group>/patient_<seed>``, as ``mskseg virtual`` does; what is there is kept. ``run`` lets
+``mskseg evaluate`` run a bundle on them, several at once, into ``RUNS/<group>``, where ``mskseg calibrate`` (also with
+``--tighten``) and ``mskseg evaluate --quality`` take it up. With ``--body`` only the patients made of that body of the atlas are
+run, into ``RUNS/<group>_<body>``: those of a body that a network was trained without (``mskseg train --leave-out``) say what it
+is worth for strangers. Both go on where they were stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from MSKSegmentLib.virtual.cases import FACTS_FILE, PatientSeries, write_patients
+from MSKSegmentLib.virtual.ingredients import PLAIN, Ingredients
+from MSKSegmentLib.virtual.stress import KINDS
+
+SEEDS = Path(__file__).resolve().parents[1] / "Docs" / "developer" / "calibration_patients.csv"
+IN_PLANE_MM = 2.5
+# In that table the patients from here on were drawn with a kind of stress and a strength for each.
+_FIRST_STRESSED = 50000
+_FAT = Ingredients(retroperitoneal_fat=True)
+_VARIED_FAT = Ingredients(muscle_variation=True, retroperitoneal_fat=True)
+THIRD = "third"
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient of a group: seed, distance of the slices in mm, whether under stress, and optional parts of the body."""
+
+    group: str
+    seed: int
+    interval_mm: float
+    stressed: bool = False
+    ingredients: Ingredients = PLAIN
+
+
+def all_patients() -> list[Patient]:
+    """Every patient, group by group."""
+    with SEEDS.open(encoding="utf-8", newline="") as file:
+        rows = [(row["use"], int(row["seed"]), float(row["slice_interval_mm"])) for row in csv.DictReader(file)]
+    patients = [Patient(use, seed, interval, seed >= _FIRST_STRESSED) for use, seed, interval in rows]
+    for group, seeds, interval, ingredients in (
+        ("tightening", (*range(47008, 47018), *range(47026, 47036)), 5.0, _VARIED_FAT),
+        ("other-proportions", range(47018, 47026), 5.0, _VARIED_FAT),
+        ("new", range(31000, 31006), 3.0, PLAIN),
+        (THIRD, range(60000, 60006), 3.0, _FAT),
+    ):
+        patients += [Patient(group, seed, interval, False, ingredients) for seed in seeds]
+    return patients
+
+
+def _make(patient: Patient, folder: Path, atlas: Path | None, donor: Path | None) -> str:
+    series = PatientSeries(
+        1,
+        patient.seed,
+        (patient.interval_mm, IN_PLANE_MM, IN_PLANE_MM),
+        stress=KINDS if patient.stressed else (),
+        ingredients=patient.ingredients,
+    )
+    return next(iter(write_patients(folder / patient.group, series, atlas, donor)))
+
+
+def make(options: argparse.Namespace) -> None:
+    """Write the patients of the chosen groups that are not there yet."""
+    wanted = [one for one in all_patients() if one.group in options.groups]
+    if options.third is None and any(one.group == THIRD for one in wanted):
+        raise SystemExit("The third person comes from an atlas of its own; name its folder with --third, or leave that group out.")
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+        jobs = []
+        for one in wanted:
+            bodies = (options.third, options.atlas) if one.group == THIRD else (options.atlas, None)
+            jobs.append(pool.submit(_make, one, options.cases, *bodies))
+        for job in jobs:
+            print(job.result(), flush=True)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate the bundle on the chosen groups; a case that the checks of the input refuse is named and left out."""
+    for group in options.groups:
+        cases = [path.parent for path in sorted((options.cases / group).glob(f"*/{FACTS_FILE}"))]
+        if options.body:
+            cases = [case for case in cases if json.loads((case / FACTS_FILE).read_text())["body"] == options.body]
+        if not cases:
+            print(f"{group}: no patients there")
+            continue
+        target = options.runs / (f"{group}_{options.body}" if options.body else group)
+        with tempfile.TemporaryDirectory() as scratch:
+            # Each process has its own cases and all write into one folder; the last one finds them there, and writes the tables.
+            shares = [cases[first :: options.processes] for first in range(options.processes)]
+            running = [
+                _evaluation(Path(scratch) / str(number), share, target, options.bundle, number)
+                for number, share in enumerate(shares)
+                if share
+            ]
+            for process in running:
+                process.wait()
+            _evaluation(Path(scratch) / "all", cases, target, options.bundle, None).wait()
+
+
+def _evaluation(view: Path, cases: Sequence[Path], target: Path, bundle: str, core: int | None) -> subprocess.Popen[bytes]:
+    """Begin ``mskseg evaluate`` on `cases`, which `view` will link to, on a core of its own (None: on all)."""
+    view.mkdir(parents=True)
+    for case in cases:
+        (view / case.name).symlink_to(case.resolve(), target_is_directory=True)
+    words = ["evaluate", str(view), "--bundle", bundle, "-o", str(target)]
+    alone = {} if core is None else {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-m", "MSKSegmentLib", *words], env={**os.environ, **alone})
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(process.pid, {cores[core % len(cores)]})
+    return process
+
+
+def main() -> None:
+    """Parse the arguments and make or run the patients."""
+    groups = list(dict.fromkeys(one.group for one in all_patients()))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("make", "run"))
+    parser.add_argument("cases", type=Path)
+    parser.add_argument("runs", type=Path, nargs="?")
+    parser.add_argument("--groups", nargs="+", choices=groups, default=[name for name in groups if name != THIRD])
+    parser.add_argument("--atlas", type=Path, default=os.environ.get("MSKSEG_ATLAS"), help="folder of the two bodies")
+    parser.add_argument("--third", type=Path, help="folder of the third person's labels")
+    parser.add_argument("--bundle", default="mskseg-virtual")
+    parser.add_argument("--body", help="only patients made of this body")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    if options.what == "run" and options.runs is None:
+        parser.error("run needs a second folder, for what it finds")
+    # One thread for each process: several processes use the cores better than one does.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    make(options) if options.what == "make" else run(options)
+
+
+if __name__ == "__main__":
+    main()
