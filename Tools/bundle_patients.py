@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from MSKSegmentLib.errors import InputError
 from MSKSegmentLib.virtual.cases import FACTS_FILE, PatientSeries, write_patients
 from MSKSegmentLib.virtual.ingredients import PLAIN, Ingredients
 from MSKSegmentLib.virtual.stress import KINDS
@@ -144,7 +145,10 @@ def main() -> None:
         parser.error("run needs a second folder, for what it finds")
     # One thread for each process: several processes use the cores better than one does.
     os.environ["OMP_NUM_THREADS"] = "1"
-    make(options) if options.what == "make" else run(options)
+    try:
+        make(options) if options.what == "make" else run(options)
+    except InputError as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":
