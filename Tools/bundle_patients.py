@@ -118,7 +118,7 @@ def _evaluation(view: Path, cases: Sequence[Path], target: Path, bundle: str, co
     view.mkdir(parents=True)
     for case in cases:
         (view / case.name).symlink_to(case.resolve(), target_is_directory=True)
-    words = ["evaluate", str(view), "--bundle", bundle, "-o", str(target)]
+    words = ["evaluate", str(view), "--bundle", bundle, "-o", str(target), *([] if core is None else ["-q"])]
     alone = {} if core is None else {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-m", "MSKSegmentLib", *words], env={**os.environ, **alone})
     if core is not None and hasattr(os, "sched_setaffinity"):
