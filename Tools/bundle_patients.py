@@ -90,8 +90,12 @@ def make(options: argparse.Namespace) -> None:
             print(job.result(), flush=True)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Evaluate the bundle on the chosen groups; a case that the checks of the input refuse is named and left out."""
+def run(options: argparse.Namespace) -> int:
+    """Evaluate the bundle on the chosen groups; a case that the checks of the input refuse is named and left out.
+
+    Returns the worst exit status of the evaluations of whole groups: that of ``mskseg evaluate``, 2 also where cases were left out.
+    """
+    worst = 0
     for group in options.groups:
         cases = [path.parent for path in sorted((options.cases / group).glob(f"*/{FACTS_FILE}"))]
         if options.body:
@@ -104,27 +108,27 @@ def run(options: argparse.Namespace) -> None:
             # Each process has its own cases and all write into one folder; the last one finds them there, and writes the tables.
             shares = [cases[first :: options.processes] for first in range(options.processes)]
             running = [
-                _evaluation(Path(scratch) / str(number), share, target, options.bundle, number)
+                _evaluation(Path(scratch) / str(number), share, target, options.bundle, "-q")
                 for number, share in enumerate(shares)
                 if share
             ]
+            for number, process in enumerate(running):
+                if hasattr(os, "sched_setaffinity"):
+                    cores = sorted(os.sched_getaffinity(0))
+                    os.sched_setaffinity(process.pid, {cores[number % len(cores)]})
             for process in running:
                 process.wait()
-            _evaluation(Path(scratch) / "all", cases, target, options.bundle, None).wait()
+            worst = max(worst, _evaluation(Path(scratch) / "all", cases, target, options.bundle).wait())
+    return worst
 
 
-def _evaluation(view: Path, cases: Sequence[Path], target: Path, bundle: str, core: int | None) -> subprocess.Popen[bytes]:
-    """Begin ``mskseg evaluate`` on `cases`, which `view` will link to, on a core of its own (None: on all)."""
+def _evaluation(view: Path, cases: Sequence[Path], target: Path, bundle: str, *flags: str) -> subprocess.Popen[bytes]:
+    """Begin ``mskseg evaluate`` on `cases`, which `view` will link to."""
     view.mkdir(parents=True)
     for case in cases:
         (view / case.name).symlink_to(case.resolve(), target_is_directory=True)
-    words = ["evaluate", str(view), "--bundle", bundle, "-o", str(target), *([] if core is None else ["-q"])]
-    alone = {} if core is None else {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-m", "MSKSegmentLib", *words], env={**os.environ, **alone})
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(process.pid, {cores[core % len(cores)]})
-    return process
+    words = ["evaluate", str(view), "--bundle", bundle, "-o", str(target), *flags]
+    return subprocess.Popen([sys.executable, "-m", "MSKSegmentLib", *words])
 
 
 def main() -> None:
@@ -143,10 +147,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "run" and options.runs is None:
         parser.error("run needs a second folder, for what it finds")
+    if options.processes < 1:
+        parser.error("--processes is at least 1")
     # One thread for each process: several processes use the cores better than one does.
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        make(options) if options.what == "make" else run(options)
+        if options.what == "run":
+            raise SystemExit(run(options))
+        make(options)
     except InputError as error:
         raise SystemExit(str(error)) from error
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
 from conftest import phantom_hu
@@ -48,7 +47,7 @@ def cases(tmp_path):
         case.mkdir(parents=True)
         hu = phantom_hu(seed=number)
         _write(case / "ct.nrrd", hu)
-        _write(case / "labels.nii.gz", labels_of(hu).astype(np.uint8))
+        _write(case / "labels.nii.gz", labels_of(hu))
         (case / "facts.json").write_text(json.dumps({"seed": number, "body": body}), encoding="utf-8")
     return tmp_path / "cases"
 
@@ -63,3 +62,9 @@ def test_the_patients_of_one_body_are_run_side_by_side_and_once(cases, tiny_bund
     assert sorted(path.name for path in (found / "cases").iterdir()) == ["patient_000000.json", "patient_000002.json"]
     # The evaluation of all that writes the tables finds what both others did.
     assert done.stdout.count("there already") == 2
+
+
+def test_an_evaluation_that_fails_is_no_success(cases, tmp_path):
+    words = ["run", cases, tmp_path / "runs", "--bundle", tmp_path / "none", "--groups", "test", "--processes", "1"]
+    done = subprocess.run([sys.executable, TOOLS / "bundle_patients.py", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 2
