@@ -11,12 +11,11 @@ from .build import Build
 from .spine import Spine
 from .strands import iliac_start
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
+from .upper_retroperitoneum import LEFT, RIGHT, add_crura, add_renal_vessels, before_the_spine, clear_gutters
 
 _SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID)
 # Kidneys in their fat leave a dent in liver and spleen.
 _YIELDING = (*_SOFT, BodyTissue.ORGAN)
-# Columns grow towards the patient's left.
-_RIGHT, _LEFT = -1, 1
 _TRUNK_RADIUS_MM = 115.0
 # The wall of the trunk, which a kidney leaves whole, and the fat between a kidney and the muscles behind it.
 _TRUNK_WALL_MM, _BED_MM = 10.0, 3.0
@@ -42,11 +41,17 @@ def add_abdomen(
 
     `bifurcation` is the slice in which the aorta divides.
     """
+    clear_gutters(tissue, frame, spine)
     _add_upper_organs(tissue, frame, spine, rng)
-    for side in (_RIGHT, _LEFT):
+    hila = {}
+    for side in (RIGHT, LEFT):
         if rng.random() > 0.04:
-            _add_kidney(tissue, core, frame, spine, build, side, rng)
+            hila[side] = _add_kidney(tissue, core, frame, spine, build, side, rng)
     _add_great_vessels(tissue, frame, spine, bifurcation, rng)
+    # Random streams of their own, so that all other draws are what they were without them.
+    crura, vessels = rng.spawn(2)
+    add_crura(tissue, frame, spine, crura)
+    add_renal_vessels(tissue, frame, spine, {side: at for side, at in hila.items() if at is not None}, vessels)
     _add_ribs(tissue, core, frame, spine, rng, build.to_thorax)
 
 
@@ -67,10 +72,11 @@ def _add_kidney(
     build: Build,
     side: int,
     rng: np.random.Generator,
-) -> None:
+) -> tuple[float, float, float] | None:
     """A bean in its own fat on psoas and quadratus lumborum, the lower pole further forwards and outwards; some with a cyst.
 
     Muscles of the back behind it make room, so that it is round: one that they cut to a half-moon is no likeness of a kidney.
+    Returns its hilum ``(z, y, x)`` in voxels, None where the scan ends below it.
     """
     from scipy import ndimage
 
@@ -78,7 +84,7 @@ def _add_kidney(
     size = rng.uniform(0.85, 1.2)
     half, wide, deep = size * rng.uniform(48, 60), size * rng.uniform(23, 29), size * rng.uniform(20, 26)
     # The right kidney hangs lower under the liver; some reach the iliac fossa.
-    middle = rng.uniform(28, 85) + half * 0.6 - (10 if side == _RIGHT else 0)
+    middle = rng.uniform(28, 85) + half * 0.6 - (10 if side == RIGHT else 0)
     if build.to_thorax:
         # Where the scan shows it whole, the upper half often lies above the psoas' end.
         middle += rng.uniform(0, 45)
@@ -86,6 +92,7 @@ def _add_kidney(
     turn = np.radians(rng.uniform(25, 50))
     cyst = rng.normal(0, 0.5, 3) if rng.random() < 0.2 else None
     cyst_radius = rng.uniform(8, 25)
+    hilum = None
     for k in _over_crest(frame, middle - half - fat):
         along = ((k - frame.crest) * dz - middle) / half
         y, x = spine.path[k]
@@ -105,6 +112,8 @@ def _add_kidney(
             apart = (across / (grown * wide + _BED_MM)) ** 2 + (through / (grown * deep + _BED_MM)) ** 2 <= 1
             _paint(plane, apart & room, BodyTissue.FAT, (BodyTissue.WALL_MUSCLE,))
             _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, BodyTissue.KIDNEY, _YIELDING)
+        if hilum is None and along >= 0:
+            hilum = (float(k), y - wide * np.sin(turn) / dy, x - side * wide * np.cos(turn) / dx)
         if abs(along) < 0.45:
             hollow = np.sqrt(1 - (along / 0.45) ** 2)
             sinus = ((across + 0.55 * wide) / (0.6 * wide * hollow)) ** 2 + (through / (0.36 * deep * hollow)) ** 2 <= 1
@@ -114,6 +123,7 @@ def _add_kidney(
         if cyst is not None:
             away = ((along - cyst[0]) * half) ** 2 + (across - cyst[1] * wide - 0.5 * wide) ** 2 + (through - cyst[2] * deep) ** 2
             plane[(away < cyst_radius**2) & np.isin(plane, (*_YIELDING, BodyTissue.KIDNEY))] = BodyTissue.FLUID
+    return hilum
 
 
 def _add_great_vessels(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, bifurcation: int, rng: np.random.Generator) -> None:
@@ -155,9 +165,9 @@ def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rn
     stomach = rng.choice([BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID])
     # Value, lowest point over the crest (mm), position in front of and beside the spine, half height and half width in plane (mm).
     for value, inner, lowest, forwards, beside, high, wide in (
-        (BodyTissue.ORGAN, None, rng.uniform(-25, 80), 38, _RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
-        (BodyTissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, _LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
-        (BodyTissue.ORGAN, None, rng.uniform(45, 120), -12, _LEFT * 98, rng.uniform(32, 48), rng.uniform(20, 32)),
+        (BodyTissue.ORGAN, None, rng.uniform(-25, 80), 38, RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
+        (BodyTissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
+        (BodyTissue.ORGAN, None, rng.uniform(45, 120), -12, LEFT * 98, rng.uniform(32, 48), rng.uniform(20, 32)),
     ):
         for k in _over_crest(frame, lowest):
             if np.isnan(spine.path[k, 0]):
@@ -165,7 +175,7 @@ def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rn
             over = (k - frame.crest) * frame.spacing[0] - lowest
             grown = np.sqrt(np.clip(over / 75, 0.01, 1))
             y, x = spine.path[k][0] - forwards / dy, frame.middle + beside / dx
-            _paint(tissue[k], frame.ellipse(y, x, high * grown, wide * grown), value)
+            _paint(tissue[k], frame.ellipse(y, x, high * grown, wide * grown) & ~before_the_spine(frame, spine, k), value)
             if inner is not None and over > 8:
                 section = frame.ellipse(y, x, high * grown - 4, wide * grown - 4)
                 tissue[k][section & (tissue[k] == value)] = inner
@@ -181,7 +191,7 @@ def _add_ribs(
     lengths = (rng.uniform(60, 130), rng.uniform(150, 210), rng.uniform(210, 280))
     for number, length in enumerate((*lengths, *((280.0,) * 5 if all_of_them else ()))):
         head = first + number * apart
-        for side in (_RIGHT, _LEFT):
+        for side in (RIGHT, LEFT):
             for k in _over_crest(frame, head - fall * length):
                 run = (head - (k - frame.crest) * dz) / fall
                 if run < 0 or np.isnan(spine.path[k, 0]):

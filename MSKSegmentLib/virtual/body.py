@@ -18,6 +18,7 @@ from .strands import add_tendons, add_vessels
 from .surroundings import add_arms, add_clothes, add_table
 from .thorax import SHORTEST_PSOAS_MM, add_lungs
 from .tissue import BodyLandmarks, BodyTissue, smooth_noise
+from .upper_retroperitoneum import add_duodenum
 
 
 def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build: Build, rng: np.random.Generator) -> np.ndarray:
@@ -48,6 +49,8 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
         add_vessels(tissue, frame, build, rng)
     if build.retroperitoneal_fat:
         add_retroperitoneal_fat(tissue, spacing, rng.spawn(1)[0])
+    if build.abdomen:
+        add_duodenum(tissue, frame, spine, own.spawn(1)[0])
     if build.tendons:
         add_tendons(tissue, frame, rng)
     if build.male:

@@ -52,6 +52,8 @@ def add_lumbar_spine(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng
     endplate = sacral_endplate(tissue, frame)
     body, disc = float(rng.uniform(25, 31)), float(rng.uniform(5, 13))
     muscles = float(rng.uniform(23, 33))
+    # Arches and processes hang down behind the bodies, by so much for every mm backwards.
+    droop = float(rng.spawn(1)[0].uniform(0.1, 0.5))
     low = endplate.y + 0.62 * spine.radius / dy
     reach = 2 * spine.radius * endplate.slope
     for k in range(max(0, int(endplate.z - reach / dz)), frame.shape[0]):
@@ -62,7 +64,10 @@ def add_lumbar_spine(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng
             middle += np.clip(above / _BLEND_MM, 0, 1) * (spine.path[k] - middle)
         add_back_muscles(tissue[k], frame, middle, (k - frame.sacrum_top) * dz, muscles)
         tilt = endplate.slope * np.clip(1 - above / _LORDOSIS_MM, -0.15, 1)
-        heights = above - tilt * (np.arange(frame.shape[1]) - endplate.y) * dy
+        rows = np.arange(frame.shape[1])
+        back = middle[0] + 0.75 * spine.radius / dy
+        behind = np.clip(rows - back, 0, None) * dy
+        heights = above - tilt * (np.minimum(rows, back) - endplate.y) * dy + droop * behind
         _add_vertebra(tissue[k], frame, middle, spine.radius, heights, (body, disc))
 
 
