@@ -19,6 +19,8 @@ _YIELDING = (*_SOFT, BodyTissue.ORGAN)
 _TRUNK_RADIUS_MM = 115.0
 # The wall of the trunk, which a kidney leaves whole, and the fat between a kidney and the muscles behind it.
 _TRUNK_WALL_MM, _BED_MM = 10.0, 3.0
+# The sinus and its opening, as shares of a kidney's half length.
+_SINUS, _HILUM = 0.65, 0.28
 # Height over which the common iliac vessels run, from the division of aorta and vena cava to the psoas.
 ILIAC_MM = 45.0
 
@@ -89,7 +91,8 @@ def _add_kidney(
         # Where the scan shows it whole, the upper half often lies above the psoas' end.
         middle += rng.uniform(0, 45)
     fat = rng.uniform(1, 10) + 0.2 * build.fat
-    turn = np.radians(rng.uniform(25, 50))
+    # Where the hilum looks forwards, the lip of kidney beside it lies before the psoas like another muscle.
+    turn = np.radians(rng.uniform(20, 95))
     cyst = rng.normal(0, 0.5, 3) if rng.random() < 0.2 else None
     cyst_radius = rng.uniform(8, 25)
     hilum = None
@@ -98,7 +101,7 @@ def _add_kidney(
         y, x = spine.path[k]
         y, x = y + (16 * along - 8) / dy, x + side * (68 - 9 * along) / dx
         ys, xs = (np.arange(frame.shape[1])[:, None] - y) * dy, (np.arange(frame.shape[2])[None, :] - x) * dx * side
-        # The hilum looks forwards and towards the middle.
+        # The hilum looks towards the middle or forwards.
         across, through = xs * np.cos(turn) + ys * np.sin(turn), ys * np.cos(turn) - xs * np.sin(turn)
         plane = tissue[k]
         reach = (along * half / (half + fat)) ** 2
@@ -114,11 +117,13 @@ def _add_kidney(
             _paint(plane, (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1, BodyTissue.KIDNEY, _YIELDING)
         if hilum is None and along >= 0:
             hilum = (float(k), y - wide * np.sin(turn) / dy, x - side * wide * np.cos(turn) / dx)
-        if abs(along) < 0.45:
-            hollow = np.sqrt(1 - (along / 0.45) ** 2)
-            sinus = ((across + 0.55 * wide) / (0.6 * wide * hollow)) ** 2 + (through / (0.36 * deep * hollow)) ** 2 <= 1
+        if abs(along) < _SINUS:
+            hollow = np.sqrt(1 - (along / _SINUS) ** 2)
+            # Open at the hilum; above and below it kidney closes a ring round the sinus.
+            inwards, half_wide = (0.55, 0.6) if abs(along) < _HILUM else (0.15, 0.42)
+            sinus = ((across + inwards * wide) / (half_wide * wide * hollow)) ** 2 + (through / (0.4 * deep * hollow)) ** 2 <= 1
             plane[sinus & (plane == BodyTissue.KIDNEY)] = BodyTissue.FAT
-            pelvis = ((across + 0.5 * wide) / (0.22 * wide * hollow)) ** 2 + (through / (0.2 * deep * hollow)) ** 2 <= 1
+            pelvis = ((across + 0.9 * inwards * wide) / (0.22 * wide * hollow)) ** 2 + (through / (0.2 * deep * hollow)) ** 2 <= 1
             plane[pelvis & (plane == BodyTissue.FAT)] = BodyTissue.FLUID
         if cyst is not None:
             away = ((along - cyst[0]) * half) ** 2 + (across - cyst[1] * wide - 0.5 * wide) ** 2 + (through - cyst[2] * deep) ** 2

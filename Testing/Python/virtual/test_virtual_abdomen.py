@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from virtual_cases import made_up_atlas
 
 from MSKSegmentLib.virtual.abdomen import _YIELDING, _paint
@@ -144,6 +145,20 @@ def test_kidneys_lie_beside_the_psoas_on_both_sides(modelled):
     assert int(xs.mean()) - right.mean() > 40 / SPACING[2] and left.mean() > 40 / SPACING[2]
     hip = np.flatnonzero(np.isin(modelled.tissue, (1, 101)).any(axis=(1, 2))).max()
     assert np.nonzero(kidney)[0].min() > hip - 30
+
+
+def test_a_kidney_is_a_ring_about_its_sinus_that_opens_at_the_hilum(modelled):
+    """Without a lip of kidney on the side of the spine a network takes it for psoas."""
+    kidney = modelled.tissue == BodyTissue.KIDNEY
+    middle = int(np.nonzero(modelled.tissue == SACRUM_LABEL)[2].mean())
+    for half in (np.s_[:, :, :middle], np.s_[:, :, middle:]):
+        part, tissue = kidney[half], modelled.tissue[half]
+        levels = np.flatnonzero(part.any(axis=(1, 2)))
+        enclosed = [ndimage.binary_fill_holes(part[k]) & (tissue[k] == BodyTissue.FAT) for k in levels]
+        closed = [k for k, inner in zip(levels, enclosed, strict=True) if inner.any()]
+        assert len(closed) >= 4
+        # Rings above and below the hilum, none at it.
+        assert np.diff(closed).max() > 2
 
 
 def test_aorta_and_vena_cava_run_before_the_spine(modelled):
