@@ -11,7 +11,7 @@ from .build import Build
 from .spine import Spine
 from .strands import iliac_start
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
-from .upper_retroperitoneum import LEFT, RIGHT, add_crura, add_renal_vessels, before_the_spine, clear_gutters
+from .upper_retroperitoneum import TO_LEFT, TO_RIGHT, add_crura, add_renal_vessels, before_the_spine, clear_gutters
 
 _SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID)
 # Kidneys in their fat leave a dent in liver and spleen.
@@ -46,7 +46,7 @@ def add_abdomen(
     clear_gutters(tissue, frame, spine)
     _add_upper_organs(tissue, frame, spine, rng)
     hila = {}
-    for side in (RIGHT, LEFT):
+    for side in (TO_RIGHT, TO_LEFT):
         if rng.random() > 0.04:
             hila[side] = _add_kidney(tissue, core, frame, spine, build, side, rng)
     _add_great_vessels(tissue, frame, spine, bifurcation, rng)
@@ -86,7 +86,7 @@ def _add_kidney(
     size = rng.uniform(0.85, 1.2)
     half, wide, deep = size * rng.uniform(48, 60), size * rng.uniform(23, 29), size * rng.uniform(20, 26)
     # The right kidney hangs lower under the liver; some reach the iliac fossa.
-    middle = rng.uniform(28, 85) + half * 0.6 - (10 if side == RIGHT else 0)
+    middle = rng.uniform(28, 85) + half * 0.6 - (10 if side == TO_RIGHT else 0)
     if build.to_thorax:
         # Where the scan shows it whole, the upper half often lies above the psoas' end.
         middle += rng.uniform(0, 45)
@@ -170,9 +170,9 @@ def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rn
     stomach = rng.choice([BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID])
     # Value, lowest point over the crest (mm), position in front of and beside the spine, half height and half width in plane (mm).
     for value, inner, lowest, forwards, beside, high, wide in (
-        (BodyTissue.ORGAN, None, rng.uniform(-25, 80), 38, RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
-        (BodyTissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
-        (BodyTissue.ORGAN, None, rng.uniform(45, 120), -12, LEFT * 98, rng.uniform(32, 48), rng.uniform(20, 32)),
+        (BodyTissue.ORGAN, None, rng.uniform(-25, 80), 38, TO_RIGHT * 82, rng.uniform(65, 85), rng.uniform(50, 68)),
+        (BodyTissue.BOWEL_WALL, stomach, rng.uniform(60, 130), 68, TO_LEFT * 45, rng.uniform(25, 40), rng.uniform(40, 55)),
+        (BodyTissue.ORGAN, None, rng.uniform(45, 120), -12, TO_LEFT * 98, rng.uniform(32, 48), rng.uniform(20, 32)),
     ):
         for k in _over_crest(frame, lowest):
             if np.isnan(spine.path[k, 0]):
@@ -196,7 +196,7 @@ def _add_ribs(
     lengths = (rng.uniform(60, 130), rng.uniform(150, 210), rng.uniform(210, 280))
     for number, length in enumerate((*lengths, *((280.0,) * 5 if all_of_them else ()))):
         head = first + number * apart
-        for side in (RIGHT, LEFT):
+        for side in (TO_RIGHT, TO_LEFT):
             for k in _over_crest(frame, head - fall * length):
                 run = (head - (k - frame.crest) * dz) / fall
                 if run < 0 or np.isnan(spine.path[k, 0]):

@@ -1,6 +1,6 @@
 """What lies between spine and kidneys, close to the psoas: duodenum, renal vessels and pelvis, ureters, the diaphragm's crura.
 
-On a real scan a network that had never seen them called each of them psoas, where it touched kidney or psoas.
+A network that has seen nothing but psoas between kidney and spine looks for it there, and finds what else lies there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .spine import Spine
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 
 # Columns grow towards the patient's left.
-RIGHT, LEFT = -1, 1
+TO_RIGHT, TO_LEFT = -1, 1
 _BOWEL = (BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL)
 # The liver makes room as well.
 _SOFT = (BodyTissue.FAT, *_BOWEL, BodyTissue.ORGAN)
@@ -95,13 +95,8 @@ def add_duodenum(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np
     radii = rng.uniform(11, 19) * swell
     content = rng.choice(_CONTENTS[0], p=_CONTENTS[1])
     paint_tube(tissue, frame.spacing, points, radii + rng.uniform(2, 7), BodyTissue.FAT, (BodyTissue.ORGAN,))
-    before = tissue.copy() if content != BodyTissue.BOWEL_WALL else None
     paint_tube(tissue, frame.spacing, points, radii, BodyTissue.BOWEL_WALL)
-    if before is not None:
-        lumen = before.copy()
-        paint_tube(lumen, frame.spacing, points, radii - _DUODENAL_WALL_MM, content)
-        filled = (lumen != before) & (tissue == BodyTissue.BOWEL_WALL)
-        tissue[filled] = content
+    paint_tube(tissue, frame.spacing, points, radii - _DUODENAL_WALL_MM, content, (BodyTissue.BOWEL_WALL,))
 
 
 def add_renal_vessels(
@@ -134,7 +129,7 @@ def add_renal_vessels(
 def _add_ureter(tissue: np.ndarray, frame: BodyLandmarks, pelvis: np.ndarray, side: int, rng: np.random.Generator) -> None:
     """From the renal pelvis (mm) down on the front of the psoas to the pelvis' brim, in place."""
     dz, dy, dx = frame.spacing
-    psoas = PSOAS_LABELS[0 if side == RIGHT else 1]
+    psoas = PSOAS_LABELS[0 if side == TO_RIGHT else 1]
     points = [pelvis]
     for k in range(int(pelvis[0] / dz) - max(1, int(25 / dz)), max(frame.sacrum_top - int(20 / dz), 0), -max(1, int(15 / dz))):
         at = np.argwhere(tissue[min(k, frame.shape[0] - 1)] == psoas)
@@ -149,8 +144,8 @@ def _add_ureter(tissue: np.ndarray, frame: BodyLandmarks, pelvis: np.ndarray, si
 def add_crura(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rng: np.random.Generator) -> None:
     """The diaphragm's crura, in place: from the front of the second or third lumbar vertebra up on both sides of the aorta."""
     dz, dy, dx = frame.spacing
-    for side in (RIGHT, LEFT):
-        start, thick = rng.uniform(45, 90) + (0 if side == RIGHT else 12), rng.uniform(3.5, 8)
+    for side in (TO_RIGHT, TO_LEFT):
+        start, thick = rng.uniform(45, 90) + (0 if side == TO_RIGHT else 12), rng.uniform(3.5, 8)
         high, ahead = rng.uniform(10, 17), rng.uniform(10, 26)
         for k in range(max(0, int(frame.crest + start / dz)), frame.shape[0]):
             if np.isnan(spine.path[k, 0]):

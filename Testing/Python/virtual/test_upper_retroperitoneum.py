@@ -8,8 +8,8 @@ from MSKSegmentLib.virtual.lumbar import add_lumbar_spine
 from MSKSegmentLib.virtual.spine import Spine
 from MSKSegmentLib.virtual.tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 from MSKSegmentLib.virtual.upper_retroperitoneum import (
-    LEFT,
-    RIGHT,
+    TO_LEFT,
+    TO_RIGHT,
     add_crura,
     add_duodenum,
     add_renal_vessels,
@@ -27,7 +27,7 @@ FRAME = BodyLandmarks(SPACING, (TOP, 110, 120), 0, 4, CREST, 2, float(MIDDLE), R
 def trunk(filling=BodyTissue.FAT):
     """A trunk filled with one tissue, with both psoas muscles beside the spine."""
     tissue = np.full(FRAME.shape, filling, np.uint8)
-    for psoas, side in zip(PSOAS_LABELS, (RIGHT, LEFT), strict=True):
+    for psoas, side in zip(PSOAS_LABELS, (TO_RIGHT, TO_LEFT), strict=True):
         tissue[:40, ROW - 4 : ROW + 8, MIDDLE + side * 14 - 5 : MIDDLE + side * 14 + 5] = psoas
     return tissue
 
@@ -79,14 +79,14 @@ def test_the_liver_leaves_fat_round_the_duodenum():
 def test_renal_vessels_join_the_hilum_and_the_great_vessels_and_the_ureter_runs_down():
     tissue = trunk()
     tissue[:40, ROW - 4 : ROW + 8, MIDDLE - 19 : MIDDLE - 9] = PSOAS_LABELS[0]
-    hila = {RIGHT: (30.0, ROW - 2.0, MIDDLE - 24.0), LEFT: (34.0, ROW - 2.0, MIDDLE + 24.0)}
+    hila = {TO_RIGHT: (30.0, ROW - 2.0, MIDDLE - 24.0), TO_LEFT: (34.0, ROW - 2.0, MIDDLE + 24.0)}
     before = tissue.copy()
     add_renal_vessels(tissue, FRAME, SPINE, hila, np.random.default_rng(3))
     assert (before[tissue != before] == BodyTissue.FAT).all()
     for side, hilum in hila.items():
-        half = np.s_[:, :, :MIDDLE] if side == RIGHT else np.s_[:, :, MIDDLE:]
+        half = np.s_[:, :, :MIDDLE] if side == TO_RIGHT else np.s_[:, :, MIDDLE:]
         for vessel in (BodyTissue.VESSEL, BodyTissue.VEIN):
-            columns = np.nonzero(tissue[half] == vessel)[2] + (0 if side == RIGHT else MIDDLE)
+            columns = np.nonzero(tissue[half] == vessel)[2] + (0 if side == TO_RIGHT else MIDDLE)
             assert np.ptp(columns) * SPACING[2] > 30
             assert abs(columns - hilum[2]).min() < 3 and abs(columns - MIDDLE).min() * SPACING[2] < 16
         levels = np.nonzero(tissue[half] == BodyTissue.FLUID)[0]
