@@ -48,12 +48,14 @@ def add_abdomen(
     hila = {}
     for side in (TO_RIGHT, TO_LEFT):
         if rng.random() > 0.04:
-            hila[side] = _add_kidney(tissue, core, frame, spine, build, side, rng)
+            hilum = _add_kidney(tissue, core, frame, spine, build, side, rng)
+            if hilum is not None:
+                hila[side] = hilum
     _add_great_vessels(tissue, frame, spine, bifurcation, rng)
     # Random streams of their own, so that all other draws are what they were without them.
     crura, vessels = rng.spawn(2)
     add_crura(tissue, frame, spine, crura)
-    add_renal_vessels(tissue, frame, spine, {side: at for side, at in hila.items() if at is not None}, vessels)
+    add_renal_vessels(tissue, frame, spine, hila, vessels)
     _add_ribs(tissue, core, frame, spine, rng, build.to_thorax)
 
 

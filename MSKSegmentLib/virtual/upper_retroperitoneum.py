@@ -107,7 +107,7 @@ def add_renal_vessels(
     for side, hilum in hila.items():
         own = rng.spawn(1)[0]
         start = np.array(hilum) * spacing
-        k = int(np.clip(hilum[0], 0, frame.shape[0] - 1))
+        k = int(hilum[0])
         if np.isnan(spine.path[k, 0]):
             continue
         middle = np.array([0.0, *(spine.path[k] * spacing[1:])])
@@ -132,7 +132,7 @@ def _add_ureter(tissue: np.ndarray, frame: BodyLandmarks, pelvis: np.ndarray, si
     psoas = PSOAS_LABELS[0 if side == TO_RIGHT else 1]
     points = [pelvis]
     for k in range(int(pelvis[0] / dz) - max(1, int(25 / dz)), max(frame.sacrum_top - int(20 / dz), 0), -max(1, int(15 / dz))):
-        at = np.argwhere(tissue[min(k, frame.shape[0] - 1)] == psoas)
+        at = np.argwhere(tissue[k] == psoas)
         if len(at):
             y, x = (at[:, 0].min() - 2) * dy - rng.uniform(0, 4), at[:, 1].mean() * dx + rng.uniform(-5, 5)
             points.append(np.array([k * dz, y, x]))

@@ -85,6 +85,20 @@ def test_the_lowest_disc_and_vertebra_stand_on_the_sacrum_below_its_highest_poin
     assert np.isin(tissue[:25], (BodyTissue.FAT, BodyTissue.WALL_MUSCLE, SACRUM_LABEL, 1, 101)).all()
 
 
+def test_arches_and_processes_hang_down_behind_the_vertebral_bodies():
+    """Behind the tilted fifth lumbar vertebra a network looked for the sacrum, as no arch ever lay there."""
+    tissue, frame = tilted_sacrum(0.5)
+    path = np.full((70, 2), np.nan)
+    path[frame.sacrum_top :] = (32, 30)
+    add_lumbar_spine(tissue, frame, Spine(path, 23.0), np.random.default_rng(0))
+    bone = (tissue == BodyTissue.VERTEBRA)[:, :, 27:33].any(axis=2)
+    back = 32 + round(0.75 * 23 / 2)
+    lowest = [int(np.flatnonzero(bone[:, back + round(mm / 2)]).min()) for mm in (18, 40)]
+    assert lowest[1] <= lowest[0], "the spinous process does not rise"
+    # The first arch begins no more than a disc and a half above the sacrum's highest point.
+    assert lowest[0] * 3 < frame.sacrum_top * 3 + 20
+
+
 def _middle_strip(one):
     """The slab of 12 mm about the middle of the sacrum, and the sacrum's highest slice."""
     _, _, xs = np.nonzero(one.tissue == SACRUM_LABEL)
