@@ -120,9 +120,13 @@ def add_renal_vessels(
             # Round the psoas and the vertebral body, not through them.
             bend = 0.5 * (start + end) + (0, -own.uniform(0, 10), side * own.uniform(0, 8))
             paint_tube(tissue, frame.spacing, np.stack([start, bend, end]), np.full(3, radius), value)
-        pelvis = start + (own.uniform(-12, 2), own.uniform(-6, 4), -side * own.uniform(2, 10))
-        size = own.uniform(4, 9) if own.random() < 0.8 else own.uniform(9, 15)
-        paint_tube(tissue, frame.spacing, np.stack([start, pelvis]), np.array([0.7 * size, size]), BodyTissue.FLUID)
+        # Where urine is held back, a ball of it lies before the psoas and presses into the kidney.
+        held_back = own.random() < 0.25
+        size = own.uniform(10, 20) if held_back else own.uniform(4, 9)
+        before_psoas = own.uniform(0.4, 1.2) * size if held_back else own.uniform(-4, 6)
+        pelvis = start + (own.uniform(-12, 2), -before_psoas, -side * own.uniform(2, 10))
+        yielding = (*_SOFT, BodyTissue.KIDNEY) if held_back else _SOFT
+        paint_tube(tissue, frame.spacing, np.stack([start, pelvis]), np.array([0.7 * size, size]), BodyTissue.FLUID, yielding)
         _add_ureter(tissue, frame, pelvis, side, own)
 
 
