@@ -35,7 +35,8 @@ IN_PLANE_MM = 2.5
 # In that table the patients from here on were drawn with a kind of stress and a strength for each.
 _FIRST_STRESSED = 50000
 _FAT = Ingredients(retroperitoneal_fat=True)
-_VARIED_FAT = Ingredients(muscle_variation=True, retroperitoneal_fat=True)
+_WHOLE = Ingredients(abdomen=True, retroperitoneal_fat=True)
+_VARIED = Ingredients(muscle_variation=True, abdomen=True, retroperitoneal_fat=True)
 THIRD = "third"
 
 
@@ -54,15 +55,24 @@ def all_patients() -> list[Patient]:
     """Every patient, group by group."""
     with SEEDS.open(encoding="utf-8", newline="") as file:
         rows = [(row["use"], int(row["seed"]), float(row["slice_interval_mm"])) for row in csv.DictReader(file)]
-    patients = [Patient(use, seed, interval, seed >= _FIRST_STRESSED) for use, seed, interval in rows]
+    patients = [Patient(use, seed, interval, seed >= _FIRST_STRESSED, _abdomen(seed)) for use, seed, interval in rows]
     for group, seeds, interval, ingredients in (
-        ("tightening", (*range(47008, 47018), *range(47026, 47036)), 5.0, _VARIED_FAT),
-        ("other-proportions", range(47018, 47026), 5.0, _VARIED_FAT),
+        ("tightening", (*range(47008, 47018), *range(47026, 47036)), 5.0, _VARIED),
+        ("other-proportions", range(47018, 47026), 5.0, _VARIED),
         ("new", range(31000, 31006), 3.0, PLAIN),
         (THIRD, range(60000, 60006), 3.0, _FAT),
+        (f"{THIRD}-abdomen", range(60000, 60006), 3.0, _WHOLE),
     ):
         patients += [Patient(group, seed, interval, False, ingredients) for seed in seeds]
     return patients
+
+
+def _abdomen(seed: int) -> Ingredients:
+    """A lumbar spine on the sacrum, as in every real scan from above the iliac crest; in every second fat behind the peritoneum.
+
+    Those of earlier bundles had neither, and bowel between sacrum and spine.
+    """
+    return Ingredients(abdomen=True, retroperitoneal_fat=seed % 2 == 1)
 
 
 def _make(patient: Patient, folder: Path, atlas: Path | None, donor: Path | None) -> str:
@@ -79,12 +89,12 @@ def _make(patient: Patient, folder: Path, atlas: Path | None, donor: Path | None
 def make(options: argparse.Namespace) -> None:
     """Write the patients of the chosen groups that are not there yet."""
     wanted = [one for one in all_patients() if one.group in options.groups]
-    if options.third is None and any(one.group == THIRD for one in wanted):
+    if options.third is None and any(one.group.startswith(THIRD) for one in wanted):
         raise SystemExit("The third person comes from an atlas of its own; name its folder with --third, or leave that group out.")
     with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
         jobs = []
         for one in wanted:
-            bodies = (options.third, options.atlas) if one.group == THIRD else (options.atlas, None)
+            bodies = (options.third, options.atlas) if one.group.startswith(THIRD) else (options.atlas, None)
             jobs.append(pool.submit(_make, one, options.cases, *bodies))
         for job in jobs:
             print(job.result(), flush=True)
@@ -138,7 +148,7 @@ def main() -> None:
     parser.add_argument("what", choices=("make", "run"))
     parser.add_argument("cases", type=Path)
     parser.add_argument("runs", type=Path, nargs="?")
-    parser.add_argument("--groups", nargs="+", choices=groups, default=[name for name in groups if name != THIRD])
+    parser.add_argument("--groups", nargs="+", choices=groups, default=[name for name in groups if not name.startswith(THIRD)])
     parser.add_argument("--atlas", type=Path, default=os.environ.get("MSKSEG_ATLAS"), help="folder of the two bodies")
     parser.add_argument("--third", type=Path, help="folder of the third person's labels")
     parser.add_argument("--bundle", default="mskseg-virtual")

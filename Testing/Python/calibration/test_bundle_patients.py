@@ -17,7 +17,7 @@ sys.path.insert(0, str(TOOLS))
 import bundle_patients  # noqa: E402
 
 LEARNING = ("calibration", "tightening")
-TESTING = ("test", "other-proportions", "new", bundle_patients.THIRD)
+TESTING = ("test", "other-proportions", "new", bundle_patients.THIRD, f"{bundle_patients.THIRD}-abdomen")
 
 
 def test_no_patient_is_both_learned_from_and_tested_on():
@@ -26,12 +26,21 @@ def test_no_patient_is_both_learned_from_and_tested_on():
         seeds.setdefault(patient.group, []).append(patient.seed)
     assert {group: len(found) for group, found in seeds.items()} == {
         **{"calibration": 75, "test": 26, "tightening": 20},
-        **{"other-proportions": 8, "new": 6, "third": 6},
+        **{"other-proportions": 8, "new": 6, "third": 6, "third-abdomen": 6},
     }
     learned = [seed for group in LEARNING for seed in seeds[group]]
     assert len({*learned}) == len(learned)
     # The third person's seeds are also some of the test's, of other bodies.
     assert {*learned}.isdisjoint(seed for group in TESTING for seed in seeds[group])
+
+
+def test_lights_are_learned_and_tested_on_patients_with_a_lumbar_spine():
+    """Every real scan from above the iliac crest shows one on the sacrum; fat behind the peritoneum not all of them."""
+    for group in (*LEARNING, "test", "other-proportions"):
+        parts = [one.ingredients for one in bundle_patients.all_patients() if one.group == group]
+        assert all(one.abdomen for one in parts)
+        with_fat = sum(one.retroperitoneal_fat for one in parts) / len(parts)
+        assert with_fat == 1 if all(one.muscle_variation for one in parts) else 0.4 < with_fat < 0.6
 
 
 def _write(path, array):
