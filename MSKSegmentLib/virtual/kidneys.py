@@ -128,9 +128,11 @@ def add_kidney(
             room = ndimage.distance_transform_edt(core[k], sampling=(dy, dx)) > _TRUNK_WALL_MM
             apart = (across / (grown * wide + _BED_MM)) ** 2 + (through / (grown * deep + _BED_MM)) ** 2 <= 1
             paint(plane, apart & room, BodyTissue.FAT, (BodyTissue.WALL_MUSCLE,))
-            free = ndimage.distance_transform_edt(~np.isin(plane, PSOAS_LABELS), sampling=(dy, dx)) > gap
             bean = (across / (grown * wide)) ** 2 + (through / (grown * deep)) ** 2 <= 1
-            paint(plane, bean & free, BodyTissue.KIDNEY, YIELDING)
+            psoas = np.isin(plane, PSOAS_LABELS)
+            if psoas.any():
+                bean &= ndimage.distance_transform_edt(~psoas, sampling=(dy, dx)) > gap
+            paint(plane, bean, BodyTissue.KIDNEY, YIELDING)
         if hilum is None and along >= 0:
             hilum = (float(k), y - wide * np.sin(turn) / dy, x - side * wide * np.cos(turn) / dx)
         if abs(along) < sinus.length:
