@@ -27,9 +27,10 @@ from .paper_rule import DiceThresholds
 GREEN_NEEDS_DICE = 0.80
 YELLOW_NEEDS_DICE = 0.60
 # A Dice coefficient of so much is accurate, whatever the calibration cases looked like; green asks for a prediction above it by the
-# margin. Without it 18 of 1515 greens of virtual patients were bones of .930 to .963, with it 8 of 1484.
+# margin: the first step with less than 1 % wrong greens under stress that the bundled calibration had not met (8 of 828; with a
+# margin of 0.01 there were 10 of 856).
 ALWAYS_GOOD_FROM = 0.95
-CEILING_MARGIN = 0.01
+CEILING_MARGIN = 0.02
 NEVER_ALWAYS_GOOD = 1.0
 # A network that fails in a third of a scan also misses muscle on which its passes agree.
 FAILING_SHARE = 1 / 3
