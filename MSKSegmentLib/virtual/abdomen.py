@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .build import Build
-from .kidneys import SOFT, YIELDING, add_kidney, paint
+from .kidneys import SURROUNDINGS, YIELDING, add_kidney, paint
 from .spine import Spine
 from .strands import iliac_start
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
@@ -107,7 +107,9 @@ def _add_upper_organs(tissue: np.ndarray, frame: BodyLandmarks, spine: Spine, rn
             over = (k - frame.crest) * frame.spacing[0] - lowest
             grown = np.sqrt(np.clip(over / 75, 0.01, 1))
             y, x = spine.path[k][0] - forwards / dy, frame.middle + beside / dx
-            paint(tissue[k], frame.ellipse(y, x, high * grown, wide * grown) & ~before_the_spine(frame, spine, k), value, SOFT)
+            paint(
+                tissue[k], frame.ellipse(y, x, high * grown, wide * grown) & ~before_the_spine(frame, spine, k), value, SURROUNDINGS
+            )
             if inner is not None and over > 8:
                 section = frame.ellipse(y, x, high * grown - 4, wide * grown - 4)
                 tissue[k][section & (tissue[k] == value)] = inner
@@ -137,7 +139,9 @@ def _add_ribs(
                     continue
                 y, x = centre + min(wall - 7, 30 + run) * ray
                 section = frame.ellipse(y, x, 5.5, 5.5)
-                tissue[k][section & np.isin(tissue[k], (*SOFT, BodyTissue.WALL_MUSCLE, BodyTissue.ORGAN))] = BodyTissue.VERTEBRA
+                tissue[k][section & np.isin(tissue[k], (*SURROUNDINGS, BodyTissue.WALL_MUSCLE, BodyTissue.ORGAN))] = (
+                    BodyTissue.VERTEBRA
+                )
 
 
 def _wall_along(inside: np.ndarray, centre: np.ndarray, ray: np.ndarray) -> float | None:

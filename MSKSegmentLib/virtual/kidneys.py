@@ -14,9 +14,9 @@ from .spine import Spine
 from .tissue import PSOAS_LABELS, BodyLandmarks, BodyTissue
 from .upper_retroperitoneum import TO_RIGHT
 
-SOFT = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID)
+SURROUNDINGS = (BodyTissue.FAT, BodyTissue.BOWEL_WALL, BodyTissue.GAS, BodyTissue.STOOL, BodyTissue.FLUID)
 # Kidneys in their fat leave a dent in liver and spleen.
-YIELDING = (*SOFT, BodyTissue.ORGAN)
+YIELDING = (*SURROUNDINGS, BodyTissue.ORGAN)
 # The wall of the trunk, which a kidney leaves whole, and the fat between a kidney and the muscles behind it.
 _TRUNK_WALL_MM, _BED_MM = 10.0, 3.0
 _STONE_MM = 4.0
@@ -139,7 +139,7 @@ def add_kidney(
             sinus.cut(plane, along, across / wide, through / deep)
         for place in stones * (0.6 * sinus.length * half, 0.3 * wide, 0.15 * deep):
             near = (along * half - place[0]) ** 2 + (across - place[1]) ** 2 + (through - place[2]) ** 2 < _STONE_MM**2
-            plane[near & np.isin(plane, (*SOFT, BodyTissue.KIDNEY))] = BodyTissue.CALCIFICATION
+            plane[near & np.isin(plane, (*SURROUNDINGS, BodyTissue.KIDNEY))] = BodyTissue.CALCIFICATION
         if cyst is not None:
             away = ((along - cyst[0]) * half) ** 2 + (across - cyst[1] * wide - 0.5 * wide) ** 2 + (through - cyst[2] * deep) ** 2
             plane[(away < cyst_radius**2) & np.isin(plane, (*YIELDING, BodyTissue.KIDNEY))] = BodyTissue.FLUID
