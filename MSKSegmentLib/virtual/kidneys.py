@@ -35,7 +35,7 @@ class Sinus:
     # How far it reaches from the hilum beyond the middle.
     reach: float
     thick: float
-    # Share of it that is urine, in pelvis and calices.
+    # Share of its axes within which it is urine, in pelvis and calices.
     urine: float
 
     @classmethod
@@ -48,6 +48,7 @@ class Sinus:
     def cut(self, plane: np.ndarray, along: float, across: np.ndarray, through: np.ndarray) -> None:
         """Hollow the kidney in a slice `plane` uint8 ``[y, x]`` in place, at the level and the positions given as shares."""
         hollow = np.sqrt(1 - (along / self.length) ** 2)
+        # Beyond the kidney, so that the opening is as wide as the hollow; or a wall of kidney that closes it.
         outer = -1.7 if abs(along) < self.hilum else -0.62
         half = 0.5 * max(self.reach - outer, 0.3)
         inside = ((across - outer - half) / (half * hollow)) ** 2 + (through / (self.thick * hollow)) ** 2
@@ -64,7 +65,7 @@ class Lobes:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Lobes:
-        """From none to a tenth of the radius."""
+        """Waves of up to a tenth of the radius."""
         first, second, third = rng.uniform(0, 2 * np.pi, 3)
         return cls(rng.uniform(0, 0.1), (first, second, third))
 
