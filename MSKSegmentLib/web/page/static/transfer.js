@@ -3,9 +3,16 @@
 (function () {
   "use strict";
   let busy = false;
+  let last = Promise.resolve();
 
-  async function upload(file) {
-    if (!file || busy) return;
+  function upload(file) {
+    // A refused file is told on the page before its request has ended: the next one waits for that, and is not lost. While a file
+    // really arrives, the page takes no other.
+    if (!file || (busy && document.querySelector("#upload-file:disabled"))) return;
+    last = last.then(() => send(file));
+  }
+
+  async function send(file) {
     busy = true;
     try {
       await fetch("upload", {
