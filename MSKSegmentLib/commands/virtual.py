@@ -24,6 +24,7 @@ from .base import PLACE, Command, Invocation, exclusive, pass_invocation
 @click.option("--abdomen", is_flag=True, help="model lumbar spine, kidneys, great vessels, liver and ribs")
 @click.option("--retroperitoneal-fat", is_flag=True, help="a layer of fat keeps bowel off iliacus and psoas")
 @click.option("--to-thorax", is_flag=True, help="the abdomen, in scans that reach beyond the psoas to the lungs' bases")
+@click.option("--objects", is_flag=True, help="a calibration phantom, pads, a cushion or cables at the body")
 @click.option("--modality", type=click.Choice(("ct", "mr")), default="ct", help="what scans them (default: ct)")
 @click.option("--task", default="lower-limb-mr", metavar="NAME", help="with mr: the task whose structures are labelled")
 @click.option("--dixon", is_flag=True, help="with mr: fat and water images, too, with the true share of fat in facts.json")
@@ -55,7 +56,9 @@ def command(context: click.Context, invocation: Invocation, /, output: Path, atl
         not options["parts"],
         () if stress is None else KINDS if stress == "all" else tuple(stress.split(",")),
         options["strength"],
-        Ingredients(options["vary_muscles"], options["abdomen"], options["retroperitoneal_fat"], to_thorax=options["to_thorax"]),
+        Ingredients(
+            options["vary_muscles"], options["abdomen"], options["retroperitoneal_fat"], options["to_thorax"], options["objects"]
+        ),
         table,
         options["dixon"],
     )

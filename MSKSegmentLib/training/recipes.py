@@ -29,7 +29,7 @@ SCHEDULES = ("one-cycle", "constant")
 class VirtualData:
     """Simulated patients: `number` seeds from `first_seed` on; `weight` is their share among all sources.
 
-    `muscle_variation`, `abdomen`, `retroperitoneal_fat` and `to_thorax` switch on these `virtual.ingredients`.
+    `muscle_variation`, `abdomen`, `retroperitoneal_fat`, `to_thorax` and `objects` switch on these `virtual.ingredients`.
     """
 
     number: int
@@ -38,12 +38,13 @@ class VirtualData:
     abdomen: bool = False
     retroperitoneal_fat: bool = False
     to_thorax: bool = False
+    objects: bool = False
     weight: float = 1.0
 
     @property
     def ingredients(self) -> Ingredients:
         """The optional parts of these patients."""
-        return Ingredients(self.muscle_variation, self.abdomen, self.retroperitoneal_fat, self.to_thorax)
+        return Ingredients(self.muscle_variation, self.abdomen, self.retroperitoneal_fat, self.to_thorax, self.objects)
 
 
 @dataclass(frozen=True)

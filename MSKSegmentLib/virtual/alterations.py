@@ -8,7 +8,7 @@ import numpy as np
 
 from .implants import add_implant
 from .specimen import Specimen, femur_levels
-from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, BodyTissue
+from .tissue import FEMUR_LABELS, HIP_BONE_LABELS, OUTSIDE, SUPPORTS, BodyTissue
 
 # Thickness of the fat over a stump's end, and how far the rounded end reaches beyond its edge.
 _STUMP_FAT_MM = 14.0
@@ -70,7 +70,7 @@ def amputate(specimen: Specimen, side: int, level: float) -> Specimen:
     away = np.hypot((ys - axis[0]) * dy, (xs - axis[1]) * dx) / 90
     rim = cut + _STUMP_ROUND_MM / dz * np.clip(away, 0, 1.2) ** 2 * np.clip(level * 4, 0, 1)
     beyond = (xs - middle) * outwards * dx > 4
-    removed = beyond & (zs < rim) & ~np.isin(tissue, (0, BodyTissue.TABLE, BodyTissue.FOAM))
+    removed = beyond & (zs < rim) & ~np.isin(tissue, (0, *SUPPORTS))
     if not removed.any():
         return specimen
     top = int(np.flatnonzero(removed.any(axis=(1, 2))).max())
@@ -78,7 +78,7 @@ def amputate(specimen: Specimen, side: int, level: float) -> Specimen:
     far = ndimage.distance_transform_edt(~removed[reach], sampling=specimen.spacing)
     # Objects beside the removed leg that stay, such as a hand, get no fat.
     near = (zs[reach] >= cut - 1) & ~removed[reach] & (tissue[reach] > 0) & (far <= _STUMP_FAT_MM)
-    near &= ~np.isin(tissue[reach], (BodyTissue.TABLE, BodyTissue.FOAM, BodyTissue.CLOTH))
+    near &= ~np.isin(tissue[reach], OUTSIDE)
     tissue[reach][near] = BodyTissue.FAT
     tissue[reach][near & (far <= max(specimen.spacing))] = BodyTissue.SKIN
     depth[reach][near] = 0

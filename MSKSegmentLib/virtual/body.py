@@ -12,6 +12,7 @@ from .abdomen import ILIAC_MM, add_abdomen, aortic_bifurcation
 from .build import Build
 from .inner_organs import add_genitals, fill_trunk
 from .lumbar import add_lumbar_spine
+from .positioning import add_positioning
 from .retroperitoneum import add_retroperitoneal_fat
 from .spine import PSOAS_MM, add_spine, extend_psoas, trace_spine
 from .strands import add_tendons, add_vessels
@@ -61,6 +62,8 @@ def complete_body(labels: np.ndarray, spacing: tuple[float, float, float], build
         add_clothes(tissue, frame, rng)
     if build.arms:
         add_arms(tissue, frame, rng)
+    if build.objects:
+        add_positioning(tissue, frame, rng.spawn(1)[0])
     if build.table:
         add_table(tissue, frame, rng)
     return tissue

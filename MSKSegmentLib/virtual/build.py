@@ -13,7 +13,8 @@ class Build:
 
     `fat` is the subcutaneous thickness, `belly` how far the abdomen bulges; shares are 0..1; `calcification` is the share
     of the arteries' levels that carry a plaque. With `abdomen` spine and organs above the iliac crest are modelled, with
-    `retroperitoneal_fat` a layer between bowel and muscle, with `to_thorax` lungs and all ribs (see the modules of these names).
+    `retroperitoneal_fat` a layer between bowel and muscle, with `to_thorax` lungs and all ribs (see the modules of these names),
+    with `objects` what a body is laid on (see `positioning`).
     """
 
     fat: float
@@ -33,6 +34,7 @@ class Build:
     abdomen: bool = False
     retroperitoneal_fat: bool = False
     to_thorax: bool = False
+    objects: bool = False
 
 
 def random_build(rng: np.random.Generator, standing: bool) -> Build:

@@ -124,7 +124,7 @@ def _check(patients: PatientSeries, donor: Path | None) -> None:
     if patients.mr_table is not None and (stress or not patients.whole or donor or patients.ingredients != PLAIN):
         raise InputError(
             "Virtual patients in MR are whole scans of plain bodies; leave out --stress, --parts, --donor, --vary-muscles, "
-            "--abdomen, --retroperitoneal-fat and --to-thorax."
+            "--abdomen, --retroperitoneal-fat, --to-thorax and --objects."
         )
 
 

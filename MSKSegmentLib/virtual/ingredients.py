@@ -16,13 +16,15 @@ class Ingredients:
     With `muscle_variation` each muscle gets its own size, length and position (see `muscle_variation`); with `abdomen` the lumbar
     spine and the organs beside it are modelled, not only filled in (see `lumbar` and `abdomen`); with `retroperitoneal_fat`
     a layer of fat keeps bowel off iliacus and psoas (see `retroperitoneum`); `to_thorax` is an abdomen whose scan goes on above
-    the psoas to the lungs' bases (see `thorax`).
+    the psoas to the lungs' bases (see `thorax`); `objects` are a calibration phantom, pads, a cushion and cables at the body (see
+    `positioning`).
     """
 
     muscle_variation: bool = False
     abdomen: bool = False
     retroperitoneal_fat: bool = False
     to_thorax: bool = False
+    objects: bool = False
 
     def applied(self, shape: Shape, build: Build, seed: int) -> tuple[Shape, Build]:
         """Shape and build of that seed with these parts; the variation of muscles is one of the atlas."""
@@ -31,6 +33,7 @@ class Ingredients:
             abdomen=self.abdomen or self.to_thorax,
             retroperitoneal_fat=self.retroperitoneal_fat,
             to_thorax=self.to_thorax,
+            objects=self.objects,
         )
         return (replace(shape, above=above_the_psoas(seed)) if self.to_thorax else shape), build
 

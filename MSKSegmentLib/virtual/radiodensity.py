@@ -11,7 +11,7 @@ from .atlas import CARTILAGE, LIGAMENT, MIRRORED_EXTRA_OFFSET, OTHER_MUSCLE
 from .implants import METAL
 from .noise import Noise
 from .specimen import BONES, DEPTH_STEPS_PER_MM, Specimen
-from .tissue import FEMUR_LABELS, BodyTissue
+from .tissue import FEMUR_LABELS, PHANTOM_RODS, BodyTissue
 
 MEAN_FAT_HU = -105.0
 IMPLANT_HU = 6000.0
@@ -137,13 +137,17 @@ def _table(what: Composition, spacing: tuple[float, float, float], rng: np.rando
     table[BodyTissue.ORGAN] = what.organ_hu
     # Without contrast medium, of which the kidneys take up the most, some are as dark as water (the real pelvis: 4 to 22 HU). Drawn
     # from a stream of its own, so that all other draws are what they were.
-    native = rng.spawn(1)[0].uniform(*_NATIVE_KIDNEY_HU)
+    own = rng.spawn(1)[0]
+    native = own.uniform(*_NATIVE_KIDNEY_HU)
     table[BodyTissue.KIDNEY] = native if what.artery_hu < 100 else 60.0 + 0.45 * what.artery_hu
     table[BodyTissue.TABLE] = rng.uniform(-300, 250)
     table[BodyTissue.FOAM] = rng.uniform(-980, -900)
     table[BodyTissue.TENDON] = rng.uniform(60, 120)
     table[BodyTissue.CLOTH] = rng.uniform(-900, -300)
     table[BodyTissue.CALCIFICATION] = rng.uniform(300, 1300)
+    # Plastics and gels are about as dense as water or muscle; rods hold minerals, and some phantoms one of fat.
+    table[BodyTissue.PAD], table[BodyTissue.PHANTOM] = own.uniform(-40, 110), own.uniform(-60, 110)
+    table[list(PHANTOM_RODS)] = own.uniform(-110, 30) + own.uniform(25, 90) * np.arange(len(PHANTOM_RODS))
     return table
 
 

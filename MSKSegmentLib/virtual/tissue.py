@@ -29,6 +29,8 @@ class BodyTissue(IntEnum):
     CALCIFICATION = 235
     VEIN = 236
     KIDNEY = 237
+    PAD = 238
+    PHANTOM = 239
 
 
 FEMUR_LABELS = (2, 102)
@@ -36,8 +38,12 @@ SACRUM_LABEL = 3
 HIP_BONE_LABELS = (1, 101)
 PSOAS_LABELS = (12, 112)
 SARTORIUS_LABELS = (17, 117)
+# The rods of a calibration phantom, each of a density of its own.
+PHANTOM_RODS = tuple(range(BodyTissue.PHANTOM + 1, BodyTissue.PHANTOM + 7))
+# What a body lies on.
+SUPPORTS = (BodyTissue.TABLE, BodyTissue.FOAM, BodyTissue.PAD, BodyTissue.PHANTOM, *PHANTOM_RODS)
 # Tissue that a hand, clothes or the table may replace.
-OUTSIDE = (0, BodyTissue.TABLE, BodyTissue.FOAM, BodyTissue.CLOTH)
+OUTSIDE = (0, BodyTissue.CLOTH, *SUPPORTS)
 
 
 @dataclass(frozen=True)
