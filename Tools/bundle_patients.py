@@ -35,6 +35,7 @@ IN_PLANE_MM = 2.5
 # In that table the patients from here on were drawn with a kind of stress and a strength for each.
 _FIRST_STRESSED = 50000
 _FAT = Ingredients(retroperitoneal_fat=True)
+_LAID = Ingredients(objects=True)
 _WHOLE = Ingredients(abdomen=True, retroperitoneal_fat=True)
 _VARIED = Ingredients(muscle_variation=True, abdomen=True, retroperitoneal_fat=True)
 THIRD = "third"
@@ -60,6 +61,7 @@ def all_patients() -> list[Patient]:
         ("tightening", (*range(47008, 47018), *range(47026, 47036)), 5.0, _VARIED),
         ("other-proportions", range(47018, 47026), 5.0, _VARIED),
         ("new", range(31000, 31006), 3.0, PLAIN),
+        ("new-objects", range(31000, 31006), 3.0, _LAID),
         (THIRD, range(60000, 60006), 3.0, _FAT),
         (f"{THIRD}-abdomen", range(60000, 60006), 3.0, _WHOLE),
     ):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(TOOLS))
 import bundle_patients  # noqa: E402
 
 LEARNING = ("calibration", "tightening")
-TESTING = ("test", "other-proportions", "new", bundle_patients.THIRD, f"{bundle_patients.THIRD}-abdomen")
+TESTING = ("test", "other-proportions", "new", "new-objects", bundle_patients.THIRD, f"{bundle_patients.THIRD}-abdomen")
 
 
 def test_no_patient_is_both_learned_from_and_tested_on():
@@ -26,7 +26,7 @@ def test_no_patient_is_both_learned_from_and_tested_on():
         seeds.setdefault(patient.group, []).append(patient.seed)
     assert {group: len(found) for group, found in seeds.items()} == {
         **{"calibration": 75, "test": 26, "tightening": 20},
-        **{"other-proportions": 8, "new": 6, "third": 6, "third-abdomen": 6},
+        **{"other-proportions": 8, "new": 6, "new-objects": 6, "third": 6, "third-abdomen": 6},
     }
     learned = [seed for group in LEARNING for seed in seeds[group]]
     assert len({*learned}) == len(learned)
