@@ -20,7 +20,7 @@ from ..quality.limits import NEVER_ALWAYS_GOOD
 from .calibrate_bundle import CalibrationJob, cases_of, check_job, observed_segments
 from .fit_limits import WRONG_GREENS, green_margin, misled
 from .judging import Judged, judge_observations, thresholds_of
-from .observations import patients_of
+from .observations import Observation, patients_of
 from .observing import networks_of
 
 
@@ -78,12 +78,35 @@ def tighten_bundle(
         BundleError: before any work, what `check_job` refuses.
     """
     check_job(bundle, job)
+    calibration = calibration_to_tighten(bundle)
+    observations = observed_segments(cases_of(bundle, job, checkpoint, report), calibration.reference, job.data)
+    return tighten_on(bundle, observations, job, report)
+
+
+def calibration_to_tighten(bundle: ModelBundle) -> Calibration:
+    """The calibration of a bundle.
+
+    Raises:
+        InputError: it has none with lights from all evidence.
+    """
     calibration = Calibration.from_json(bundle.calibration) if bundle.calibration else None
     if calibration is None or calibration.model is None:
         raise InputError(
             f"The bundle {bundle.manifest.name!r} has no lights whose limits could be held against cases; calibrate it first."
         )
-    observations = observed_segments(cases_of(bundle, job, checkpoint, report), calibration.reference, job.data)
+    return calibration
+
+
+def tighten_on(
+    bundle: ModelBundle, observations: Sequence[Observation], job: CalibrationJob, report: Callable[[str], None] = print
+) -> ModelBundle | None:
+    """Write a new bundle whose green limits hold on some observed segments; None, and no bundle, where they hold already.
+
+    Raises:
+        InputError: the bundle has no lights from all evidence.
+        BundleError: the new version cannot be written (`bundle.update_calibration`).
+    """
+    calibration = calibration_to_tighten(bundle)
     thresholds = thresholds_of(calibration, observations)
     judged = judge_observations(observations, calibration, bundle.manifest.passes, thresholds)
     new, limits = tighten(calibration, judged)
@@ -93,6 +116,5 @@ def tighten_bundle(
         report("No green limit is contradicted by these cases; there is no new bundle.")
         return None
     names = ", ".join(limit.abbreviation for limit in limits)
-    patients = len(patients_of(observations))
-    source = f"{calibration.source}; green limits of {names} raised on {job.source} ({patients} patients)"
+    source = f"{calibration.source}; green limits of {names} raised on {job.source} ({len(patients_of(observations))} patients)"
     return update_calibration(bundle, replace(new, source=source, networks=networks_of(bundle)).to_json(), job.folder, job.version)

@@ -1,7 +1,10 @@
 """Green limits held against cases of a kind that the calibration has not met: raised where they are contradicted, never lowered."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from quality_cases import observations, write_evaluation
@@ -15,6 +18,7 @@ from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.quality.calibration import Calibration
 
 PASSES = 3
+TOOL = Path(__file__).resolve().parents[3] / "Tools" / "tighten_by_strangers.py"
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +109,29 @@ def test_the_command_writes_a_bundle_or_says_that_nothing_is_contradicted(calibr
     assert main(["calibrate", str(contradicted), "--tighten", "--bundle", str(tiny_bundle), "--source", "x", "--version", "3", "-o",
                  str(tmp_path / "none")]) == 2  # fmt: skip
     assert "calibrate it first" in capsys.readouterr().err
+
+
+def test_evaluations_of_other_networks_can_only_take_greens_away(calibration, tiny_bundle, tmp_path):
+    lit = update_calibration(load_bundle(tiny_bundle), calibration.to_json(), tmp_path / "lit", "2")
+    runs, others = [], [replace(item, patient=f"q{item.patient}") for item in observations(10, seed=3, hard=0.0)]
+    for name, items in (("one", other_bodies({"OE"})), ("other", others)):
+        key = {"bundle": f"a network that left {name} out", "passes": PASSES, "seed": 0}
+        runs.append(str(write_evaluation(tmp_path / name, items, key)))
+
+    def run(bundle, *evaluations, out):
+        words = [TOOL, bundle.folder, *evaluations, "-o", tmp_path / out, "--version", "3", "--source", "bodies left out"]
+        return subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True)
+
+    same = run(lit, runs[1], out="same")
+    assert same.returncode == 0 and "there is no new bundle" in same.stdout and not (tmp_path / "same").exists()
+    done = run(lit, *runs, out="harder")
+    assert done.returncode == 0, done.stderr
+    stored, before = Calibration.from_json(load_bundle(tmp_path / "harder").calibration), calibration.model.limits
+    assert stored.source.endswith("green limits of OE raised on bodies left out (20 patients)")
+    for name, limit in stored.model.limits.items():
+        raised = limit.green_from is None or limit.green_from > before[name].green_from + 1e-9
+        assert raised == (name == "OE")
+    refused = run(load_bundle(tiny_bundle), *runs, out="none")
+    assert refused.returncode == 1 and "calibrate it first" in refused.stderr and "Traceback" not in refused.stderr
+    twice = run(lit, runs[0], runs[0], out="none")
+    assert twice.returncode == 1 and "in more than one" in twice.stderr and not (tmp_path / "none").exists()
