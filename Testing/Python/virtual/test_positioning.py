@@ -1,6 +1,6 @@
 """What a body is laid on: under it and against it, without a change to what has a label."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -80,13 +80,9 @@ def test_rods_rise_in_density_from_fat_or_water_on_and_nothing_else_changes(pair
     for name, specimen in (("plain", plain), ("laid", laid)):
         values[name] = radiodensity(specimen, what, smooth_noise, np.random.default_rng(4))
     same = plain.tissue == laid.tissue
-    assert (
-        np.allclose(values["plain"][same], values["laid"][same], atol=60) and (values["plain"] == values["laid"])[same].mean() > 0.9
-    )
+    assert same.mean() > 0.9 and np.array_equal(values["plain"][same], values["laid"][same])
     tissue = np.array([BodyTissue.PHANTOM, BodyTissue.PAD, *PHANTOM_RODS], np.uint8).reshape(1, 1, -1)
-    alone = laid.slab(0, 1, (slice(0, 1), slice(0, tissue.size)))
-    alone.tissue[...] = tissue
-    alone.depth[...] = 0
+    alone = replace(laid, tissue=tissue, depth=np.zeros_like(tissue))
     hu = radiodensity(alone, what, smooth_noise, np.random.default_rng(5)).ravel()
     assert -60 <= hu[0] <= 110 and -40 <= hu[1] <= 110
     assert np.all(np.diff(hu[2:]) >= 25) and -110 <= hu[2] <= 30
