@@ -16,6 +16,7 @@ from pathlib import Path
 
 from MSKSegmentLib.bundle import resolve_bundle
 from MSKSegmentLib.calibration.calibrate_bundle import CalibrationJob, check_job, observed_segments
+from MSKSegmentLib.calibration.observing import drawn_alike
 from MSKSegmentLib.calibration.tightening import calibration_to_tighten, tighten_on
 from MSKSegmentLib.errors import InputError, MSKSegmentError
 from MSKSegmentLib.evaluation.folder import read_evaluation
@@ -34,12 +35,16 @@ def main() -> None:
         bundle = resolve_bundle(options.bundle)
         job = CalibrationJob(options.runs[0], options.source, options.version, options.output)
         check_job(bundle, job)
-        cases = [case for run in options.runs for _, case in read_evaluation(run)]
+        calibration = calibration_to_tighten(bundle)
+        found = [one for run in options.runs for one in read_evaluation(run)]
+        others = [case.name for key, case in found if not drawn_alike(key, bundle.manifest)]
+        if others:
+            raise InputError(f"{others[0]} was evaluated with other passes than those of the bundle; evaluate it with as many.")
+        cases = [case for _, case in found]
         twice = {name for name, times in Counter(case.name for case in cases).items() if times > 1}
         if twice:
             raise InputError(f"{min(twice)} is in more than one of these evaluations; each patient is a stranger to one network.")
-        observations = observed_segments(cases, calibration_to_tighten(bundle).reference, job.data)
-        tighten_on(bundle, observations, job)
+        tighten_on(bundle, calibration, observed_segments(cases, calibration.reference, job.data), job)
     except MSKSegmentError as error:
         raise SystemExit(str(error)) from None
 

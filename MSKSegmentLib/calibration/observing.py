@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..bundle import ModelBundle
+from ..bundle import Manifest, ModelBundle
 from ..case_result import SCORE_NAMES
 from ..errors import InputError
 from ..evaluation.cases import CaseFiles, find_true_cases, patient_of, read_labelled_case
@@ -74,14 +74,18 @@ def evaluated_cases(bundle: ModelBundle, folder: Path) -> list[CaseScores]:
     networks, manifest = networks_of(bundle), bundle.manifest
     found = read_evaluation(folder)
     for key, _ in found:
-        as_here = key.get("passes") == manifest.passes and key.get("auto_passes", False) == manifest.auto_passes
-        if key.get("bundle") not in networks or not as_here:
+        if key.get("bundle") not in networks or not drawn_alike(key, manifest):
             passes = f"{manifest.passes} passes{' at most' if manifest.auto_passes else ''}"
             raise InputError(
                 f"The evaluation {folder.name!r} is not one of the bundle {manifest.name!r} with {passes}; evaluate this bundle "
                 "first, or name a folder of cases."
             )
     return [case for _, case in found]
+
+
+def drawn_alike(key: Mapping[str, Any], manifest: Manifest) -> bool:
+    """Whether a case that an evaluation keeps by `key` was run with the passes of a bundle: other scores do not compare."""
+    return key.get("passes") == manifest.passes and key.get("auto_passes", False) == manifest.auto_passes
 
 
 def networks_of(bundle: ModelBundle) -> tuple[str, ...]:

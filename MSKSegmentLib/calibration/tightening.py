@@ -80,7 +80,7 @@ def tighten_bundle(
     check_job(bundle, job)
     calibration = calibration_to_tighten(bundle)
     observations = observed_segments(cases_of(bundle, job, checkpoint, report), calibration.reference, job.data)
-    return tighten_on(bundle, observations, job, report)
+    return tighten_on(bundle, calibration, observations, job, report)
 
 
 def calibration_to_tighten(bundle: ModelBundle) -> Calibration:
@@ -98,15 +98,19 @@ def calibration_to_tighten(bundle: ModelBundle) -> Calibration:
 
 
 def tighten_on(
-    bundle: ModelBundle, observations: Sequence[Observation], job: CalibrationJob, report: Callable[[str], None] = print
+    bundle: ModelBundle,
+    calibration: Calibration,
+    observations: Sequence[Observation],
+    job: CalibrationJob,
+    report: Callable[[str], None] = print,
 ) -> ModelBundle | None:
     """Write a new bundle whose green limits hold on some observed segments; None, and no bundle, where they hold already.
 
+    `calibration` is that of the bundle (`calibration_to_tighten`).
+
     Raises:
-        InputError: the bundle has no lights from all evidence.
         BundleError: the new version cannot be written (`bundle.update_calibration`).
     """
-    calibration = calibration_to_tighten(bundle)
     thresholds = thresholds_of(calibration, observations)
     judged = judge_observations(observations, calibration, bundle.manifest.passes, thresholds)
     new, limits = tighten(calibration, judged)

@@ -135,3 +135,6 @@ def test_evaluations_of_other_networks_can_only_take_greens_away(calibration, ti
     assert refused.returncode == 1 and "calibrate it first" in refused.stderr and "Traceback" not in refused.stderr
     twice = run(lit, runs[0], runs[0], out="none")
     assert twice.returncode == 1 and "in more than one" in twice.stderr and not (tmp_path / "none").exists()
+    fewer = write_evaluation(tmp_path / "fewer", other_bodies({"OE"}), {"bundle": "a network", "passes": PASSES - 1, "seed": 0})
+    refused = run(lit, fewer, out="none")
+    assert refused.returncode == 1 and "other passes" in refused.stderr and not (tmp_path / "none").exists()

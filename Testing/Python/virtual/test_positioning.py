@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from virtual_cases import made_up_atlas
 
+from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.training.recipes import VirtualData
+from MSKSegmentLib.virtual import cases
 from MSKSegmentLib.virtual.alterations import amputate
 from MSKSegmentLib.virtual.ingredients import Ingredients
 from MSKSegmentLib.virtual.positioning import add_positioning
@@ -117,6 +119,23 @@ def test_a_scan_without_a_body_stays_as_it_is():
     assert not empty.any()
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Ingredients)])
+NAMES = [field.name for field in fields(Ingredients)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_can_ask_for_each_optional_part_of_a_body(name, monkeypatch, tmp_path):
+    asked = []
+
+    def write(output, patients, *_):
+        asked.append(patients.ingredients)
+        return iter(())
+
+    monkeypatch.setattr(cases, "write_patients", write)
+    flag = {"muscle_variation": "--vary-muscles"}.get(name, "--" + name.replace("_", "-"))
+    assert main(["virtual", "-n", "1", "-o", str(tmp_path), flag]) == 0
+    assert asked == [Ingredients(**{name: True})]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_can_ask_for_each_optional_part_of_a_body(name):
     assert VirtualData(1, **{name: True}).ingredients == Ingredients(**{name: True})
