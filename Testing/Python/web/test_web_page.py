@@ -244,6 +244,17 @@ def test_everything_is_in_sight_in_both_colours(page, size):
     assert page.evaluate("document.documentElement.scrollHeight") <= size[1], "the page itself never scrolls"
 
 
+def test_a_picture_has_words_before_it_has_come(page):
+    alt, words = page.evaluate("""async () => {
+      const view = document.querySelector(".view.sagittal"), inner = view.appendChild(document.createElement("div"));
+      const image = inner.appendChild(document.createElement("img"));
+      await null;
+      inner.remove();
+      return [image.alt, view.dataset.words];
+    }""")
+    assert alt == words != ""
+
+
 # Numbers as wide as they come: close to a limit, both have four digits.
 WIDEST = """() => {
   const texts = {volume_cc: '1677.3', predicted_dice: '0.8677', dice_good_from: '0.8685', mean_hu: '-100.2', fat_percent: '100.0'};

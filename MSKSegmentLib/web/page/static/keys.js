@@ -76,11 +76,16 @@
     if (over) view = over.dataset.view;
   });
 
-  // The pictures that the server draws come without words.
-  document.addEventListener("load", (event) => {
-    const where = event.target.closest && event.target.tagName === "IMG" && event.target.closest(".view");
-    if (where && !event.target.alt) event.target.alt = where.dataset.words;
-  }, true);
+  // The pictures that the server draws come without words: each gets them as it enters the page, not only once it has come.
+  new MutationObserver((changes) => {
+    for (const node of changes.flatMap((change) => [...change.addedNodes])) {
+      if (node.nodeType !== Node.ELEMENT_NODE) continue;
+      for (const image of node.matches("img") ? [node] : node.querySelectorAll("img")) {
+        const where = image.closest(".view");
+        if (where && !image.alt) image.alt = where.dataset.words;
+      }
+    }
+  }).observe(document, { childList: true, subtree: true });
 
   // The selected row stays in sight, and has the focus when the table has it.
   function showRow() {
