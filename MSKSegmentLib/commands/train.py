@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 def command(invocation: Invocation, /, recipe: str, output: Path, progress: str, **options: Any) -> None:
     """Train a network as RECIPE says, and resume where it stopped.
 
-    RECIPE is a file, or a preset: paper, paper-5, bundled, bundled-2, sparse.
+    RECIPE is a file, or a preset: paper, paper-5, bundled, bundled-2,
+    bundled-3, sparse.
     """
     require(*FOR_TRAINING, purpose="Training")
     from ..training.run import Choices, finish_training, parse_fold, run_recipe

@@ -37,7 +37,7 @@ def recipe_file(tmp_path):
 
 
 def test_presets_are_complete_and_valid():
-    assert presets() == ["bundled", "bundled-2", "lower-limb-mr", "paper", "paper-5", "proximal-femur-vnet", "sparse"]
+    assert presets() == ["bundled", "bundled-2", "bundled-3", "lower-limb-mr", "paper", "paper-5", "proximal-femur-vnet", "sparse"]
     for name in presets():
         recipe = read_recipe(find_recipe(name))
         assert recipe.name.endswith(name) and (recipe.virtual or recipe.task != "hip-thigh-ct")
@@ -47,6 +47,8 @@ def test_presets_are_complete_and_valid():
     assert (paper.network.levels, paper.network.base_filters, paper.network.dropout) == (6, 32, 0.5)
     assert paper.dice_weight == 0 and paper.average == 0 and paper.schedule == "constant"
     assert paper.preprocessing.hu_window == (-150, 350) and paper.augmentation.uniform
+    latest = read_recipe(find_recipe("bundled-3"))
+    assert latest.augmentation.contrast == 0.25 and all(source.ingredients.objects for source in latest.virtual)
     femur = read_recipe(find_recipe("proximal-femur-vnet"))
     assert femur.network.family == "vnet" and femur.network.classes == femur.table.classes and femur.crop == femur.network.patch
     assert (femur.dice_weight, femur.cross_entropy_weight) == (1, 0) and femur.l2 > 0
@@ -203,7 +205,7 @@ def test_the_gpu_script_trains_the_bundled_preset_within_25_minutes(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing", "-o", "x"], "presets: bundled, bundled-2, lower-limb-mr, paper"),
+        (["nothing", "-o", "x"], "presets: bundled, bundled-2, bundled-3, lower-limb-mr, paper"),
         (["bundled", "-o", "x"], "No atlas folder is known"),
         (["bundled", "-o", "x", "--finish"], "no training that could be finished"),
         (["bundled", "-o", "x", "--fold", "1"], "such as 1/5"),
