@@ -18,7 +18,7 @@ from MSKSegmentLib.commands.main import main
 from MSKSegmentLib.quality.calibration import Calibration
 
 PASSES = 3
-TOOL = Path(__file__).resolve().parents[3] / "Tools" / "tighten_by_strangers.py"
+TOOLS = Path(__file__).resolve().parents[3] / "Tools"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,10 @@ def judged_by(calibration, items):
 
 def greens(judged, name):
     return [one for one in judged if one.observation.abbreviation == name and one.light is Light.GREEN]
+
+
+def run_tool(name, *words):
+    return subprocess.run([sys.executable, *map(str, (TOOLS / name, *words))], capture_output=True, text=True)
 
 
 def test_a_structure_whose_greens_are_wrong_gets_fewer_and_the_others_keep_theirs(calibration):
@@ -119,8 +123,8 @@ def test_evaluations_of_other_networks_can_only_take_greens_away(calibration, ti
         runs.append(str(write_evaluation(tmp_path / name, items, key)))
 
     def run(bundle, *evaluations, out):
-        words = [TOOL, bundle.folder, *evaluations, "-o", tmp_path / out, "--version", "3", "--source", "bodies left out"]
-        return subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True)
+        words = [bundle.folder, *evaluations, "-o", tmp_path / out, "--version", "3", "--source", "bodies left out"]
+        return run_tool("tighten_by_strangers.py", *words)
 
     same = run(lit, runs[1], out="same")
     assert same.returncode == 0 and "there is no new bundle" in same.stdout and not (tmp_path / "same").exists()
@@ -138,3 +142,26 @@ def test_evaluations_of_other_networks_can_only_take_greens_away(calibration, ti
     fewer = write_evaluation(tmp_path / "fewer", other_bodies({"OE"}), {"bundle": "a network", "passes": PASSES - 1, "seed": 0})
     refused = run(lit, fewer, out="none")
     assert refused.returncode == 1 and "other passes" in refused.stderr and not (tmp_path / "none").exists()
+
+
+def test_the_higher_green_limit_of_two_bundles_holds(calibration, tiny_bundle, tmp_path):
+    def lit(name, version, **changed):
+        limits = {key: replace(limit, **changed.get(key, {})) for key, limit in calibration.model.limits.items()}
+        changed = replace(calibration, model=replace(calibration.model, limits=limits))
+        return update_calibration(load_bundle(tiny_bundle), changed.to_json(), tmp_path / name, version)
+
+    new = lit("new", "2", OE={"green_from": 0.86}, GMIN={"green_from": 0.95}, SACRUM={"green_from": None})
+    earlier = lit("earlier", "1.9", OE={"green_from": 0.91}, GMIN={"green_from": 0.89}, PI={"green_from": None})
+    words = ("--earlier", earlier.folder, "--version", "3", "-o", tmp_path / "kept")
+    done = run_tool("keep_limits.py", new.folder, *words)
+    assert done.returncode == 0, done.stderr
+    kept = load_bundle(tmp_path / "kept")
+    stored = Calibration.from_json(kept.calibration)
+    assert stored.source == "ordinary bodies; green limits of OE, PI no lower than in 1.9" and new.digest in stored.networks
+    wanted = {"OE": 0.91, "GMIN": 0.95, "SACRUM": None, "PI": None}
+    for name, limit in stored.model.limits.items():
+        assert limit.green_from == pytest.approx(wanted.get(name, calibration.model.limits[name].green_from)), name
+    again = run_tool("keep_limits.py", kept.folder, *words[:-1], tmp_path / "none")
+    assert again.returncode == 0 and "there is no new bundle" in again.stdout and not (tmp_path / "none").exists()
+    refused = run_tool("keep_limits.py", tiny_bundle, *words[:-1], tmp_path / "none")
+    assert refused.returncode == 1 and "calibrate it first" in refused.stderr and not (tmp_path / "none").exists()
