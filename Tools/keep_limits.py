@@ -34,8 +34,9 @@ def kept(calibration: Calibration, earlier: Calibration) -> tuple[Calibration, l
 
 
 def _higher(limit: LightLimits, before: LightLimits) -> LightLimits:
-    never = limit.green_from is None or before.green_from is None
-    green_from = None if never else max(limit.green_from or 0.0, before.green_from or 0.0)
+    green_from = None
+    if limit.green_from is not None and before.green_from is not None:
+        green_from = max(limit.green_from, before.green_from)
     return replace(limit, green_from=green_from, always_good_from=max(limit.always_good_from, before.always_good_from))
 
 
